@@ -1,0 +1,232 @@
+/**
+ * The build: TypeScript checks the rooms and their imports (out/), esbuild makes the few files that run (dist/).
+ *
+ *   out/   what tsc emits, src/ and test/ and bench/ below it; tests run on this
+ *   dist/  what is installed: one bundle per process, the library, and the library's types
+ *
+ * Nothing is done when nothing changed: the stamp is a hash over path, size and modification time of every input.
+ */
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { root, runNode, Stop, say } from "./process.mjs";
+
+/** Everything that runs or is imported by others: what it is made from, and where it lies in dist/. */
+const bundles = [
+  { entry: "src/cli/cli.main.ts", out: "cli.js", executable: true },
+  { entry: "src/daemon/front.main.ts", out: "front.js" },
+  { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
+  { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
+  { entry: "src/store/keeper/keeper.main.ts", out: "keeper.js" },
+  { entry: "src/client/index.ts", out: "client/index.js" },
+  { entry: "src/client/testing.ts", out: "client/testing.js" },
+];
+
+/** The declarations that package.json's "exports" points to; what they import comes along. */
+const declarations = ["client/index.d.ts", "client/testing.d.ts"];
+
+/** The run-time dependencies of package.json; all else is inside the bundles. */
+const external = ["better-sqlite3", "pino", "ws"];
+
+/**
+ * Brings out/ and dist/ up to date and prints one line if there was something to do.
+ * With `tests`, the projects test and bench are compiled too; the broker starts without them.
+ */
+export async function build({ tests }) {
+  const began = performance.now();
+  const projects = readProjects().filter((project) => tests || project.startsWith("src/"));
+  const stampPath = join(root, "out", tests ? ".stamp-all" : ".stamp-src");
+  const stamp = fingerprint([...new Set(projects.map((project) => project.split("/")[0]))]);
+  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp && outputsExist()) {
+    return;
+  }
+
+  removeOrphans("src");
+  removeOrphans("test");
+  removeOrphans("bench");
+  await compile(projects);
+  const { made, skipped } = await bundle();
+  if (skipped.length === 0) {
+    copyDeclarations();
+  }
+
+  writeFileSync(stampPath, stamp);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const missing = skipped.length === 0 ? "" : `, not there yet: ${skipped.join(", ")}`;
+  say(`built ${projects.length} projects and ${made} bundles in ${seconds} s${missing}`);
+}
+
+function readProjects() {
+  const text = readFileSync(join(root, "tsconfig.json"), "utf8").replace(/^\s*\/\/.*$/gm, "");
+  return JSON.parse(text).references.map((reference) => reference.path);
+}
+
+/** Every input as a line; a file that is touched but equal costs one incremental run of tsc, nothing worse. */
+function fingerprint(folders) {
+  const hash = createHash("sha256");
+  const files = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.base.json"];
+  hash.update(`${process.version} ${process.env["HOLDFAST_BUILD_PARTIAL"] ?? ""}\n`);
+  for (const file of [...files, ...["scripts", ...folders].flatMap((folder) => listFiles(folder))].sort()) {
+    const stat = statSync(join(root, file), { throwIfNoEntry: false });
+    hash.update(`${file} ${stat?.size} ${stat?.mtimeMs}\n`);
+  }
+  return hash.digest("hex");
+}
+
+function listFiles(folder) {
+  const path = join(root, folder);
+  if (!existsSync(path)) {
+    return [];
+  }
+  return readdirSync(path, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+function outputsExist() {
+  return bundles.every(({ entry, out }) => !existsSync(join(root, entry)) || existsSync(join(root, "dist", out)));
+}
+
+/** Takes away what was emitted for a source that is gone, so that no test runs and no import resolves by accident. */
+function removeOrphans(folder) {
+  for (const file of listFiles(join("out", folder))) {
+    const source = relative("out", file).replace(/\.(d\.ts|js\.map|js)$/, ".ts");
+    if (source.endsWith(".ts") && !existsSync(join(root, source))) {
+      rmSync(join(root, file), { force: true });
+      removeEmptyFolders(dirname(join(root, file)));
+    }
+  }
+}
+
+function removeEmptyFolders(folder) {
+  if (folder.startsWith(join(root, "out") + sep) && readdirSync(folder).length === 0) {
+    rmdirSync(folder);
+    removeEmptyFolders(dirname(folder));
+  }
+}
+
+async function compile(projects) {
+  const compiler = createRequire(import.meta.url).resolve("typescript/package.json");
+  const { bin } = JSON.parse(readFileSync(compiler, "utf8"));
+  await runNode([join(dirname(compiler), bin.tsc), "-b", ...projects], {
+    failure: "The types do not hold: see above.",
+  });
+}
+
+async function bundle() {
+  const skipped = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
+  if (skipped.length > 0 && process.env["HOLDFAST_BUILD_PARTIAL"] !== "1") {
+    throw new Stop(`Entry points are missing: ${skipped.map(({ entry }) => entry).join(", ")}`);
+  }
+  const wanted = bundles.filter((one) => !skipped.includes(one));
+  const esbuild = await import("esbuild");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const inputs = new Set();
+  try {
+    for (const one of wanted) {
+      for (const input of await bundleOne(esbuild, one, version)) {
+        inputs.add(input);
+      }
+    }
+  } finally {
+    // Its service process would else live as long as this one, and this one may become the broker.
+    await esbuild.stop();
+  }
+  writeAtomically(join(root, "dist", "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
+  return { made: wanted.length, skipped: skipped.map(({ entry }) => entry) };
+}
+
+/** Answers the files that went into the bundle. */
+async function bundleOne(esbuild, { entry, out, executable }, version) {
+  const result = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: join("dist", out),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    external,
+    charset: "utf8",
+    legalComments: "none",
+    define: { "process.env.HOLDFAST_VERSION": JSON.stringify(version) },
+    metafile: true,
+    write: false,
+    logLevel: "warning",
+  });
+  writeBundle(join(root, "dist", out), result.outputFiles[0].text, executable === true);
+  return Object.keys(result.metafile.inputs);
+}
+
+/**
+ * CommonJS packages inside an ES module still call `require` for Node's own modules, and esbuild's stand-in for it
+ * only works if a real one is in scope. A bundle without such packages stays without the line.
+ */
+function writeBundle(path, text, executable) {
+  const interpreter = executable ? "#!/usr/bin/env node\n" : "";
+  const body = text.replace(/^#!.*\n/, "");
+  const needsRequire = /\b__require\(/.test(body);
+  const require = needsRequire
+    ? 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);\n'
+    : "";
+  writeAtomically(path, interpreter + require + body, executable ? 0o755 : 0o644);
+}
+
+/** A broker may be starting from this file at this moment: it sees the old one or the new one, never half. */
+function writeAtomically(path, text, mode = 0o644) {
+  mkdirSync(dirname(path), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text);
+  chmodSync(draft, mode);
+  renameSync(draft, path);
+}
+
+/** The licences of the packages inside the bundles, as those licences demand. */
+function noticeOf(inputs) {
+  const packages = new Map();
+  for (const input of inputs) {
+    const found = /^(.*\bnode_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(input);
+    if (found !== null) {
+      packages.set(found[2], found[1]);
+    }
+  }
+  const notices = [...packages].sort().map(([name, folder]) => {
+    const path = join(root, folder);
+    const { version, license } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
+    const file = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? "" : `\n\n${readFileSync(join(path, file), "utf8").trim()}`;
+    return `${name} ${version} (${license})${text}\n`;
+  });
+  return `These packages are part of the files beside this one.\n\n${notices.join(`\n${"-".repeat(72)}\n\n`)}`;
+}
+
+/** Copies the declarations that can be reached from the package's two doors, and no others. */
+function copyDeclarations() {
+  const target = join(root, "dist", "types");
+  rmSync(target, { recursive: true, force: true });
+  const waiting = declarations.map((file) => join(root, "out", "src", file));
+  const seen = new Set(waiting);
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const text = readFileSync(path, "utf8").replace(/\n\/\/# sourceMappingURL=.*\n?$/, "\n");
+    writeAtomically(join(target, relative(join(root, "out", "src"), path)), text);
+    for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)\.js"/g)) {
+      const next = `${resolve(dirname(path), specifier)}.d.ts`;
+      if (!seen.has(next)) {
+        seen.add(next);
+        waiting.push(next);
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The tests, by Node's own runner on what tsc emitted. The files are listed here and given by name: a runner that
+ * looks for them itself also succeeds when it finds none.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { run as runTests } from "node:test";
+import { spec } from "node:test/reporters";
+import { endBy, onSignal, root, Stop } from "./process.mjs";
+
+/** Folders of test/ from quick to slow; what is not named comes before those that start real processes. */
+const quick = ["terms", "core", "protocol", "places", "client", "sqlite", "ledger", "store", "transport", "front"];
+const slow = ["house", "simulation", "processes", "faults", "mutants"];
+
+const fileMsMax = 300_000;
+
+/** Runs the files whose path contains one of the filters (all, without any) and answers whether all tests passed. */
+export async function test(filters) {
+  const files = listTests().filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
+  if (files.length === 0) {
+    const what = filters.length === 0 ? "There are no tests" : `No test file's path contains ${filters.join(" or ")}`;
+    throw new Stop(`${what} in out/test.`);
+  }
+  forgetSettings();
+  process.chdir(root);
+  const end = new AbortController();
+  onSignal((signal) => {
+    // The processes of the test files end with this one.
+    end.abort();
+    endBy(signal);
+  });
+  const paths = files.map((file) => join(root, "out", file));
+  const results = runTests({
+    files: paths,
+    concurrency: 2,
+    timeout: fileMsMax,
+    signal: end.signal,
+  });
+  let passed = true;
+  results.on("test:fail", ({ todo }) => {
+    passed &&= todo !== undefined && todo !== false;
+  });
+  // A file without any test passes under its own path: it was meant to hold some.
+  const empty = [];
+  results.on("test:pass", ({ name, nesting }) => {
+    if (nesting === 0 && paths.includes(resolve(name))) {
+      empty.push(relative(root, resolve(name)));
+    }
+  });
+  const report = results.compose(new spec());
+  for await (const part of report) {
+    process.stdout.write(part);
+  }
+  if (empty.length > 0) {
+    throw new Stop(`There is no test in ${empty.join(", ")}`);
+  }
+  return passed;
+}
+
+/** Paths below out/, such as test/core/deadlines.test.js: a filter is never matched by where the clone lies. */
+function listTests() {
+  const folder = join(root, "out", "test");
+  if (!existsSync(folder)) {
+    return [];
+  }
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".test.js"))
+    .map((entry) => relative(join(root, "out"), join(entry.parentPath, entry.name)))
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+function rank(file) {
+  const folder = file.split("/")[1];
+  const place = quick.indexOf(folder);
+  return place >= 0 ? place : quick.length + 1 + slow.indexOf(folder);
+}
+
+/** A developer's own broker must not be found, or configured, by the tests. */
+function forgetSettings() {
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("HOLDFAST_") && !name.startsWith("HOLDFAST_TEST_")) {
+      delete process.env[name];
+    }
+  }
+}

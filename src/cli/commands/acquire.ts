@@ -1,0 +1,118 @@
+/**
+ * `holdfast acquire NAME --for PID`: takes a lock for a process that goes on after us, such as the shell that calls.
+ * The lock lives as long as that process; `holdfast release` gives it back earlier. Prints the fencing token.
+ */
+import { randomBytes } from "node:crypto";
+import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
+import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { identityOf, isAlive, nameOf } from "../processes.js";
+import { reach, tryResume } from "../reach.js";
+import { placesOf } from "../surroundings.js";
+import {
+  acquireAsWished,
+  type Interrupt,
+  interruptible,
+  type LockWish,
+  lockWishOf,
+  type WaitOptions,
+  withWaitOptions,
+} from "../wait-options.js";
+import { quoted } from "../words.js";
+
+interface AcquireOptions extends WaitOptions {
+  readonly for: string;
+}
+
+export const acquire: Command = {
+  prints: true,
+  define(parser) {
+    withWaitOptions(
+      parser.argument("<name>").requiredOption("--for <pid>", "the process that has the lock and lives on, such as $$"),
+    ).addHelpText(
+      "after",
+      "\nPrints the fencing token, for `holdfast sql --fence NAME:TOKEN`. The lock is given back by\n" +
+        "`holdfast release NAME`, or when the process ends, however it ends.\n" +
+        "\n  holdfast acquire deploy --for $$ && make deploy; holdfast release deploy",
+    );
+  },
+
+  async run(call) {
+    const options = optionsOf<AcquireOptions>(call);
+    const [name = "", ...more] = call.operands;
+    if (more.length > 0) call.misused("acquire takes one name; to run a command there is `holdfast lock`");
+    const wish = lockWishOf(call, name, options);
+    const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+    secrets.sweep(isAlive);
+    const secret = await reserve(call, secrets, { wish, pid: pidOf(call, options.for) });
+    const interrupt = interruptible();
+    try {
+      return await acquireFor(call, { wish, secret, secrets, interrupt });
+    } finally {
+      interrupt.end();
+    }
+  },
+};
+
+export function pidOf(call: Call, word: string): number {
+  const pid = Number(word);
+  if (!/^\d+$/.test(word) || pid < 1 || !Number.isSafeInteger(pid)) call.misused(`"${word}" is not a process number`);
+  return pid;
+}
+
+/** Makes the file of the secret. One that is left over by an `acquire` that was killed is cleared away first. */
+async function reserve(
+  call: Call,
+  secrets: BoundSecrets,
+  { wish: { name, conflictExitCode: exitCode }, pid }: { wish: LockWish; pid: number },
+): Promise<BoundSecret> {
+  const process = identityOf(pid);
+  if (process === undefined) return call.misused(`there is no process ${pid}`);
+  const secret = { name, process, secret: randomBytes(32).toString("base64url"), maker: globalThis.process.pid };
+  for (const other of secrets.find({ name, pid })) {
+    if (other.token === undefined && identityOf(other.maker) !== undefined)
+      throw new ExitWith(`process ${other.maker} waits for ${quoted(name)} for process ${pid} already`, { exitCode });
+    const session = await tryResume(call, other);
+    if (session?.holds === true) {
+      await session.broker.detach();
+      throw new ExitWith(`process ${pid} has ${quoted(name)} already, with token ${other.token}`, { exitCode });
+    }
+    await session?.broker.close();
+    secrets.remove(other);
+  }
+  if (!secrets.create(secret))
+    throw new ExitWith(`another \`holdfast acquire\` takes ${quoted(name)} for process ${pid} just now`, { exitCode });
+  return secret;
+}
+
+interface Attempt {
+  readonly wish: LockWish;
+  readonly secret: BoundSecret;
+  readonly secrets: BoundSecrets;
+  readonly interrupt: Interrupt;
+}
+
+async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Attempt): Promise<ExitCode> {
+  const { pid } = secret.process;
+  let granted = false;
+  try {
+    const { signal } = interrupt;
+    const session = { secret: secret.secret, boundTo: pid };
+    const broker = await reach(call, { start: true, program: nameOf(pid) || `process ${pid}`, signal, session });
+    try {
+      const { token } = await acquireAsWished(call, broker, { wish, signal });
+      secrets.replace({ ...secret, token });
+      granted = true;
+      call.output.thing({ name: wish.name, token }, () => [String(token)]);
+      return exitCodes.ok;
+    } finally {
+      await (granted ? broker.detach() : broker.close());
+    }
+  } catch (error) {
+    const code = interrupt.code();
+    if (code === undefined) throw error;
+    return code;
+  } finally {
+    if (!granted) secrets.remove(secret);
+  }
+}

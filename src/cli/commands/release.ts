@@ -1,0 +1,69 @@
+/** `holdfast release NAME`: gives back what `holdfast acquire` took, by the secret that it left. */
+import { isHoldfastError } from "../../terms/index.js";
+import { BoundSecrets } from "../bound-secret.js";
+import { type Call, type Command, optionsOf } from "../command.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { isAlive } from "../processes.js";
+import { lockNow } from "../queue-watch.js";
+import { reach, tryResume } from "../reach.js";
+import { placesOf } from "../surroundings.js";
+import { holderText, type LockInfo, quoted } from "../words.js";
+import { pidOf } from "./acquire.js";
+
+export const release: Command = {
+  prints: false,
+  define(parser) {
+    parser
+      .argument("<name>")
+      .option("--for <pid>", "the process that has the lock; needed only when several have acquired it")
+      .addHelpText("after", "\nExit code 1 when the lock is not held, or not by way of `holdfast acquire`.");
+  },
+
+  async run(call) {
+    const { for: word } = optionsOf<{ for?: string }>(call);
+    const [name = "", ...more] = call.operands;
+    if (more.length > 0) call.misused("release takes one name");
+    const pid = word === undefined ? undefined : pidOf(call, word);
+    const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+    secrets.sweep(isAlive);
+    const found = secrets.find({ name, pid }).filter(({ token }) => token !== undefined);
+    const [secret, ...others] = found;
+    if (secret === undefined) return notHeld(call, name);
+    if (others.length > 0)
+      call.misused(
+        `${found.map((one) => one.process.pid).join(", ")} have acquired ${quoted(name)}: say which with --for`,
+      );
+    const session = await tryResume(call, secret);
+    // With its session its locks go: the session was made for this one.
+    await session?.broker.close();
+    secrets.remove(secret);
+    if (session?.holds === true) return exitCodes.ok;
+    call.output.warn(`process ${secret.process.pid} had acquired ${quoted(name)}, but has lost it since`);
+    return exitCodes.refused;
+  },
+};
+
+/** Starts no broker to find that out: where none runs, nothing is held. */
+async function notHeld(call: Call, name: string): Promise<ExitCode> {
+  const [holder] = (await lockWithoutStart(call, name))?.holders ?? [];
+  call.output.warn(
+    holder === undefined
+      ? `${quoted(name)} is not held`
+      : `${quoted(name)} is held by ${holderText(holder)}, who did not get it by \`holdfast acquire\`: only that process can give it back`,
+  );
+  return exitCodes.refused;
+}
+
+async function lockWithoutStart(call: Call, name: string): Promise<LockInfo | undefined> {
+  try {
+    const broker = await reach(call, { start: false });
+    try {
+      return await lockNow(broker, name);
+    } finally {
+      await broker.close();
+    }
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === "NO_BROKER") return undefined;
+    throw error;
+  }
+}

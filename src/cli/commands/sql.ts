@@ -1,0 +1,186 @@
+/** `holdfast sql`: one statement with values, or a script; rows on stdout, what was changed on stderr. */
+import { readFileSync } from "node:fs";
+import { type Broker, type Result, real, type Value } from "../../client/index.js";
+import { isHoldfastError } from "../../terms/index.js";
+import { caretLines, positionIn } from "../caret.js";
+import type { Cell } from "../cells.js";
+import { type Call, type Command, optionsOf } from "../command.js";
+import { complaintLines } from "../complaint.js";
+import { count, formatDuration, parseDuration } from "../durations.js";
+import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
+import { reach } from "../reach.js";
+import { fenceOf, type NamedValue, namedValue, type TypedValue, valueOfWord } from "../sql-values.js";
+
+interface SqlOptions {
+  readonly file?: string;
+  readonly arg?: readonly string[];
+  readonly text?: boolean;
+  readonly atomic: boolean;
+  readonly fence?: readonly string[];
+  readonly fenced?: boolean;
+  readonly timeout?: string;
+}
+
+interface Wish {
+  readonly sql: string;
+  /** From a file or stdin: several statements are meant. */
+  readonly script: boolean;
+  readonly values: readonly TypedValue[];
+  readonly named: readonly NamedValue[];
+  readonly fence: readonly { name: string; token: number }[];
+  readonly timeoutMs: number | undefined;
+  readonly atomic: boolean;
+}
+
+const collect = (word: string, before: readonly string[] = []) => [...before, word];
+
+export const sql: Command = {
+  prints: true,
+  define(parser) {
+    parser
+      .usage('[options] "STATEMENT" [VALUE…]\n       holdfast sql [options] -f FILE | < FILE')
+      .argument("[statement]")
+      .argument("[values...]")
+      .option("-f, --file <file>", "run the statements of this file (- is stdin)")
+      .option("--arg <name=value>", "a value for :name; name:TYPE=value with int, real, text, blob; name:null", collect)
+      .option("--text", "bind all values as text")
+      .option("--no-atomic", "each statement of a script its own transaction")
+      .option("--fence <name:token>", "write only while this lock is held under this token", collect)
+      .option("--fenced", "the same, for the lock of the `holdfast lock` that runs us")
+      .option("--timeout <time>", "how long a statement may run: 30 (seconds), 500ms, 2m")
+      .option("--raw", "values as they are: no escapes, blobs as bytes, no newline at the end")
+      .addHelpText(
+        "after",
+        "\nA VALUE that reads as SQLite prints a number (12, -3, 2.5) is bound as a number, all\n" +
+          "else as text (also 007 and 1e5). NULL: --arg n:null. A blob: --arg b:blob=@FILE, or\n" +
+          "hexadecimal digits. Several statements run as a script, in one transaction.\n" +
+          "Piped rows have tabs between values; in a value tab, newline and \\ are \\t, \\n and\n" +
+          "\\\\; NULL is empty.\n" +
+          '\n  holdfast sql "select * from job where state = ? and tries < :n" open --arg n=3\n' +
+          "  holdfast sql < schema.sql",
+      );
+  },
+
+  async run(call) {
+    const wish = await wishOf(call);
+    const broker = await reach(call, { start: true, integers: "bigint" });
+    try {
+      return await runWish(call, broker, wish);
+    } finally {
+      await broker.close();
+    }
+  },
+};
+
+async function wishOf(call: Call): Promise<Wish> {
+  const options = optionsOf<SqlOptions>(call);
+  const [statement, ...words] = call.operands;
+  const { text, fromArgument } = await textOf(call, statement, options.file);
+  if (!fromArgument && words.length + (options.arg?.length ?? 0) > 0)
+    call.misused("values go with a statement, not with a script");
+  const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+  if (options.timeout !== undefined && timeoutMs === undefined)
+    call.misused(`"${options.timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
+  try {
+    return {
+      sql: text,
+      script: !fromArgument,
+      values: words.map((word) => valueOfWord(word, options.text === true)),
+      named: (options.arg ?? []).map((word) => namedValue(word, { asText: options.text === true })),
+      fence: [...(options.fence ?? []).map(fenceOf), ...(options.fenced === true ? [fenceOfSurroundings(call)] : [])],
+      timeoutMs,
+      atomic: options.atomic,
+    };
+  } catch (error) {
+    if (error instanceof RangeError) return call.misused(error.message);
+    throw error;
+  }
+}
+
+async function textOf(
+  call: Call,
+  statement: string | undefined,
+  file: string | undefined,
+): Promise<{ text: string; fromArgument: boolean }> {
+  if (file !== undefined && statement !== undefined) call.misused("either a statement or -f FILE, not both");
+  if (file !== undefined && file !== "-") return { text: readFileSync(file, "utf8"), fromArgument: false };
+  if (statement !== undefined && statement !== "-") return { text: statement, fromArgument: true };
+  if (file === undefined && statement === undefined && call.io.stdin.isTerminal)
+    call.misused('sql wants a statement, a file (-f FILE) or SQL on stdin\nfor example: holdfast sql "select 1"');
+  return { text: await call.io.stdin.read(), fromArgument: false };
+}
+
+function fenceOfSurroundings({ io, misused }: Call): { name: string; token: number } {
+  const name = io.env["HOLDFAST_LOCK_NAME"];
+  const token = io.env["HOLDFAST_LOCK_TOKEN"];
+  if (name === undefined || token === undefined)
+    return misused("--fenced works inside `holdfast lock NAME -- COMMAND`");
+  return fenceOf(`${name}:${token}`);
+}
+
+async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode> {
+  const start = performance.now();
+  try {
+    if (wish.script) await runScript(call, broker, wish);
+    else await runStatement(call, broker, wish);
+    if (call.output.forPeople && call.io.stderrIsTerminal)
+      call.output.comment(formatDuration(performance.now() - start));
+    return exitCodes.ok;
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    const position = positionIn(error.details);
+    const caret = position === undefined ? undefined : caretLines(wish.sql, position, (call.io.columns ?? 80) - 2);
+    const [first = "", ...more] = complaintLines(error);
+    call.io.say(`${[first, ...(caret ?? []), ...more].join("\n")}\n`);
+    return exitCodeOf(error.code);
+  }
+}
+
+/** Several statements in the argument are a script: found out by asking, since only the broker reads SQL. */
+async function runStatement(call: Call, broker: Broker, wish: Wish): Promise<void> {
+  const { sql: text, fence, timeoutMs } = wish;
+  const values = wish.values.map(valueFor);
+  const named = Object.fromEntries(wish.named.map(({ name, value }) => [name, valueFor(value)]));
+  try {
+    showResult(call, await broker.execute(text, values, { named, fence, timeoutMs, rows: "arrays" }), text);
+  } catch (error) {
+    const many = isHoldfastError(error) && error.code === "SQL_MANY";
+    if (!many || wish.values.length + wish.named.length > 0) throw error;
+    await runScript(call, broker, wish);
+  }
+}
+
+function valueFor(value: TypedValue): Value {
+  return typeof value === "object" && value !== null && "real" in value ? real(value.real) : value;
+}
+
+async function runScript(call: Call, broker: Broker, { sql: text, fence, timeoutMs, atomic }: Wish): Promise<void> {
+  const results = await broker.script(text, { atomic, fence, timeoutMs, rows: "arrays" });
+  let shown = 0;
+  let changed = 0;
+  for (const { columns, rows, rowsAffected } of results) {
+    changed += rowsAffected;
+    if (columns.length === 0) continue;
+    if (shown > 0 && call.output.forPeople) call.output.line("");
+    call.output.rows({ columns, rows });
+    shown++;
+  }
+  call.output.comment(`${count(results.length, "statement")}, ${count(changed, "row")} changed`);
+}
+
+/** Rows with every INTEGER a bigint, as the connection was told: so a number is a REAL. */
+function showResult(call: Call, { columns, rows, rowsAffected, lastInsertRowid }: Result<Cell[]>, text: string): void {
+  if (columns.length > 0) {
+    call.output.rows({ columns, rows });
+    if (call.output.forPeople && call.io.stderrIsTerminal) call.output.comment(count(rows.length, "row"));
+  }
+  if (rowsAffected > 0) {
+    const rowid = lastInsertRowid === null ? "" : `, rowid ${lastInsertRowid}`;
+    call.output.comment(`${count(rowsAffected, "row")} changed${rowid}`);
+  } else if (columns.length === 0) call.output.comment(definesSomething(text) ? "done" : "0 rows changed");
+}
+
+/** Statements that change no row are not said to have changed none. */
+function definesSomething(text: string): boolean {
+  return !/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:insert|replace|update|delete|with)\b/i.test(text);
+}

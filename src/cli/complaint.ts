@@ -1,0 +1,80 @@
+/**
+ * Errors in words: what happened first, then the way out. One place, so that every command complains alike.
+ */
+import { type HoldfastError, isHoldfastError, type RefusalCode, refusals } from "../terms/index.js";
+import { ExitWith, Misuse } from "./command.js";
+import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.js";
+import type { Io } from "./io.js";
+
+/** Says it on stderr and gives the exit code. */
+export function complain(error: unknown, io: Io): ExitCode {
+  if (isHoldfastError(error)) {
+    io.say(`${complaintLines(error).join("\n")}\n`);
+    return exitCodeOf(error.code);
+  }
+  if (error instanceof Misuse) return said(io, error.message, exitCodes.usage);
+  if (error instanceof ExitWith) return said(io, error.message, error.exitCode);
+  return system(error, io);
+}
+
+function said(io: Io, message: string, exitCode: ExitCode): ExitCode {
+  const [first = "", ...more] = message.split("\n");
+  io.say(`${[`holdfast: ${first}`, ...more.map((line) => `  ${line}`)].join("\n")}\n`);
+  return exitCode;
+}
+
+/** The sentence, and below it the way out where the sentence has none. */
+export function complaintLines(error: HoldfastError): string[] {
+  const [first = "", ...more] = error.message.split("\n");
+  const lines = [`holdfast: ${first}`, ...more.map((line) => `  ${line}`)];
+  const hint = wayOut(error);
+  return hint === undefined || error.message.includes(hint) ? lines : [...lines, `  ${hint}`];
+}
+
+/** What to type, where the table's remedy speaks to programmers. */
+const commandsFor: Partial<Record<RefusalCode, string>> = {
+  NO_BROKER: "`holdfast serve` starts one",
+  WRITER_UNAVAILABLE: "`holdfast status` says why",
+  START_FAILED: "`holdfast logs` has the broker's own words; `holdfast serve` starts it in the foreground",
+  ALREADY_RUNNING: "`holdfast status` tells about it, `holdfast stop` ends it",
+  STATEMENT_TIMEOUT: "make it faster, or give it longer with --timeout",
+  RESULT_TOO_LARGE: "LIMIT, or fewer columns",
+  PARAMETER_MISSING: "values follow the statement in the order of its `?`, or --arg NAME=VALUE",
+  INTERNAL: "`holdfast logs` may tell more",
+  STATEMENT_CRASHED: "`holdfast logs` may tell more",
+  FENCED: "the lock it relied on was released or lost",
+  CONNECTIONS_FULL: "close some programs, or start the broker with a larger --limit connectionsMax",
+};
+
+/** The table's remedies that say something to somebody at a shell. */
+const remedied: ReadonlySet<RefusalCode> = new Set([
+  "PROTOCOL_VERSION",
+  "SQL_TOO_LONG",
+  "VALUE_TOO_LARGE",
+  "SQLITE_BUSY",
+  "SQLITE_CORRUPT",
+  "SQLITE_TOOBIG",
+  "DISK_FULL",
+  "DISK_FAILED",
+  "OUTCOME_UNKNOWN",
+  "CONNECTION_LOST",
+  "META_TOO_LARGE",
+  "NAME_INVALID",
+  "QUEUE_FULL",
+  "LOCKS_FULL",
+  "DATA_FOREIGN",
+]);
+
+function wayOut({ code }: HoldfastError): string | undefined {
+  return commandsFor[code] ?? (remedied.has(code) ? refusals[code].remedy : undefined);
+}
+
+/** Errors of the operating system name their file; anything else is a fault of this program and is shown whole. */
+function system(error: unknown, io: Io): ExitCode {
+  if (!(error instanceof Error)) return said(io, `unexpected: ${String(error)}`, exitCodes.refused);
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string" || (error as NodeJS.ErrnoException).syscall === undefined)
+    return said(io, `this should not happen\n${error.stack ?? error.message}`, exitCodes.refused);
+  const exitCode = code === "EACCES" || code === "EPERM" ? exitCodes.permission : exitCodes.refused;
+  return said(io, error.message.replace(/^[A-Z0-9]+: /, ""), exitCode);
+}

@@ -1,0 +1,38 @@
+/** The streams and surroundings of the process, as values: tests give their own. */
+
+export interface Io {
+  readonly env: { readonly [name: string]: string | undefined };
+  readonly cwd: string;
+  readonly stdin: Stdin;
+  /** Columns of the terminal that stdout is; undefined when it is none. */
+  readonly columns: number | undefined;
+  readonly stderrIsTerminal: boolean;
+  /** To stdout. */
+  readonly write: (bytes: string | Uint8Array) => void;
+  /** To stderr. */
+  readonly say: (text: string) => void;
+}
+
+export interface Stdin {
+  readonly isTerminal: boolean;
+  readonly read: () => Promise<string>;
+}
+
+export function processIo(): Io {
+  const { env, stdin, stdout, stderr } = process;
+  return {
+    env,
+    cwd: process.cwd(),
+    stdin: { isTerminal: stdin.isTTY === true, read: readStdin },
+    columns: stdout.isTTY === true ? stdout.columns : undefined,
+    stderrIsTerminal: stderr.isTTY === true,
+    write: (bytes) => void stdout.write(bytes),
+    say: (text) => void stderr.write(text),
+  };
+}
+
+async function readStdin(): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,36 @@
+/** Where this call's broker lies: the places, from the options and the surroundings of the process. */
+import { statSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { endpointFor, type Places, placesFor } from "../places/index.js";
+import type { GlobalOptions } from "./command.js";
+import type { Io } from "./io.js";
+
+export function placesOf(options: GlobalOptions & { readonly database?: string | undefined }, io: Io): Places {
+  const { env, cwd } = io;
+  const places = placesFor({
+    env,
+    cwd,
+    platform: process.platform,
+    uid: userInfo().uid,
+    home: homedir(),
+    tmpdir: tmpdir(),
+    dir: options.dir,
+    database: options.database,
+    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+  });
+  const { path } = endpointFor({ env, cwd, platform: process.platform, socket: places.socket, given: options.socket });
+  return { ...places, socket: path };
+}
+
+/** Whether this call may start a broker. */
+export function mayStart(options: GlobalOptions, io: Io): boolean {
+  return options.start && io.env["HOLDFAST_START"] !== "never";
+}
+
+/** So that a program that we start finds the same broker, from whatever directory. */
+export function environmentFor(options: GlobalOptions, io: Io): { [name: string]: string | undefined } {
+  const env: { [name: string]: string | undefined } = { ...io.env };
+  if (options.dir !== undefined) env["HOLDFAST_DIR"] = placesOf(options, io).root ?? options.dir;
+  if (options.socket !== undefined) env["HOLDFAST_SOCKET"] = placesOf(options, io).socket;
+  return env;
+}

@@ -1,0 +1,340 @@
+/**
+ * The program's handle to the broker: SQL, locks, and the life of the connection. Reconnects by itself, takes its
+ * session up again, and starts the broker when it is gone and that is allowed; requests wait meanwhile.
+ */
+import type { HelloResult, MethodName, ParamsOf, PingResult, ResultOf, StatusResult } from "../protocol/index.js";
+import { HoldfastError, lockName, type Millis, type Refusal, refuse } from "../terms/index.js";
+import type { CallKind, Grant, Welcome } from "./conversation/index.js";
+import { ask, Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
+import { Driver, Question } from "./driver.js";
+import { LockHandle } from "./lock-handle.js";
+import { Locks, runUnder } from "./locks.js";
+import { type Migration, migrate } from "./migrate.js";
+import type { ConnectOptions, Settings } from "./options.js";
+
+export interface AcquireOptions {
+  /** How long to wait (ms). 0: not at all (LOCK_HELD). Default: for ever. Counted by the broker. */
+  readonly waitMs?: Millis | undefined;
+  /** Ends the wait; the promise rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** What for: others who wait see it. Up to 4 KiB. */
+  readonly reason?: string | undefined;
+}
+
+export interface BrokerEvents {
+  /** There is a connection again. `resumed`: the session lives on, with its locks. */
+  readonly reconnected: (event: { readonly resumed: boolean }) => void;
+  /** The session is over and a new one has begun; its locks are lost, and their signals have fired. */
+  readonly "session-lost": (event: { readonly reason: string }) => void;
+  /** The last event. `error` is there unless the program closed the handle itself. */
+  readonly closed: (event: { readonly error: HoldfastError | undefined }) => void;
+}
+
+/** Names of a lock longer than this are refused by any broker. */
+const nameBytesMax = 4096;
+
+export class Broker extends Datastore {
+  /** Locks in the shape of the Web Locks API. */
+  readonly locks: Locks;
+  readonly #parts: DatastoreParts;
+  readonly #driver: Driver;
+  readonly #handles = new WeakMap<Grant, LockHandle>();
+  readonly #listeners: { [Name in keyof BrokerEvents]: Set<BrokerEvents[Name]> } = {
+    reconnected: new Set(),
+    "session-lost": new Set(),
+    closed: new Set(),
+  };
+  #hello: HelloResult | undefined;
+  #opened: { readonly resolve: () => void; readonly reject: (error: HoldfastError) => void } | undefined;
+  #closed = false;
+  readonly #whenClosed: Promise<void>;
+  #resolveClosed!: () => void;
+
+  private constructor(parts: DatastoreParts) {
+    super(parts);
+    this.#parts = parts;
+    this.#driver = parts.driver;
+    this.locks = new Locks({
+      acquire: (name, options) => this.acquire(name, options),
+      list: async () => (await this.call("lock.list", {})).locks,
+    });
+    this.#whenClosed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  /** @internal Use `connect`. */
+  static async open(
+    settings: Settings,
+    { signal, session }: Pick<ConnectOptions, "signal" | "session">,
+  ): Promise<Broker> {
+    signal?.throwIfAborted();
+    const driver = new Driver(
+      {
+        conversation: {
+          introduction: settings.introduction,
+          resumeWindowMs: settings.resumeWindowMs,
+          openMs: settings.startTimeoutMs,
+          patienceMs: settings.reconnectTimeoutMs,
+          bound: session?.boundTo !== undefined,
+          takenUp: session?.resume && { held: session.resume.held, keysUsed: keysUsedByNow() },
+        },
+        secret: session?.secret,
+        encoding: settings.encoding,
+        plan: settings.plan,
+      },
+      {
+        onOpened: (welcome, first) => broker.#onOpened(welcome, first),
+        onLost: (grant) => broker.#handles.get(grant)?.onLost(),
+        onSessionLost: (reason) => broker.#tell("session-lost", { reason }),
+        onEnded: (refusal) => broker.#onEnded(refusal),
+      },
+    );
+    const broker = new Broker({ driver, spelling: settings });
+    await broker.#open(signal);
+    return broker;
+  }
+
+  /** The session's id: what others see as the holder. Changes when the session was lost. */
+  get session(): string {
+    return this.#hello?.session ?? "";
+  }
+
+  /** Whether `close` was called, or the broker could not be had any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Takes a lock and gives it as a handle. Waits in order of arrival; nobody overtakes.
+   *
+   * @param name 1 to 512 bytes, without control characters; compared byte by byte
+   * @throws LOCK_HELD (waitMs 0), LOCK_TIMEOUT with the holder in `details`, NAME_INVALID, the reason of `signal`
+   * @example await using lock = await broker.acquire("deploy/prod", { waitMs: 10_000, reason: "release 1.4" });
+   */
+  async acquire(name: string, options: AcquireOptions = {}): Promise<LockHandle> {
+    const { waitMs, signal, reason } = options;
+    const wrong = wrongName(name) ?? wrongWait(waitMs);
+    if (wrong !== undefined) throw HoldfastError.from(wrong);
+    const params = { name, waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs, reason };
+    const question = Question.of("acquire", "lock.acquire", params);
+    await ask(this.#driver, question, signal);
+    if (question.granted === undefined) throw failure(question, signal);
+    return this.#handleOf(question.granted.grant, question.granted.waitedMs);
+  }
+
+  /**
+   * Runs `work` while the lock is held, and gives it back when `work` has ended. What `work` writes through the handle
+   * is applied only while the lock is held.
+   *
+   * @returns what `work` returns
+   * @throws what `work` throws, what `acquire` throws, LOCK_LOST when the lock was lost before `work` had ended
+   * @example await broker.withLock("index", async (lock) => { await lock.execute("update page set done = 1"); });
+   */
+  withLock<T>(name: string, work: (lock: LockHandle) => T | Promise<T>): Promise<T>;
+  withLock<T>(name: string, options: AcquireOptions, work: (lock: LockHandle) => T | Promise<T>): Promise<T>;
+  async withLock<T>(
+    name: string,
+    optionsOrWork: AcquireOptions | ((lock: LockHandle) => T | Promise<T>),
+    maybeWork?: (lock: LockHandle) => T | Promise<T>,
+  ): Promise<T> {
+    const work = typeof optionsOrWork === "function" ? optionsOrWork : maybeWork;
+    const options = typeof optionsOrWork === "function" ? {} : optionsOrWork;
+    if (typeof work !== "function") throw new HoldfastError("MISUSE", "withLock(name, options, work) needs a function");
+    return runUnder(await this.acquire(name, options), work);
+  }
+
+  /**
+   * The locks that this program holds through this handle.
+   *
+   * @example for (const lock of broker.heldLocks()) console.log(lock.name, lock.token);
+   */
+  heldLocks(): LockHandle[] {
+    return [...this.#driver.grants].filter((grant) => grant.state === "held").map((grant) => this.#handleOf(grant, 0));
+  }
+
+  /**
+   * Brings the database's schema up to date: runs each migration once, in order, also when many programs start with it
+   * at the same time. Each is one transaction together with the note that it was done (table `holdfast_migrations`).
+   *
+   * @returns the names of those that were run now
+   * @throws MISUSE when one that was run has another text now, or a new one stands before one that was run; what
+   *   `script` throws
+   * @example await broker.migrate([{ name: "001-jobs", sql: "create table job(id integer primary key, name text)" }]);
+   */
+  migrate(migrations: readonly Migration[]): Promise<string[]> {
+    return migrate(this, migrations);
+  }
+
+  /**
+   * How the broker is: versions, files, processes, locks, queues, limits.
+   *
+   * @example const { pid, uptimeMs } = await broker.status();
+   */
+  status(): Promise<StatusResult> {
+    return this.call("admin.status", {});
+  }
+
+  /**
+   * One round trip.
+   *
+   * @returns the broker's wall clock (ms since 1970)
+   * @example await broker.ping();
+   */
+  ping(): Promise<PingResult> {
+    return this.call("session.ping", {});
+  }
+
+  /**
+   * Any method of the protocol that has no session state of its own, with parameters and result as they go over the
+   * wire. For tools; locks and the session itself have their own methods here.
+   *
+   * @throws MISUSE for the methods that the library must make itself
+   * @example const { locks } = await broker.call("lock.list", { prefix: "deploy/" });
+   */
+  async call<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+    if (isOwn(method)) throw new HoldfastError("MISUSE", `${method} is called by the library itself`);
+    const question = Question.of(kindOf(method), method, { ...params });
+    await this.#driver.ask(question);
+    if (question.refusal !== undefined) throw failure(question, undefined);
+    return question.result as ResultOf<Name>;
+  }
+
+  /**
+   * Calls `listener` whenever it happens. Returns a function that ends that.
+   *
+   * @example broker.on("session-lost", ({ reason }) => console.error(`locks are gone: ${reason}`));
+   */
+  on<Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]): () => void {
+    this.#listeners[name].add(listener);
+    return () => {
+      this.#listeners[name].delete(listener);
+    };
+  }
+
+  /** An open handle keeps the program alive; after this it does not. */
+  unref(): void {
+    this.#driver.keep(false);
+  }
+
+  /** Takes `unref` back. */
+  ref(): void {
+    this.#driver.keep(true);
+  }
+
+  /**
+   * Waits for what is in flight, ends the session and with it all its locks. Requests that come after it fail with
+   * CLOSED, and so do waits for locks. May be called any number of times.
+   *
+   * @example await broker.close();
+   */
+  close(): Promise<void> {
+    this.#driver.close();
+    return this.#whenClosed;
+  }
+
+  /** `await using broker = await connect()` closes at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Lets go of the session without ending it: it lives on for its window, or as long as the process that it is bound to.
+   * For tools that hand it to somebody else.
+   *
+   * @example broker.detach();
+   */
+  detach(): void {
+    this.#driver.detach();
+  }
+
+  protected override ownFence(): readonly Fence[] {
+    return noFence;
+  }
+
+  #open(signal: AbortSignal | undefined): Promise<void> {
+    const opened = new Promise<void>((resolve, reject) => {
+      this.#opened = { resolve, reject };
+    });
+    const stop = () => this.#driver.detach();
+    signal?.addEventListener("abort", stop, { once: true });
+    this.#driver.open();
+    return opened.finally(() => {
+      signal?.removeEventListener("abort", stop);
+      if (this.#closed) signal?.throwIfAborted();
+    });
+  }
+
+  #handleOf(grant: Grant, waitedMs: Millis): LockHandle {
+    const known = this.#handles.get(grant);
+    if (known !== undefined) return known;
+    const handle = new LockHandle(this.#parts, grant, waitedMs);
+    this.#handles.set(grant, handle);
+    return handle;
+  }
+
+  #onOpened(welcome: Welcome, first: boolean): void {
+    this.#hello = welcome.whole as unknown as HelloResult;
+    if (first) this.#opened?.resolve();
+    else this.#tell("reconnected", { resumed: welcome.resumed });
+  }
+
+  #onEnded(refusal: Refusal | undefined): void {
+    this.#closed = true;
+    const error = refusal === undefined ? undefined : HoldfastError.from(refusal);
+    this.#opened?.reject(error ?? new HoldfastError("CLOSED", "the broker handle was closed"));
+    this.#resolveClosed();
+    this.#tell("closed", { error });
+  }
+
+  /** Listeners run when the library is done with what happened; what they throw is the program's. */
+  #tell<Name extends keyof BrokerEvents>(name: Name, event: Parameters<BrokerEvents[Name]>[0]): void {
+    for (const listener of this.#listeners[name]) queueMicrotask(() => (listener as (event: unknown) => void)(event));
+  }
+}
+
+const noFence: readonly Fence[] = [];
+
+const own = new Set<MethodName>([
+  "session.hello",
+  "session.goodbye",
+  "session.settle",
+  "lock.acquire",
+  "lock.cancel",
+  "lock.release",
+]);
+
+function isOwn(method: MethodName): boolean {
+  return own.has(method);
+}
+
+function kindOf(method: MethodName): CallKind {
+  switch (method) {
+    case "db.execute":
+    case "db.batch":
+    case "db.script":
+      return "write";
+    case "admin.stop":
+      return "once";
+    default:
+      return "read";
+  }
+}
+
+function wrongName(name: unknown): Refusal | undefined {
+  if (typeof name !== "string") return refuse("NAME_INVALID", `a lock's name is a text, not of type ${typeof name}`);
+  const checked = lockName(name, nameBytesMax);
+  return typeof checked === "string"
+    ? undefined
+    : refuse("NAME_INVALID", `the lock name ${JSON.stringify(name.slice(0, 100))} ${checked.wrong}`, { name });
+}
+
+function wrongWait(waitMs: unknown): Refusal | undefined {
+  if (waitMs === undefined || (typeof waitMs === "number" && waitMs >= 0)) return undefined;
+  return refuse("MISUSE", `waitMs must be a number of milliseconds from 0, not ${String(waitMs)}`);
+}
+
+/** A session that is taken up has used request keys before, nobody knows how many: more than so many it were not by now. */
+function keysUsedByNow(): number {
+  return Math.floor((Date.now() - 1_700_000_000_000) * 16);
+}

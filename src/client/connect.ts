@@ -1,0 +1,25 @@
+/** The way in. */
+import { isHoldfastError } from "../terms/index.js";
+import { Broker } from "./broker.js";
+import { type ConnectOptions, settingsFrom } from "./options.js";
+
+/**
+ * Connects to the broker of this user (or of `dir`), and starts it when none runs.
+ *
+ * @returns the handle; close it when the program is done
+ * @throws NO_BROKER when none runs and none may be started, START_FAILED with the broker's own words, PERMISSION,
+ *   CONFIGURATION, PROTOCOL_VERSION, the reason of `signal`
+ * @example
+ * const broker = await connect();
+ * await broker.execute("insert into note(text) values (?)", ["hello"]);
+ * await broker.close();
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Broker> {
+  try {
+    return await Broker.open(settingsFrom(options), options);
+  } catch (error) {
+    // The stack shall lead to the program, and not into a timer of the library.
+    if (isHoldfastError(error)) Error.captureStackTrace(error);
+    throw error;
+  }
+}

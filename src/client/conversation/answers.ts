@@ -1,0 +1,127 @@
+/**
+ * What the broker says, looked at before it is believed: the few results and notifications that the conversation itself
+ * reads. A result of another shape gives nothing, and the conversation ends rather than guess.
+ */
+import { isRefusalCode, type Millis, type Refusal } from "../../terms/index.js";
+
+export interface Fence {
+  readonly name: string;
+  readonly token: number;
+}
+
+export interface WelcomeGrant extends Fence {
+  /** The key of the request that was granted. */
+  readonly key: number;
+}
+
+/** The answer to hello, as far as the conversation needs it; `whole` is all of it, for the program. */
+export interface Welcome {
+  readonly session: string;
+  readonly resumed: boolean;
+  /** What the broker has under this session. */
+  readonly grants: readonly WelcomeGrant[];
+  readonly resumeWindowMs: Millis;
+  readonly whole: Record<string, unknown>;
+}
+
+export function readWelcome(result: unknown): Welcome | undefined {
+  if (!isObject(result)) return undefined;
+  const { session, resumed, grants, resumeWindowMs } = result;
+  if (typeof session !== "string" || typeof resumed !== "boolean" || typeof resumeWindowMs !== "number")
+    return undefined;
+  const present = readWelcomeGrants(grants);
+  return present && { session, resumed, grants: present, resumeWindowMs, whole: result };
+}
+
+export interface Granted extends Fence {
+  readonly waitedMs: Millis;
+}
+
+export function readGranted(result: unknown): Granted | undefined {
+  const fence = readFence(result);
+  if (fence === undefined || !isObject(result)) return undefined;
+  const { waitedMs } = result;
+  return { ...fence, waitedMs: typeof waitedMs === "number" ? waitedMs : 0 };
+}
+
+/** What became of one write of a session that is over. */
+export type Verdict =
+  | { readonly kind: "applied"; readonly result: unknown }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "never" }
+  | { readonly kind: "unknown" };
+
+export function readOutcomes(result: unknown): Map<number, Verdict> | undefined {
+  if (!isObject(result) || !Array.isArray(result["outcomes"])) return undefined;
+  const verdicts = new Map<number, Verdict>();
+  for (const item of result["outcomes"] as readonly unknown[]) {
+    if (!isObject(item) || typeof item["key"] !== "number") return undefined;
+    verdicts.set(item["key"], verdictOf(item));
+  }
+  return verdicts;
+}
+
+function verdictOf(item: Record<string, unknown>): Verdict {
+  const { outcome, result, error, resultKept } = item;
+  if (outcome === "never") return { kind: "never" };
+  if (outcome !== "applied") return { kind: "unknown" };
+  if (isObject(error)) return { kind: "refused", refusal: refusalOf(error) };
+  if (resultKept === false) {
+    const message = "the write was applied, but its result was too large to be kept";
+    return { kind: "refused", refusal: { refused: "RESULT_NOT_KEPT", message } };
+  }
+  return { kind: "applied", result };
+}
+
+/** The `error` object of a JSON-RPC answer. A code that this version does not know is the broker's fault, not lost. */
+export function refusalOf(error: unknown): Refusal {
+  const { message, data } = isObject(error) ? error : {};
+  const { code, outcome, details } = isObject(data) ? data : {};
+  const known = typeof code === "string" && isRefusalCode(code);
+  const text = typeof message === "string" ? message : "the broker refused and did not say why";
+  return {
+    refused: known ? code : "INTERNAL",
+    message: known || code === undefined ? text : `${String(code)}: ${text}`,
+    ...(outcome === "none" || outcome === "unknown" ? { outcome } : {}),
+    ...(isObject(details) ? { details } : {}),
+  };
+}
+
+export interface Loss {
+  readonly token: number;
+  readonly reason: string;
+}
+
+export function readLoss(params: unknown): Loss | undefined {
+  const fence = readFence(params);
+  if (fence === undefined || !isObject(params)) return undefined;
+  const { reason } = params;
+  return { token: fence.token, reason: typeof reason === "string" ? reason : "the broker gave no reason" };
+}
+
+export function readRetryAfter(params: unknown): Millis {
+  const after = isObject(params) ? params["retryAfterMs"] : undefined;
+  return typeof after === "number" && after > 0 ? Math.min(after, 5000) : 0;
+}
+
+function readWelcomeGrants(value: unknown): WelcomeGrant[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const grants: WelcomeGrant[] = [];
+  for (const item of value as readonly unknown[]) {
+    const fence = readFence(item);
+    if (fence === undefined || !isObject(item) || typeof item["key"] !== "number") return undefined;
+    grants.push({ ...fence, key: item["key"] });
+  }
+  return grants;
+}
+
+function readFence(value: unknown): Fence | undefined {
+  if (!isObject(value)) return undefined;
+  const { name, token } = value;
+  if (typeof name !== "string" || typeof token !== "number" || !Number.isSafeInteger(token)) return undefined;
+  return { name, token };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,456 @@
+/**
+ * The client's half of the protocol: hello and resume, what is in flight, what is sent again, which locks are held,
+ * what became of the writes of a session that is over. Closed and deterministic: the same events at the same instants
+ * give the same effects. The states are drawn in state.ts.
+ */
+import { after, type Instant, impossible, type Millis, type Refusal, refusals, refuse } from "../../terms/index.js";
+import { readLoss, readOutcomes, readRetryAfter, readWelcome, type Welcome, type WelcomeGrant } from "./answers.js";
+import type { Call } from "./call.js";
+import { earliest, isDue } from "./deadline.js";
+import { Draft } from "./draft.js";
+import type { Effect } from "./effect.js";
+import type { Event } from "./event.js";
+import { Grant } from "./grant.js";
+import { Grants } from "./grants.js";
+import { Identity } from "./identity.js";
+import { InFlight } from "./in-flight.js";
+import { Outage } from "./outage.js";
+import type { ConversationOptions, State } from "./state.js";
+
+/** An answered write is acknowledged by the next one, or so long after when none comes. */
+const ackIdleMs = 1000;
+/** How long a closing program waits for the broker's goodbye, or for a connection to say it on. */
+const goodbyeMs = 5000;
+const settleRetryMs = 200;
+
+const closedByProgram = refuse("CLOSED", "the broker handle is closed");
+
+export class Conversation {
+  readonly #options: ConversationOptions;
+  readonly #draft = new Draft();
+  readonly #grants = new Grants(this.#draft);
+  readonly #identity: Identity;
+  readonly #inFlight: InFlight;
+  readonly #outage: Outage;
+  #state: State = { at: "new" };
+  /** Until when the first connection must stand; meaningful until it does. */
+  #openBy: Instant;
+  #opened = false;
+  /** The program is done; when it began to be. Locks that it held are worth a connection to give them back. */
+  #closing: { readonly by: Instant; readonly gaveUpLocks: boolean } | undefined;
+  #ackSent = 1;
+  #ackDue: Instant | undefined;
+  /** Why it ended; meaningful when closed. */
+  #ending: Refusal = closedByProgram;
+
+  constructor(options: ConversationOptions, now: Instant) {
+    this.#options = options;
+    this.#identity = new Identity(options);
+    this.#inFlight = new InFlight(this.#draft, this.#grants, this.#identity.keys);
+    this.#outage = new Outage(now);
+    this.#openBy = now;
+    for (const { name, token } of options.takenUp?.held ?? []) this.#grants.add(new Grant(name, token, 0));
+  }
+
+  /** Calls without outcome. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Locks that the program holds or is giving back. */
+  get grants(): Iterable<Grant> {
+    return this.#grants;
+  }
+
+  get at(): State["at"] {
+    return this.#state.at;
+  }
+
+  handle(event: Event, now: Instant): void {
+    if (this.#state.at === "closed") return this.#answerClosed(event);
+    switch (event.kind) {
+      case "call":
+        return this.#called(event.call, now);
+      case "answered":
+        return this.#answered(event.id, event.result, now);
+      case "refused":
+        return this.#refused(event.id, event.refusal, now);
+      case "cancel":
+        return this.#cancelled(event.call, now);
+      case "notified":
+        return this.#notified(event.method, event.params, now);
+      case "open":
+        this.#openBy = after(now, this.#options.openMs);
+        return this.#connect();
+      case "connected":
+        this.#identity.offer(event.secret);
+        return this.#greet();
+      case "nobody":
+        return this.#outage.nobodyThere(now);
+      case "connect-failed":
+        return this.#connectFailed(event, now);
+      case "disconnected":
+        return this.#disconnected(event.reason, event.luck, now);
+      case "unsendable":
+        return this.#inFlight.refused(event.id, event.refusal);
+      case "time":
+        return this.#timePassed(now);
+      case "close":
+        return this.#close(now);
+      case "detach":
+        return this.#detach();
+      default:
+        return impossible(event, "event of the conversation");
+    }
+  }
+
+  takeEffects(): readonly Effect[] {
+    return this.#draft.take();
+  }
+
+  /** When `time` must come at the latest. */
+  nextDeadline(): Instant | undefined {
+    const { at } = this.#state;
+    if (at === "closed") return undefined;
+    if (at === "open" || at === "leaving") return this.#ackDue;
+    return earliest(this.#stateDeadline(), this.#patienceEnds(), this.#grantsEnd());
+  }
+
+  check(): void {
+    this.#grants.check();
+    this.#inFlight.check();
+    const { at } = this.#state;
+    if (at === "closed" && this.#inFlight.size + this.#grants.size > 0)
+      throw new Error("closed, and something is left");
+    if (at === "resting" && this.#inFlight.size > 0) throw new Error("resting, and a call waits");
+    if (at === "open" && this.#identity.settlement !== undefined)
+      throw new Error("open, and another session is not settled");
+  }
+
+  // ── the program ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #called(call: Call, now: Instant): void {
+    if (this.#closing !== undefined && call.kind !== "release") return this.#draft.refuse(call, closedByProgram);
+    if (call.grant !== undefined) {
+      if (call.grant.state !== "held") return this.#draft.answer(call, {});
+      call.grant.state = "releasing";
+    }
+    this.#inFlight.keep(call, now);
+    if (this.#state.at === "open") {
+      this.#inFlight.send(call, now);
+      this.#ackSent = this.#identity.keys.below;
+      this.#ackDue = undefined;
+    } else if (this.#state.at === "resting") {
+      this.#outage.beganAgain(now);
+      this.#connect();
+    }
+  }
+
+  #cancelled(call: Call, now: Instant): void {
+    this.#inFlight.cancel(call, now, this.#state.at);
+    this.#partIfDone(now);
+  }
+
+  #close(now: Instant): void {
+    if (this.#closing !== undefined) return;
+    this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
+    this.#inFlight.endAcquires(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
+    this.#grants.loseHeld("the broker handle was closed");
+    this.#partIfDone(now);
+  }
+
+  /** The program closes: when nothing is in flight any more, goodbye. */
+  #partIfDone(now: Instant): void {
+    if (this.#closing === undefined || this.#inFlight.size > 0) return;
+    const { at } = this.#state;
+    if (at === "parting" || at === "closed") return;
+    if (at !== "open" && at !== "leaving") {
+      // Without a connection the session ends by itself, but later: with locks it is worth waiting for one.
+      const waits = at !== "new" && at !== "resting" && this.#closing.gaveUpLocks && now < this.#closing.by;
+      if (!waits) this.#end(undefined, "");
+      return;
+    }
+    const { below } = this.#identity.keys;
+    if (below > 1) this.#draft.notify("session.ack", { below });
+    const request = this.#inFlight.nextId();
+    this.#state = { at: "parting", request, until: after(now, goodbyeMs) };
+    this.#draft.push({ kind: "send", id: request, method: "session.goodbye", params: {} });
+  }
+
+  #detach(): void {
+    for (const grant of [...this.#grants]) this.#grants.released(grant);
+    this.#end(undefined, "");
+  }
+
+  #answerClosed(event: Event): void {
+    if (event.kind !== "call") return; // Everything else has lost its meaning.
+    if (event.call.kind === "release") this.#draft.answer(event.call, {});
+    else this.#draft.refuse(event.call, { ...this.#ending, outcome: "none" });
+  }
+
+  // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #connect(): void {
+    const start = this.#inFlight.size > 0 || !(this.#outage.dismissed || this.#closing !== undefined);
+    this.#state = { at: "connecting" };
+    this.#draft.push({ kind: "connect", start, resuming: this.#identity.welcomed });
+  }
+
+  #greet(): void {
+    const request = this.#inFlight.nextId();
+    this.#state = { at: "greeting", request };
+    const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys());
+    this.#draft.push({ kind: "send", id: request, method: "session.hello", params });
+  }
+
+  #connectFailed({ why, refusal, luck }: Extract<Event, { kind: "connect-failed" }>, now: Instant): void {
+    if (this.#state.at !== "connecting") return;
+    this.#outage.failed(refusal, why === "failed");
+    if (why === "nobody") this.#outage.nobodyThere(now);
+    if (!this.#opened && why !== "busy") return this.#end(refusal, refusal.message);
+    if (this.#closing !== undefined && this.#inFlight.size === 0 && why === "nobody") return this.#end(undefined, "");
+    this.#tryAgain(now, luck);
+  }
+
+  #disconnected(reason: string, luck: number, now: Instant): void {
+    const { at } = this.#state;
+    if (at === "connecting" || at === "waiting" || at === "resting" || at === "new") return;
+    if (at === "parting") return this.#end(undefined, "");
+    this.#goDown(now);
+    this.#outage.lastRefusal ??= refuse("CONNECTION_LOST", reason);
+    this.#tryAgain(now, luck);
+    this.#partIfDone(now);
+  }
+
+  /** The connection is gone, or is given up. */
+  #goDown(now: Instant): void {
+    const { at } = this.#state;
+    if (at === "open" || at === "leaving") this.#outage.began(now);
+    this.#ackDue = undefined;
+    this.#inFlight.connectionLost();
+  }
+
+  #dropConnection(now: Instant): void {
+    this.#draft.push({ kind: "disconnect" });
+    this.#goDown(now);
+    this.#tryAgain(now, 1);
+  }
+
+  #tryAgain(now: Instant, luck: number): void {
+    const idle = this.#inFlight.size === 0 && this.#grants.size === 0;
+    const rests = this.#opened && this.#outage.dismissed && idle && this.#closing === undefined;
+    this.#state = rests ? { at: "resting" } : { at: "waiting", until: this.#outage.nextAttempt(now, luck) };
+  }
+
+  // ── the broker ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #answered(id: number, result: unknown, now: Instant): void {
+    const state = this.#state;
+    if (state.at === "greeting" && state.request === id) return this.#welcomed(readWelcome(result), now);
+    if (state.at === "settling" && state.request === id) return this.#settled(result, now);
+    if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
+    this.#inFlight.answered(id, result, now);
+    if (this.#inFlight.size > 0) return;
+    if (this.#closing !== undefined) return this.#partIfDone(now);
+    if (this.#identity.keys.below > this.#ackSent) this.#ackDue = after(now, ackIdleMs);
+  }
+
+  #refused(id: number, refusal: Refusal, now: Instant): void {
+    const state = this.#state;
+    if (state.at === "greeting" && state.request === id) return this.#notWelcome(refusal, now);
+    if (state.at === "settling" && state.request === id) return this.#notSettled(refusal, now);
+    if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
+    if (refusal.refused === "SHUTTING_DOWN" && this.#closing === undefined && this.#inFlight.turnedAway(id))
+      return this.#leave(0);
+    if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.has(id))
+      return this.#sessionEnded(refusal.message, now);
+    this.#inFlight.refused(id, refusal);
+    this.#partIfDone(now);
+  }
+
+  #notified(method: string, params: unknown, now: Instant): void {
+    switch (method) {
+      case "lock.lost": {
+        const loss = readLoss(params);
+        if (loss !== undefined) this.#grants.lost(loss.token, loss.reason);
+        return;
+      }
+      case "session.closing":
+        this.#outage.dismissed = true;
+        return this.#leave(readRetryAfter(params));
+      case "session.taken":
+        return this.#end(
+          refuse("SESSION_TAKEN", "another connection speaks for this session now"),
+          "the session was taken",
+        );
+      case "session.expired":
+        return this.#sessionEnded("the broker ended it", now);
+      default:
+        return; // A newer broker may tell what this version does not know.
+    }
+  }
+
+  #leave(retryAfterMs: Millis): void {
+    if (this.#state.at === "open") this.#state = { at: "leaving" };
+    this.#outage.askedToWait(retryAfterMs);
+  }
+
+  #welcomed(welcome: Welcome | undefined, now: Instant): void {
+    if (welcome === undefined) return this.#end(notUnderstood("hello"), "");
+    this.#identity.accept(welcome);
+    const pending = new Set(this.#inFlight.pendingKeys());
+    const strangers = this.#grants.reconcile(welcome.grants, (key) => pending.has(key));
+    if (this.#identity.settlement === undefined) this.#beOpen(strangers, now);
+    else this.#askToSettle(now);
+  }
+
+  #beOpen(strangers: readonly WelcomeGrant[], now: Instant): void {
+    this.#state = { at: "open" };
+    this.#outage.over();
+    this.#ackSent = this.#identity.keys.below;
+    this.#inFlight.sendAll(now);
+    this.#inFlight.releaseStrangers(strangers, now);
+    const { welcome } = this.#identity;
+    if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
+    this.#opened = true;
+    this.#partIfDone(now);
+  }
+
+  #notWelcome(refusal: Refusal, now: Instant): void {
+    this.#outage.failed(refusal, false);
+    if (refusal.refused === "SESSION_EXPIRED") {
+      if (this.#options.takenUp !== undefined) return this.#end(refusal, refusal.message);
+      if (!this.#identity.replaceable) return this.#dropConnection(now);
+      this.#beginSession(refusal.message);
+      return this.#greet();
+    }
+    if (!refusals[refusal.refused].retryable) return this.#end(refusal, refusal.message);
+    this.#dropConnection(now);
+  }
+
+  // ── a session is over ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Heard on a connection that was open: the next hello is for a new session. */
+  #sessionEnded(reason: string, now: Instant): void {
+    if (this.#options.takenUp !== undefined) return this.#end(refuse("SESSION_EXPIRED", reason), reason);
+    if (this.#identity.replaceable) this.#beginSession(reason);
+    this.#dropConnection(now);
+  }
+
+  #beginSession(reason: string): void {
+    this.#grants.loseHeld(`the session is over: ${reason}`);
+    this.#identity.replace((keys) => this.#inFlight.sessionOver(keys));
+    this.#draft.push({ kind: "session-lost", reason });
+  }
+
+  #askToSettle(now: Instant): void {
+    const settlement = this.#identity.settlement;
+    const keys = settlement?.nextKeys() ?? [];
+    if (settlement === undefined || keys.length === 0) {
+      this.#identity.settled();
+      return this.#beOpen([], now);
+    }
+    const request = this.#inFlight.nextId();
+    this.#state = { at: "settling", request, retryAt: now };
+    this.#draft.push({
+      kind: "send",
+      id: request,
+      method: "session.settle",
+      params: { secret: settlement.secret, keys },
+    });
+  }
+
+  #settled(result: unknown, now: Instant): void {
+    const verdicts = readOutcomes(result);
+    if (verdicts === undefined) return this.#end(notUnderstood("settle"), "");
+    for (const [call, verdict] of this.#identity.settlement?.take(verdicts) ?? [])
+      this.#inFlight.settled(call, verdict);
+    this.#askToSettle(now);
+  }
+
+  #notSettled(refusal: Refusal, now: Instant): void {
+    this.#outage.lastRefusal = refusal;
+    // Refused for good: what was asked about stays unknown.
+    if (!refusals[refusal.refused].retryable) return this.#settled({ outcomes: [] }, now);
+    this.#state = { at: "settling", request: undefined, retryAt: after(now, settleRetryMs) };
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #timePassed(now: Instant): void {
+    const { at } = this.#state;
+    if (at === "open" || at === "leaving") return this.#acknowledge(now);
+    if (isDue(this.#grantsEnd(), now))
+      this.#grants.loseHeld("there was no connection to the broker for longer than it keeps a session");
+    if (isDue(this.#patienceEnds(), now)) this.#loseHope(now);
+    if (isDue(this.#stateDeadline(), now)) this.#stateEnds(now);
+  }
+
+  #acknowledge(now: Instant): void {
+    if (!isDue(this.#ackDue, now)) return;
+    this.#ackDue = undefined;
+    this.#ackSent = this.#identity.keys.below;
+    this.#draft.notify("session.ack", { below: this.#ackSent });
+  }
+
+  /** When the broker may have given our locks to others: then the program must hear it, though nobody has told us. */
+  #grantsEnd(): Instant | undefined {
+    if (!this.#opened || this.#options.bound === true || !this.#grants.anyHeld) return undefined;
+    return this.#outage.windowEnds(this.#identity.windowMs);
+  }
+
+  #patienceEnds(): Instant | undefined {
+    const { at } = this.#state;
+    if (!this.#opened || at === "resting" || at === "parting" || at === "closed") return undefined;
+    const { since } = this.#outage;
+    if (this.#inFlight.size > 0) return this.#inFlight.patienceEnds(since, this.#options.patienceMs);
+    return this.#grants.size > 0 ? undefined : after(since, this.#options.patienceMs);
+  }
+
+  /** Calls have waited long enough. If nothing else is at stake, no more attempts are made until the next call. */
+  #loseHope(now: Instant): void {
+    // A hello that is under way has said what is pending; that must not change behind its back.
+    if (this.#state.at === "greeting") this.#dropConnection(now);
+    const reason = this.#outage.lastRefusal?.message ?? "the broker does not answer";
+    this.#inFlight.giveUp(now, this.#outage.since, { ms: this.#options.patienceMs, reason });
+    if (this.#inFlight.size > 0 || this.#grants.size > 0) return;
+    if (this.#closing !== undefined) return this.#end(undefined, "");
+    if (this.#state.at === "connecting" || this.#state.at === "settling") this.#draft.push({ kind: "disconnect" });
+    this.#state = { at: "resting" };
+  }
+
+  #stateDeadline(): Instant | undefined {
+    const state = this.#state;
+    if (state.at === "parting") return state.until;
+    const ends = state.at === "waiting" ? state.until : undefined;
+    const retries = state.at === "settling" && state.request === undefined ? state.retryAt : undefined;
+    const opens = this.#opened || state.at === "new" ? undefined : this.#openBy;
+    const closes = this.#inFlight.size === 0 ? this.#closing?.by : undefined;
+    return earliest(ends, retries, opens, closes);
+  }
+
+  #stateEnds(now: Instant): void {
+    const state = this.#state;
+    if (state.at === "parting") return this.#end(undefined, "");
+    if (!this.#opened && this.#openBy <= now) {
+      const silence = refuse("NO_BROKER", `no broker answered within ${this.#options.openMs} ms`);
+      return this.#end(this.#outage.lastRefusal ?? silence, "");
+    }
+    if (this.#inFlight.size === 0 && isDue(this.#closing?.by, now)) return this.#end(undefined, "");
+    if (state.at === "waiting" && state.until <= now) this.#connect();
+    else if (state.at === "settling") this.#askToSettle(now);
+  }
+
+  #end(refusal: Refusal | undefined, reason: string): void {
+    this.#ending = refusal ?? closedByProgram;
+    this.#grants.loseHeld(reason);
+    this.#inFlight.endAll(this.#ending);
+    this.#state = { at: "closed" };
+    this.#draft.push({ kind: "disconnect" });
+    this.#draft.push({ kind: "ended", refusal });
+  }
+}
+
+function notUnderstood(what: string): Refusal {
+  return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
+}

@@ -1,0 +1,24 @@
+/** What the driver must do, in this order. */
+import type { Millis, Refusal } from "../../terms/index.js";
+import type { Welcome } from "./answers.js";
+import type { Call } from "./call.js";
+import type { Grant } from "./grant.js";
+
+export type Effect =
+  /** Try once to reach the broker; answered by `connected` or `connect-failed`. */
+  | { readonly kind: "connect"; readonly start: boolean; readonly resuming: boolean }
+  /** Drop the connection, or the attempt to make one: no event of it may come any more. */
+  | { readonly kind: "disconnect" }
+  /** A request, or a notification when it has no id. */
+  | { readonly kind: "send"; readonly id: number | undefined; readonly method: string; readonly params: object }
+  | { readonly kind: "answer"; readonly call: Call; readonly result: unknown }
+  | { readonly kind: "refuse"; readonly call: Call; readonly refusal: Refusal }
+  | { readonly kind: "granted"; readonly call: Call; readonly grant: Grant; readonly waitedMs: Millis }
+  /** The program relied on it: told at once, whatever else is under way. */
+  | { readonly kind: "lost"; readonly grant: Grant; readonly reason: string }
+  /** The conversation is open; `first` is true once. */
+  | { readonly kind: "opened"; readonly welcome: Welcome; readonly first: boolean }
+  /** The session is over and a new one takes its place; its locks were lost. */
+  | { readonly kind: "session-lost"; readonly reason: string }
+  /** The last effect. Without refusal the program wished it so. */
+  | { readonly kind: "ended"; readonly refusal: Refusal | undefined };

@@ -1,0 +1,97 @@
+/**
+ * The session that this client has, and the one before it whose writes are not settled. At most one of the two is
+ * spoken for at a time: nothing is sent under the present session until the settlement is done.
+ */
+import type { Millis } from "../../terms/index.js";
+import type { Fence, Welcome } from "./answers.js";
+import { RequestKeys } from "./request-keys.js";
+import { Settlement, type Unanswered } from "./settlement.js";
+import type { ConversationOptions } from "./state.js";
+
+/** The versions of the conversation that this client speaks. */
+const versions = { min: 1, max: 1 };
+
+export class Identity {
+  readonly #options: ConversationOptions;
+  #secret: string;
+  #keys: RequestKeys;
+  #welcomed: boolean;
+  #welcome: Welcome | undefined;
+  #settlement: Settlement | undefined;
+  /** A secret that no session has used; each connection brings one. */
+  #fresh: string | undefined;
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+    this.#secret = options.secret;
+    this.#keys = new RequestKeys(options.takenUp?.keysUsed);
+    this.#welcomed = options.takenUp !== undefined;
+  }
+
+  get keys(): RequestKeys {
+    return this.#keys;
+  }
+
+  /** The broker knows the session: it can be resumed, and can be over. */
+  get welcomed(): boolean {
+    return this.#welcomed;
+  }
+
+  get welcome(): Welcome | undefined {
+    return this.#welcome;
+  }
+
+  get windowMs(): Millis {
+    return this.#welcome?.resumeWindowMs ?? 0;
+  }
+
+  get settlement(): Settlement | undefined {
+    return this.#settlement;
+  }
+
+  offer(fresh: string): void {
+    this.#fresh = fresh;
+  }
+
+  hello(grants: readonly Fence[], pending: readonly number[]): object {
+    const { introduction, resumeWindowMs } = this.#options;
+    return {
+      protocol: versions,
+      ...introduction,
+      secret: this.#secret,
+      mode: this.#welcomed ? "resume" : "either",
+      ...(resumeWindowMs === undefined ? {} : { resumeWindowMs }),
+      grants,
+      pending,
+      ack: this.#keys.below,
+    };
+  }
+
+  accept(welcome: Welcome): void {
+    this.#welcomed = true;
+    this.#welcome = welcome;
+  }
+
+  /** Whether the session can be followed by another: not one that was taken up, and not without a fresh secret. */
+  get replaceable(): boolean {
+    return this.#fresh !== undefined && this.#options.takenUp === undefined;
+  }
+
+  /** The session is over; another takes its place, and settles what was left unanswered. */
+  replace(unansweredOf: (keys: RequestKeys) => readonly Unanswered[]): void {
+    if (this.#fresh === undefined) throw new Error("a session cannot be replaced without a fresh secret");
+    const over = this.#secret;
+    this.#keys = new RequestKeys();
+    const unanswered = unansweredOf(this.#keys);
+    if (unanswered.length > 0 && this.#settlement !== undefined) throw new Error("two sessions to settle at once");
+    if (unanswered.length > 0) this.#settlement = new Settlement(over, unanswered);
+    this.#secret = this.#fresh;
+    this.#fresh = undefined;
+    this.#welcomed = false;
+    this.#welcome = undefined;
+  }
+
+  settled(): void {
+    this.#settlement = undefined;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The times without a connection: since when, when the next attempt is due, when calls have waited long enough, and
+ * when locks can no longer be relied on. Instants only; who acts on them is the conversation.
+ */
+import { after, type Instant, type Millis, type Refusal } from "../../terms/index.js";
+import { backoffMs } from "./backoff.js";
+
+export class Outage {
+  /** The reason that was heard last. */
+  lastRefusal: Refusal | undefined;
+  /** The broker said that it ends: it is not started again merely because we were connected. */
+  dismissed = false;
+  #since: Instant;
+  /** The last moment at which a broker was surely not counting the end of our window. */
+  #safeSince: Instant;
+  #attempts = 0;
+  #startFailed = false;
+  #retryAfterMs: Millis = 0;
+
+  constructor(now: Instant) {
+    this.#since = this.#safeSince = now;
+  }
+
+  get since(): Instant {
+    return this.#since;
+  }
+
+  began(now: Instant): void {
+    this.#since = this.#safeSince = now;
+  }
+
+  /** A call comes after all hope was lost: its time begins now. */
+  beganAgain(now: Instant): void {
+    this.#since = now;
+    this.#attempts = 0;
+  }
+
+  /** Nobody listens there: a window is counted from when a broker is ready again (rule 18). */
+  nobodyThere(now: Instant): void {
+    this.#safeSince = now;
+  }
+
+  failed(refusal: Refusal, startFailed: boolean): void {
+    this.lastRefusal = refusal;
+    this.#startFailed = startFailed;
+  }
+
+  /** The broker asked not to be bothered for so long. */
+  askedToWait(ms: Millis): void {
+    this.#retryAfterMs = Math.max(this.#retryAfterMs, ms);
+  }
+
+  nextAttempt(now: Instant, luck: number): Instant {
+    const wait = Math.max(this.#retryAfterMs, backoffMs(this.#attempts, luck, this.#startFailed));
+    this.#attempts++;
+    this.#retryAfterMs = 0;
+    return after(now, wait);
+  }
+
+  over(): void {
+    this.#attempts = 0;
+    this.#startFailed = this.dismissed = false;
+    this.lastRefusal = undefined;
+  }
+
+  /** When the broker may have given our locks to others. */
+  windowEnds(windowMs: Millis): Instant {
+    return after(this.#safeSince, windowMs - Math.min(1000, windowMs / 10));
+  }
+}

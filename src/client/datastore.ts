@@ -1,0 +1,240 @@
+/**
+ * SQL through the broker, as the broker handle and a held lock offer it. The two differ in one thing: what is written
+ * through a lock is applied only while that lock is held.
+ */
+import type { BatchResult, ScriptResult as ScriptWire, StatementResult } from "../protocol/index.js";
+import { HoldfastError, type Millis } from "../terms/index.js";
+import { type Driver, Question } from "./driver.js";
+import {
+  type Args,
+  type Result,
+  type Row,
+  type RowShape,
+  readResult,
+  readRows,
+  type ScriptResult,
+  type Spelling,
+  type Value,
+  wired,
+} from "./values.js";
+
+/** A lock and the token under which it is held; a LockHandle is one. */
+export interface Fence {
+  readonly name: string;
+  readonly token: number;
+}
+
+export interface ReadOptions {
+  /** How long the statement may run (ms, up to the limit timeoutMsMax). Default: the limit readMs or writeMs. */
+  readonly timeoutMs?: Millis | undefined;
+  /** Cancels the request; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Values by name, beside those by position. */
+  readonly named?: { readonly [name: string]: Value } | undefined;
+}
+
+export interface WriteOptions extends ReadOptions {
+  /** Applied only while these locks are held under these tokens; else FENCED. */
+  readonly fence?: Fence | readonly Fence[] | undefined;
+  /** `arrays`: rows as arrays of cells in the order of `columns`. Default `objects`. */
+  readonly rows?: RowShape | undefined;
+}
+
+export interface BatchOptions extends Omit<WriteOptions, "named"> {}
+
+export interface ScriptOptions extends BatchOptions {
+  /** True (the default): all statements or none. False: each a transaction of its own, ending at the first error. */
+  readonly atomic?: boolean | undefined;
+}
+
+/** One statement of a batch. */
+export type Statement =
+  | string
+  | readonly [sql: string, args?: Args]
+  | {
+      readonly sql: string;
+      readonly args?: Args | undefined;
+      readonly named?: { readonly [name: string]: Value } | undefined;
+    };
+
+export interface DatastoreParts {
+  readonly driver: Driver;
+  readonly spelling: Spelling;
+}
+
+const templates = new WeakMap<TemplateStringsArray, string>();
+
+export abstract class Datastore {
+  readonly #driver: Driver;
+  readonly #spelling: Spelling;
+
+  /** @internal */
+  constructor({ driver, spelling }: DatastoreParts) {
+    this.#driver = driver;
+    this.#spelling = spelling;
+  }
+
+  /** What every write relies on; throws when that is known to be gone. */
+  protected abstract ownFence(): readonly Fence[];
+
+  /**
+   * Runs one statement, in a transaction of its own. It happens exactly once, also when the connection or the broker
+   * breaks in between: the library sends it again under the same key until it knows.
+   *
+   * @param args values by position (`?`, `?1`) or by name (`:name`); `options.named` for both at once
+   * @returns columns, rows as objects, rowsAffected, lastInsertRowid. Resolved means: on disk.
+   * @throws SQLITE_CONSTRAINT, SQLITE_ERROR and the like, PARAMETER_INVALID, FENCED, STATEMENT_TIMEOUT,
+   *   CONNECTION_LOST (outcome `unknown` if it was sent)
+   * @example const { lastInsertRowid } = await broker.execute("insert into job(name) values (?)", ["index"]);
+   */
+  execute(
+    sql: string,
+    args: Args | undefined,
+    options: WriteOptions & { readonly rows: "arrays" },
+  ): Promise<Result<Cell[]>>;
+  execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
+  async execute(sql: string, args?: Args, options: WriteOptions = {}): Promise<Result<unknown>> {
+    const params = { sql, ...wired(args, options.named, this.#spelling), ...this.#writing(options) };
+    const question = Question.of("write", "db.execute", params);
+    await this.#ask(question, options.signal);
+    if (question.refusal !== undefined) throw failure(question, options.signal);
+    return readResult(question.result as StatementResult, this.#spelling, options.rows);
+  }
+
+  /**
+   * Runs one statement that only reads. It sees every write that was acknowledged before, by anyone, and every write
+   * that this program sent before.
+   *
+   * @returns the rows, as objects
+   * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
+   * @example const open = await broker.query("select * from job where state = ?", ["open"]);
+   */
+  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R[]> {
+    const question = this.#question(sql, args, options);
+    await this.#ask(question, options.signal);
+    if (question.refusal !== undefined) throw failure(question, options.signal);
+    return readRows(question.result as StatementResult, this.#spelling) as R[];
+  }
+
+  /**
+   * Runs one statement that only reads, and stops after its first row.
+   *
+   * @returns the row, or undefined when there is none
+   * @throws as `query`
+   * @example const job = await broker.get("select * from job where id = ?", [7]);
+   */
+  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R | undefined> {
+    const question = this.#question(sql, args, { ...options, rowsMax: 1 });
+    await this.#ask(question, options.signal);
+    if (question.refusal !== undefined) throw failure(question, options.signal);
+    return readRows(question.result as StatementResult, this.#spelling)[0] as R | undefined;
+  }
+
+  /**
+   * Runs up to 1024 statements in one transaction: all of them or none, exactly once.
+   *
+   * @param statements each as text, as `[sql, args]`, or as `{ sql, args, named }`
+   * @returns one result for each statement
+   * @throws as `execute`; `details.statement` is the index of the one that failed
+   * @example await broker.batch([["update account set sum = sum - ? where id = 1", [5]], ["update account set sum = sum + ? where id = 2", [5]]]);
+   */
+  batch(
+    statements: readonly Statement[],
+    options: BatchOptions & { readonly rows: "arrays" },
+  ): Promise<Result<Cell[]>[]>;
+  batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
+  async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
+    const params = { statements: statements.map((one) => this.#statement(one)), ...this.#writing(options) };
+    const question = Question.of("write", "db.batch", params);
+    await this.#ask(question, options.signal);
+    if (question.refusal !== undefined) throw failure(question, options.signal);
+    return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
+  }
+
+  /**
+   * Runs a text of many statements, without values: a schema, a migration. Nothing else is written meanwhile.
+   *
+   * @returns one result for each statement, with its position in the text
+   * @throws as `execute`; `details.statement` is the index of the one that failed, `details.applied` how many are done
+   * @example await broker.script("create table if not exists job(id integer primary key, name text); create index …");
+   */
+  script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
+  script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
+  async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
+    const { atomic } = options;
+    const question = Question.of("write", "db.script", {
+      sql,
+      ...(atomic === undefined ? {} : { atomic }),
+      ...this.#writing(options),
+    });
+    await this.#ask(question, options.signal);
+    if (question.refusal !== undefined) throw failure(question, options.signal);
+    const { results } = question.result as ScriptWire;
+    return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
+  }
+
+  /**
+   * Runs one statement as a template: what stands in `${}` is always a value, never SQL.
+   *
+   * @returns its rows; of a statement that writes, those of RETURNING
+   * @throws as `execute`
+   * @example const [job] = await broker.sql`select * from job where id = ${id}`;
+   */
+  async sql<R = Row>(strings: TemplateStringsArray, ...values: readonly Value[]): Promise<R[]> {
+    let text = templates.get(strings);
+    if (text === undefined) {
+      text = strings.join("?");
+      templates.set(strings, text);
+    }
+    const params = { sql: text, ...wired(values, undefined, this.#spelling), ...this.#writing({}) };
+    const question = Question.of("write", "db.execute", params);
+    await this.#ask(question, undefined);
+    if (question.refusal !== undefined) throw failure(question, undefined);
+    return readRows(question.result as StatementResult, this.#spelling) as R[];
+  }
+
+  #question(sql: string, args: Args | undefined, options: ReadOptions & { readonly rowsMax?: number }): Question {
+    const { named, timeoutMs, rowsMax } = options;
+    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, rowsMax };
+    return Question.of("read", "db.query", params);
+  }
+
+  #statement(one: Statement): object {
+    if (typeof one === "string") return { sql: one };
+    if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, this.#spelling) };
+    return { sql: one.sql, ...wired(one.args, one.named, this.#spelling) };
+  }
+
+  #writing({ fence, timeoutMs }: WriteOptions): object {
+    const own = this.ownFence();
+    const given =
+      fence === undefined ? own : [...own, ...(Array.isArray(fence) ? (fence as readonly Fence[]) : [fence as Fence])];
+    return { fence: given.length === 0 ? undefined : given.map(({ name, token }) => ({ name, token })), timeoutMs };
+  }
+
+  #ask(question: Question, signal: AbortSignal | undefined): Promise<void> {
+    return ask(this.#driver, question, signal);
+  }
+}
+
+type Cell = Result<Row>["rows"][number][string];
+
+function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
+  return Array.isArray(statement);
+}
+
+/** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */
+export function ask(driver: Driver, question: Question, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return driver.ask(question);
+  signal.throwIfAborted();
+  const cancel = () => driver.cancel(question);
+  signal.addEventListener("abort", cancel, { once: true });
+  return driver.ask(question).finally(() => signal.removeEventListener("abort", cancel));
+}
+
+/** Made where the program waits, so that the stack is the program's. */
+export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
+  if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
+  if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
+  return HoldfastError.from(refusal);
+}

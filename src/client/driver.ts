@@ -1,0 +1,270 @@
+/**
+ * Drives the conversation: hands it what the program, the socket and the clock say, and obeys what it decides. Decides
+ * nothing itself. Each request is one object from the program's call to its outcome.
+ */
+import { randomBytes } from "node:crypto";
+import { type Encoding, encodeRequest, type Frame, secretText } from "../protocol/index.js";
+import { impossible, type Refusal, refuse } from "../terms/index.js";
+import {
+  Call,
+  type CallKind,
+  type CallMore,
+  type CallParams,
+  Conversation,
+  type ConversationOptions,
+  type Effect,
+  type Event,
+  type Grant,
+  type Welcome,
+} from "./conversation/index.js";
+import { now, Pulse } from "./pulse.js";
+import { type Reached, type ReachPlan, reach } from "./reach.js";
+import type { Socket, SocketEnd } from "./socket.js";
+
+/** A request of the program: resolves when it has its outcome, with a refusal as a value. */
+export class Question extends Call {
+  result: unknown;
+  refusal: Refusal | undefined;
+  /** What was granted; of an acquire. */
+  granted: { readonly grant: Grant; readonly waitedMs: number } | undefined;
+  /** Set by `ask`, before the conversation hears of the question. */
+  settle!: () => void;
+
+  static of(kind: CallKind, method: string, params: object, more?: CallMore): Question {
+    return new Question(kind, method, params as CallParams, more);
+  }
+}
+
+export interface DriverOptions {
+  readonly conversation: Omit<ConversationOptions, "secret">;
+  /** Of a session that is taken up. */
+  readonly secret?: string | undefined;
+  readonly encoding: Encoding;
+  /** How to get to the broker; `start` is left out when none may be started this time. */
+  readonly plan: (resuming: boolean, start: boolean) => ReachPlan;
+}
+
+export interface DriverHandlers {
+  readonly onOpened: (welcome: Welcome, first: boolean) => void;
+  readonly onLost: (grant: Grant, reason: string) => void;
+  readonly onSessionLost: (reason: string) => void;
+  readonly onEnded: (refusal: Refusal | undefined) => void;
+}
+
+export class Driver {
+  readonly #options: DriverOptions;
+  readonly #handlers: DriverHandlers;
+  readonly #conversation: Conversation;
+  readonly #pulse = new Pulse(() => this.#handle({ kind: "time" }));
+  #socket: Socket | undefined;
+  /** The attempt to connect that is under way. */
+  #attempt: AbortController | undefined;
+  #kept = true;
+  #obeying = false;
+  /** Of the broker we are connected to. */
+  #frameBytesMax = Number.POSITIVE_INFINITY;
+
+  constructor(options: DriverOptions, handlers: DriverHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    const secret = options.secret ?? freshSecret();
+    this.#conversation = new Conversation({ ...options.conversation, secret }, now());
+  }
+
+  get grants(): Iterable<Grant> {
+    return this.#conversation.grants;
+  }
+
+  open(): void {
+    this.#handle({ kind: "open" });
+  }
+
+  close(): void {
+    this.#handle({ kind: "close" });
+  }
+
+  detach(): void {
+    this.#handle({ kind: "detach" });
+  }
+
+  /** Whether an open connection keeps the program alive. */
+  keep(kept: boolean): void {
+    this.#kept = kept;
+    this.#socket?.keep(kept);
+  }
+
+  /** Resolves when the question has its outcome; never rejects. */
+  ask(question: Question): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      question.settle = resolve;
+    });
+    this.#handle({ kind: "call", call: question });
+    return settled;
+  }
+
+  cancel(question: Question): void {
+    this.#handle({ kind: "cancel", call: question });
+  }
+
+  #handle(event: Event): void {
+    this.#conversation.handle(event, now());
+    // Handlers may ask again while effects are obeyed: what that brings about comes after.
+    if (this.#obeying) return;
+    this.#obeying = true;
+    try {
+      for (
+        let effects = this.#conversation.takeEffects();
+        effects.length > 0;
+        effects = this.#conversation.takeEffects()
+      )
+        for (const effect of effects) this.#obey(effect);
+    } finally {
+      this.#obeying = false;
+    }
+    this.#pulse.wakeAt(this.#conversation.nextDeadline(), this.#kept && this.#conversation.at !== "open");
+  }
+
+  #obey(effect: Effect): void {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(effect.id, effect.method, effect.params);
+      case "answer": {
+        const { call } = effect;
+        if (!(call instanceof Question)) return;
+        call.result = effect.result;
+        return call.settle();
+      }
+      case "refuse": {
+        const { call } = effect;
+        if (!(call instanceof Question)) return;
+        call.refusal = effect.refusal;
+        return call.settle();
+      }
+      case "granted": {
+        const { call, grant, waitedMs } = effect;
+        if (!(call instanceof Question)) return;
+        call.granted = { grant, waitedMs };
+        return call.settle();
+      }
+      case "lost":
+        return this.#handlers.onLost(effect.grant, effect.reason);
+      case "connect":
+        return void this.#connect(effect.start, effect.resuming);
+      case "disconnect":
+        return this.#disconnect();
+      case "opened":
+        return this.#opened(effect.welcome, effect.first);
+      case "session-lost":
+        return this.#handlers.onSessionLost(effect.reason);
+      case "ended":
+        this.#pulse.stop();
+        return this.#handlers.onEnded(effect.refusal);
+      default:
+        return impossible(effect, "effect of the conversation");
+    }
+  }
+
+  // ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #send(id: number | undefined, method: string, params: object): void {
+    if (this.#socket === undefined) return; // Its end is on the way to the conversation.
+    const bytes = encodeRequest(id, method, params, this.#options.encoding);
+    if (bytes.length <= this.#frameBytesMax) return this.#socket.send(bytes);
+    const bytesMax = this.#frameBytesMax;
+    const message = `the request has ${bytes.length} bytes, the broker takes ${bytesMax} in one frame`;
+    if (id !== undefined)
+      this.#conversation.handle(
+        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", message, { bytes: bytes.length, bytesMax }) },
+        now(),
+      );
+  }
+
+  #opened(welcome: Welcome, first: boolean): void {
+    const { limits } = welcome.whole as { limits?: { frameBytesMax?: unknown } };
+    if (typeof limits?.frameBytesMax === "number") this.#frameBytesMax = limits.frameBytesMax;
+    this.#handlers.onOpened(welcome, first);
+  }
+
+  // ── the connection ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #connect(start: boolean, resuming: boolean): Promise<void> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const reached = await this.#reach(this.#options.plan(resuming, start), attempt);
+    if (attempt.signal.aborted || reached === undefined) {
+      if (reached?.kind === "open") reached.socket.drop();
+      return;
+    }
+    this.#attempt = undefined;
+    if (reached.kind === "failed") {
+      const { why, refusal } = reached;
+      return this.#handle({ kind: "connect-failed", why, refusal, luck: Math.random() });
+    }
+    if (reached.socket.ended) {
+      const refusal = refuse("NO_BROKER", "the broker closed the connection as soon as it stood");
+      return this.#handle({ kind: "connect-failed", why: "busy", refusal, luck: Math.random() });
+    }
+    this.#socket = reached.socket;
+    this.#socket.keep(this.#kept);
+    this.#handle({ kind: "connected", secret: freshSecret() });
+  }
+
+  async #reach(plan: ReachPlan, attempt: AbortController): Promise<Reached | undefined> {
+    const events = {
+      onNobody: () => this.#handle({ kind: "nobody" }),
+      onFrame: (frame: Frame) => this.#onFrame(frame),
+      onEnd: (end: SocketEnd) => this.#onEnd(end),
+    };
+    try {
+      return await reach(plan, events, attempt.signal);
+    } catch (error) {
+      if (attempt.signal.aborted) return undefined;
+      const { message } = error as Error;
+      return {
+        kind: "failed",
+        why: "failed",
+        refusal: refuse("START_FAILED", `the broker cannot be reached: ${message}`),
+      };
+    }
+  }
+
+  #disconnect(): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    this.#socket?.drop();
+    this.#socket = undefined;
+  }
+
+  #onEnd(end: SocketEnd): void {
+    this.#socket = undefined;
+    this.#handle({ kind: "disconnected", reason: end.reason, luck: Math.random() });
+  }
+
+  #onFrame(frame: Frame): void {
+    switch (frame.kind) {
+      case "result":
+        return this.#handle({ kind: "answered", id: Number(frame.id), result: frame.result });
+      case "refused":
+        if (frame.id !== null) return this.#handle({ kind: "refused", id: Number(frame.id), refusal: frame.refusal });
+        return this.#giveUpSocket(`the broker could not read a request: ${frame.refusal.message}`);
+      case "notification":
+        return this.#handle({ kind: "notified", method: frame.method, params: frame.params });
+      case "request":
+        return; // Nothing is asked of clients in this version.
+      case "frame-error":
+        return this.#giveUpSocket(`the broker sent what cannot be read: ${frame.refusal.message}`);
+      default:
+        return impossible(frame, "frame");
+    }
+  }
+
+  #giveUpSocket(reason: string): void {
+    this.#socket?.drop();
+    this.#socket = undefined;
+    this.#handle({ kind: "disconnected", reason, luck: Math.random() });
+  }
+}
+
+function freshSecret(): string {
+  return secretText(randomBytes(32));
+}

@@ -1,0 +1,21 @@
+/**
+ * The library. `connect()` gives a handle to the broker: one shared SQLite database, and named locks, for all programs
+ * of this machine.
+ *
+ *   program ──► Broker, LockHandle ──► driver ──► conversation (pure: decides)
+ *                  (broker.ts …)        │  ▲
+ *                                       ▼  │ events
+ *                           socket.ts, reach.ts, spawn.ts, pulse.ts (do)
+ *
+ * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
+ */
+export { protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
+export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
+export type { AcquireOptions, Broker, BrokerEvents } from "./broker.js";
+export { connect } from "./connect.js";
+export type { BatchOptions, Fence, ReadOptions, ScriptOptions, Statement, WriteOptions } from "./datastore.js";
+export type { LockHandle } from "./lock-handle.js";
+export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks.js";
+export type { Migration } from "./migrate.js";
+export type { ConnectOptions, SessionOptions } from "./options.js";
+export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

@@ -1,0 +1,102 @@
+/**
+ * Migrations: each once, in order, whoever comes first. Serialised by a lock, and every one is written under the fence
+ * of that lock, in one transaction with the note that it was done.
+ */
+import { createHash } from "node:crypto";
+import { HoldfastError, isHoldfastError } from "../terms/index.js";
+import type { Broker } from "./broker.js";
+import type { LockHandle } from "./lock-handle.js";
+
+export interface Migration {
+  /** Never changes once it was run anywhere. */
+  readonly name: string;
+  /** A script, without BEGIN and COMMIT. */
+  readonly sql: string;
+}
+
+interface Done {
+  readonly name: string;
+  readonly hash: string;
+}
+
+const lockOfMigrations = "holdfast/migrate";
+
+const table =
+  "create table if not exists holdfast_migrations(name text primary key not null, hash text not null, applied_at text not null) without rowid";
+
+export async function migrate(broker: Broker, migrations: readonly Migration[]): Promise<string[]> {
+  check(migrations);
+  // The common case of a program that starts: nothing to do, nothing to wait for.
+  if (missing(migrations, await doneSoFar(broker)).length === 0) return [];
+  const options = { reason: "migrating the schema" };
+  return broker.withLock(lockOfMigrations, options, async (lock) => {
+    await lock.execute(table);
+    const applied: string[] = [];
+    for (const migration of missing(migrations, await doneSoFar(lock))) {
+      await apply(lock, migration);
+      applied.push(migration.name);
+    }
+    return applied;
+  });
+}
+
+/** A broken line comment or a missing semicolon at the end of the text must not swallow the note. */
+function apply(lock: LockHandle, { name, sql }: Migration): Promise<unknown> {
+  const note = `insert into holdfast_migrations values (${quoted(name)}, ${quoted(hashOf(sql))}, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))`;
+  return lock.script(`${sql}\n;\n${note}`, { atomic: true });
+}
+
+async function doneSoFar(store: Broker | LockHandle): Promise<Map<string, string>> {
+  try {
+    const rows = await store.query<Done>("select name, hash from holdfast_migrations");
+    return new Map(rows.map(({ name, hash }) => [name, hash]));
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === "SQLITE_ERROR" && error.message.includes("no such table"))
+      return new Map();
+    throw error;
+  }
+}
+
+/** Those that were not run. What was run and is not in the list is a newer program's. */
+function missing(migrations: readonly Migration[], done: ReadonlyMap<string, string>): Migration[] {
+  const open: Migration[] = [];
+  for (const migration of migrations) {
+    const { name, sql } = migration;
+    const hash = done.get(name);
+    if (hash === undefined) open.push(migration);
+    else if (hash !== hashOf(sql))
+      throw new HoldfastError(
+        "MISUSE",
+        `migration ${JSON.stringify(name)} was run with another text: write a new one instead`,
+        { details: { name } },
+      );
+    else if (open[0] !== undefined)
+      throw new HoldfastError(
+        "MISUSE",
+        `migration ${JSON.stringify(open[0].name)} is new and stands before ${JSON.stringify(name)}, which was run: put it behind`,
+        {
+          details: { name: open[0].name, before: name },
+        },
+      );
+  }
+  return open;
+}
+
+function check(migrations: readonly Migration[]): void {
+  const names = new Set<string>();
+  for (const { name, sql } of migrations) {
+    if (typeof name !== "string" || name === "" || typeof sql !== "string")
+      throw new HoldfastError("MISUSE", "a migration is { name, sql }, both text");
+    if (names.has(name)) throw new HoldfastError("MISUSE", `two migrations are named ${JSON.stringify(name)}`);
+    names.add(name);
+  }
+}
+
+function hashOf(sql: string): string {
+  return createHash("sha256").update(sql).digest("hex");
+}
+
+function quoted(text: string): string {
+  if (text.includes("\0")) throw new HoldfastError("MISUSE", "a migration's name must not hold a NUL");
+  return `'${text.replaceAll("'", "''")}'`;
+}

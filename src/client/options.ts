@@ -1,0 +1,156 @@
+/** What `connect` takes, and what follows from it together with the surroundings of the program. */
+import { statSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { basename, join } from "node:path";
+import { endpointFor, type Places, placesFor } from "../places/index.js";
+import type { Encoding, Integers } from "../protocol/index.js";
+import { HoldfastError, type Millis } from "../terms/index.js";
+import { processClaim } from "./process-identity.js";
+import type { ReachPlan } from "./reach.js";
+
+export interface Environment {
+  readonly [name: string]: string | undefined;
+}
+
+export interface ConnectOptions {
+  /** One directory for everything of the broker. Default: HOLDFAST_DIR, else the platform's own places. */
+  readonly dir?: string | undefined;
+  /** The broker's Unix socket. Default: HOLDFAST_SOCKET, else the one that belongs to the directory. */
+  readonly socket?: string | undefined;
+  /** The database file, for a broker that is started. Default: HOLDFAST_DATABASE, else `data.db` in the directory. */
+  readonly database?: string | undefined;
+  /** Whether a broker may be started when none runs. Default true; HOLDFAST_START=never forbids it in any case. */
+  readonly start?: boolean | "auto" | "never" | undefined;
+  /** How long `connect` may take, with the start of a broker if need be (ms, default 30,000). */
+  readonly startTimeoutMs?: Millis | undefined;
+  /** How long a request waits for a connection that broke before it fails with CONNECTION_LOST (ms, default 30,000). */
+  readonly reconnectTimeoutMs?: Millis | undefined;
+  /** The name that others see beside a lock. Default: the name of the script. */
+  readonly program?: string | undefined;
+  /** How messages are written. Default "json"; both say the same. */
+  readonly encoding?: Encoding | undefined;
+  /** How long the broker keeps the session (its locks, its places in queues) without a connection (ms). Default: the broker's. */
+  readonly resumeWindowMs?: Millis | undefined;
+  /** How INTEGER values come back: number, and bigint beyond 2^53 ("auto", the default); always one of them. */
+  readonly integers?: Integers | undefined;
+  /** Ends the attempt to connect; has no meaning once connected. */
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of `process.env`. */
+  readonly env?: Environment | undefined;
+  /** For tools that look after the broker: they get in when programs have taken all connections but the last. */
+  readonly operator?: boolean | undefined;
+  /** For tools that speak for a session beyond the life of one program. */
+  readonly session?: SessionOptions | undefined;
+  /** For tools: what a broker that is started is told (`--limit`, …), and by which file it begins. */
+  readonly broker?: { readonly args?: readonly string[]; readonly entry?: string } | undefined;
+}
+
+export interface SessionOptions {
+  /** 32 bytes in base64url. Whoever knows it speaks for the session. */
+  readonly secret: string;
+  /** The session exists: take it up with these locks, or fail with SESSION_EXPIRED. */
+  readonly resume?: { readonly held: readonly { readonly name: string; readonly token: number }[] } | undefined;
+  /** The session lives as long as this process, with or without a connection. */
+  readonly boundTo?: number | undefined;
+}
+
+/** The options, complete. */
+export interface Settings {
+  readonly places: Places;
+  readonly socketPath: string;
+  readonly start: boolean;
+  readonly startTimeoutMs: Millis;
+  readonly reconnectTimeoutMs: Millis;
+  readonly resumeWindowMs: Millis | undefined;
+  readonly encoding: Encoding;
+  readonly integers: Integers;
+  /** Fields of hello. */
+  readonly introduction: object;
+  readonly plan: (resuming: boolean, start: boolean) => ReachPlan;
+}
+
+const version = process.env["HOLDFAST_VERSION"] ?? "0.0.0";
+
+export function settingsFrom(options: ConnectOptions): Settings {
+  const env = surroundings(options);
+  const cwd = process.cwd();
+  const places = placesFor({
+    ...{ env, cwd, platform: process.platform, uid: userInfo().uid, home: homedir(), tmpdir: tmpdir() },
+    ...{ dir: options.dir, database: options.database },
+    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+  });
+  const { path: socketPath } = endpointFor({
+    env,
+    platform: process.platform,
+    socket: places.socket,
+    given: options.socket,
+    cwd,
+  });
+  const start = options.start !== false && options.start !== "never" && env["HOLDFAST_START"] !== "never";
+  const startTimeoutMs = milliseconds("startTimeoutMs", options.startTimeoutMs, 30_000);
+  const encoding = oneOf("encoding", options.encoding, ["json", "msgpack"]);
+  const integers = oneOf("integers", options.integers, ["auto", "number", "bigint"]);
+  const { args = [], entry } = options.broker ?? {};
+  const startPlan = { places, env: broughtAlong(env, places, socketPath), args, entry, timeoutMs: startTimeoutMs };
+  const purpose = options.operator === true ? "operator" : "newcomer";
+  return {
+    places,
+    socketPath,
+    start,
+    startTimeoutMs,
+    reconnectTimeoutMs: milliseconds("reconnectTimeoutMs", options.reconnectTimeoutMs, 30_000),
+    resumeWindowMs: options.resumeWindowMs,
+    encoding,
+    integers,
+    introduction: introductionOf(options),
+    plan: (resuming, mayStart) => ({
+      socket: { path: socketPath, encoding, purpose: resuming ? "resuming" : purpose },
+      start: start && mayStart ? startPlan : undefined,
+    }),
+  };
+}
+
+/** What an option says counts before the environment: with a directory given, no variable leads out of it. */
+function surroundings({ env = process.env, dir }: ConnectOptions): Environment {
+  if (dir === undefined) return env;
+  const { HOLDFAST_SOCKET: _socket, HOLDFAST_DATABASE: _database, ...rest } = env;
+  return rest;
+}
+
+/** A broker that is started must come to the same places as we did, whatever its working directory. */
+function broughtAlong(env: Environment, places: Places, socketPath: string): Environment {
+  return {
+    ...env,
+    ...(places.root === null ? {} : { HOLDFAST_DIR: places.root }),
+    ...(places.database === join(places.dataDir, "data.db") ? {} : { HOLDFAST_DATABASE: places.database }),
+    ...(places.socket === socketPath ? {} : { HOLDFAST_SOCKET: socketPath }),
+  };
+}
+
+function introductionOf({ program, session }: ConnectOptions): object {
+  const subject = session?.boundTo ?? process.pid;
+  const claim = processClaim(subject);
+  if (session?.boundTo !== undefined && claim === undefined)
+    throw new HoldfastError(
+      "MISUSE",
+      `a session cannot be bound to process ${subject}: it is not there, or its start time cannot be read`,
+    );
+  return {
+    program: program ?? basename(process.argv[1] ?? process.execPath),
+    version,
+    ...(claim === undefined ? {} : { process: claim }),
+    ...(session?.boundTo === undefined ? {} : { bound: true }),
+  };
+}
+
+function milliseconds(name: string, value: Millis | undefined, standard: Millis): Millis {
+  if (value === undefined) return standard;
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new HoldfastError("MISUSE", `${name} must be a number of milliseconds above 0, not ${value}`);
+}
+
+function oneOf<T extends string>(name: string, value: T | undefined, allowed: readonly [T, ...T[]]): T {
+  if (value === undefined) return allowed[0];
+  if (allowed.includes(value)) return value;
+  throw new HoldfastError("MISUSE", `${name} must be one of ${allowed.join(", ")}, not ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,79 @@
+/**
+ * The only clock and the only timer of the library: says what time it is, and wakes whoever asked at the next deadline.
+ * Nothing here keeps the program alive unless it is told to.
+ */
+import { type Instant, instant, type Millis } from "../terms/index.js";
+
+export function now(): Instant {
+  return instant(performance.now());
+}
+
+/** Longer waits are cut: a Node timer of 2^31 ms or more fires at once. */
+const waitMsMax = 60_000;
+
+/** One deadline at a time. Waking early is allowed and cheap, so an armed timer stays when the deadline moves away. */
+export class Pulse {
+  readonly #due: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; meaningful while there is one. */
+  #at = 0;
+  #stopped = false;
+
+  constructor(due: () => void) {
+    this.#due = due;
+  }
+
+  wakeAt(deadline: Instant | undefined, keepAlive: boolean): void {
+    if (deadline === undefined || this.#stopped) {
+      this.#timer?.unref();
+      return;
+    }
+    if (this.#timer === undefined || deadline < this.#at) this.#arm(deadline);
+    if (keepAlive) this.#timer?.ref();
+    else this.#timer?.unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(deadline: Instant): void {
+    clearTimeout(this.#timer);
+    const wait = Math.min(waitMsMax, Math.max(0, Math.ceil(deadline - now())));
+    this.#at = deadline;
+    // What the sockets have to say goes before what the clock says: after a pause both are due at once.
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      setImmediate(() => this.#fire());
+    }, wait);
+  }
+
+  #fire(): void {
+    if (!this.#stopped) this.#due();
+  }
+}
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+export function sleep(ms: Millis, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Runs `late` if the promise has not settled in time. */
+export function withTimeLimit<T>(promise: Promise<T>, ms: Millis, late: () => void): Promise<T> {
+  const timer = setTimeout(late, ms);
+  return promise.finally(() => clearTimeout(timer));
+}

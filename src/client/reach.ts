@@ -1,0 +1,169 @@
+/**
+ * The way to an open socket: connect, and where nobody listens, start a broker and connect. One attempt of the
+ * conversation; how often and how long is its business, it ends this by the signal.
+ *
+ * The order (anchored in how buck2, watchman and others fail): connect → nobody there → take the spawn lock → connect
+ * AGAIN → start → connect → free the lock. Whoever does not get the lock looks again, and again, until the one who has
+ * it is done. EAGAIN means "busy" and never "dead" (rule 18).
+ */
+import { mkdirSync } from "node:fs";
+import { type Refusal, refuse } from "../terms/index.js";
+import { sleep } from "./pulse.js";
+import { Socket, type SocketEnd, type SocketHandlers, type SocketOptions } from "./socket.js";
+import { type StartPlan, startBroker } from "./spawn.js";
+import { SpawnLock } from "./spawn-lock.js";
+
+export interface ReachPlan {
+  readonly socket: SocketOptions;
+  /** Absent: no broker may be started. */
+  readonly start: StartPlan | undefined;
+}
+
+export interface ReachEvents extends Omit<SocketHandlers, "onOpen"> {
+  /** Nobody listens; told each time it is seen. */
+  readonly onNobody: () => void;
+}
+
+export type Reached =
+  | { readonly kind: "open"; readonly socket: Socket }
+  | { readonly kind: "failed"; readonly why: "nobody" | "busy" | "failed"; readonly refusal: Refusal };
+
+const firstWaitMs = 5;
+const mostWaitMs = 100;
+
+/** Rejects only with the signal's reason. */
+export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
+  const first = await tryToConnect(plan.socket, events, signal);
+  if (first.kind === "open" || first.why !== "nobody") return first;
+  events.onNobody();
+  if (plan.start === undefined) return first;
+  const starter = new Starter(plan.start);
+  try {
+    return await starter.bringUp(() => tryToConnect(plan.socket, events, signal), events, signal);
+  } finally {
+    starter.free();
+  }
+}
+
+class Starter {
+  readonly #plan: StartPlan;
+  #lock: SpawnLock | undefined;
+  #owned = false;
+  #waits = 0;
+
+  constructor(plan: StartPlan) {
+    this.#plan = plan;
+  }
+
+  async bringUp(connect: () => Promise<Reached>, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
+    for (;;) {
+      const obstacle = this.#tryTake();
+      if (obstacle !== undefined) return { kind: "failed", why: "failed", refusal: obstacle };
+      const again = await connect();
+      if (again.kind === "open" || again.why !== "nobody") return again;
+      events.onNobody();
+      if (!this.#owned) {
+        await this.#wait(signal);
+        continue;
+      }
+      const outcome = await startBroker(this.#plan, signal);
+      if (outcome.kind === "failed") {
+        this.#lock?.noteFailure(outcome.refusal);
+        return { kind: "failed", why: "failed", refusal: outcome.refusal };
+      }
+      // Ready, or another was quicker. One that is about to end holds its place for some seconds more.
+      const reached = await connect();
+      if (reached.kind === "open" || reached.why !== "nobody") return reached;
+      await this.#wait(signal);
+    }
+  }
+
+  free(): void {
+    if (this.#owned) this.#lock?.free();
+  }
+
+  /** Why it is pointless to go on. */
+  #tryTake(): Refusal | undefined {
+    try {
+      if (this.#lock === undefined) {
+        mkdirSync(this.#plan.places.runDir, { recursive: true, mode: 0o700 });
+        this.#lock = new SpawnLock(this.#plan.places.spawnLock);
+      }
+      this.#owned ||= this.#lock.tryTake();
+      return this.#owned ? undefined : this.#lock.failureOfOther();
+    } catch (error) {
+      const { message, path } = error as NodeJS.ErrnoException;
+      return refuse("PERMISSION", `the broker's run directory cannot be used: ${message}`, { path });
+    }
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    const most = Math.min(mostWaitMs, firstWaitMs * 2 ** this.#waits++);
+    return sleep(most / 2 + (most / 2) * Math.random(), signal);
+  }
+}
+
+/** One WebSocket, open or not. After it is open its events go where all events go. */
+function tryToConnect(options: SocketOptions, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const stop = () => {
+      socket.drop();
+      reject(signal.reason as Error);
+    };
+    let open = false;
+    const socket = new Socket(options, {
+      onOpen: () => {
+        open = true;
+        signal.removeEventListener("abort", stop);
+        resolve({ kind: "open", socket });
+      },
+      onFrame: (frame) => events.onFrame(frame),
+      onEnd: (end) => {
+        if (open) return events.onEnd(end);
+        signal.removeEventListener("abort", stop);
+        resolve(failureOf(end, options.path));
+      },
+    });
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function failureOf({ errno, refusal, reason }: SocketEnd, path: string): Reached {
+  if (refusal !== undefined) {
+    const why = refusal.refused === "CONNECTIONS_FULL" || refusal.refused === "SHUTTING_DOWN" ? "busy" : "failed";
+    return { kind: "failed", why, refusal };
+  }
+  switch (errno) {
+    case "ENOENT":
+    case "ECONNREFUSED":
+      return {
+        kind: "failed",
+        why: "nobody",
+        refusal: refuse("NO_BROKER", `no broker is running (nobody listens at ${path})`, { path }),
+      };
+    case "EACCES":
+    case "EPERM":
+      return {
+        kind: "failed",
+        why: "failed",
+        refusal: refuse("PERMISSION", `the broker's socket ${path} belongs to somebody else`, { path }),
+      };
+    case "ENOTSOCK":
+    case "EPROTOTYPE":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+      return {
+        kind: "failed",
+        why: "failed",
+        refusal: refuse("CONFIGURATION", `${path} is not a broker's socket (${errno})`, { path }),
+      };
+    default:
+      // EAGAIN: its backlog is full. A reset before hello: it is ending, or has just begun.
+      return {
+        kind: "failed",
+        why: "busy",
+        refusal: refuse("NO_BROKER", `the broker does not take the connection: ${reason}`, { path }),
+      };
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * What became of a session's lock requests, by key, until the client has acknowledged them: a request that is sent
+ * again after a lost answer gets the same answer. Grants are not here (they are in the session); a restart forgets
+ * these, which is safe: a refused request may be decided afresh, and a release that is gone is gone.
+ */
+import type { Refusal, RequestKey } from "../../terms/index.js";
+
+export type Finished =
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "released" }
+  | { readonly kind: "acquire-cancelled"; readonly outcome: "cancelled" | "granted" | "gone" };
+
+/** Clients that never acknowledge must not grow the broker. */
+const keptMax = 1024;
+
+export class FinishedRequests {
+  readonly #byKey = new Map<RequestKey, Finished>();
+  #ackedBelow = 0;
+
+  /** All keys below this are acknowledged: nothing of them is known, and they are never executed. */
+  get ackedBelow(): number {
+    return this.#ackedBelow;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: RequestKey): Finished | undefined {
+    return this.#byKey.get(key);
+  }
+
+  add(key: RequestKey, outcome: Finished): void {
+    if (key < this.#ackedBelow) return;
+    this.#byKey.set(key, outcome);
+    if (this.#byKey.size <= keptMax) return;
+    for (const oldest of this.#byKey.keys()) {
+      this.#byKey.delete(oldest);
+      return;
+    }
+  }
+
+  acknowledge(below: number): void {
+    if (below <= this.#ackedBelow) return;
+    this.#ackedBelow = below;
+    for (const key of this.#byKey.keys()) if (key < below) this.#byKey.delete(key);
+  }
+}

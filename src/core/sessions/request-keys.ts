@@ -1,0 +1,19 @@
+/**
+ * What a request key says of a write before it is looked at: new, sent before, or too old to be executed (rule 6).
+ */
+import { type Refusal, type RequestKey, refuse } from "../../terms/index.js";
+import type { Session } from "./session.js";
+
+export type KeyVerdict = { readonly kind: "fresh" } | { readonly kind: "seen" } | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** Notes the key as seen. A session that was restored after a restart may have sent any key before. */
+export function judgeKey(session: Session, key: RequestKey | undefined): KeyVerdict {
+  if (key === undefined) return { kind: "fresh" };
+  if (key < session.finished.ackedBelow) {
+    const message = `request key ${key} was acknowledged before; what happened under it is no longer known`;
+    return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", message, { key, ackedBelow: session.finished.ackedBelow }) };
+  }
+  const seen = session.restored || key <= session.keyHigh;
+  session.keyHigh = Math.max(session.keyHigh, key);
+  return { kind: seen ? "seen" : "fresh" };
+}

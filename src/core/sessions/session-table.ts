@@ -1,0 +1,315 @@
+/**
+ * Who is there: connections, the sessions that they speak for, and when a session without a connection is over. A
+ * dead process ends its session at once; a lost connection opens a window; the end of a window is a matter of two
+ * steps, due and then confirmed, so that a client that is already knocking is let in first (rules 11 and 12).
+ */
+import { after, between, type ConnectionId, type Instant, type Limits, type SessionId } from "../../terms/index.js";
+import type { HelloCommand, ProcessIdentity } from "../command.js";
+import type { Deadline, Deadlines } from "../deadlines.js";
+import type { Draft } from "../draft.js";
+import type { SessionRow } from "../turn.js";
+import type { Write } from "../writes/write.js";
+import { FinishedRequests } from "./finished-requests.js";
+import { connectionOf, type Session } from "./session.js";
+
+export interface Connection {
+  readonly id: ConnectionId;
+  session: Session | undefined;
+  /** The last write sent on it that may not be settled: reads sent after it wait for it (rule 4). */
+  lastWrite: Write | undefined;
+  handshake: Deadline<Connection> | undefined;
+}
+
+export interface SessionTableParts {
+  readonly limits: Limits;
+  readonly draft: Draft;
+  readonly deadlines: Deadlines;
+  /** The session is over: what it held and waited for goes; called once. */
+  readonly onEnd: (session: Session, now: Instant) => void;
+  /** Nothing of it is in the writer's hands. */
+  readonly settled: (session: Session) => boolean;
+}
+
+/** After a connection closed: looks at its process (ms after the close). A killed process may be a zombie for a while. */
+const looksAtMs = [5, 20, 100, 500];
+/** An end of window is confirmed after so long without a connection accepted, and two turns; at most `lateMsMax` late. */
+const quietMs = 50;
+const lateMsMax = 5000;
+/** The longest window that a client may ask for. */
+const windowMsMax = 3_600_000;
+/** Ended ids that are remembered, so that none is taken up again. */
+const endedKept = 10_000;
+
+export class SessionTable {
+  readonly #parts: SessionTableParts;
+  readonly #sessions = new Map<SessionId, Session>();
+  readonly #connections = new Map<ConnectionId, Connection>();
+  readonly #ended = new Set<SessionId>();
+  readonly #due = new Set<Session>();
+  #helloless = 0;
+  #acceptedAt = 0 as Instant;
+  #turns = 0;
+
+  constructor(parts: SessionTableParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  connection(id: ConnectionId): Connection | undefined {
+    return this.#connections.get(id);
+  }
+
+  get(id: SessionId): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  hasEnded(id: SessionId): boolean {
+    return this.#ended.has(id);
+  }
+
+  all(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  // ── connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  connected(id: ConnectionId, now: Instant): void {
+    const connection: Connection = { id, session: undefined, lastWrite: undefined, handshake: undefined };
+    connection.handshake = this.#parts.deadlines.arm("handshake", connection, after(now, this.#parts.limits.helloMs));
+    this.#connections.set(id, connection);
+    this.#helloless++;
+    this.#acceptedAt = now;
+  }
+
+  disconnected(id: ConnectionId, now: Instant): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    this.#connections.delete(id);
+    this.#hasSpoken(connection);
+    const { session } = connection;
+    if (session !== undefined && connectionOf(session) === id) this.#goAway(session, now);
+  }
+
+  /** It may stay without a hello: it came only to ask what became of an old session. */
+  hasSettled(connection: Connection): void {
+    this.#hasSpoken(connection);
+  }
+
+  // ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(hello: HelloCommand, connection: Connection): Session {
+    const { limits, draft } = this.#parts;
+    const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
+    const session = newSession(hello.session, { session: hello.session, identity: hello.identity, windowMs }, false);
+    this.#sessions.set(session.id, session);
+    this.#speaksFor(connection, session);
+    draft.ledger.push({ kind: "session-opened", row: { session: session.id, identity: session.identity, windowMs } });
+    return session;
+  }
+
+  /** A new connection speaks for a session that is there. The one that spoke before is told and hung up. */
+  resume(session: Session, hello: HelloCommand, connection: Connection): void {
+    const before = connectionOf(session);
+    if (before !== undefined && before !== connection.id) {
+      const old = this.#connections.get(before);
+      if (old !== undefined) old.session = undefined;
+      this.#parts.draft.send.push({ kind: "taken", to: before });
+    }
+    this.#notAway(session);
+    if (hello.identity.process !== undefined && !session.identity.bound) session.identity = hello.identity;
+    this.#speaksFor(connection, session);
+  }
+
+  /** Over: goodbye, death, or the end of its window. Its id stays until the last of its writes is settled. */
+  end(session: Session, now: Instant, farewell?: () => void): void {
+    if (session.state.kind === "ending") {
+      if (farewell !== undefined) session.state.farewells.push(farewell);
+      return;
+    }
+    const connection = connectionOf(session);
+    this.#notAway(session);
+    session.state = { kind: "ending", farewells: farewell === undefined ? [] : [farewell] };
+    if (connection !== undefined && farewell === undefined) this.#parts.draft.send.push({ kind: "expired", to: connection });
+    this.#parts.onEnd(session, now);
+    this.endIfSettled(session);
+  }
+
+  endIfSettled(session: Session): void {
+    if (session.state.kind !== "ending" || !this.#parts.settled(session)) return;
+    if (!this.#sessions.delete(session.id)) return;
+    this.#remember(session.id);
+    for (const connection of this.#connections.values()) if (connection.session === session) connection.session = undefined;
+    this.#parts.draft.ledger.push({ kind: "session-ended", session: session.id });
+    this.#parts.draft.dispatch.push({ to: "writer", kind: "end-session", session: session.id });
+    for (const farewell of session.state.farewells) farewell();
+  }
+
+  restore(row: SessionRow, now: Instant): Session {
+    const session = newSession(row.session, row, true);
+    this.#sessions.set(session.id, session);
+    this.#goAway(session, now);
+    return session;
+  }
+
+  // ── dead or alive ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  processFate(id: SessionId, process: ProcessIdentity, fate: "alive" | "dead" | "unknown", now: Instant): void {
+    const session = this.#sessions.get(id);
+    const known = session?.identity.process;
+    if (session === undefined || known === undefined || known.pid !== process.pid || known.startTime !== process.startTime) return;
+    if (fate === "dead" && session.state.kind !== "ending") this.end(session, now);
+  }
+
+  look(session: Session, now: Instant): void {
+    if (session.state.kind !== "away") return;
+    session.state.looking = undefined;
+    this.probe(session);
+    this.#armLook(session, now);
+  }
+
+  /** Asks the operating system; the answer comes as a command. */
+  probe(session: Session): void {
+    const { process } = session.identity;
+    if (process !== undefined) this.#parts.draft.dispatch.push({ to: "system", kind: "probe-process", session: session.id, process });
+  }
+
+  get hasBound(): boolean {
+    for (const _ of this.bound()) return true;
+    return false;
+  }
+
+  *bound(): Iterable<Session> {
+    for (const session of this.#sessions.values()) if (session.identity.bound) yield session;
+  }
+
+  // ── two-step expiry (rule 11) ─────────────────────────────────────────────────────────────────────────────────────
+
+  windowIsDue(session: Session, now: Instant): void {
+    if (session.state.kind !== "away") return;
+    session.windowDue = { at: now, turn: this.#turns };
+    this.#due.add(session);
+  }
+
+  /** Once a turn: those due that nobody came for are over. */
+  confirmDue(now: Instant): void {
+    if (this.#due.size === 0) return;
+    const quiet = between(this.#acceptedAt, now) >= quietMs && this.#helloless === 0;
+    for (const session of [...this.#due]) {
+      const due = session.windowDue;
+      if (due === undefined) continue;
+      const confirmed = quiet && this.#turns >= due.turn + 2 && between(due.at, now) >= quietMs;
+      if (confirmed || between(due.at, now) >= lateMsMax) this.end(session, now);
+    }
+  }
+
+  /** When to look again at those due. */
+  nextConfirm(now: Instant): Instant | undefined {
+    return this.#due.size === 0 ? undefined : after(now, quietMs / 2);
+  }
+
+  turnEnded(): void {
+    this.#turns++;
+  }
+
+  paused(ms: number): void {
+    for (const session of this.#due) {
+      const due = session.windowDue;
+      if (due !== undefined) session.windowDue = { at: after(due.at, ms), turn: this.#turns };
+    }
+  }
+
+  check(): void {
+    let helloless = 0;
+    for (const connection of this.#connections.values()) {
+      if (connection.handshake !== undefined) helloless++;
+      const { session } = connection;
+      if (session !== undefined && session.state.kind === "live" && session.state.connection !== connection.id)
+        throw new Error("session table: a connection speaks for a session that another speaks for");
+    }
+    if (helloless !== this.#helloless) throw new Error("session table: the count of silent connections is wrong");
+    for (const session of this.#sessions.values()) this.#checkSession(session);
+  }
+
+  #checkSession(session: Session): void {
+    const { state, id } = session;
+    if (state.kind === "ending" && session.grants.size + session.waits.size > 0) throw new Error(`session ${id} has ended and holds locks`);
+    if (state.kind === "live" && this.#connections.get(state.connection)?.session !== session)
+      throw new Error(`session ${id} is live without its connection`);
+    if (this.#ended.has(id)) throw new Error(`session ${id} was taken up again`);
+    if ((session.windowDue !== undefined) !== this.#due.has(session)) throw new Error(`session ${id} is wrongly listed as due`);
+  }
+
+  // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #speaksFor(connection: Connection, session: Session): void {
+    this.#hasSpoken(connection);
+    connection.session = session;
+    session.state = { kind: "live", connection: connection.id };
+  }
+
+  #hasSpoken(connection: Connection): void {
+    if (connection.handshake === undefined) return;
+    this.#parts.deadlines.cancel(connection.handshake);
+    connection.handshake = undefined;
+    this.#helloless--;
+  }
+
+  #goAway(session: Session, now: Instant): void {
+    const { identity } = session;
+    // A bound process stands for its session; without a process to look at, only the window can end it.
+    const stands = identity.bound && identity.process !== undefined;
+    const window = stands ? undefined : this.#parts.deadlines.arm("resume-window", session, after(now, session.windowMs));
+    session.state = { kind: "away", window, looking: undefined, looks: 0 };
+    this.#armLook(session, now);
+  }
+
+  #armLook(session: Session, now: Instant): void {
+    if (session.state.kind !== "away" || session.identity.process === undefined) return;
+    const [done, next] = [session.state.looks === 0 ? 0 : looksAtMs[session.state.looks - 1], looksAtMs[session.state.looks]];
+    if (next === undefined || done === undefined) return;
+    session.state.looks++;
+    session.state.looking = this.#parts.deadlines.arm("after-close", session, after(now, next - done));
+  }
+
+  #notAway(session: Session): void {
+    session.windowDue = undefined;
+    this.#due.delete(session);
+    if (session.state.kind !== "away") return;
+    this.#parts.deadlines.cancel(session.state.window);
+    this.#parts.deadlines.cancel(session.state.looking);
+  }
+
+  #remember(id: SessionId): void {
+    this.#ended.add(id);
+    if (this.#ended.size <= endedKept) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
+  }
+}
+
+function newSession(id: SessionId, row: SessionRow, restored: boolean): Session {
+  return {
+    id,
+    identity: row.identity,
+    windowMs: row.windowMs,
+    state: { kind: "away", window: undefined, looking: undefined, looks: 0 },
+    grants: new Map(),
+    waits: new Map(),
+    finished: new FinishedRequests(),
+    lastSeq: undefined,
+    keyHigh: 0,
+    restored,
+    forgottenBelow: 0,
+    windowDue: undefined,
+  };
+}
+

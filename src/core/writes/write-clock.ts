@@ -1,0 +1,67 @@
+/**
+ * How long the writer has been at a statement, in time that counts (the broker's own pauses do not), and which sessions
+ * have had their statements killed so often that theirs run alone and short (rule 8).
+ */
+import type { Instant, Limits, Millis, SessionId } from "../../terms/index.js";
+import type { WriterProgress } from "../command.js";
+import type { Write } from "./write.js";
+
+const minuteMs = 60_000;
+const killsMax = 3;
+/** Limit of a write from a session whose writes were killed `killsMax` times in a minute (ms). */
+const shortenedMs = 1000;
+const pausesKept = 16;
+
+export class WriteClock {
+  #pauses: { readonly from: number; readonly to: number }[] = [];
+  readonly #kills = new Map<SessionId, Instant[]>();
+
+  paused(ms: Millis, now: Instant): void {
+    this.#pauses.push({ from: now - ms, to: now });
+    if (this.#pauses.length > pausesKept) this.#pauses.shift();
+  }
+
+  runningMs(progress: WriterProgress, now: Instant): Millis {
+    let ms = now - progress.since;
+    for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, progress.since));
+    return Math.max(0, ms);
+  }
+
+  forget(): void {
+    this.#pauses = [];
+  }
+
+  killed(owner: SessionId, now: Instant): void {
+    const recent = (this.#kills.get(owner) ?? []).filter((at) => now - at < minuteMs);
+    recent.push(now);
+    this.#kills.set(owner, recent);
+  }
+
+  killsOften(owner: SessionId, now: Instant): boolean {
+    const kills = this.#kills.get(owner);
+    if (kills === undefined) return false;
+    const recent = kills.filter((at) => now - at < minuteMs);
+    if (recent.length === 0) this.#kills.delete(owner);
+    else this.#kills.set(owner, recent);
+    return recent.length >= killsMax;
+  }
+
+  /** As `killsOften`, as of the last time anybody looked. */
+  aloneFor(owner: SessionId): boolean {
+    return (this.#kills.get(owner)?.length ?? 0) >= killsMax;
+  }
+}
+
+/** Whether a running write must be ended, and why. */
+export function overdue(
+  write: Write,
+  runningMs: Millis,
+  now: { readonly limits: Limits; readonly contended: boolean; readonly shortened: boolean },
+): "timeout" | "cancel" | undefined {
+  const { limits } = now;
+  if (write.cancelledAt !== undefined && runningMs >= limits.cancelRunningMs) return "cancel";
+  let limit = Math.min(write.timeoutMs ?? limits.writeMs, limits.timeoutMsMax);
+  if (now.contended) limit = Math.min(limit, limits.writeContendedMs);
+  if (now.shortened) limit = Math.min(limit, shortenedMs);
+  return runningMs >= limit ? "timeout" : undefined;
+}

@@ -1,0 +1,55 @@
+/**
+ * The broker's directories: made where they are missing, looked at where they are not. And the database's true path:
+ * one file must have one name, because its log and its writer's lock lie beside it.
+ */
+import { realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Places } from "../places/index.js";
+import { HoldfastError } from "../terms/index.js";
+import { makePrivateDirectory } from "../transport/index.js";
+
+export interface DirectoryWishes {
+  readonly uid: number;
+  /** Whether there will be a log file. */
+  readonly logs: boolean;
+}
+
+/** The places with the database's true path. Throws PERMISSION or CONFIGURATION, and names what is wrong. */
+export function prepareDirectories(places: Places, { uid, logs }: DirectoryWishes): Places {
+  const ownData = dirname(places.database) === places.dataDir;
+  const own = [
+    places.runDir,
+    dirname(places.socket),
+    ...(ownData ? [places.dataDir] : []),
+    ...(logs ? [places.logDir] : []),
+  ];
+  for (const directory of new Set(own)) makePrivateDirectory(directory, uid);
+  const database = truePath(places.database);
+  return { ...places, database, writerLock: `${database}.writer.lock` };
+}
+
+/** Links are followed, also one whose target is not there yet in a directory that is. */
+function truePath(path: string): string {
+  const stats = look(path);
+  if (stats?.isFile() === true) return realpathSync(path);
+  if (stats !== undefined) throw misplaced(path, "is not a file");
+  const directory = dirname(path);
+  if (look(directory)?.isDirectory() !== true) throw misplaced(path, `cannot be there: ${directory} is no directory`);
+  return join(realpathSync(directory), basename(path));
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw unseen(path, error as Error);
+  }
+}
+
+function unseen(path: string, cause: Error): HoldfastError {
+  return new HoldfastError("PERMISSION", `cannot look at ${path}: ${cause.message}`, { details: { path }, cause });
+}
+
+function misplaced(path: string, wrong: string): HoldfastError {
+  return new HoldfastError("CONFIGURATION", `the database ${path} ${wrong}`, { details: { path } });
+}

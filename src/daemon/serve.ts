@@ -1,0 +1,96 @@
+/**
+ * Being the broker, from the options of a call to an exit code: what both `holdfast serve` and `front.js` do.
+ */
+import { statSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { openParent } from "../transport/index.js";
+import { Broker, type Stop } from "./broker.js";
+import { type Config, configFrom, readyFdFrom, type ServeOptions } from "./config.js";
+import { prepareDirectories } from "./directories.js";
+import { greetingLines } from "./greeting.js";
+import { type Log, type LogTarget, openLog } from "./log.js";
+import { Readiness } from "./readiness.js";
+
+/**
+ * Resolves with the exit code when the broker has ended. Rejects with a HoldfastError when it cannot be started; a
+ * client that waits has been told by then.
+ */
+export async function serve(options: ServeOptions): Promise<number> {
+  const readiness = new Readiness(readyFdFrom(process.env, options.spawned ?? false));
+  delete process.env["HOLDFAST_READY_FD"];
+  // Nothing that the broker or its children make is for others.
+  process.umask(0o077);
+  try {
+    return await serveAsConfigured(options, readiness);
+  } catch (error) {
+    readiness.failed(error);
+    throw error;
+  }
+}
+
+async function serveAsConfigured(options: ServeOptions, readiness: Readiness): Promise<number> {
+  const { uid } = userInfo();
+  const wanted = configFrom(options, surroundings(uid));
+  const places = prepareDirectories(wanted.places, { uid, logs: wanted.spawned });
+  const config: Config = { ...wanted, places };
+  const log = openLog(logTarget(config), config.logLevel);
+  const forget = endOnFault(log, readiness);
+  try {
+    warnOfOpenParent(places.runDir, log);
+    const broker = new Broker({ config, log, uid, onReady: () => announce(config, readiness) });
+    const stop = await broker.run();
+    log.line("info", { ...stop }, "stopped");
+    sayFarewell(config, stop);
+    return stop.exitCode;
+  } catch (error) {
+    log.line("error", { error }, "the broker could not be started");
+    throw error;
+  } finally {
+    forget();
+    log.close();
+  }
+}
+
+function surroundings(uid: number) {
+  return {
+    env: process.env,
+    platform: process.platform,
+    uid,
+    home: homedir(),
+    tmpdir: tmpdir(),
+    cwd: process.cwd(),
+    isDirectory: (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+  };
+}
+
+function logTarget({ spawned, places }: Config): LogTarget {
+  if (spawned) return { kind: "file", path: places.logFile };
+  return process.stderr.isTTY ? { kind: "terminal" } : { kind: "stderr" };
+}
+
+function warnOfOpenParent(runDir: string, log: Log): void {
+  const open = openParent(runDir);
+  if (open === undefined) return;
+  const text = "everybody may rename what lies in a directory above the broker's; on a shared machine that is not safe";
+  log.line("warn", { directory: open, remedy: `chmod o-w ${open}` }, text);
+}
+
+/** A broker that goes on after a fault is worse than one that is started again. */
+function endOnFault(log: Log, readiness: Readiness): () => void {
+  const end = (error: unknown) => {
+    log.line("error", { error }, "a fault in the broker: ending at once");
+    readiness.failed(error);
+    process.exit(1);
+  };
+  process.on("uncaughtException", end);
+  return () => process.off("uncaughtException", end);
+}
+
+function announce({ spawned, version, places }: Config, readiness: Readiness): void {
+  readiness.ready();
+  if (!spawned) process.stdout.write(`${greetingLines(version, places).join("\n")}\n`);
+}
+
+function sayFarewell({ spawned }: Config, { reason }: Stop): void {
+  if (!spawned) process.stdout.write(`stopped (${reason})\n`);
+}

@@ -1,0 +1,73 @@
+/**
+ * One connection as the front knows it: its link, what is in flight on it, and whether it reads what it asked for.
+ */
+import { type Encoding, encodeRefusal, encodeResult } from "../protocol/index.js";
+import type { ConnectionId, Limits, Refusal, RequestId } from "../terms/index.js";
+import type { Link } from "../transport/index.js";
+
+/** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
+const badFramesMax = 10;
+const badFramesMs = 10_000;
+
+export class Conversation {
+  readonly link: Link;
+  readonly encoding: Encoding;
+  /** The session's secret as it was said or made at hello; told back once. */
+  secret: string | undefined;
+  #inFlight = 0;
+  #paused = false;
+  #badFrames: number[] = [];
+  readonly #limits: Limits;
+
+  constructor(link: Link, limits: Limits) {
+    this.link = link;
+    this.encoding = link.encoding;
+    this.#limits = limits;
+  }
+
+  get id(): ConnectionId {
+    return this.link.id;
+  }
+
+  /** A hello has come, whatever will be answered to it: what follows it in the same breath is not too early. */
+  get hasSaidHello(): boolean {
+    return this.secret !== undefined;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
+  begun(): void {
+    this.#inFlight++;
+    if (this.#paused || this.#inFlight < this.#limits.requestsInFlightMax) return;
+    this.#paused = true;
+    this.link.pause();
+  }
+
+  answered(): void {
+    this.#inFlight--;
+    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
+    this.#paused = false;
+    this.link.resume();
+  }
+
+  result(request: RequestId, body: Buffer): void {
+    this.link.send(encodeResult(request, body, this.encoding));
+    this.answered();
+  }
+
+  /** `begun`: whether the request was counted; a frame that could not be read was not. */
+  refuse(request: RequestId | null, refusal: Refusal, begun: boolean): void {
+    this.link.send(encodeRefusal(request, refusal, this.encoding));
+    if (begun) this.answered();
+  }
+
+  /** Whether the connection has sent so much rubbish that it is better ended. */
+  badFrame(now: number): boolean {
+    this.#badFrames = this.#badFrames.filter((at) => now - at < badFramesMs);
+    this.#badFrames.push(now);
+    return this.#badFrames.length >= badFramesMax;
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * The loop: input → command → turn → outbox. Read this first.
+ *
+ *   link ──frame──► routes ──► core.handle          store, operating system ──► core.handle
+ *                                   │  once a turn, after all readable sockets were read
+ *                                   ▼
+ *              core.expire, core.takeTurn ──► outbox: ledger, then store, then letters to links
+ *
+ * Deliberately absent: SQL, fsync, decisions.
+ */
+import type { Core, Job, Letter, StoreEvent } from "../core/index.js";
+import type { Ledger } from "../ledger/index.js";
+import { encodeNotification, type StatusResult } from "../protocol/index.js";
+import { Store } from "../store/index.js";
+import { type ConnectionId, type Refusal, refusals } from "../terms/index.js";
+import type { Link } from "../transport/index.js";
+import { Conversation } from "./conversation.js";
+import { Incoming } from "./incoming.js";
+import { bodyOf, type Greeting } from "./letters.js";
+import type { FrontOptions } from "./options.js";
+import { Outbox } from "./outbox.js";
+import { Pulse } from "./pulse.js";
+import { remember, settleThePast, type WriterReady } from "./rebirth.js";
+import { Routes } from "./routes.js";
+import { statusOf } from "./status.js";
+
+/** How long a drain waits for what is in the store's hands (ms); after it the children are ended all the same. */
+const drainMs = 10_000;
+const closeCodes = { restart: 1012, policy: 1008, helloTimeout: 4408, taken: 4409, slow: 1013 } as const;
+
+export class Front {
+  readonly #options: FrontOptions;
+  readonly #pulse: Pulse;
+  readonly #store: Store;
+  readonly #incoming: Incoming;
+  readonly #conversations = new Map<ConnectionId, Conversation>();
+  /** Conversations that have something to flush. */
+  readonly #touched = new Set<Conversation>();
+  readonly #startedAt;
+  #core!: Core;
+  #ledger!: Ledger;
+  #outbox!: Outbox;
+  #greeting!: Greeting;
+  #firstEvent: ((event: StoreEvent) => void) | undefined;
+  #onTurn: (() => void) | undefined;
+  #idleSince: number;
+
+  /** Resolves when clients may come. Rejects with START_FAILED, or what the ledger or the store say. */
+  static async start(options: FrontOptions): Promise<Front> {
+    const front = new Front(options);
+    try {
+      await front.#live();
+    } catch (error) {
+      await front.#store.close();
+      throw error;
+    }
+    return front;
+  }
+
+  private constructor(options: FrontOptions) {
+    const { places, limits, processes, entries, bootId, log } = options;
+    this.#options = options;
+    this.#pulse = new Pulse(() => this.#turn());
+    this.#startedAt = this.#pulse.wallNow();
+    this.#idleSince = this.#pulse.now();
+    this.#store = new Store(
+      { entry: entries, places, limits, bootId, nowWall: () => this.#pulse.wallNow(), log },
+      (event) => this.#fromStore(event),
+    );
+    const stop = () => options.onStopRequested();
+    const routes = new Routes({
+      limits,
+      processes,
+      wallNow: () => this.#pulse.wallNow(),
+      status: () => this.#status(),
+      stop,
+    });
+    this.#incoming = new Incoming(routes, {
+      now: () => this.#pulse.now(),
+      decide: (command) => this.#core.handle(command, this.#pulse.now()),
+    });
+  }
+
+  /** For how long there has been no connection, no session and no lock (ms). */
+  get idleMs(): number {
+    return this.#isIdle() ? this.#pulse.now() - this.#idleSince : 0;
+  }
+
+  get summary(): { sessions: number; connections: number; held: number; waiting: number } {
+    return this.#core.counts;
+  }
+
+  // ── links: what the transport calls ───────────────────────────────────────────────────────────────────────────────
+
+  onOpen(link: Link): void {
+    this.#conversations.set(link.id, new Conversation(link, this.#options.limits));
+    this.#core.handle({ kind: "connected", connection: link.id }, this.#pulse.now());
+    this.#pulse.soon();
+  }
+
+  onFrame(link: Link, data: Buffer, isBinary: boolean): void {
+    const conversation = this.#conversations.get(link.id);
+    if (conversation === undefined) return;
+    this.#touched.add(conversation);
+    this.#pulse.soon();
+    if (isBinary !== (conversation.encoding === "msgpack"))
+      return conversation.link.close(1003, "the other kind of frame was agreed on");
+    this.#incoming.take(conversation, data);
+  }
+
+  onClose(link: Link): void {
+    const conversation = this.#conversations.get(link.id);
+    if (conversation === undefined) return;
+    this.#conversations.delete(link.id);
+    this.#touched.delete(conversation);
+    this.#idleSince = this.#pulse.now();
+    this.#core.handle({ kind: "disconnected", connection: link.id }, this.#pulse.now());
+    this.#pulse.soon();
+  }
+
+  // ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Begins nothing new, tells the clients, waits for what is under way, ends the children. */
+  async drain(reason: string): Promise<void> {
+    this.#core.handle({ kind: "drain" }, this.#pulse.now());
+    for (const conversation of this.#conversations.values()) {
+      conversation.link.send(encodeNotification("session.closing", { reason, retryAfterMs: 0 }, conversation.encoding));
+      conversation.link.flush();
+    }
+    await this.#quiet();
+    for (const { link } of this.#conversations.values()) link.close(closeCodes.restart, reason);
+    this.#turn();
+    this.#pulse.stop();
+    await this.#store.close();
+    this.#ledger.close();
+  }
+
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      const enough = this.#pulse.after(drainMs, () => finish());
+      const finish = () => {
+        enough();
+        this.#onTurn = undefined;
+        resolve();
+      };
+      this.#onTurn = () => {
+        if (this.#core.idle) finish();
+      };
+      this.#pulse.soon();
+    });
+  }
+
+  // ── one turn ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #turn(): void {
+    const now = this.#pulse.now();
+    const pausedMs = this.#pulse.pausedFor(now);
+    if (pausedMs > 0) {
+      this.#options.log(
+        "warn",
+        { pausedMs: Math.round(pausedMs) },
+        "the broker stood still; every deadline moves by it",
+      );
+      this.#core.handle({ kind: "paused", ms: pausedMs }, now);
+    }
+    this.#core.expire(now);
+    this.#outbox.obey(this.#core.takeTurn());
+    for (const conversation of this.#touched) this.#flush(conversation);
+    this.#touched.clear();
+    this.#pulse.wakeAt(this.#core.nextDeadline(now), now);
+    this.#onTurn?.();
+  }
+
+  #flush(conversation: Conversation): void {
+    const { link } = conversation;
+    link.flush();
+    if (link.bufferedBytes <= this.#options.limits.outputBytesMax) return;
+    this.#options.log(
+      "warn",
+      { connection: link.id, bufferedBytes: link.bufferedBytes },
+      "a client does not read what it asked for",
+    );
+    link.close(closeCodes.slow, refusals.SLOW_CONSUMER.meaning);
+    link.terminate();
+  }
+
+  // ── in ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #fromStore(event: StoreEvent): void {
+    if (this.#firstEvent !== undefined && (event.kind === "writer-ready" || event.kind === "writer-unavailable"))
+      return this.#firstEvent(event);
+    if (event.kind === "writer-ready") this.#greet(event);
+    if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
+    this.#core.handle(event, this.#pulse.now());
+    this.#pulse.soon();
+  }
+
+  #probe({ session, process }: Extract<Job, { to: "system" }>): void {
+    const fate = this.#options.processes.fateOf(process);
+    if (fate === "dead") this.#options.log("info", { session, pid: process.pid }, "a client's process is gone");
+    this.#core.handle({ kind: "process-fate", session, process, fate }, this.#pulse.now());
+    this.#pulse.soon();
+  }
+
+  // ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #deliver(letters: readonly Letter[]): void {
+    for (const letter of letters) {
+      const conversation = this.#conversations.get(letter.to);
+      if (conversation === undefined) continue;
+      this.#touched.add(conversation);
+      this.#write(conversation, letter);
+    }
+  }
+
+  #write(conversation: Conversation, letter: Letter): void {
+    const { link, encoding } = conversation;
+    switch (letter.kind) {
+      case "refused":
+        return conversation.refuse(letter.request, letter.refusal, true);
+      case "lost":
+        return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
+      case "expired":
+        return link.send(encodeNotification("session.expired", {}, encoding));
+      case "taken":
+        link.send(encodeNotification("session.taken", {}, encoding));
+        return link.close(closeCodes.taken, refusals.SESSION_TAKEN.meaning);
+      case "hangup":
+        return this.#hangUp(conversation, letter.refusal);
+      case "welcome":
+        link.admitted();
+        break;
+      default:
+    }
+    const context = { greeting: this.#greeting, secret: conversation.secret, wallNow: this.#pulse.wallNow() };
+    conversation.result(letter.request, bodyOf(letter, encoding, context));
+  }
+
+  #hangUp(conversation: Conversation, refusal: Refusal): void {
+    const code = refusal.refused === "HELLO_TIMEOUT" ? closeCodes.helloTimeout : closeCodes.policy;
+    conversation.link.close(code, refusal.message);
+  }
+
+  // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #live(): Promise<void> {
+    const { places, limits, bootId, log } = this.#options;
+    const ready = await settleThePast(places, () => this.#startWriter());
+    this.#greet(ready);
+    const say = (text: string, fields: { readonly [field: string]: unknown }) => log("info", fields, text);
+    const { core, ledger } = remember(ready, { places, limits, bootId, now: this.#pulse.now(), log: say });
+    this.#core = core;
+    this.#ledger = ledger;
+    this.#outbox = new Outbox({
+      ledger,
+      store: this.#store,
+      probe: (job) => this.#probe(job),
+      deliver: (letters) => this.#deliver(letters),
+      onLedgerFull: (full) => {
+        log(
+          "error",
+          { full },
+          full ? "the disk under the ledger is full: nothing new is begun" : "the ledger can be written again",
+        );
+        this.#core.handle({ kind: "ledger", full }, this.#pulse.now());
+        if (full) this.#pulse.after(250, () => this.#pulse.soon());
+      },
+    });
+    await new Promise<void>((resolve) => {
+      this.#onTurn = () => {
+        if (!this.#core.ready) return;
+        this.#onTurn = undefined;
+        resolve();
+      };
+      this.#pulse.soon();
+    });
+  }
+
+  #startWriter(): Promise<StoreEvent> {
+    return new Promise((resolve) => {
+      this.#firstEvent = (event) => {
+        this.#firstEvent = undefined;
+        resolve(event);
+      };
+      this.#store.obey({ to: "writer", kind: "start", repair: false });
+      this.#store.flush();
+    });
+  }
+
+  #greet({ incarnation, epoch }: WriterReady): void {
+    const { version, processes, limits } = this.#options;
+    this.#greeting = {
+      incarnation,
+      epoch,
+      broker: { version, pid: process.pid, startTime: processes.startTimeOf(process.pid) ?? "" },
+      limits: { ...limits },
+    };
+  }
+
+  #isIdle(): boolean {
+    const { connections, sessions, held, waiting } = this.#core.counts;
+    return connections === 0 && sessions === 0 && held === 0 && waiting === 0 && this.#core.idle;
+  }
+
+  #status(): StatusResult {
+    const { counts, writer } = this.#core;
+    const uptime = { startedAt: this.#startedAt, wallNow: this.#pulse.wallNow(), idleMs: Math.round(this.idleMs) };
+    return statusOf({
+      options: this.#options,
+      greeting: this.#greeting,
+      counts,
+      writer,
+      children: this.#store.processes(),
+      ...uptime,
+    });
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The core's letters in the words of the wire.
+ */
+import type { HolderView, Letter, LockView, WaiterView } from "../core/index.js";
+import {
+  decodeBody,
+  type Encoding,
+  encodeBody,
+  type HelloResult,
+  type HolderRow,
+  type LockRow,
+  protocolVersions,
+  type WaiterRow,
+} from "../protocol/index.js";
+import { StoreBody } from "../store/index.js";
+import { between, type Instant, impossible, type WallTime } from "../terms/index.js";
+
+/** What every welcome says of the broker. */
+export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
+
+export type AnswerLetter = Exclude<Letter, { kind: "refused" | "lost" | "taken" | "expired" | "hangup" }>;
+
+export interface LetterContext {
+  readonly greeting: Greeting;
+  readonly secret: string | undefined;
+  readonly wallNow: WallTime;
+}
+
+/** The result that answers the request, encoded. */
+export function bodyOf(letter: AnswerLetter, encoding: Encoding, context: LetterContext): Buffer {
+  if (letter.kind !== "answer") return encodeBody(resultOf(letter, context), encoding);
+  if (!(letter.body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
+  const { bytes } = letter.body;
+  return letter.body.encoding === encoding ? bytes : encodeBody(decodeBody(bytes, letter.body.encoding), encoding);
+}
+
+function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: LetterContext): unknown {
+  switch (letter.kind) {
+    case "welcome":
+      return welcomeOf(letter, context);
+    case "granted":
+      return { ...letter.grant, waitedMs: Math.round(letter.waitedMs) };
+    case "released":
+      return { released: true };
+    case "acquire-cancelled":
+      return { outcome: letter.outcome };
+    case "listing":
+      return { locks: letter.locks.map((lock) => lockRow(lock, letter.now, context.wallNow)) };
+    case "farewell":
+      return {};
+    default:
+      return impossible(letter, "letter");
+  }
+}
+
+function welcomeOf(letter: Extract<Letter, { kind: "welcome" }>, { greeting, secret }: LetterContext): HelloResult {
+  if (secret === undefined) throw new Error("a welcome without a secret");
+  const { session, resumed, grants, lost, windowMs } = letter;
+  return {
+    protocol: protocolVersions.max,
+    session,
+    secret,
+    resumed,
+    grants,
+    lost,
+    resumeWindowMs: windowMs,
+    ...greeting,
+  };
+}
+
+function lockRow(lock: LockView, now: Instant, wallNow: WallTime): LockRow {
+  return {
+    name: lock.name,
+    draining: lock.draining,
+    holders: lock.holders.map((holder) => holderRow(holder, now, wallNow)),
+    waiters: lock.waiters.map((waiter) => waiterRow(waiter, now)),
+    waitersTotal: lock.waitersTotal,
+  };
+}
+
+function holderRow(
+  { session, token, identity, reason, since, connected }: HolderView,
+  now: Instant,
+  wallNow: WallTime,
+): HolderRow {
+  const heldMs = Math.max(0, Math.round(between(since, now)));
+  return {
+    session,
+    token,
+    program: identity.program,
+    pid: identity.process?.pid ?? null,
+    reason,
+    heldMs,
+    since: wallNow - heldMs,
+    connected,
+  };
+}
+
+function waiterRow({ session, identity, reason, place, since, connected }: WaiterView, now: Instant): WaiterRow {
+  const waitedMs = Math.max(0, Math.round(between(since, now)));
+  return { session, program: identity.program, pid: identity.process?.pid ?? null, reason, place, waitedMs, connected };
+}

@@ -1,0 +1,75 @@
+/**
+ * The only clock and the only timer of the front. Says what time it is, wakes the loop at the next deadline and not
+ * later, runs a turn when all readable sockets have been read, and notices when the whole process stood still.
+ */
+import { type Instant, instant, type Millis, type WallTime, wallTime } from "../terms/index.js";
+
+/** While any deadline is armed the loop is seen to be alive at least so often; a longer gap is a pause (ms). */
+const tickMs = 100;
+const pauseMs = 250;
+
+export class Pulse {
+  readonly #onTurn: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #scheduled = false;
+  #stopped = false;
+  /** When the loop was last seen alive; valid while ticking. */
+  #seenAt: Instant;
+  #ticking = false;
+
+  constructor(onTurn: () => void) {
+    this.#onTurn = onTurn;
+    this.#seenAt = now();
+  }
+
+  now(): Instant {
+    return now();
+  }
+
+  wallNow(): WallTime {
+    return wallTime(Date.now());
+  }
+
+  /** A turn runs once, after every socket that is readable now has been read: timers never overtake input. */
+  soon(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#stopped) this.#onTurn();
+    });
+  }
+
+  /** To be called first in a turn: for how long did everything stand still (0: it did not)? */
+  pausedFor(at: Instant): Millis {
+    const gap = at - this.#seenAt;
+    this.#seenAt = at;
+    return this.#ticking && gap > tickMs + pauseMs ? gap : 0;
+  }
+
+  /** To be called last in a turn: sleep no longer than until `next`. */
+  wakeAt(next: Instant | undefined, at: Instant): void {
+    clearTimeout(this.#timer);
+    this.#ticking = next !== undefined;
+    if (next === undefined || this.#stopped) return;
+    const ms = Math.min(tickMs, Math.max(0, next - at));
+    this.#timer = setTimeout(() => this.soon(), ms);
+  }
+
+  /** Once, after a time; for the few things that are no decision of the core. */
+  after(ms: Millis, go: () => void): () => void {
+    const timer = setTimeout(go, ms);
+    return () => clearTimeout(timer);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** CLOCK_MONOTONIC in milliseconds: the same scale in every process of this boot. */
+function now(): Instant {
+  const [seconds, nanoseconds] = process.hrtime();
+  return instant(seconds * 1000 + nanoseconds / 1e6);
+}

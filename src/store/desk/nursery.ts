@@ -1,0 +1,82 @@
+/** Starts children, and keeps the list of those that live where the next front will look for it (rule 2). */
+import type { Limits } from "../../terms/index.js";
+import type { Frame } from "../pipe/frames.js";
+import { Child, type ChildEnd, type StoreLog } from "./child.js";
+import { type ChildRecord, currentBootId, forgetChildren, writeChildren } from "./orphans.js";
+
+export interface StorePlaces {
+  readonly database: string;
+  readonly writerLock: string;
+  readonly progress: string;
+  readonly children: string;
+}
+
+export interface StoreOptions {
+  /** The program that runs the entries; Node's own by default. */
+  readonly node?: string;
+  readonly entry: { readonly writer: string; readonly reader: string };
+  readonly places: StorePlaces;
+  readonly limits: Limits;
+  /** Names this run of the machine; written into the database. */
+  readonly bootId: string;
+  /** Milliseconds since 1970. */
+  readonly nowWall: () => number;
+  readonly log: StoreLog;
+  /** For tests: what else is given to children. */
+  readonly execArgv?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Keeps a second writer's process warm; true by default. */
+  readonly standby?: boolean;
+}
+
+export interface Cradle {
+  readonly role: "writer" | "standby" | "reader";
+  readonly take: (frame: Frame) => void;
+  readonly gone: (end: ChildEnd) => void;
+}
+
+export class Nursery {
+  readonly #options: StoreOptions;
+  readonly #living = new Map<Child, ChildRecord>();
+  readonly #bootId = currentBootId() ?? "";
+
+  constructor(options: StoreOptions) {
+    this.#options = options;
+  }
+
+  /** The child is on the list when this returns; before that it must not be told anything. Throws when it cannot be started. */
+  bear({ role, take, gone }: Cradle): Child {
+    const { node = process.execPath, entry, execArgv = [], env = process.env, log } = this.#options;
+    const path = role === "reader" ? entry.reader : entry.writer;
+    const child = new Child({
+      role,
+      node,
+      entry: path,
+      execArgv,
+      env,
+      log,
+      take,
+      gone: (end) => {
+        this.#living.delete(child);
+        this.#write();
+        gone(end);
+      },
+    });
+    this.#living.set(child, { pid: child.pid, startTime: child.startTime, role, bootId: this.#bootId });
+    this.#write();
+    return child;
+  }
+
+  get children(): readonly Child[] {
+    return [...this.#living.keys()];
+  }
+
+  /** After the last child is gone. */
+  close(): void {
+    forgetChildren(this.#options.places.children);
+  }
+
+  #write(): void {
+    writeChildren(this.#options.places.children, [...this.#living.values()]);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The store as the front has it: jobs in, events out. It obeys; what is to be done, in which order and by whom, was
+ * decided before.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StoreEvent, StoreJob } from "../../core/index.js";
+import type { Child } from "./child.js";
+import { Nursery, type StoreOptions } from "./nursery.js";
+import { ReaderPool } from "./pool.js";
+import { WriterDesk } from "./writer-desk.js";
+
+export interface StoreProcess {
+  readonly role: "writer" | "standby" | "reader";
+  readonly pid: number;
+  readonly state: string;
+}
+
+/** How long a child may take to leave by itself; a writer folds the log into the database before it does. */
+const leaveMsMax = 10_000;
+
+export class Store {
+  readonly #nursery: Nursery;
+  readonly #writer: WriterDesk;
+  readonly #readers: ReaderPool;
+
+  /** `on` hears what happens, never from inside of `obey`. */
+  constructor(options: StoreOptions, on: (event: StoreEvent) => void) {
+    this.#nursery = new Nursery(options);
+    this.#writer = new WriterDesk(options, this.#nursery, on);
+    this.#readers = new ReaderPool(options, this.#nursery, on);
+  }
+
+  /** Takes effect with `flush`. */
+  obey(job: StoreJob): void {
+    if (job.to === "writer") this.#writer.obey(job);
+    else this.#readers.obey(job);
+  }
+
+  /** What was given since the last time leaves now: one write for each child. */
+  flush(): void {
+    this.#writer.child?.flush();
+    this.#readers.flush();
+  }
+
+  processes(): readonly StoreProcess[] {
+    const { child, standby, state } = this.#writer;
+    const writers: StoreProcess[] = [];
+    if (child !== undefined) writers.push({ role: "writer", pid: child.pid, state });
+    if (standby !== undefined) writers.push({ role: "standby", pid: standby.pid, state: "waiting" });
+    const readers = this.#readers.children.map((reader) => ({ role: "reader" as const, pid: reader.child.pid, state: reader.state }));
+    return [...writers, ...readers];
+  }
+
+  /**
+   * Ends the children and waits until they are gone; what was not answered by then is not worked off. The readers first,
+   * so that the writer is the last to leave the database and can put it in order. No events any more.
+   */
+  async close(): Promise<void> {
+    const { child: writer } = this.#writer;
+    this.#readers.close();
+    const others = this.#nursery.children.filter((child) => child !== writer);
+    for (const child of others) child.end();
+    await this.#leave(others);
+    this.#writer.close();
+    await this.#leave(this.#nursery.children);
+    this.#nursery.close();
+  }
+
+  async #leave(children: readonly Child[]): Promise<void> {
+    const patience = new AbortController();
+    const left = Promise.all(children.map((child) => child.gone));
+    const late = sleep(leaveMsMax, "late", { signal: patience.signal }).catch(() => undefined);
+    if ((await Promise.race([left, late])) === "late") for (const child of children) child.kill("it did not leave by itself");
+    await left;
+    patience.abort();
+  }
+}

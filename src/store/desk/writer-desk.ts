@@ -1,0 +1,220 @@
+/**
+ * The front's side of the writer, and of the one that stands by.
+ *
+ *   none ──start──► starting ──ready──► ready ──gone──► none      the core is told of each step and starts the next one
+ *                      └──cannot──► none
+ *
+ * | state    | what holds                                                        | who may end it               |
+ * |----------|-------------------------------------------------------------------|------------------------------|
+ * | none     | nothing is sent: what the core gives meanwhile it gives again      | the core                     |
+ * | starting | the process has its orders; it says ready, or why not, or dies     | the process                  |
+ * | ready    | all that is given is sent, in the order in which it is given       | the process; the core (kill) |
+ *
+ * The standby has its code loaded and no orders, so that a writer that was killed is replaced at once. What the core
+ * does not count is remembered here: an ended session is told to the next writer until one has stored it.
+ */
+import type { StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
+import { impossible, type SessionId, seq } from "../../terms/index.js";
+import type { Frame } from "../pipe/frames.js";
+import { type Answer, type FromWriter, readFromWriter, sendToWriter, type ToWriter } from "../pipe/messages.js";
+import { exitCodes } from "../pipe/parent.js";
+import { readProgress } from "../pipe/progress-file.js";
+import type { Child, ChildEnd } from "./child.js";
+import type { Nursery, StoreOptions } from "./nursery.js";
+import { requestIn, StoreBody } from "./store-request.js";
+
+export type WriterJob = Extract<StoreJob, { to: "writer" }>;
+
+type State =
+  | { readonly kind: "none" }
+  | { readonly kind: "starting"; readonly child: Child; reason: string | undefined }
+  | { readonly kind: "ready"; readonly child: Child };
+
+export class WriterDesk {
+  readonly #options: StoreOptions;
+  readonly #nursery: Nursery;
+  readonly #on: (event: StoreEvent) => void;
+  #state: State = { kind: "none" };
+  #standby: Child | undefined;
+  /** Told to a writer and not known to be stored, in order. */
+  #ended: SessionId[] = [];
+  /** How many of the sessions told to this writer it has stored. */
+  #stored = 0;
+  #closing = false;
+
+  constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
+    this.#options = options;
+    this.#nursery = nursery;
+    this.#on = on;
+  }
+
+  get state(): "none" | "starting" | "ready" {
+    return this.#state.kind;
+  }
+
+  get child(): Child | undefined {
+    return this.#state.kind === "none" ? undefined : this.#state.child;
+  }
+
+  get standby(): Child | undefined {
+    return this.#standby;
+  }
+
+  obey(job: WriterJob): void {
+    switch (job.kind) {
+      case "start":
+        return this.#start(job.repair);
+      case "kill":
+        return this.child?.kill(job.why);
+      case "probe":
+        return this.#later({ kind: "writer-progress", progress: this.#progress() });
+      case "write": {
+        const { seq: at, mode, session, key, alone } = job;
+        const { method, encoding, raw } = requestIn(job.parcel);
+        if (method === "session.settle") throw new Error("a settle came as a write");
+        return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
+      }
+      case "settle":
+        return this.#send({ kind: "settle", seq: job.seq, session: job.session, keys: job.keys, encoding: requestIn(job.parcel).encoding });
+      case "end-session":
+        this.#ended.push(job.session);
+        return this.#send({ kind: "end-session", session: job.session });
+      case "forget":
+        return this.#send({ kind: "forget", session: job.session, below: job.below });
+      case "reserve":
+        return this.#send({ kind: "reserve", above: job.above, newIncarnation: job.newIncarnation });
+      case "checkpoint":
+        return this.#send({ kind: "checkpoint" });
+      default:
+        return impossible(job, "job for the writer");
+    }
+  }
+
+  /** No more events; what is there ends when it has heard so. */
+  close(): void {
+    this.#closing = true;
+    this.#standby?.end();
+    this.child?.end();
+  }
+
+  #send(message: ToWriter): void {
+    if (this.#state.kind === "ready") sendToWriter(this.#state.child.out, message);
+  }
+
+  // ── the life of a writer ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #start(repair: boolean): void {
+    if (this.#state.kind !== "none") throw new Error(`a writer was to be started while one is ${this.#state.kind}`);
+    const { places, limits, bootId } = this.#options;
+    const { database, writerLock, progress } = places;
+    try {
+      const child = this.#standby ?? this.#bear("writer");
+      this.#standby = undefined;
+      this.#state = { kind: "starting", child, reason: undefined };
+      sendToWriter(child.out, { kind: "go", orders: { database, writerLock, progress, limits, bootId, repair } });
+    } catch (error) {
+      this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #bear(role: "writer" | "standby"): Child {
+    const child = this.#nursery.bear({
+      role,
+      take: (frame) => this.#take(child, frame),
+      gone: (end) => this.#gone(child, end),
+    });
+    return child;
+  }
+
+  #standBy(): void {
+    if (this.#standby !== undefined || this.#closing || this.#options.standby === false) return;
+    try {
+      this.#standby = this.#bear("standby");
+    } catch (error) {
+      // Without one the next writer takes longer to start; that is all.
+      this.#options.log("warn", {}, `no writer stands by: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #take(child: Child, frame: Frame): void {
+    const message = readFromWriter(frame);
+    if (child === this.child && !this.#closing) this.#hear(message);
+  }
+
+  #hear(message: FromWriter): void {
+    switch (message.kind) {
+      case "loaded":
+        return;
+      case "ready":
+        return this.#ready(message);
+      case "unavailable":
+        if (this.#state.kind === "starting") this.#state.reason = message.reason;
+        return;
+      case "settled":
+        this.#housekept(message.housekept);
+        return this.#on({
+          kind: "writer-settled",
+          answers: message.answers.map((answer) => ({ seq: seq(answer.id), answer: storeAnswer(answer) })),
+          walBytes: message.walBytes,
+        });
+      case "reserved": {
+        const { tokensFrom, tokensTo, incarnation } = message;
+        return this.#on({ kind: "tokens-reserved", tokensFrom, tokensTo, incarnation });
+      }
+      case "checkpointed":
+        return this.#on({ kind: "checkpointed", walBytes: message.walBytes, complete: message.complete });
+      default:
+        return impossible(message, "message from the writer");
+    }
+  }
+
+  #ready(message: Extract<FromWriter, { kind: "ready" }>): void {
+    if (this.#state.kind !== "starting") throw new Error(`a writer that is ${this.#state.kind} says that it is ready`);
+    const { child } = this.#state;
+    this.#state = { kind: "ready", child };
+    this.#stored = 0;
+    for (const session of this.#ended) this.#send({ kind: "end-session", session });
+    child.flush();
+    this.#standBy();
+    const { epoch, storedSeq, previousBootId, incarnation, tokensFrom, tokensTo } = message;
+    this.#on({ kind: "writer-ready", epoch, storedSeq: seq(storedSeq), previousBootId, incarnation, tokensFrom, tokensTo });
+  }
+
+  #housekept(stored: number): void {
+    if (stored > this.#stored) this.#ended.splice(0, stored - this.#stored);
+    this.#stored = stored;
+  }
+
+  #gone(child: Child, { exitCode, reason }: ChildEnd): void {
+    if (child === this.#standby) this.#standby = undefined;
+    if (this.#state.kind === "none" || child !== this.#state.child) return;
+    const before = this.#state;
+    this.#state = { kind: "none" };
+    if (this.#closing) return;
+    if (before.kind === "starting") return this.#on({ kind: "writer-unavailable", reason: before.reason ?? reason });
+    const ioFailed = exitCode === exitCodes.diskFailed;
+    this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });
+  }
+
+  #progress() {
+    return readProgress(this.#options.places.progress);
+  }
+
+  /** Never from inside of `obey`: the core is not to be asked while it speaks. */
+  #later(event: StoreEvent): void {
+    queueMicrotask(() => {
+      if (!this.#closing) this.#on(event);
+    });
+  }
+}
+
+export function storeAnswer(answer: Answer): StoreAnswer {
+  switch (answer.kind) {
+    case "done":
+      return { kind: "done", body: new StoreBody(answer.bytes, answer.encoding) };
+    case "refused":
+      return { kind: "refused", refusal: answer.refusal };
+    case "absent":
+      return { kind: "absent" };
+  }
+}

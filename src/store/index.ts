@@ -1,0 +1,20 @@
+/**
+ * The vault: the shared database, by the process that the code runs in.
+ *
+ *   gate/       [front, children] what a statement is, before SQLite sees it; pure
+ *   desk/       [front]           jobs in, events out; starts and ends the children
+ *   pipe/       [all]             what they say to each other, and how
+ *   statement/  [children]        a request opened, planned, its result encoded
+ *   writer/     [writer]          the only one that writes: one transaction and one fsync for many requests
+ *   reader/     [reader]          snapshots
+ *
+ * Deliberately absent: decisions (order, fences, deadlines and kills are the core's), locks, sessions, the network.
+ */
+export type { StoreLog } from "./desk/child.js";
+export type { StoreOptions, StorePlaces } from "./desk/nursery.js";
+export { type ChildRecord, currentBootId, killOrphans } from "./desk/orphans.js";
+export { startTimeOf } from "./desk/process-identity.js";
+export { Store, type StoreProcess } from "./desk/store.js";
+export { StoreBody, StoreRequest } from "./desk/store-request.js";
+export * from "./gate/index.js";
+export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

@@ -1,0 +1,325 @@
+/**
+ * Everything the front and its children say to each other: a closed union in each direction, and its bytes. What comes
+ * with every request has a small binary head; what is said once in a while is JSON.
+ *
+ *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 16 bytes session · the request as it came
+ *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
+ *   settled  f64 bytes of the log · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
+ *   read     f64 read · u8 encoding · u8 method · the request as it came
+ *   answers  answer …
+ */
+import type { Encoding } from "../../protocol/index.js";
+import { impossible, type Limits, type Refusal, type RequestKey, requestKey, type Seq, type SessionId, seq, sessionId } from "../../terms/index.js";
+import { type Frame, type FrameQueue, frameHead, payloadAt } from "./frames.js";
+
+/** The methods that reach a child with the client's own bytes. */
+export const storeMethods = ["db.execute", "db.query", "db.batch", "db.script"] as const;
+export type StoreMethod = (typeof storeMethods)[number];
+
+export interface WriteMessage {
+  readonly kind: "write";
+  readonly seq: Seq;
+  readonly mode: "run" | "replay";
+  readonly session: SessionId;
+  readonly key: RequestKey | undefined;
+  readonly alone: boolean;
+  readonly method: StoreMethod;
+  readonly encoding: Encoding;
+  readonly raw: Buffer;
+}
+
+export interface SettleMessage {
+  readonly kind: "settle";
+  readonly seq: Seq;
+  readonly session: SessionId;
+  readonly keys: readonly RequestKey[];
+  readonly encoding: Encoding;
+}
+
+/** What a writer must know before it takes the lock. */
+export interface WriterOrders {
+  readonly database: string;
+  readonly writerLock: string;
+  readonly progress: string;
+  readonly limits: Limits;
+  readonly bootId: string;
+  /** Rule 9: fold the log with success before anything else. */
+  readonly repair: boolean;
+}
+
+export interface ReaderOrders {
+  readonly database: string;
+  readonly limits: Limits;
+}
+
+export type ToWriter =
+  | { readonly kind: "go"; readonly orders: WriterOrders }
+  | WriteMessage
+  | SettleMessage
+  | { readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
+  | { readonly kind: "end-session"; readonly session: SessionId }
+  | { readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
+  | { readonly kind: "checkpoint" };
+
+export interface ReadMessage {
+  readonly kind: "read";
+  readonly read: number;
+  readonly method: StoreMethod;
+  readonly encoding: Encoding;
+  readonly raw: Buffer;
+}
+
+export type ToReader = { readonly kind: "go"; readonly orders: ReaderOrders } | ReadMessage;
+
+/** `id` is the seq of a write, the number of a read. */
+export type Answer =
+  | { readonly id: number; readonly kind: "done"; readonly encoding: Encoding; readonly bytes: Buffer }
+  | { readonly id: number; readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly id: number; readonly kind: "absent" };
+
+export interface WriterReady {
+  readonly epoch: number;
+  readonly storedSeq: number;
+  readonly previousBootId: string | null;
+  readonly incarnation: string;
+  readonly tokensFrom: number;
+  readonly tokensTo: number;
+  readonly sqlite: string;
+}
+
+export type FromWriter =
+  /** Code and native module are loaded; nothing is opened. */
+  | { readonly kind: "loaded" }
+  | ({ readonly kind: "ready" } & WriterReady)
+  | { readonly kind: "settled"; readonly walBytes: number; readonly housekept: number; readonly answers: readonly Answer[] }
+  | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
+  | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+export type FromReader =
+  | { readonly kind: "loaded" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "answers"; readonly answers: readonly Answer[] }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+const kinds = {
+  go: 1,
+  write: 2,
+  settle: 3,
+  forget: 4,
+  "end-session": 5,
+  reserve: 6,
+  checkpoint: 7,
+  read: 8,
+  loaded: 32,
+  ready: 33,
+  settled: 34,
+  reserved: 35,
+  checkpointed: 36,
+  unavailable: 37,
+  answers: 38,
+} as const;
+
+const replayFlag = 1;
+const aloneFlag = 2;
+const msgpackFlag = 4;
+const sessionBytes = 16;
+const writeHeadBytes = 8 + 8 + 1 + 1 + sessionBytes;
+const readHeadBytes = 8 + 1 + 1;
+const settleHeadBytes = 8 + 1 + sessionBytes;
+const answerHeadBytes = 8 + 1 + 4;
+const answerKinds = { "done-json": 0, "done-msgpack": 1, refused: 2, absent: 3 } as const;
+const nothing = Buffer.alloc(0);
+
+export function sendToWriter(queue: FrameQueue, message: ToWriter): void {
+  switch (message.kind) {
+    case "write":
+      return sendWrite(queue, message);
+    case "settle":
+      return sendSettle(queue, message);
+    case "go":
+    case "forget":
+    case "end-session":
+    case "reserve":
+    case "checkpoint":
+      return sendJson(queue, kinds[message.kind], message);
+    default:
+      return impossible(message, "message to the writer");
+  }
+}
+
+function sendWrite(queue: FrameQueue, message: WriteMessage): void {
+  const head = frameHead(writeHeadBytes);
+  head.writeDoubleLE(message.seq, payloadAt);
+  head.writeDoubleLE(message.key ?? 0, payloadAt + 8);
+  head[payloadAt + 16] =
+    (message.mode === "replay" ? replayFlag : 0) |
+    (message.alone ? aloneFlag : 0) |
+    (message.encoding === "msgpack" ? msgpackFlag : 0);
+  head[payloadAt + 17] = storeMethods.indexOf(message.method);
+  head.write(message.session, payloadAt + 18, sessionBytes, "hex");
+  queue.add(kinds.write, head, message.raw);
+}
+
+function sendSettle(queue: FrameQueue, message: SettleMessage): void {
+  const head = frameHead(settleHeadBytes + 8 * message.keys.length);
+  head.writeDoubleLE(message.seq, payloadAt);
+  head[payloadAt + 8] = message.encoding === "msgpack" ? msgpackFlag : 0;
+  head.write(message.session, payloadAt + 9, sessionBytes, "hex");
+  let at = payloadAt + settleHeadBytes;
+  for (const key of message.keys) at = head.writeDoubleLE(key, at);
+  queue.add(kinds.settle, head);
+}
+
+export function sendToReader(queue: FrameQueue, message: ToReader): void {
+  if (message.kind === "go") return sendJson(queue, kinds.go, message);
+  const head = frameHead(readHeadBytes);
+  head.writeDoubleLE(message.read, payloadAt);
+  head[payloadAt + 8] = message.encoding === "msgpack" ? msgpackFlag : 0;
+  head[payloadAt + 9] = storeMethods.indexOf(message.method);
+  queue.add(kinds.read, head, message.raw);
+}
+
+export function sendFromWriter(queue: FrameQueue, message: FromWriter): void {
+  if (message.kind !== "settled") return sendJson(queue, kinds[message.kind], message);
+  const head = frameHead(16);
+  head.writeDoubleLE(message.walBytes, payloadAt);
+  head.writeDoubleLE(message.housekept, payloadAt + 8);
+  queue.add(kinds.settled, head, packAnswers(message.answers));
+}
+
+export function sendFromReader(queue: FrameQueue, message: FromReader): void {
+  if (message.kind !== "answers") return sendJson(queue, kinds[message.kind], message);
+  queue.add(kinds.answers, frameHead(0), packAnswers(message.answers));
+}
+
+function sendJson(queue: FrameQueue, kind: number, message: object): void {
+  queue.add(kind, frameHead(0), Buffer.from(JSON.stringify(message)));
+}
+
+function packAnswers(answers: readonly Answer[]): Buffer {
+  const bodies = answers.map(bodyOf);
+  let bytes = 0;
+  for (const body of bodies) bytes += answerHeadBytes + body.length;
+  const packed = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const [place, answer] of answers.entries()) {
+    const body = bodies[place] as Buffer;
+    packed.writeDoubleLE(answer.id, at);
+    packed[at + 8] = answerKinds[answer.kind === "done" ? (`done-${answer.encoding}` as const) : answer.kind];
+    packed.writeUInt32LE(body.length, at + 9);
+    body.copy(packed, at + answerHeadBytes);
+    at += answerHeadBytes + body.length;
+  }
+  return packed;
+}
+
+function bodyOf(answer: Answer): Buffer {
+  switch (answer.kind) {
+    case "done":
+      return answer.bytes;
+    case "refused":
+      return Buffer.from(JSON.stringify(answer.refusal));
+    case "absent":
+      return nothing;
+  }
+}
+
+function unpackAnswers(packed: Buffer, from: number): Answer[] {
+  const answers: Answer[] = [];
+  for (let at = from; at < packed.length; ) {
+    const id = packed.readDoubleLE(at);
+    const kind = packed[at + 8];
+    const end = at + answerHeadBytes + packed.readUInt32LE(at + 9);
+    if (end > packed.length) throw new Error("an answer on the pipe is cut off");
+    const body = packed.subarray(at + answerHeadBytes, end);
+    if (kind === answerKinds["done-json"]) answers.push({ id, kind: "done", encoding: "json", bytes: body });
+    else if (kind === answerKinds["done-msgpack"]) answers.push({ id, kind: "done", encoding: "msgpack", bytes: body });
+    else if (kind === answerKinds.refused) answers.push({ id, kind: "refused", refusal: parseJson<Refusal>(body) });
+    else if (kind === answerKinds.absent) answers.push({ id, kind: "absent" });
+    else throw new Error(`an answer on the pipe has the kind ${kind}`);
+    at = end;
+  }
+  return answers;
+}
+
+export function readToWriter({ kind, payload }: Frame): ToWriter {
+  if (kind === kinds.write) return readWrite(payload);
+  if (kind === kinds.settle) return readSettle(payload);
+  return readJson<ToWriter>(payload, kind, ["go", "forget", "end-session", "reserve", "checkpoint"]);
+}
+
+function readWrite(payload: Buffer): WriteMessage {
+  const flags = payload[16] as number;
+  const key = payload.readDoubleLE(8);
+  return {
+    kind: "write",
+    seq: seq(payload.readDoubleLE(0)),
+    mode: (flags & replayFlag) === 0 ? "run" : "replay",
+    session: sessionId(payload.toString("hex", 18, writeHeadBytes)),
+    key: key === 0 ? undefined : requestKey(key),
+    alone: (flags & aloneFlag) !== 0,
+    method: methodAt(payload[17]),
+    encoding: encodingAt(flags),
+    raw: payload.subarray(writeHeadBytes),
+  };
+}
+
+function readSettle(payload: Buffer): SettleMessage {
+  const keys: RequestKey[] = [];
+  for (let at = settleHeadBytes; at < payload.length; at += 8) keys.push(requestKey(payload.readDoubleLE(at)));
+  return {
+    kind: "settle",
+    seq: seq(payload.readDoubleLE(0)),
+    encoding: encodingAt(payload[8] as number),
+    session: sessionId(payload.toString("hex", 9, settleHeadBytes)),
+    keys,
+  };
+}
+
+export function readToReader({ kind, payload }: Frame): ToReader {
+  if (kind !== kinds.read) return readJson<ToReader>(payload, kind, ["go"]);
+  return {
+    kind: "read",
+    read: payload.readDoubleLE(0),
+    encoding: encodingAt(payload[8] as number),
+    method: methodAt(payload[9]),
+    raw: payload.subarray(readHeadBytes),
+  };
+}
+
+export function readFromWriter({ kind, payload }: Frame): FromWriter {
+  if (kind === kinds.settled)
+    return {
+      kind: "settled",
+      walBytes: payload.readDoubleLE(0),
+      housekept: payload.readDoubleLE(8),
+      answers: unpackAnswers(payload, 16),
+    };
+  return readJson<FromWriter>(payload, kind, ["loaded", "ready", "reserved", "checkpointed", "unavailable"]);
+}
+
+export function readFromReader({ kind, payload }: Frame): FromReader {
+  if (kind === kinds.answers) return { kind: "answers", answers: unpackAnswers(payload, 0) };
+  return readJson<FromReader>(payload, kind, ["loaded", "ready", "unavailable"]);
+}
+
+/** Both ends are of one build and one machine: the kind is checked, the fields are taken at their word. */
+function readJson<T>(payload: Buffer, kind: number, expected: readonly (keyof typeof kinds)[]): T {
+  if (!expected.some((name) => kinds[name] === kind)) throw new Error(`an unexpected frame of kind ${kind} on the pipe`);
+  return parseJson<T>(payload);
+}
+
+function parseJson<T>(bytes: Buffer): T {
+  return JSON.parse(bytes.toString("utf8")) as T;
+}
+
+function methodAt(place: number | undefined): StoreMethod {
+  const method = place === undefined ? undefined : storeMethods[place];
+  if (method === undefined) throw new Error(`a frame on the pipe names method ${place}`);
+  return method;
+}
+
+function encodingAt(flags: number): Encoding {
+  return (flags & msgpackFlag) === 0 ? "json" : "msgpack";
+}

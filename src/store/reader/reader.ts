@@ -1,0 +1,115 @@
+/**
+ * Runs requests that only read, one at a time, in the order in which they come. Each opens its snapshot after it was
+ * received and ends it before it is answered, so that a later request never reads from an earlier one's (rule 4).
+ */
+import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
+import { encodeResults } from "../../protocol/index.js";
+import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
+import type { Answer, ReaderOrders, ReadMessage } from "../pipe/messages.js";
+import { placeOf } from "../statement/error-place.js";
+import { type BoundStatement, inStatement, Planner, type RequestPlan } from "../statement/plan.js";
+import { openRequest } from "../statement/request.js";
+import { resultOfRead } from "../statement/result.js";
+import { refusalOf } from "../statement/sqlite-refusal.js";
+
+/** Readers meet locks only while the log is being recovered or folded. */
+const busyMs = 5000;
+
+/** A text that once took longer is answered for before the next one begins, so that the answers before it do not wait. */
+const quickMs = 1;
+const textsMax = 4096;
+
+export class Reader {
+  readonly #database: Database;
+  readonly #limits: Limits;
+  readonly #planner: Planner;
+  readonly #cache: StatementCache;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  /** Texts that were quick when they last ran. */
+  #quick = new Set<string>();
+
+  constructor({ database, limits }: ReaderOrders) {
+    this.#database = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
+    this.#limits = limits;
+    this.#planner = new Planner(limits);
+    this.#cache = new StatementCache(this.#database);
+    this.#begin = this.#database.prepare("BEGIN");
+    this.#commit = this.#database.prepare("COMMIT");
+    // The file is opened at the first read only: a database that cannot be read must show now.
+    this.#database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
+  }
+
+  /** `beforeSlow` is called before a statement that may take long. */
+  answer(message: ReadMessage, beforeSlow: () => void): Answer {
+    const { read: id, encoding } = message;
+    const { plan } = openRequest(message, this.#planner, false);
+    const result = isRefusal(plan) ? plan : this.#run(plan, message, beforeSlow);
+    return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
+    if (plan.access === "write") return refuse("READ_ONLY", "a request that writes has reached a reader");
+    const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
+    if (text === undefined || !this.#quick.has(text)) beforeSlow();
+    const began = performance.now();
+    const result = plan.kind === "one" ? this.#one(plan, 0, { ...message, bytesMax: this.#limits.resultBytesMax }) : this.#many(plan, message);
+    if (text !== undefined) this.#learn(text, performance.now() - began < quickMs);
+    return result;
+  }
+
+  #learn(text: string, quick: boolean): void {
+    if (!quick) this.#quick.delete(text);
+    else if (this.#quick.size < textsMax) this.#quick.add(text);
+    else this.#quick = new Set([text]);
+  }
+
+  /** All statements in one snapshot. */
+  #many(plan: RequestPlan, { encoding }: ReadMessage): Buffer | Refusal {
+    const bodies: Buffer[] = [];
+    let bytesMax = this.#limits.resultBytesMax;
+    this.#begin.run();
+    try {
+      for (const index of plan.statements.keys()) {
+        const body = this.#one(plan, index, { encoding, bytesMax });
+        if (isRefusal(body)) return inStatement(body, index);
+        bodies.push(body);
+        bytesMax -= body.length;
+      }
+    } finally {
+      // rule 4: the snapshot ends with the request
+      if (this.#database.inTransaction) this.#commit.run();
+    }
+    return encodeResults(bodies, encoding);
+  }
+
+  #one(plan: RequestPlan, index: number, { encoding, bytesMax }: { encoding: ReadMessage["encoding"]; bytesMax: number }): Buffer | Refusal {
+    const bound = plan.statements[index] as BoundStatement;
+    const rowsMax = plan.kind === "one" ? plan.rowsMax : Infinity;
+    try {
+      return resultOfRead(this.#cache.get(bound.statement.text), bound.values, { encoding, bytesMax, rowsMax });
+    } catch (error) {
+      return this.#explained(refusalOf(error), bound);
+    }
+  }
+
+  #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
+    if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
+    const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
+    if (place === undefined) return refusal;
+    return { ...refusal, details: { ...refusal.details, position: statement.start + place.position, length: place.length } };
+  }
+
+  #complaintOf(sql: string): string | undefined {
+    try {
+      this.#database.prepare(sql);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : undefined;
+    }
+  }
+}

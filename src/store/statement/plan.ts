@@ -1,0 +1,159 @@
+/**
+ * A request's parameters, looked at before anything runs: is it refused, does it write, must it have a transaction of
+ * its own, what is bound where. The front asks only for the judgement; a child plans again for itself and trusts nothing.
+ */
+import { type BatchParams, type BoundValue, boundArgs, boundNamed, type ExecuteParams, type QueryParams, type ScriptParams } from "../../protocol/index.js";
+import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
+import { arrange, Gate, type Permissions, type Statement, statementsOf } from "../gate/index.js";
+import type { StoreMethod } from "../pipe/messages.js";
+
+/** What decides where a request goes. */
+export interface Judgement {
+  /** `read`: a reader can serve it. */
+  readonly access: "read" | "write";
+  /** Rule 7: a transaction of its own. */
+  readonly alone: boolean;
+}
+
+export interface BoundStatement {
+  readonly statement: Statement;
+  /** As better-sqlite3 takes them: an array, and behind it an object where there are names. */
+  readonly values: readonly unknown[];
+}
+
+export type RequestPlan = Judgement &
+  (
+    | { readonly kind: "one"; readonly statements: readonly [BoundStatement]; readonly rowsMax: number }
+    | { readonly kind: "batch"; readonly statements: readonly BoundStatement[] }
+    | { readonly kind: "script"; readonly statements: readonly BoundStatement[]; readonly atomic: boolean }
+  );
+
+/** Parameters as they passed the protocol's check. */
+export type StoreParams = ExecuteParams | QueryParams | BatchParams | ScriptParams;
+
+const textsMax = 4096;
+const inBatch: Permissions = { inTransaction: true };
+const noValues: readonly unknown[] = [];
+
+export class Planner {
+  readonly #limits: Limits;
+  readonly #gate: Gate;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#gate = new Gate({ textsMax, sqlBytesMax: limits.sqlBytesMax });
+  }
+
+  /** Values are not looked at. */
+  judge(method: StoreMethod, params: StoreParams): Judgement | Refusal {
+    switch (method) {
+      case "db.execute":
+      case "db.query":
+        return this.#statement((params as ExecuteParams).sql, method === "db.query" ? readOnly : undefined);
+      case "db.batch":
+        return this.#judgeBatch(params as BatchParams);
+      case "db.script":
+        return this.#planScript(params as ScriptParams);
+    }
+  }
+
+  plan(method: StoreMethod, params: StoreParams): RequestPlan | Refusal {
+    switch (method) {
+      case "db.execute":
+      case "db.query":
+        return this.#planOne(method, params as QueryParams);
+      case "db.batch":
+        return this.#planBatch(params as BatchParams);
+      case "db.script":
+        return this.#planScript(params as ScriptParams);
+    }
+  }
+
+  #planOne(method: StoreMethod, params: QueryParams): RequestPlan | Refusal {
+    const statement = this.#statement(params.sql, method === "db.query" ? readOnly : undefined);
+    if (isRefusal(statement)) return statement;
+    const values = this.#bind(statement, params.args, params.named);
+    if (isRefusal(values)) return values;
+    const { access, alone } = statement;
+    return { kind: "one", access, alone, statements: [{ statement, values }], rowsMax: params.rowsMax ?? Infinity };
+  }
+
+  #judgeBatch(params: BatchParams): Judgement | Refusal {
+    const judgement: { access: "read" | "write"; alone: boolean } = { access: "read", alone: false };
+    for (const [index, { sql }] of params.statements.entries()) {
+      const statement = this.#statement(sql, undefined, inBatch);
+      if (isRefusal(statement)) return inStatement(statement, index);
+      if (statement.access === "write") judgement.access = "write";
+      judgement.alone ||= statement.alone;
+    }
+    return judgement;
+  }
+
+  #planBatch(params: BatchParams): RequestPlan | Refusal {
+    const judgement = this.#judgeBatch(params);
+    if (isRefusal(judgement)) return judgement;
+    const statements: BoundStatement[] = [];
+    for (const [index, { sql, args, named }] of params.statements.entries()) {
+      const statement = this.#statement(sql, undefined, inBatch);
+      const values = isRefusal(statement) ? statement : this.#bind(statement, args, named);
+      if (isRefusal(values)) return inStatement(values, index);
+      statements.push({ statement: statement as Statement, values });
+    }
+    return { kind: "batch", ...judgement, statements };
+  }
+
+  #planScript(params: ScriptParams): RequestPlan | Refusal {
+    const atomic = params.atomic ?? true;
+    const script = statementsOf(params.sql, { inTransaction: atomic, sqlBytesMax: this.#limits.sqlBytesMax });
+    if (isRefusal(script)) return script;
+    const statements: BoundStatement[] = [];
+    for (const found of script.statements) {
+      if (found.kind !== "statement") throw new Error(`the gate let ${found.kind} into a script`);
+      statements.push({ statement: found, values: noValues });
+    }
+    return { kind: "script", access: "write", alone: true, statements, atomic };
+  }
+
+  #statement(sql: string, rule?: (found: Statement) => Refusal | undefined, permissions?: Permissions): Statement | Refusal {
+    const found = this.#gate.inspect(sql, permissions);
+    if (isRefusal(found)) return found;
+    if (found.kind !== "statement") throw new Error(`the gate let ${found.kind} through where only statements are served`);
+    return rule?.(found) ?? found;
+  }
+
+  #bind(
+    statement: Statement,
+    args: readonly unknown[] = noValues,
+    named?: { readonly [name: string]: unknown },
+  ): readonly unknown[] | Refusal {
+    const { parameters } = statement;
+    const { parametersMax, valueBytesMax } = this.#limits;
+    if (parameters.count > parametersMax || args.length > parametersMax)
+      return refuse("PARAMETER_SURPLUS", `a statement may have ${parametersMax} parameters here`, { parametersMax });
+    const bound = args.length === 0 ? [] : boundArgs(args, valueBytesMax);
+    if (isRefusal(bound)) return bound;
+    const byName = named === undefined ? undefined : boundNamed(named, valueBytesMax);
+    if (isRefusal(byName)) return byName;
+    const arranged = arrange<BoundValue>(parameters, bound, byName === undefined ? undefined : record(byName));
+    if (isRefusal(arranged)) return arranged;
+    if (parameters.count === 0) return noValues;
+    return parameters.named.length === 0 ? [arranged.anonymous] : [arranged.anonymous, arranged.named];
+  }
+}
+
+function record(map: ReadonlyMap<string, BoundValue>): Record<string, BoundValue> {
+  const object: Record<string, BoundValue> = Object.create(null);
+  for (const [name, value] of map) object[name] = value;
+  return object;
+}
+
+function readOnly(found: Statement): Refusal | undefined {
+  if (found.access === "read") return undefined;
+  const { start: position, end } = found;
+  return refuse("READ_ONLY", `db.query only reads, and this is ${found.verb}`, { position, length: end - position });
+}
+
+/** Which statement of a batch or a script the refusal speaks of. */
+export function inStatement(refusal: Refusal, index: number, more?: { readonly [field: string]: unknown }): Refusal {
+  return { ...refusal, details: { ...refusal.details, statement: index, ...more } };
+}

@@ -1,0 +1,105 @@
+/**
+ * Runs statements that write and says what each has changed: how many rows, and the rowid of the row it inserted.
+ *
+ * SQLite knows the last rowid of a connection, and the connection is everybody's: after INSERT OR IGNORE that inserted
+ * nothing, after an upsert that updated, or an INSERT into a table without rowids, it still names a stranger's row
+ * (rule 16). So a rowid counts only if it differs from the one before. Where it does not, a statement that inserted the
+ * same number again cannot be told from one that inserted none: the request is undone and run once more with a mark in
+ * the place of the last rowid, and its text with the mark from then on.
+ */
+import type { Changes } from "../../protocol/index.js";
+import type { Database, Statement, StatementCache } from "../../sqlite/index.js";
+import { isRefusal, type Refusal } from "../../terms/index.js";
+import type { BoundStatement } from "../statement/plan.js";
+import { changesBody, finishRows, type ResultOptions, readRows } from "../statement/result.js";
+
+export interface StatementResult {
+  readonly body: Buffer;
+  /** Of a statement without columns: all that its body says. */
+  readonly changes: Changes | undefined;
+}
+
+/** Thrown to have the request undone and run again; after that its rowid is clear. */
+export class RowidUnclear extends Error {}
+
+/** The rowid of no row: the smallest integer of 64 bits. */
+const markRowid = -(2n ** 63n);
+const textsMax = 4096;
+const keptTextUnitsMax = 8192;
+
+export class ChangeRunner {
+  readonly #cache: StatementCache;
+  readonly #said: Statement;
+  readonly #mark: readonly Statement[];
+  /** Texts whose rowid was unclear once. */
+  #unclear = new Set<string>();
+  #last: bigint;
+
+  constructor(database: Database, cache: StatementCache) {
+    this.#cache = cache;
+    this.#said = database.prepare<unknown[]>("SELECT changes(), last_insert_rowid()").raw(true).safeIntegers(true);
+    this.#mark = [
+      "SAVEPOINT _holdfast_rowid",
+      `INSERT INTO _holdfast_meta VALUES (${markRowid}, 0, 0, 0, NULL, '', 0, 0)`,
+      "ROLLBACK TO _holdfast_rowid",
+      "RELEASE _holdfast_rowid",
+    ].map((sql) => database.prepare<unknown[]>(sql));
+    this.#last = (this.#said.get() as [bigint, bigint])[1];
+  }
+
+  /**
+   * Throws what SQLite throws, and RowidUnclear. `masked`: whether the last rowid may be replaced before this statement;
+   * not where the request itself asks for it.
+   */
+  run({ statement, values }: BoundStatement, options: ResultOptions, masked: boolean): StatementResult | Refusal {
+    const prepared = this.#cache.get(statement.text);
+    const inserts = statement.verb === "INSERT" || statement.verb === "REPLACE";
+    const marked = inserts && masked && this.#isUnclear(statement.text);
+    if (marked) this.#setMark();
+    const before = this.#last;
+    if (!prepared.reader) {
+      const { changes, lastInsertRowid } = prepared.run(...values);
+      this.#last = lastInsertRowid as bigint;
+      const changed = isChange(statement.verb) ? changes : 0;
+      const rowid = inserts && changed > 0 ? this.#inserted(statement.text, before, { marked, masked }) : null;
+      const counted = counts(changed, rowid, options);
+      return { body: changesBody(counted, options.encoding), changes: counted };
+    }
+    const rows = readRows(prepared, values, options);
+    const [changes, last] = this.#said.get() as [bigint, bigint];
+    this.#last = last;
+    if (isRefusal(rows)) return rows;
+    const changed = isChange(statement.verb) ? Number(changes) : 0;
+    const rowid = inserts && changed > 0 ? this.#inserted(statement.text, before, { marked, masked }) : null;
+    const body = finishRows(prepared, rows, counts(changed, rowid, options));
+    return isRefusal(body) ? body : { body, changes: undefined };
+  }
+
+  #inserted(text: string, before: bigint, { marked, masked }: { marked: boolean; masked: boolean }): bigint | null {
+    if (this.#last !== before) return this.#last;
+    if (marked) return null;
+    // Where the mark would be seen, SQLite's own word must do.
+    if (!masked) return this.#last;
+    if (this.#unclear.size >= textsMax) this.#unclear = new Set();
+    this.#unclear.add(text);
+    throw new RowidUnclear();
+  }
+
+  /** Long texts are not remembered, so they always run with the mark. */
+  #isUnclear(text: string): boolean {
+    return text.length > keptTextUnitsMax || this.#unclear.has(text);
+  }
+
+  #setMark(): void {
+    for (const statement of this.#mark) statement.run();
+    this.#last = markRowid;
+  }
+}
+
+function counts(rowsAffected: number, lastInsertRowid: bigint | null, { position }: ResultOptions): Changes {
+  return position === undefined ? { rowsAffected, lastInsertRowid } : { rowsAffected, lastInsertRowid, position };
+}
+
+function isChange(verb: string): boolean {
+  return verb === "INSERT" || verb === "REPLACE" || verb === "UPDATE" || verb === "DELETE";
+}

@@ -1,0 +1,170 @@
+/**
+ * Many requests, one transaction, one fsync; and nobody can tell from an answer that there were neighbours.
+ *
+ *   take ─► BEGIN ─► each behind its savepoint ─► replies, meta row ─► COMMIT ─► answers, all at once
+ *             │            │                                             │
+ *             │            └ the transaction is gone (rule 3): the offender has its answer and its text is alone
+ *             │              from now on; all others are run again without it
+ *             └ or COMMIT fails: nothing counts; each is run in a transaction of its own
+ *
+ * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
+ * the group is. While it syncs, the next group gathers by itself.
+ */
+import { isRefusal, type Limits, type Refusal, type Seq, seq } from "../../terms/index.js";
+import type { Answer } from "../pipe/messages.js";
+import { JobRunner } from "./job-runner.js";
+import type { RepliesKept } from "./replies-kept.js";
+import type { RequestRunner } from "./request-runner.js";
+import type { SchemaWatch } from "./schema-watch.js";
+import { isLooseScript, ScriptRunner } from "./script-runner.js";
+import type { Transaction } from "./transaction.js";
+import type { Job, WriteQueue } from "./write-queue.js";
+
+export interface GroupParts {
+  readonly limits: Limits;
+  readonly queue: WriteQueue;
+  readonly transaction: Transaction;
+  readonly replies: RepliesKept;
+  readonly runner: RequestRunner;
+  readonly schema: SchemaWatch;
+  /** Milliseconds on a clock that only runs forward. */
+  readonly now: () => number;
+  readonly report: (text: string) => void;
+}
+
+type Attempt =
+  /** `answers` are those of the first members; `rest` did not get its turn. */
+  | { readonly kind: "settled"; readonly answers: readonly Answer[]; readonly rest: readonly Job[] }
+  /** The transaction was gone after this one, and with it what the others had done. */
+  | { readonly kind: "vanished"; readonly offender: Job; readonly answer: Answer }
+  /** The transaction as a whole could not be had; nothing counts. */
+  | { readonly kind: "failed"; readonly refusal: Refusal };
+
+export class GroupCommit {
+  readonly #parts: GroupParts;
+  readonly #jobs: JobRunner;
+  readonly #scripts: ScriptRunner;
+
+  constructor(parts: GroupParts) {
+    const { replies, runner, report } = parts;
+    this.#parts = parts;
+    this.#jobs = new JobRunner(replies, runner, report);
+    this.#scripts = new ScriptRunner({ ...parts, jobs: this.#jobs });
+  }
+
+  /** One group and its answers. Throws ProcessMustEnd. */
+  next(): readonly Answer[] {
+    const { queue, schema, transaction } = this.#parts;
+    const group = queue.takeGroup(schema.deferred);
+    const [first] = group;
+    if (first === undefined) return [];
+    const loose = first.opened !== undefined && first.message.mode === "run" && isLooseScript(first.opened.plan);
+    const answers = loose ? [this.#scripts.run(first, first.opened.plan)] : this.#settle(group);
+    transaction.idle();
+    return answers;
+  }
+
+  /** A transaction for what must be remembered although nobody writes. */
+  housekeep(): void {
+    const { transaction } = this.#parts;
+    if (transaction.begin() !== undefined) return;
+    transaction.commit({ upTo: seq(0), noted: seq(0), housekeeping: true, schemaChange: false });
+    transaction.idle();
+  }
+
+  #settle(group: readonly Job[]): readonly Answer[] {
+    const first = this.#attempt(group, true);
+    if (first.kind === "settled") {
+      this.#parts.queue.putBack(first.rest);
+      return first.answers;
+    }
+    const answers = new Map<Job, Answer>();
+    this.#settleBroken(group, first, answers);
+    return group.flatMap((job) => answers.get(job) ?? []);
+  }
+
+  /** rule 3: runs all others again, without the one that the transaction vanished under, as often as it takes. */
+  #settleBroken(group: readonly Job[], first: Exclude<Attempt, { kind: "settled" }>, answers: Map<Job, Answer>): void {
+    let members = group;
+    let attempt: Attempt = first;
+    while (attempt.kind === "vanished" && !isFullAnswer(attempt.answer)) {
+      const { offender, answer } = attempt;
+      answers.set(offender, answer);
+      members = members.filter((job) => job !== offender);
+      if (members.length === 0) return;
+      this.#parts.queue.isolate(offender);
+      attempt = this.#attempt(members, true);
+    }
+    if (attempt.kind === "settled") this.#take(attempt, members, answers);
+    else if (members.length === 1) answers.set(members[0] as Job, answerOfBroken(members[0] as Job, attempt));
+    else for (const job of members) this.#settleAlone(job, answers);
+  }
+
+  #settleAlone(job: Job, answers: Map<Job, Answer>): void {
+    const attempt = this.#attempt([job], false);
+    if (attempt.kind === "settled") this.#take(attempt, [job], answers);
+    else answers.set(job, answerOfBroken(job, attempt));
+  }
+
+  #take({ answers: given, rest }: Extract<Attempt, { kind: "settled" }>, members: readonly Job[], answers: Map<Job, Answer>): void {
+    for (const [place, answer] of given.entries()) answers.set(members[place] as Job, answer);
+    this.#parts.queue.putBack(rest);
+  }
+
+  #attempt(members: readonly Job[], housekeeping: boolean): Attempt {
+    const { transaction, replies, now, limits } = this.#parts;
+    const until = now() + limits.groupMs;
+    const busy = transaction.begin();
+    if (busy !== undefined) return { kind: "failed", refusal: busy };
+    if (this.#mustRegroup(members)) return { kind: "settled", answers: [], rest: members };
+    const answers: Answer[] = [];
+    let wrote = false;
+    let upTo: Seq = seq(0);
+    for (const job of members) {
+      if (answers.length > 0 && now() >= until) break;
+      transaction.running(job.message.seq);
+      const outcome = this.#jobs.run(job);
+      if (!transaction.open) {
+        transaction.abandon();
+        return { kind: "vanished", offender: job, answer: outcome.answer };
+      }
+      answers.push(outcome.answer);
+      wrote ||= outcome.wrote;
+      if (job.message.seq > upTo) upTo = job.message.seq;
+    }
+    const settled: Attempt = { kind: "settled", answers, rest: members.slice(answers.length) };
+    if (!wrote && !replies.housekeepingDue) {
+      // Nobody changed anything, so no answer rests on this transaction and there is no disk to wait for.
+      transaction.abandon();
+      return settled;
+    }
+    const schemaChange = members.some(changesSchema);
+    const refusal = transaction.commit({ upTo, noted: upTo, housekeeping, schemaChange });
+    return refusal === undefined ? settled : { kind: "failed", refusal };
+  }
+
+  /** Another process has written to the file: what was known of the schema may be wrong (rule 26). */
+  #mustRegroup(members: readonly Job[]): boolean {
+    const { schema, transaction, report } = this.#parts;
+    if (!schema.changedFromOutside()) return false;
+    report("another process has changed the database, past the broker: fences and order do not hold for it");
+    const deferred = schema.deferred;
+    schema.refresh();
+    if (deferred || !schema.deferred || members.length === 1) return false;
+    transaction.abandon();
+    return true;
+  }
+}
+
+function changesSchema({ opened }: Job): boolean {
+  return opened !== undefined && !isRefusal(opened.plan) && opened.plan.statements.some(({ statement }) => statement.schemaChange);
+}
+
+function isFullAnswer(answer: Answer): boolean {
+  return answer.kind === "refused" && answer.refusal.refused === "DISK_FULL";
+}
+
+function answerOfBroken(job: Job, attempt: Exclude<Attempt, { kind: "settled" }>): Answer {
+  if (attempt.kind === "vanished") return attempt.answer;
+  return { id: job.message.seq, kind: "refused", refusal: attempt.refusal };
+}

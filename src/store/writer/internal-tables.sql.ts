@@ -1,0 +1,48 @@
+/**
+ * The broker's own tables in the shared database. Their names begin with `_holdfast_`, a word that the gate refuses to
+ * clients. All are WITHOUT ROWID or untouched between a client's statement and its answer, so that they never show in
+ * last_insert_rowid() (rule 16).
+ */
+
+/** Of the tables below; a file with a higher number belongs to a newer version of the program. */
+export const tablesVersion = 1;
+
+/**
+ * One row, id 1. `epoch` rises with every writer, `seq` with every commit; `tokens_to` is where the reserved lock tokens
+ * end; `replies_bytes` is what the stored answers take.
+ */
+export const createMeta = `CREATE TABLE _holdfast_meta (
+  id INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  boot_id TEXT,
+  incarnation TEXT NOT NULL,
+  tokens_to INTEGER NOT NULL,
+  replies_bytes INTEGER NOT NULL
+)`;
+
+/** What was answered under a request key. \`kind\` says how to read \`result\`: see replies-kept.ts. */
+export const createReplies = `CREATE TABLE _holdfast_replies (
+  session BLOB NOT NULL,
+  key INTEGER NOT NULL,
+  hash INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  result,
+  PRIMARY KEY (session, key)
+) WITHOUT ROWID`;
+
+/**
+ * Every session that has stored answers, or is known to have ended. Keys below \`below\` have been forgotten: whether they
+ * were applied can no longer be told. \`seen\`, \`ended\`: ms since 1970. \`pruned\` is 1 when no answer is left.
+ */
+export const createSessions = `CREATE TABLE _holdfast_sessions (
+  session BLOB NOT NULL PRIMARY KEY,
+  below INTEGER NOT NULL,
+  seen INTEGER NOT NULL,
+  ended INTEGER,
+  pruned INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID`;
+
+export const createSessionsEnded =
+  "CREATE INDEX _holdfast_sessions_ended ON _holdfast_sessions (ended) WHERE ended IS NOT NULL AND pruned = 0";

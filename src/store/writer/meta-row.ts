@@ -1,0 +1,123 @@
+/**
+ * The one row that says which writer the database belongs to and how far it has come.
+ *
+ * - Rule 1: the first act of every writer is a durable write of this row. Before it has returned nobody may be told
+ *   anything about the past: only this commit decides what of the log counts.
+ * - Rule 2: every later transaction changes the row under the writer's own epoch. A writer that finds another epoch has
+ *   been superseded and must end without answering.
+ */
+import { randomBytes } from "node:crypto";
+import { assertDurable, type Database, type Statement, sqliteVersion } from "../../sqlite/index.js";
+import { HoldfastError } from "../../terms/index.js";
+import type { WriterReady } from "../pipe/messages.js";
+import { createMeta, createReplies, createSessions, createSessionsEnded, tablesVersion } from "./internal-tables.sql.js";
+
+/** Lock tokens that one reservation sets aside: never in the path of a grant, and 2^27 reservations fit below 2^53. */
+export const tokenBlock = 2 ** 26;
+
+interface Stored {
+  readonly version: number;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly boot_id: string | null;
+  readonly incarnation: string;
+  readonly tokens_to: number;
+  readonly replies_bytes: number;
+}
+
+export interface Reservation {
+  readonly tokensFrom: number;
+  readonly tokensTo: number;
+  readonly incarnation: string;
+}
+
+export class MetaRow {
+  /** As the start write left it, for the front. */
+  readonly ready: WriterReady;
+  readonly #database: Database;
+  readonly #advance: Statement;
+  readonly #epoch: bigint;
+  /** Bytes of stored answers when this writer began. */
+  readonly repliesBytes: number;
+
+  private constructor(database: Database, ready: WriterReady, repliesBytes: number) {
+    this.ready = ready;
+    this.repliesBytes = repliesBytes;
+    this.#database = database;
+    this.#epoch = BigInt(ready.epoch);
+    this.#advance = database.prepare(
+      "UPDATE _holdfast_meta SET seq = max(seq, ?), replies_bytes = ? WHERE id = 1 AND epoch = ?",
+    );
+  }
+
+  /** The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN. */
+  static start(database: Database, bootId: string): MetaRow {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      const before = readOrCreate(database);
+      const epoch = before.epoch + 1;
+      const tokensFrom = Math.max(before.tokens_to, 1);
+      const tokensTo = checkedTokens(tokensFrom + tokenBlock);
+      database
+        .prepare("UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ? WHERE id = 1")
+        .run(epoch, bootId, tokensTo);
+      database.exec("COMMIT");
+      assertDurable(database);
+      const { seq: storedSeq, boot_id: previousBootId, incarnation } = before;
+      const sqlite = sqliteVersion(database);
+      const ready = { epoch, storedSeq, previousBootId, incarnation, tokensFrom, tokensTo, sqlite };
+      return new MetaRow(database, ready, before.replies_bytes);
+    } catch (error) {
+      if (database.inTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** In a transaction, before its COMMIT. False: this writer's epoch has passed. */
+  advance(seq: number, repliesBytes: number): boolean {
+    return this.#advance.run(BigInt(seq), BigInt(repliesBytes), this.#epoch).changes === 1;
+  }
+
+  /** In a transaction: the next block of tokens, none of which is at or below `above`. */
+  reserve(above: number, newIncarnation: boolean): Reservation | undefined {
+    const row = readRow(this.#database);
+    if (row.epoch !== Number(this.#epoch)) return undefined;
+    const tokensFrom = Math.max(row.tokens_to, above + 1);
+    const tokensTo = checkedTokens(tokensFrom + tokenBlock);
+    const incarnation = newIncarnation ? makeIncarnation() : row.incarnation;
+    this.#database.prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ? WHERE id = 1").run(tokensTo, incarnation);
+    return { tokensFrom, tokensTo, incarnation };
+  }
+}
+
+function readOrCreate(database: Database): Stored {
+  const known = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = '_holdfast_meta'").get() !== undefined;
+  if (!known) create(database);
+  const row = readRow(database);
+  if (row.version > tablesVersion)
+    throw new HoldfastError("DATA_FOREIGN", `the database was last used by a newer version of holdfast (its tables have version ${row.version}, this program knows ${tablesVersion})`);
+  return row;
+}
+
+function create(database: Database): void {
+  for (const sql of [createMeta, createReplies, createSessions, createSessionsEnded]) database.exec(sql);
+  database
+    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, NULL, ?, 1, 0)")
+    .run(tablesVersion, makeIncarnation());
+}
+
+function readRow(database: Database): Stored {
+  const row = database.prepare("SELECT version, epoch, seq, boot_id, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1").get();
+  if (row === undefined) throw new Error("the table _holdfast_meta has lost its row");
+  return row as Stored;
+}
+
+/** Names this lineage of the data: a file that was put back gets another one. */
+function makeIncarnation(): string {
+  return randomBytes(16).toString("hex");
+}
+
+function checkedTokens(to: number): number {
+  if (!Number.isSafeInteger(to)) throw new Error(`lock tokens have run out at ${to}`);
+  return to;
+}

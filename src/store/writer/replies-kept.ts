@@ -1,0 +1,355 @@
+/**
+ * What was answered under each request key, stored in the transaction of the write itself (rule 6): a key is there if
+ * and only if its write is. So a key that is sent again finds its answer, and one that is not there was never applied,
+ * as long as nothing was forgotten; what was forgotten is remembered as a mark, `below`, and is never run again.
+ *
+ *   key stored                  answered with what is stored
+ *   not stored, below the mark  RETRY_TOO_OLD: it may have been applied
+ *   not stored, session ended   RETRY_TOO_OLD: it was told that it never will be
+ *   not stored, else            never applied; may run
+ *
+ * A session's tombstone is kept `tombstoneMs` after its answers were forgotten. A client that was away for longer and
+ * settles then hears "never" of keys that nobody knows any more.
+ */
+import type { Database, Statement } from "../../sqlite/index.js";
+import { type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../../terms/index.js";
+
+/** How `result` is to be read. */
+export const replyKinds = {
+  /** Too large to be kept; the write was applied. */
+  notKept: 0,
+  json: 1,
+  msgpack: 2,
+  /** Text `rowsAffected,lastInsertRowid` of a statement without columns: most writes, in a tenth of the bytes. */
+  change: 3,
+  /** JSON of the refusal that ended a script of which a part was applied. */
+  refusal: 4,
+  /** A script of several transactions that has begun: how many statements were applied. */
+  begun: 5,
+} as const;
+export type ReplyKind = (typeof replyKinds)[keyof typeof replyKinds];
+
+export interface Reply {
+  readonly kind: ReplyKind;
+  readonly result: string | Uint8Array | bigint | null;
+}
+
+interface StoredReply extends Reply {
+  readonly hash: number;
+}
+
+export type Lookup = { readonly state: "stored"; readonly reply: StoredReply } | { readonly state: "forgotten" } | { readonly state: "never" };
+
+interface SessionState {
+  readonly id: Buffer;
+  /** No stored key is above it. May be too high after a rollback, never too low. */
+  keyMax: number;
+  below: number;
+  /** ms since 1970, at most an hour old; 0 when the session has no row yet. */
+  seen: number;
+  ended: boolean;
+}
+
+interface Pending {
+  readonly state: SessionState;
+  readonly key: number;
+  readonly reply: StoredReply;
+  /** There may be a row already: a script of several transactions writes its row in each. */
+  readonly again: boolean;
+}
+
+/** What a row takes beside its result: the session, the key, the hash and what the tree adds. */
+const rowBytes = 64;
+const statesMax = 20_000;
+const hourMs = 3_600_000;
+const tombstoneMs = 30 * 24 * hourMs;
+/** Forgetting waits until it is worth a deletion, so that an acknowledgement costs nothing by itself. */
+const forgetKeysMin = 32;
+const sessionsPerGroupMax = 64;
+const pruneEveryMs = 60_000;
+
+export class RepliesKept {
+  readonly #limits: Limits;
+  readonly #nowWall: () => number;
+  readonly #sql: Sql;
+  /** In order of first use; what it forgets is read from the tables again. */
+  readonly #states = new Map<SessionId, SessionState>();
+  /** Of the open transaction, written at its end. */
+  #pending = new Map<string, Pending>();
+  /** Marks that are known and not yet carried out. */
+  readonly #forget = new Map<SessionId, number>();
+  readonly #ends: SessionId[] = [];
+  /** Committed, and as the open transaction would leave it. */
+  #bytes: number;
+  #bytesNext: number;
+  #endsNext = 0;
+  #endsStored = 0;
+  #prunedAt = 0;
+  #sweptAt = 0;
+
+  constructor(database: Database, limits: Limits, repliesBytes: number, nowWall: () => number = Date.now) {
+    this.#limits = limits;
+    this.#nowWall = nowWall;
+    this.#sql = prepare(database);
+    this.#bytes = repliesBytes;
+    this.#bytesNext = repliesBytes;
+  }
+
+  /** What is known of this key, the open transaction included. */
+  find(session: SessionId, key: RequestKey): Lookup {
+    const state = this.#state(session);
+    if (key <= state.keyMax) {
+      const reply = this.#pending.get(pendingName(session, key))?.reply ?? this.#read(state, key);
+      if (reply !== undefined) return { state: "stored", reply };
+    }
+    return key < state.below || state.ended ? { state: "forgotten" } : { state: "never" };
+  }
+
+  /** As `find`, for a request that wants to run: its stored reply, or why it must not run, or nothing. */
+  admit(session: SessionId, key: RequestKey, hash: number): Reply | Refusal | undefined {
+    const found = this.find(session, key);
+    if (found.state === "never") return undefined;
+    if (found.state === "forgotten")
+      return refuse("RETRY_TOO_OLD", `request key ${key} is no longer known; it is not run again`, { key });
+    if (found.reply.hash === hash) return found.reply;
+    return refuse("KEY_REUSED", `request key ${key} was used for a different request`, { key });
+  }
+
+  /** Keeps the reply with the open transaction; `again` if the key may have a row. */
+  keep({ session, key, hash, reply, again }: { session: SessionId; key: RequestKey; hash: number; reply: Reply; again: boolean }): void {
+    const state = this.#state(session);
+    if (key > state.keyMax) state.keyMax = key;
+    const bytes = sizeOf(reply.result);
+    const kept = bytes > this.#limits.replyBytesKeptMax ? { kind: replyKinds.notKept, result: null } : reply;
+    this.#pending.set(pendingName(session, key), { state, key, reply: { ...kept, hash }, again });
+  }
+
+  /** Writes what was kept so far; a script of several transactions does so in each. */
+  write(): void {
+    for (const { state, key, reply, again } of this.#pending.values()) {
+      this.#touch(state);
+      if (again) this.#dropOne(state, key);
+      this.#sql.put.run(state.id, BigInt(key), BigInt(reply.hash), BigInt(reply.kind), reply.result);
+      this.#bytesNext += rowBytes + sizeOf(reply.result);
+    }
+    this.#pending = new Map();
+  }
+
+  /** A session's keys below this one may go; they are settled for its client. */
+  forget(session: SessionId, below: number): void {
+    const state = this.#state(session);
+    if (below <= state.below) return;
+    this.#forget.set(session, Math.max(below, this.#forget.get(session) ?? 0));
+  }
+
+  endSession(session: SessionId): void {
+    this.#state(session).ended = true;
+    this.#ends.push(session);
+  }
+
+  /** For good: also a session that nobody knew is marked, so that what was answered stays true. */
+  settle(session: SessionId, keys: readonly RequestKey[]): readonly { readonly key: RequestKey; readonly found: Lookup }[] {
+    const state = this.#state(session);
+    state.ended = false;
+    const outcomes = keys.map((key) => ({ key, found: this.find(session, key) }));
+    state.ended = true;
+    this.#markEnded(state);
+    return outcomes;
+  }
+
+  /** Whether a transaction is worth while for this alone. */
+  get housekeepingDue(): boolean {
+    return this.#ends.length > 0;
+  }
+
+  /** In the transaction, after `write`: carries out what was forgotten and ended, within bounds, and what is too old. */
+  housekeep(): void {
+    this.#carryOutForgets();
+    this.#endsNext = this.#ends.length;
+    for (const session of this.#ends) this.#markEnded(this.#state(session));
+    const now = this.#nowWall();
+    if (now - this.#prunedAt < pruneEveryMs && this.#bytesNext <= this.#limits.repliesBytesAllMax) return;
+    this.#prunedAt = now;
+    this.#prune(now);
+  }
+
+  /** What the meta row is to say in this transaction. */
+  get bytes(): number {
+    return this.#bytesNext;
+  }
+
+  /** After COMMIT. */
+  committed(): void {
+    this.#ends.splice(0, this.#endsNext);
+    this.#endsStored += this.#endsNext;
+    this.#endsNext = 0;
+    this.#bytes = this.#bytesNext;
+  }
+
+  /** How many ended sessions have come to disk, in the order in which they were told, since this was last asked. */
+  takeEndsStored(): number {
+    const stored = this.#endsStored;
+    this.#endsStored = 0;
+    return stored;
+  }
+
+  /** After ROLLBACK: what is remembered of the sessions touched may be ahead of the tables, so it is read again. */
+  rolledBack(): void {
+    this.#pending = new Map();
+    this.#bytesNext = this.#bytes;
+    this.#endsNext = 0;
+    this.#forgetStates();
+  }
+
+  #state(session: SessionId): SessionState {
+    const known = this.#states.get(session);
+    if (known !== undefined) return known;
+    const id = Buffer.from(session, "hex");
+    const row = this.#sql.session.get(id) as [bigint, bigint, bigint | null] | undefined;
+    const keyMax = (this.#sql.keyMax.get(id) as [bigint | null])[0];
+    const below = Number(row?.[0] ?? 0);
+    const state = {
+      id,
+      keyMax: Math.max(Number(keyMax ?? 0), 0),
+      below,
+      seen: Number(row?.[1] ?? 0),
+      ended: (row?.[2] ?? null) !== null,
+    };
+    if (this.#states.size >= statesMax && this.#pending.size === 0) this.#forgetStates();
+    this.#states.set(session, state);
+    return state;
+  }
+
+  /** What is not in the tables yet is kept. */
+  #forgetStates(): void {
+    this.#states.clear();
+    for (const session of this.#ends) this.#state(session).ended = true;
+  }
+
+  #read(state: SessionState, key: number): StoredReply | undefined {
+    const row = this.#sql.reply.get(state.id, BigInt(key)) as [bigint, bigint, Reply["result"]] | undefined;
+    return row === undefined ? undefined : { hash: Number(row[0]), kind: Number(row[1]) as ReplyKind, result: row[2] };
+  }
+
+  #touch(state: SessionState): void {
+    const now = this.#nowWall();
+    if (state.seen !== 0 && now - state.seen < hourMs) return;
+    state.seen = now;
+    this.#sql.touch.run(state.id, BigInt(now));
+  }
+
+  #markEnded(state: SessionState): void {
+    state.ended = true;
+    const now = BigInt(this.#nowWall());
+    this.#sql.end.run(state.id, now, now);
+  }
+
+  #carryOutForgets(): void {
+    let sessions = 0;
+    for (const [session, below] of this.#forget) {
+      const state = this.#state(session);
+      if (below - state.below < forgetKeysMin && !state.ended) continue;
+      this.#forget.delete(session);
+      if (below > state.below) this.#drop(state, below);
+      if (++sessions >= sessionsPerGroupMax) return;
+    }
+  }
+
+  #dropOne(state: SessionState, key: number): void {
+    const before = this.#read(state, key);
+    if (before === undefined) return;
+    this.#bytesNext -= rowBytes + sizeOf(before.result);
+    this.#sql.dropOne.run(state.id, BigInt(key));
+  }
+
+  /** Deletes the keys below, and remembers that they are gone. */
+  #drop(state: SessionState, below: number): void {
+    const mark = BigInt(below);
+    const [bytes] = this.#sql.size.get(BigInt(rowBytes), state.id, mark) as [bigint];
+    this.#bytesNext -= Number(bytes);
+    this.#sql.drop.run(state.id, mark);
+    state.below = below;
+    this.#sql.mark.run(state.id, mark, BigInt(this.#nowWall()));
+  }
+
+  #prune(now: number): void {
+    const endedBefore = BigInt(now - this.#limits.endedKeysMs);
+    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPerGroupMax)) as [Buffer][]) this.#pruneEnded(id);
+    if (now - this.#sweptAt >= hourMs) this.#sweep(now);
+    if (this.#bytesNext > this.#limits.repliesBytesAllMax) this.#pruneToSize();
+  }
+
+  /**
+   * Sessions of which nobody has heard for a long time, with or without a known end (that of a session which the front
+   * lost is never told). Their answers go first, their tombstones as much later.
+   */
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    const before = BigInt(now - tombstoneMs);
+    for (const [id] of this.#sql.silent.all(before) as [Buffer][]) {
+      this.#pruneEnded(id);
+      this.#sql.touch.run(id, BigInt(now));
+      this.#sql.pruned.run(id);
+    }
+    this.#sql.dropTombstones.run(before, before);
+    this.#forgetStates();
+  }
+
+  /** The oldest ended sessions first; when none is left, the older half of what the sessions seen longest ago have. */
+  #pruneToSize(): void {
+    const enough = this.#limits.repliesBytesAllMax * 0.875;
+    while (this.#bytesNext > enough) {
+      const oldest = this.#sql.endedBefore.get(BigInt(Number.MAX_SAFE_INTEGER), 1n) as [Buffer] | undefined;
+      if (oldest === undefined) break;
+      this.#pruneEnded(oldest[0]);
+    }
+    if (this.#bytesNext <= enough) return;
+    for (const [id] of this.#sql.bySeen.all() as [Buffer][]) {
+      const [middle] = this.#sql.middle.get(id, id) as [bigint | null];
+      if (middle !== null) this.#drop(this.#state(id.toString("hex") as SessionId), Number(middle) + 1);
+      if (this.#bytesNext <= enough) return;
+    }
+  }
+
+  #pruneEnded(id: Buffer): void {
+    const state = this.#state(id.toString("hex") as SessionId);
+    const keyMax = (this.#sql.keyMax.get(id) as [bigint | null])[0];
+    if (keyMax !== null) this.#drop(state, Math.max(Number(keyMax) + 1, state.below));
+    this.#sql.pruned.run(id);
+  }
+}
+
+function pendingName(session: SessionId, key: number): string {
+  return `${session}${key}`;
+}
+
+function sizeOf(result: Reply["result"]): number {
+  if (result === null) return 0;
+  if (typeof result === "bigint") return String(result).length;
+  return typeof result === "string" ? Buffer.byteLength(result) : result.length;
+}
+
+type Sql = ReturnType<typeof prepare>;
+
+function prepare(database: Database) {
+  const to = (sql: string): Statement => database.prepare<unknown[]>(sql);
+  const from = (sql: string): Statement => to(sql).raw(true).safeIntegers(true);
+  return {
+    session: from("SELECT below, seen, ended FROM _holdfast_sessions WHERE session = ?"),
+    keyMax: from("SELECT max(key) FROM _holdfast_replies WHERE session = ?"),
+    reply: from("SELECT hash, kind, result FROM _holdfast_replies WHERE session = ? AND key = ?"),
+    put: to("INSERT INTO _holdfast_replies VALUES (?, ?, ?, ?, ?)"),
+    dropOne: to("DELETE FROM _holdfast_replies WHERE session = ? AND key = ?"),
+    touch: to("INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, pruned = 0"),
+    mark: to("INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET below = excluded.below"),
+    end: to("INSERT INTO _holdfast_sessions (session, below, seen, ended) VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET ended = coalesce(ended, excluded.ended)"),
+    size: from("SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?"),
+    drop: to("DELETE FROM _holdfast_replies WHERE session = ? AND key < ?"),
+    endedBefore: from("SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?"),
+    pruned: to("UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?"),
+    silent: from("SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?"),
+    dropTombstones: to("DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?"),
+    bySeen: from("SELECT session FROM _holdfast_sessions ORDER BY seen"),
+    middle: from("SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)"),
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Runs one request inside a transaction that is open, behind a savepoint of its own: whatever goes wrong with it, its
+ * neighbours' work stands, unless SQLite has ended the whole transaction, which the caller must look for (rule 3).
+ */
+import { type Encoding, encodeResults } from "../../protocol/index.js";
+import type { Database, Statement, StatementCache } from "../../sqlite/index.js";
+import { isRefusal, type Limits, type Refusal } from "../../terms/index.js";
+import { placeOf } from "../statement/error-place.js";
+import { type BoundStatement, inStatement, type RequestPlan } from "../statement/plan.js";
+import { refusalOf } from "../statement/sqlite-refusal.js";
+import { ChangeRunner, RowidUnclear, type StatementResult } from "./changes.js";
+import { endOnDiskFailure } from "./process-end.js";
+import type { SchemaWatch } from "./schema-watch.js";
+
+/** Beyond once for each statement a request is not run again because of an unclear rowid. */
+const runsMax = 1100;
+
+export class RequestRunner {
+  readonly #database: Database;
+  readonly #limits: Limits;
+  readonly #schema: SchemaWatch;
+  readonly #changes: ChangeRunner;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
+  readonly #rollback: Statement;
+
+  constructor(database: Database, cache: StatementCache, { limits, schema }: { limits: Limits; schema: SchemaWatch }) {
+    this.#database = database;
+    this.#limits = limits;
+    this.#schema = schema;
+    this.#changes = new ChangeRunner(database, cache);
+    this.#savepoint = database.prepare("SAVEPOINT _holdfast_request");
+    this.#release = database.prepare("RELEASE _holdfast_request");
+    this.#rollback = database.prepare("ROLLBACK TO _holdfast_request");
+  }
+
+  /** All of the request, or nothing of it. Throws ProcessMustEnd. */
+  run(plan: RequestPlan, encoding: Encoding): StatementResult | Refusal {
+    return this.#behindSavepoint(() => this.#all(plan, encoding));
+  }
+
+  /** One statement of a script that has a transaction for each. */
+  runStatement(plan: RequestPlan, index: number, { encoding, bytesMax }: { encoding: Encoding; bytesMax: number }): StatementResult | Refusal {
+    return this.#behindSavepoint(() => this.#one(plan, index, { encoding, bytesMax, masked: index === 0 }));
+  }
+
+  #behindSavepoint(work: () => StatementResult | Refusal): StatementResult | Refusal {
+    for (let runs = 0; runs < runsMax; runs++) {
+      this.#savepoint.run();
+      try {
+        const result = work();
+        if (isRefusal(result)) this.#undo();
+        else this.#release.run();
+        return result;
+      } catch (error) {
+        endOnDiskFailure(error);
+        this.#undo();
+        if (!(error instanceof RowidUnclear)) throw error;
+      }
+    }
+    throw new Error(`a request was run ${runsMax} times and its rowids are still unclear`);
+  }
+
+  /** Nothing to undo where SQLite has already done it for the whole transaction. */
+  #undo(): void {
+    if (!this.#database.inTransaction) return;
+    this.#rollback.run();
+    this.#release.run();
+  }
+
+  #all(plan: RequestPlan, encoding: Encoding): StatementResult | Refusal {
+    const masked = plan.statements.length === 1 || this.#mayMask(plan);
+    if (plan.kind === "one") return this.#one(plan, 0, { encoding, bytesMax: this.#limits.resultBytesMax, masked });
+    const bodies: Buffer[] = [];
+    let bytesMax = this.#limits.resultBytesMax;
+    for (let index = 0; index < plan.statements.length; index++) {
+      const result = this.#one(plan, index, { encoding, bytesMax, masked: masked || index === 0 });
+      if (isRefusal(result)) return result;
+      bodies.push(result.body);
+      bytesMax -= result.body.length;
+    }
+    return { body: encodeResults(bodies, encoding), changes: undefined };
+  }
+
+  #one(
+    plan: RequestPlan,
+    index: number,
+    { encoding, bytesMax, masked }: { encoding: Encoding; bytesMax: number; masked: boolean },
+  ): StatementResult | Refusal {
+    const bound = plan.statements[index] as BoundStatement;
+    const position = plan.kind === "script" ? { position: bound.statement.start } : undefined;
+    const options = { encoding, bytesMax, rowsMax: Infinity, ...position };
+    let refusal: Refusal;
+    try {
+      const result = this.#changes.run(bound, options, masked);
+      if (!isRefusal(result)) return result;
+      refusal = result;
+    } catch (error) {
+      if (error instanceof RowidUnclear) throw error;
+      endOnDiskFailure(error);
+      refusal = this.#explained(refusalOf(error), bound);
+    }
+    return plan.kind === "one" ? refusal : inStatement(refusal, index);
+  }
+
+  #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
+    if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
+    const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
+    if (place === undefined) return refusal;
+    const { position, length } = place;
+    return { ...refusal, details: { ...refusal.details, position: statement.start + position, length } };
+  }
+
+  #complaintOf(sql: string): string | undefined {
+    try {
+      this.#database.prepare(sql);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : undefined;
+    }
+  }
+
+  /** Not where a later statement of the request, or the schema, asks for the rowid of an earlier one. */
+  #mayMask(plan: RequestPlan): boolean {
+    return !this.#schema.asksForRowid && !plan.statements.some(({ statement }) => /last_insert_rowid/i.test(statement.text));
+  }
+}

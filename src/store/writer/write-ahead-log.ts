@@ -1,0 +1,72 @@
+/**
+ * The size of the write-ahead log, and when it is folded into the database. SQLite's own automatic checkpoint is off: it
+ * runs inside COMMIT, before the answer, and its errors are swallowed. Here it runs after the answers have left, and a
+ * failure of the disk is seen (rule 9).
+ */
+import { statSync } from "node:fs";
+import { type Database, isBusy, isFull, type Statement } from "../../sqlite/index.js";
+
+/** Frames that wait to be folded before it is done; SQLite's own measure. */
+const framesMax = 1000;
+
+export class WriteAheadLog {
+  readonly #path: string;
+  readonly #look: Statement;
+  readonly #fold: Statement;
+  readonly #truncate: Statement;
+  /** Below so many frames in the log nothing is tried: a reader stood in the way the last time. */
+  #framesNext = framesMax;
+
+  constructor(database: Database, path: string) {
+    this.#path = `${path}-wal`;
+    database.pragma("wal_autocheckpoint = 0");
+    const raw = (mode: string): Statement => database.prepare<unknown[]>(`PRAGMA wal_checkpoint(${mode})`).raw(true);
+    this.#look = raw("NOOP");
+    this.#fold = raw("PASSIVE");
+    this.#truncate = raw("TRUNCATE");
+  }
+
+  /** By stat: the file must not be opened in a process that has the database open (rule 19). */
+  get bytes(): number {
+    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Outside a transaction. Throws what SQLite throws when the disk fails. */
+  foldIfDue(): void {
+    const before = rowOf(this.#look);
+    if (before.frames - before.folded < framesMax || before.frames < this.#framesNext) {
+      if (before.frames < framesMax) this.#framesNext = framesMax;
+      return;
+    }
+    const after = this.#attempt(this.#fold);
+    this.#framesNext = after !== undefined && after.folded === after.frames ? framesMax : before.frames + framesMax;
+  }
+
+  /** Folds all and empties the file. False when a reader or a full disk stood in the way. */
+  truncate(): boolean {
+    const after = this.#attempt(this.#truncate);
+    this.#framesNext = framesMax;
+    return after !== undefined && !after.busy && after.frames === 0;
+  }
+
+  #attempt(statement: Statement): LogState | undefined {
+    try {
+      return rowOf(statement);
+    } catch (error) {
+      // The log keeps what could not be folded; the next attempt finds it there.
+      if (isFull(error) || isBusy(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+interface LogState {
+  readonly busy: boolean;
+  readonly frames: number;
+  readonly folded: number;
+}
+
+function rowOf(statement: Statement): LogState {
+  const [busy, frames, folded] = statement.get() as [number, number, number];
+  return { busy: busy !== 0, frames, folded };
+}

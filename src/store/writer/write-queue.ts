@@ -1,0 +1,101 @@
+/** What waits to be written, in the order in which it came, and how much of it goes into the next transaction. */
+import { isRefusal, type Limits } from "../../terms/index.js";
+import type { SettleMessage, WriteMessage } from "../pipe/messages.js";
+import type { Planner } from "../statement/plan.js";
+import { type OpenedRequest, openRequest } from "../statement/request.js";
+
+export type WriteJob = {
+  readonly message: WriteMessage;
+  readonly opened: OpenedRequest;
+};
+export type SettleJob = { readonly message: SettleMessage; readonly opened: undefined };
+export type Job = WriteJob | SettleJob;
+
+/** Texts that ended everybody's transaction once. */
+const loneTextsMax = 1024;
+
+export class WriteQueue {
+  readonly #planner: Planner;
+  readonly #limits: Limits;
+  #waiting: (WriteMessage | SettleMessage)[] = [];
+  #next = 0;
+  /** The first that waits, when it was already opened. */
+  #opened: Job | undefined;
+  readonly #loneTexts = new Set<string>();
+
+  constructor(planner: Planner, limits: Limits) {
+    this.#planner = planner;
+    this.#limits = limits;
+  }
+
+  add(message: WriteMessage | SettleMessage): void {
+    this.#waiting.push(message);
+  }
+
+  get length(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /**
+   * The next group: as many as the limits allow, or one that must be alone (rule 7). `schemaDefers`: a constraint waits
+   * for COMMIT somewhere in the schema, so every write is alone.
+   */
+  takeGroup(schemaDefers: boolean): readonly Job[] {
+    const { groupRequestsMax, groupBytesMax } = this.#limits;
+    const group: Job[] = [];
+    let bytes = 0;
+    while (group.length < groupRequestsMax && bytes < groupBytesMax) {
+      const job = this.#first();
+      if (job === undefined) break;
+      const alone = this.#mustBeAlone(job, schemaDefers);
+      if (alone && group.length > 0) break;
+      this.#dropFirst();
+      group.push(job);
+      if (alone) break;
+      bytes += job.message.kind === "write" ? job.message.raw.length : 0;
+    }
+    return group;
+  }
+
+  /** What a group did not get to goes to the front of the queue again. */
+  putBack(jobs: readonly Job[]): void {
+    if (jobs.length === 0) return;
+    this.#waiting = [...jobs.map(({ message }) => message), ...this.#waiting.slice(this.#next)];
+    this.#next = 0;
+    this.#opened = undefined;
+  }
+
+  /** Rule 3: the text ended the transaction of its neighbours, and does not get any from now on. */
+  isolate(job: Job): void {
+    if (job.opened === undefined || isRefusal(job.opened.plan)) return;
+    if (this.#loneTexts.size >= loneTextsMax) this.#loneTexts.clear();
+    for (const { statement } of job.opened.plan.statements) this.#loneTexts.add(statement.text);
+  }
+
+  #first(): Job | undefined {
+    if (this.#opened !== undefined) return this.#opened;
+    const message = this.#waiting[this.#next];
+    if (message === undefined) return undefined;
+    this.#opened =
+      message.kind === "settle"
+        ? { message, opened: undefined }
+        : { message, opened: openRequest(message, this.#planner, message.key !== undefined) };
+    return this.#opened;
+  }
+
+  #dropFirst(): void {
+    this.#opened = undefined;
+    this.#next++;
+    if (this.#next === this.#waiting.length) {
+      this.#waiting = [];
+      this.#next = 0;
+    }
+  }
+
+  #mustBeAlone(job: Job, schemaDefers: boolean): boolean {
+    if (job.opened === undefined || job.message.mode === "replay" || isRefusal(job.opened.plan)) return false;
+    const { plan } = job.opened;
+    if (job.message.alone || plan.alone || (schemaDefers && plan.access === "write")) return true;
+    return this.#loneTexts.size > 0 && plan.statements.some(({ statement }) => this.#loneTexts.has(statement.text));
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Rule 2: at most one writer of a database, whatever became of the front that started it. The lock is the kernel's, on
+ * a file of its own, taken before the database is opened and never let go: it ends with the process.
+ */
+import { FileLock } from "../../sqlite/index.js";
+import { told, writersOf } from "./lock-holders.js";
+
+/** One try; the thread stands still meanwhile, and the next try follows at once. */
+const tryMs = 500;
+const triesMax = 20;
+
+/** Undefined when another process still has it after 10 s. `report` hears once a second who that is. */
+export function takeWriterLock(path: string, report: (text: string) => void): FileLock | undefined {
+  for (let turn = 1; turn <= triesMax; turn++) {
+    const lock = FileLock.take(path, tryMs);
+    if (lock !== undefined) return lock;
+    if (turn % 2 === 0) report(`waiting for the writer's lock ${path}, held by ${told(writersOf(path))}`);
+  }
+  return undefined;
+}

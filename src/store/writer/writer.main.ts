@@ -1,0 +1,72 @@
+/** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
+import { loadSqlite } from "../../sqlite/index.js";
+import { afterReading, FrameQueue } from "../pipe/frames.js";
+import { readToWriter, sendFromWriter, type FromWriter, type WriterOrders } from "../pipe/messages.js";
+import { endProcess, exitCodes, Parent, report } from "../pipe/parent.js";
+import { ProcessMustEnd } from "./process-end.js";
+import { Writer } from "./writer.js";
+
+const out = new FrameQueue();
+let writer: Writer | undefined;
+let unavailable = false;
+let working = false;
+
+function send(message: FromWriter): void {
+  sendFromWriter(out, message);
+}
+
+/** Nothing that is thrown inside is answered: whether it counts is for the next writer to find out. */
+function orEnd<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ProcessMustEnd) endProcess(error.exitCode, error.message);
+    report(error instanceof Error ? (error.stack ?? "") : "");
+    endProcess(exitCodes.impossible, String(error));
+  }
+}
+
+function begin(orders: WriterOrders): void {
+  try {
+    writer = Writer.start(orders, report);
+    send(writer.ready);
+    parent.flush(out);
+  } catch (error) {
+    unavailable = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    report(`no writer: ${reason}`);
+    send({ kind: "unavailable", reason });
+    parent.endAfter(out, 0);
+  }
+}
+
+function work(): void {
+  if (writer === undefined || working) return;
+  const current = writer;
+  const more = orEnd(() => current.turn(send));
+  parent.flush(out);
+  orEnd(() => current.tidy());
+  if (!more) return;
+  working = true;
+  afterReading(() => {
+    working = false;
+    work();
+  });
+}
+
+const parent = new Parent({
+  take(frame) {
+    const message = readToWriter(frame);
+    if (message.kind === "go") begin(message.orders);
+    else if (writer !== undefined) writer.take(message);
+    else if (!unavailable) throw new Error(`a writer without orders was sent ${message.kind}`);
+  },
+  read: work,
+  ended() {
+    writer?.close();
+  },
+});
+
+loadSqlite();
+send({ kind: "loaded" });
+parent.flush(out);

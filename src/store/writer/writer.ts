@@ -1,0 +1,160 @@
+/**
+ * The only writer of the database, from its start write to its end. Executes in the order in which it is told; who may
+ * write, and what follows from an answer, is decided elsewhere.
+ */
+import { type Database, type FileLock, isBusy, openDatabase, StatementCache } from "../../sqlite/index.js";
+import { HoldfastError } from "../../terms/index.js";
+import type { FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
+import { exitCodes } from "../pipe/parent.js";
+import { ProgressFile } from "../pipe/progress-file.js";
+import { Planner } from "../statement/plan.js";
+import { GroupCommit } from "./group-commit.js";
+import { told, writersOf } from "./lock-holders.js";
+import { MetaRow } from "./meta-row.js";
+import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
+import { RepliesKept } from "./replies-kept.js";
+import { RequestRunner } from "./request-runner.js";
+import { SchemaWatch } from "./schema-watch.js";
+import { Transaction } from "./transaction.js";
+import { WriteAheadLog } from "./write-ahead-log.js";
+import { WriteQueue } from "./write-queue.js";
+import { takeWriterLock } from "./writer-lock.js";
+
+type Chore = Extract<ToWriter, { kind: "reserve" | "checkpoint" }>;
+
+/** How long another process may keep the database before writes are refused (ms). Below `writeContendedMs`. */
+const busyMs = 2000;
+
+export class Writer {
+  /** Kept and never let go: if it were collected, its file would be closed and the lock gone. */
+  readonly lock: FileLock;
+  readonly #database: Database;
+  readonly #log: WriteAheadLog;
+  readonly #meta: MetaRow;
+  readonly #replies: RepliesKept;
+  readonly #queue: WriteQueue;
+  readonly #transaction: Transaction;
+  readonly #groups: GroupCommit;
+  #chores: Chore[] = [];
+  #housekept = 0;
+
+  /** Takes the lock, opens the database, makes the start write. Throws when there can be no writer; nothing is told then. */
+  static start(orders: WriterOrders, report: (text: string) => void): Writer {
+    // rule 2: the lock comes before the database is opened, and goes with the process.
+    const lock = takeWriterLock(orders.writerLock, report);
+    if (lock === undefined)
+      throw new HoldfastError("WRITER_UNAVAILABLE", `another writer is still there: ${told(writersOf(orders.writerLock))} holds ${orders.writerLock}`);
+    try {
+      return new Writer(lock, orders, report);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      const message = `the database ${orders.database} is locked by ${told(writersOf(orders.database))}`;
+      throw new HoldfastError("WRITER_UNAVAILABLE", message, { cause: error });
+    }
+  }
+
+  private constructor(lock: FileLock, orders: WriterOrders, report: (text: string) => void) {
+    const { limits, bootId, repair } = orders;
+    this.lock = lock;
+    const progress = new ProgressFile(orders.progress);
+    const database = openDatabase({ path: orders.database, role: "writer", durability: "full", busyMs });
+    this.#database = database;
+    this.#log = new WriteAheadLog(database, orders.database);
+    // rule 9: what a failed disk left in the log is written anew, with success, or there is no writer.
+    if (repair && !this.#log.truncate()) throw new Error("the log could not be folded into the database after the disk had failed");
+    // rule 1: before this has returned nothing is told.
+    this.#meta = MetaRow.start(database, bootId);
+    const schema = new SchemaWatch(database);
+    this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
+    this.#queue = new WriteQueue(new Planner(limits), limits);
+    const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
+    this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, schema });
+    const now = () => performance.now();
+    const parts = { limits, queue: this.#queue, transaction: this.#transaction, replies: this.#replies, runner, schema, now, report };
+    this.#groups = new GroupCommit(parts);
+  }
+
+  get ready(): FromWriter {
+    return { kind: "ready", ...this.#meta.ready };
+  }
+
+  take(message: Exclude<ToWriter, { kind: "go" }>): void {
+    switch (message.kind) {
+      case "write":
+      case "settle":
+        return this.#queue.add(message);
+      case "forget":
+        return this.#replies.forget(message.session, message.below);
+      case "end-session":
+        return this.#replies.endSession(message.session);
+      case "reserve":
+      case "checkpoint":
+        this.#chores.push(message);
+    }
+  }
+
+  /** One group, or what else there is. Gives whether there is more to do. Throws ProcessMustEnd. */
+  turn(send: (message: FromWriter) => void): boolean {
+    this.#doChores(send);
+    if (this.#queue.length > 0) {
+      const answers = this.#groups.next();
+      send({ kind: "settled", walBytes: this.#log.bytes, housekept: this.#housekeptNow(), answers });
+    } else if (this.#replies.housekeepingDue) {
+      this.#groups.housekeep();
+      send({ kind: "settled", walBytes: this.#log.bytes, housekept: this.#housekeptNow(), answers: [] });
+    }
+    return this.#queue.length > 0;
+  }
+
+  /** After the answers have left. Throws ProcessMustEnd. */
+  tidy(): void {
+    try {
+      this.#log.foldIfDue();
+    } catch (error) {
+      endOnDiskFailure(error);
+      throw error;
+    }
+  }
+
+  /** A last fold of the log, so that the file is whole by itself when nobody reads it any more. */
+  close(): void {
+    this.#database.close();
+  }
+
+  #housekeptNow(): number {
+    this.#housekept += this.#replies.takeEndsStored();
+    return this.#housekept;
+  }
+
+  #doChores(send: (message: FromWriter) => void): void {
+    const chores = this.#chores;
+    this.#chores = [];
+    for (const chore of chores) {
+      if (chore.kind === "checkpoint") send(this.#checkpoint());
+      else {
+        const reserved = this.#reserve(chore.above, chore.newIncarnation);
+        if (reserved !== undefined) send(reserved);
+        // A full disk, or a stranger in the way: with the next turn, since tokens are asked for long before they run out.
+        else this.#chores.push(chore);
+      }
+    }
+  }
+
+  #reserve(above: number, newIncarnation: boolean): FromWriter | undefined {
+    if (this.#transaction.begin() !== undefined) return undefined;
+    const reservation = this.#meta.reserve(above, newIncarnation);
+    if (reservation === undefined) throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
+    const refusal = this.#transaction.commitPlain();
+    return refusal === undefined ? { kind: "reserved", ...reservation } : undefined;
+  }
+
+  #checkpoint(): FromWriter {
+    try {
+      const complete = this.#log.truncate();
+      return { kind: "checkpointed", walBytes: this.#log.bytes, complete };
+    } catch (error) {
+      endOnDiskFailure(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Every limit of the broker: unit in the name, default, the range a configuration may choose from, the code of the
+ * refusal that it leads to, and why this figure. `--limit NAME=VALUE` sets one.
+ */
+import type { RefusalCode } from "./refusals.js";
+
+export interface LimitRow {
+  readonly standard: number;
+  readonly least: number;
+  readonly most: number;
+  readonly code: RefusalCode | null;
+  readonly why: string;
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+function row(standard: number, least: number, most: number, code: RefusalCode | null, why: string): LimitRow {
+  return { standard, least, most, code, why };
+}
+
+export const limitTable = {
+  connectionsMax: row(
+    1024,
+    4,
+    65_536,
+    "CONNECTIONS_FULL",
+    "each holds a file and some 20 KiB; three of them are kept for the command line",
+  ),
+  connectionsKept: row(
+    3,
+    0,
+    64,
+    "CONNECTIONS_FULL",
+    "so that `status` and `stop` get in when apps have taken the rest",
+  ),
+  unauthenticatedMax: row(
+    64,
+    1,
+    4096,
+    "CONNECTIONS_FULL",
+    "sockets that have not said hello; those that resume have `resumingMax` beside it",
+  ),
+  resumingMax: row(1024, 1, 65_536, "CONNECTIONS_FULL", "after a crash all clients come back at once"),
+  helloMs: row(
+    2 * second,
+    100,
+    minute,
+    "HELLO_TIMEOUT",
+    "a local client needs a millisecond; a silent socket must not stay",
+  ),
+  frameBytesMax: row(16 * MiB, 64 * KiB, 256 * MiB, "FRAME_TOO_LARGE", "one value of 8 MiB in base64, and room"),
+  sqlBytesMax: row(1_000_000, 1000, 16 * MiB, "SQL_TOO_LONG", "SQLite's own default"),
+  parametersMax: row(32_766, 1, 32_766, "PARAMETER_SURPLUS", "SQLITE_MAX_VARIABLE_NUMBER of the build"),
+  valueBytesMax: row(8 * MiB, KiB, 128 * MiB, "VALUE_TOO_LARGE", "larger things belong in files"),
+  resultBytesMax: row(8 * MiB, KiB, 128 * MiB, "RESULT_TOO_LARGE", "an answer is built whole in memory"),
+  requestsInFlightMax: row(1024, 1, 65_536, null, "per connection; beyond it the broker stops reading that connection"),
+  outputBytesMax: row(
+    16 * MiB,
+    64 * KiB,
+    1024 * MiB,
+    "SLOW_CONSUMER",
+    "buffered for one connection that does not read",
+  ),
+  outputBytesAllMax: row(
+    256 * MiB,
+    MiB,
+    4096 * MiB,
+    "SLOW_CONSUMER",
+    "buffered for all; the largest buffer goes first",
+  ),
+  readMs: row(30 * second, 10, 5 * minute, "STATEMENT_TIMEOUT", "a read that needs longer asks for it with timeoutMs"),
+  writeMs: row(30 * second, 10, 5 * minute, "STATEMENT_TIMEOUT", "a write while nobody else waits"),
+  writeContendedMs: row(
+    5 * second,
+    10,
+    5 * minute,
+    "STATEMENT_TIMEOUT",
+    "a write while others wait: its time is everyone's time",
+  ),
+  timeoutMsMax: row(5 * minute, 10, hour, "PARAMS_INVALID", "what a request may ask for with timeoutMs"),
+  cancelRunningMs: row(
+    250,
+    0,
+    minute,
+    null,
+    "a running statement is killed by a cancel only after so long: killing costs more than most statements",
+  ),
+  groupRequestsMax: row(512, 1, 65_536, null, "requests in one group commit"),
+  groupBytesMax: row(4 * MiB, KiB, 256 * MiB, null, "bytes of requests in one group commit"),
+  groupMs: row(20, 1, 1000, null, "execution in one group commit before it syncs"),
+  writesDispatchedMax: row(1024, 1, 65_536, null, "writes in the writer's hands; the rest wait in fair queues"),
+  readersMin: row(2, 1, 64, null, "reader processes that are always there"),
+  readersMax: row(8, 1, 64, null, "reader processes on demand"),
+  waitersMax: row(10_000, 1, 1_000_000, "QUEUE_FULL", "waiters for one name"),
+  locksPerSessionMax: row(10_000, 1, 10_000_000, "LOCKS_FULL", "held and waited for by one session"),
+  nameBytesMax: row(512, 1, 4096, "NAME_INVALID", "a name is read by people"),
+  metaBytesMax: row(4 * KiB, 0, 64 * KiB, "META_TOO_LARGE", "a reason, a program name; not a data store"),
+  resumeWindowMs: row(30 * second, 100, hour, "SESSION_EXPIRED", "how long a session without connection is kept"),
+  recoveryGraceMs: row(10 * second, 100, hour, null, "after a restart, for holders whose death cannot be proved"),
+  endedKeysMs: row(24 * hour, second, 30 * 24 * hour, "RETRY_TOO_OLD", "answers of an ended session are kept so long"),
+  replyBytesKeptMax: row(256 * KiB, 0, 8 * MiB, "RESULT_NOT_KEPT", "a larger answer is not stored with its key"),
+  repliesBytesAllMax: row(
+    256 * MiB,
+    MiB,
+    16_384 * MiB,
+    "RETRY_TOO_OLD",
+    "all stored answers; the oldest ended sessions go first",
+  ),
+  walBytesMax: row(64 * MiB, MiB, 1024 * MiB, null, "then new reads wait, and the log is folded into the database"),
+  walBytesHardMax: row(1024 * MiB, 2 * MiB, 16_384 * MiB, "DISK_FULL", "beyond it writes are refused"),
+  idleExitMs: row(10 * minute, second, 7 * 24 * hour, null, "a spawned broker without clients ends itself"),
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof limitTable;
+export type Limits = { readonly [Name in LimitName]: number };
+
+export const limitNames = Object.keys(limitTable) as readonly LimitName[];
+
+/** The standard limits, with the given ones in their place. Throws RangeError on an unknown name or a value out of range. */
+export function limitsWith(chosen: { readonly [name: string]: number } = {}): Limits {
+  const limits: Record<string, number> = {};
+  for (const name of limitNames) limits[name] = limitTable[name].standard;
+  for (const [name, value] of Object.entries(chosen)) {
+    const known: LimitRow | undefined = Object.hasOwn(limitTable, name) ? limitTable[name as LimitName] : undefined;
+    if (known === undefined)
+      throw new RangeError(`there is no limit "${name}"; the limits are ${limitNames.join(", ")}`);
+    if (!Number.isSafeInteger(value) || value < known.least || value > known.most)
+      throw new RangeError(`limit ${name} must be a whole number from ${known.least} to ${known.most}, not ${value}`);
+    limits[name] = value;
+  }
+  return limits as Limits;
+}

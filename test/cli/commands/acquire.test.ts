@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Holdfast } from "../holdfast.js";
+
+function sleeper(t: TestContext): ChildProcess & { readonly pid: number } {
+  const child = spawn("sleep", ["600"], { stdio: "ignore" });
+  t.after(() => child.kill("SIGKILL"));
+  assert.ok(child.pid !== undefined);
+  return child as ChildProcess & { readonly pid: number };
+}
+
+const secretsIn = (holdfast: Holdfast) => readdirSync(join(holdfast.dir, "run", "bound"));
+
+test("a lock is held for a process beyond the call, and given back by name", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { pid } = sleeper(t);
+  const token = Number(await holdfast.print("acquire", "demo", "--for", String(pid), "--reason", "by hand"));
+  assert.ok(token > 0);
+  assert.match(
+    await holdfast.print("locks", "show", "demo"),
+    new RegExp(`held by sleep \\(pid ${pid}, .*"by hand"\\).*token ${token}`),
+  );
+  await holdfast.print("sql", "create table t(a)");
+  await holdfast.print("sql", "--fence", `demo:${token}`, "insert into t values (1)");
+
+  const other = sleeper(t);
+  const refused = await holdfast.run(["acquire", "demo", "-n", "--for", String(other.pid)]);
+  assert.deepEqual([refused.code, refused.out], [75, ""]);
+  assert.match(refused.err, new RegExp(`held by sleep \\(pid ${pid}`));
+  const again = await holdfast.run(["acquire", "demo", "--for", String(pid)]);
+  assert.equal(again.code, 75);
+  assert.match(again.err, new RegExp(`has "demo" already, with token ${token}`));
+
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+  assert.deepEqual(secretsIn(holdfast), []);
+  assert.equal((await holdfast.run(["sql", "--fence", `demo:${token}`, "insert into t values (2)"])).code, 1);
+  const twice = await holdfast.run(["release", "demo"]);
+  assert.equal(twice.code, 1);
+  assert.match(twice.err, /"demo" is not held/);
+});
+
+test("the lock ends with the process that has it, and the next in line gets it", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = sleeper(t);
+  const second = sleeper(t);
+  const before = Number(await holdfast.print("acquire", "demo", "--for", String(first.pid)));
+  const waiting = holdfast.start(["acquire", "demo", "--for", String(second.pid)]);
+  await waiting.until(/waiting for "demo": held by sleep/);
+  first.kill("SIGKILL");
+  const { code, out } = await waiting.ended;
+  assert.equal(code, 0);
+  assert.ok(Number(out) > before);
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
+  assert.deepEqual(secretsIn(holdfast), []);
+});
+
+test("a lock that survives its broker can be given back to the next one", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(pid));
+  process.kill(holdfast.brokerPid() ?? 0, "SIGKILL");
+  assert.equal((await holdfast.run(["release", "demo", "--for", String(pid)])).code, 0);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+});
+
+test("an acquire that is interrupted leaves neither place nor secret", async (t) => {
+  const holdfast = new Holdfast(t);
+  const holder = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await holder.until(/held/);
+  const waiting = holdfast.start(["acquire", "demo", "--for", String(sleeper(t).pid)]);
+  await waiting.until(/waiting for "demo"/);
+  waiting.child.kill("SIGINT");
+  assert.equal((await waiting.ended).code, 130);
+  assert.deepEqual(secretsIn(holdfast), []);
+  const refused = await holdfast.run(["release", "demo"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /is held by sh \(pid \d+.*did not get it by `holdfast acquire`/);
+});
+
+test("a process that does not exist can have no lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { code, err } = await holdfast.run(["acquire", "demo", "--for", "999999999"]);
+  assert.equal(code, 64);
+  assert.match(err, /there is no process 999999999/);
+});

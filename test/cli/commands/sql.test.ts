@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Holdfast, Running } from "../holdfast.js";
+
+test("rows come tab-separated without header when piped, and in every form that is asked for", async (t) => {
+  const holdfast = new Holdfast(t);
+  const select = "select 1 as id, 'a b' as name union all select 9007199254740993, null order by id";
+  assert.equal(await holdfast.print("sql", select), "1\ta b\n9007199254740993\t\n");
+  assert.equal(await holdfast.print("sql", "--header", select), "id\tname\n1\ta b\n9007199254740993\t\n");
+  assert.equal(
+    await holdfast.print("sql", "--json", select),
+    '[{"id":1,"name":"a b"},\n {"id":9007199254740993,"name":null}]\n',
+  );
+  assert.equal(
+    await holdfast.print("sql", "--jsonl", select),
+    '{"id":1,"name":"a b"}\n{"id":9007199254740993,"name":null}\n',
+  );
+  assert.equal(await holdfast.print("sql", "--csv", select), "id,name\n1,a b\n9007199254740993,\n");
+  assert.match(await holdfast.print("sql", "--table", select), /^ {14}id {2}name\n─{16} {2}─{4}\n/);
+});
+
+test("a value is bound as what it reads as, or as what is said", async (t) => {
+  const holdfast = new Holdfast(t);
+  const types = (...args: string[]) =>
+    holdfast.print("sql", "select typeof(?1), typeof(?2), typeof(?3), typeof(?4)", ...args);
+  assert.equal(await types("12", "2.0", "007", "-5"), "integer\treal\ttext\tinteger\n");
+  assert.equal(await types("--text", "12", "2.0", "007", "x"), "text\ttext\ttext\ttext\n");
+  writeFileSync(join(holdfast.dir, "bytes"), Buffer.from([0, 255]));
+  assert.equal(
+    await holdfast.print(
+      ...["sql", "select :i, typeof(:t), :n is null, hex(:b), :r"],
+      ...["--arg", "i:int=9223372036854775807", "--arg", "t:text=5", "--arg", "n:null"],
+      ...["--arg", `b:blob=@${join(holdfast.dir, "bytes")}`, "--arg", "r:real=1"],
+    ),
+    "9223372036854775807\ttext\t1\t00FF\t1.0\n",
+  );
+});
+
+test("a write says on stderr what it changed, and nothing on stdout", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a integer primary key, b)");
+  const written = await holdfast.run(["sql", "insert into t(b) values (?), (?)", "x", "y"]);
+  assert.deepEqual([written.code, written.out], [0, ""]);
+  assert.match(written.err, /^2 rows changed/);
+  assert.equal((await holdfast.run(["sql", "-q", "delete from t where a = 1"])).err, "");
+  assert.equal(await holdfast.print("sql", "insert into t(b) values ('z') returning a, b"), "3\tz\n");
+});
+
+test("an error names the place in the SQL and ends with 1", async (t) => {
+  const holdfast = new Holdfast(t);
+  const wrong = await holdfast.run(["sql", "select *\nfrom nowhere"]);
+  assert.deepEqual([wrong.code, wrong.out], [1, ""]);
+  assert.match(wrong.err, /no such table: nowhere/);
+  const syntax = await holdfast.run(["sql", "select * form t"]);
+  assert.match(syntax.err, /^holdfast: .*syntax error.*\n {2}select \* form t\n {11}\^{4}\n/);
+  await holdfast.print("sql", "create table t(a unique)");
+  await holdfast.print("sql", "insert into t values (1)");
+  const twice = await holdfast.run(["sql", "insert into t values (1)"]);
+  assert.equal(twice.code, 1);
+  assert.match(twice.err, /UNIQUE constraint failed: t\.a/);
+});
+
+test("a file, stdin and several statements run as a script, all or nothing", async (t) => {
+  const holdfast = new Holdfast(t);
+  const script = "create table t(a);\ninsert into t values (1), (2);\nselect sum(a) as total from t;\n";
+  writeFileSync(join(holdfast.dir, "script.sql"), script);
+  const fromFile = await holdfast.run(["sql", "-f", join(holdfast.dir, "script.sql")]);
+  assert.deepEqual([fromFile.code, fromFile.out, fromFile.err], [0, "3\n", "3 statements, 2 rows changed\n"]);
+  assert.equal((await holdfast.run(["sql"], { input: "select count(*) from t" })).out, "2\n");
+  assert.equal((await holdfast.run(["sql", "-"], { input: "select count(*) from t" })).out, "2\n");
+  assert.equal((await holdfast.run(["sql", "insert into t values (3); select max(a) from t"])).out, "3\n");
+
+  const failing = "insert into t values (4); insert into nowhere values (5)";
+  assert.equal((await holdfast.run(["sql"], { input: failing })).code, 1);
+  assert.equal(await holdfast.print("sql", "select max(a) from t"), "3\n");
+  assert.equal((await holdfast.run(["sql", "--no-atomic"], { input: failing })).code, 1);
+  assert.equal(await holdfast.print("sql", "select max(a) from t"), "4\n");
+});
+
+test("raw output is the bytes of the value", async (t) => {
+  const holdfast = new Holdfast(t);
+  const running = holdfast.start(["sql", "--raw", "select x'00ff0a09'"]);
+  assert.equal((await running.ended).code, 0);
+  assert.deepEqual(Buffer.concat(running.outBytes), Buffer.from([0, 255, 10, 9]));
+});
+
+test("a fence lets a write through only while the lock is held under that token", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a)");
+  const inside = await holdfast.run([
+    "lock",
+    "demo",
+    "--",
+    "sh",
+    "-c",
+    'echo "$HOLDFAST_LOCK_NAME:$HOLDFAST_LOCK_TOKEN"',
+  ]);
+  const late = await holdfast.run(["sql", "--fence", inside.out.trim(), "insert into t values (1)"]);
+  assert.equal(late.code, 1);
+  assert.equal(await holdfast.print("sql", "select count(*) from t"), "0\n");
+});
+
+test("without a broker and without leave to start one it ends with 69", async (t) => {
+  const holdfast = new Holdfast(t);
+  const refused = await holdfast.run(["--no-start", "sql", "select 1"]);
+  assert.equal(refused.code, 69);
+  assert.match(refused.err, /no broker is running/);
+  assert.equal((await holdfast.run(["sql", "select 1"], { env: { HOLDFAST_START: "never" } })).code, 69);
+});
+
+test("what cannot be meant ends with 64 before any broker is asked", async () => {
+  for (const args of [
+    ["sql", "-f", "x", "select 1"],
+    ["sql", "select ?", "--arg", "x"],
+    ["sql", "select 1", "--timeout", "soon"],
+    ["sql", "select 1", "--fence", "demo"],
+    ["sql", "select 1", "--fenced"],
+    ["sql", "--nonsense"],
+  ]) {
+    const { code, err } = await new Running(args, { env: { HOLDFAST_DIR: "/nonexistent/holdfast" } }).ended;
+    assert.equal(code, 64, `${args.join(" ")}: ${err}`);
+  }
+});

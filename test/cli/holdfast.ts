@@ -1,0 +1,139 @@
+/**
+ * The real `holdfast` on a directory of the test's own: runs it, waits for what it says, and leaves no process behind.
+ * What is awaited is always something that the program itself says or does; one bound for all ends a wait that fails.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp-dir.js";
+
+/** out/test/cli/holdfast.js → dist/cli.js */
+const cli = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "dist", "cli.js");
+const boundMs = 60_000;
+
+export interface Ended {
+  /** Or 128+n after signal n. */
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: { readonly [name: string]: string };
+  readonly cwd?: string;
+}
+
+export class Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  readonly outBytes: Buffer[] = [];
+  err = "";
+  readonly #told: (() => void)[] = [];
+  #over = false;
+
+  constructor(args: readonly string[], { input, env, cwd }: RunOptions) {
+    this.child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...env }, cwd, stdio: "pipe" });
+    const { stdin, stdout, stderr } = this.child;
+    stdin?.on("error", () => {});
+    stdin?.end(input ?? "");
+    stdout?.on("data", (bytes: Buffer) => {
+      this.outBytes.push(bytes);
+      this.#news();
+    });
+    stderr?.on("data", (bytes: Buffer) => {
+      this.err += bytes.toString();
+      this.#news();
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.once("close", (code, signal) => {
+        this.#over = true;
+        this.#news();
+        resolve({ code: code ?? 128 + (signal === "SIGKILL" ? 9 : 15), out: this.out, err: this.err });
+      });
+    });
+  }
+
+  get out(): string {
+    return Buffer.concat(this.outBytes).toString();
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  #news(): void {
+    for (const told of this.#told.splice(0)) told();
+  }
+
+  /** Until what it wrote (to both streams) fits. */
+  async until(fits: RegExp): Promise<RegExpExecArray> {
+    const timer = setTimeout(() => this.#news(), boundMs);
+    try {
+      for (const start = performance.now(); ; ) {
+        const found = fits.exec(this.out + this.err);
+        if (found !== null) return found;
+        if (this.#over || performance.now() - start >= boundMs)
+          throw new Error(`holdfast did not say ${fits}, but:\n${this.out}${this.err}`);
+        await new Promise<void>((resolve) => this.#told.push(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** node:test waits for what it is given to run in the end. */
+export interface TestLife {
+  after(clean: () => void | Promise<void>): void;
+}
+
+/** The directory, and whoever runs on it; all are gone when the test is over. */
+export class Holdfast {
+  readonly dir: string;
+  readonly #running: Running[] = [];
+
+  constructor(test: TestLife) {
+    test.after(() => this.#end());
+    this.dir = tempDir(test);
+  }
+
+  /** Starts it and leaves it running. */
+  start(args: readonly string[], options: RunOptions = {}): Running {
+    const running = new Running(args, { ...options, env: { HOLDFAST_DIR: this.dir, ...options.env } });
+    this.#running.push(running);
+    return running;
+  }
+
+  run(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    return this.start(args, options).ended;
+  }
+
+  /** What it prints; it must succeed. */
+  async print(...args: string[]): Promise<string> {
+    const { code, out, err } = await this.run(args);
+    if (code !== 0) throw new Error(`holdfast ${args.join(" ")} ended with ${code}: ${err}`);
+    return out;
+  }
+
+  brokerPid(): number | undefined {
+    const path = join(this.dir, "run", "broker.json");
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { pid: number }).pid : undefined;
+  }
+
+  async #end(): Promise<void> {
+    for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGKILL");
+    const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
+    const pid = this.brokerPid();
+    if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");
+  }
+}
+
+/** Until the question is answered with yes; asks again as soon as it was answered with no. */
+export async function until(question: () => Promise<boolean> | boolean, what: string): Promise<void> {
+  for (const start = performance.now(); !(await question()); ) {
+    if (performance.now() - start > boundMs) throw new Error(`it did not come to this: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

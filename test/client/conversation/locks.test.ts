@@ -1,0 +1,263 @@
+/** Stories of locks in a conversation: each request has one outcome, each loss is told, nothing stays behind. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Rig } from "../support/rig.js";
+
+function holding(): Rig {
+  const rig = new Rig();
+  rig.begin();
+  rig.acquire("a");
+  rig.granted("a", 7);
+  return rig;
+}
+
+describe("an acquire", () => {
+  it("that waits is sent again after a reconnect, under its key and with the time that is left", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("timed", 1000);
+    rig.acquire("patient");
+    rig.acquire("hasty", 0);
+    rig.passes(400);
+    rig.returns();
+    assert.deepEqual((rig.params("session.hello")["pending"] as number[]).length, 3);
+    assert.deepEqual(rig.welcome({ resumed: true }), [
+      "→ timed key L0 wait 595",
+      "→ patient key L1",
+      "→ hasty key L2 wait 0",
+      "open again, resumed",
+    ]);
+  });
+
+  it("whose time was over during the outage still asks for the verdict, since it may have been granted", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a", 100);
+    rig.breaks();
+    rig.passes(500);
+    rig.connect();
+    assert.deepEqual(rig.welcome({ resumed: true })[0], "→ a key L0 wait 1");
+    assert.deepEqual(rig.granted("a", 7), ["a granted 7"]);
+  });
+
+  it("that is cancelled before it was sent is gone at once", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.breaks();
+    rig.acquire("a");
+    assert.deepEqual(rig.cancel("a"), ["a refused CANCELLED"]);
+  });
+
+  it("that is cancelled while it waits has the outcome that the broker says", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    assert.deepEqual(rig.cancel("a"), ["→ lock.cancel key L1"]);
+    assert.equal(rig.params("lock.cancel")["of"], 2 ** 48);
+    assert.deepEqual(rig.cancel("a"), []);
+    assert.deepEqual(rig.refuse("a", "CANCELLED"), ["a refused CANCELLED"]);
+    assert.deepEqual(rig.answer("lock.cancel", { outcome: "cancelled" }), []);
+    assert.equal(rig.conversation.inFlight, 0);
+  });
+
+  it("whose grant won the race against the cancel is given back before the program hears of the end", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.cancel("a");
+    assert.deepEqual(rig.granted("a", 7), ["→ lock.release key L2"]);
+    assert.deepEqual(rig.answer("lock.cancel", { outcome: "granted" }), []);
+    assert.deepEqual(rig.answer("lock.release", { released: true }), ["a refused CANCELLED"]);
+  });
+
+  it("that is cancelled, when the connection breaks, is not named at the next hello: so the broker takes it back", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.cancel("a");
+    assert.deepEqual(rig.breaks(), ["a refused CANCELLED"]);
+    rig.passes(5);
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["pending"], []);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed"]);
+  });
+
+  it("that is cancelled while hello is under way, which has named it, is sent again and cancelled then", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.returns();
+    assert.deepEqual(rig.cancel("a"), []);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ a key L0", "→ lock.cancel key L1", "open again, resumed"]);
+  });
+
+  it("that was granted while nobody was connected gets its grant by being sent again", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.returns();
+    const grants = [{ name: "a", token: 9, key: 2 ** 48 }];
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ a key L0", "open again, resumed"]);
+    assert.deepEqual(rig.granted("a", 9), ["a granted 9"]);
+  });
+});
+
+describe("a held lock", () => {
+  it("is listed at hello and goes on being held when the broker has it", () => {
+    const rig = holding();
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] }), [
+      "open again, resumed",
+    ]);
+    assert.equal(rig.grant("a").state, "held");
+  });
+
+  it("is lost when the broker does not have it any more", () => {
+    const rig = holding();
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["lost a 7", "open again, resumed"]);
+  });
+
+  it("is lost when the broker says so, once", () => {
+    const rig = holding();
+    assert.deepEqual(rig.notify("lock.lost", { name: "a", token: 7, reason: "broken by an operator" }), ["lost a 7"]);
+    assert.deepEqual(rig.notify("lock.lost", { name: "a", token: 7, reason: "again" }), []);
+    assert.equal(rig.grant("a").reason, "broken by an operator");
+  });
+
+  it("of an older grant is not touched by the loss of another token", () => {
+    const rig = holding();
+    assert.deepEqual(rig.notify("lock.lost", { name: "a", token: 6, reason: "old" }), []);
+    assert.equal(rig.grant("a").state, "held");
+  });
+
+  it("is given up by the program itself when no broker was reached for longer than a session is kept", () => {
+    const rig = holding();
+    rig.breaks();
+    assert.deepEqual(rig.passes(5), ["connect"]);
+    assert.deepEqual(rig.passes(28_994), []);
+    assert.deepEqual(rig.passes(1), ["lost a 7"]);
+  });
+
+  it("is kept as long as surely no broker runs: the window is counted from when one is ready again", () => {
+    const rig = holding();
+    rig.breaks();
+    const refusal = { refused: "START_FAILED", message: "" } as const;
+    for (let i = 0; i < 20; i++) {
+      rig.passes(10_000);
+      rig.handle({ kind: "nobody" });
+      rig.handle({ kind: "connect-failed", why: "failed", refusal, luck: 0 });
+    }
+    assert.equal(rig.grant("a").state, "held");
+    assert.deepEqual(rig.passes(29_000).includes("lost a 7"), true);
+  });
+
+  it("of a session bound to a process does not end with a window", () => {
+    const rig = new Rig({ bound: true });
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.breaks();
+    assert.equal(rig.passes(3_600_000).includes("lost a 7"), false);
+  });
+
+  it("that the broker has and the program never heard of is given back", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.returns();
+    const lines = rig.welcome({ resumed: true, grants: [{ name: "stranger", token: 5, key: 2 ** 48 + 9 }] });
+    assert.deepEqual(lines, ["→ lock.release key L0", "open again, resumed"]);
+    assert.deepEqual(rig.answer("lock.release", { released: true }), []);
+  });
+});
+
+describe("a release", () => {
+  it("ends the lock, and a second one has nothing to do", () => {
+    const rig = holding();
+    assert.deepEqual(rig.release("r", "a"), ["→ r key L1"]);
+    assert.deepEqual(rig.release("again", "a"), ["again = {}"]);
+    assert.deepEqual(rig.answer("r", { released: true }), ["r = {}"]);
+    assert.equal(rig.grant("a").state, "released");
+    assert.deepEqual(rig.release("late", "a"), ["late = {}"]);
+  });
+
+  it("of a lock that was lost has nothing to give back", () => {
+    const rig = holding();
+    rig.notify("lock.lost", { name: "a", token: 7, reason: "gone" });
+    assert.deepEqual(rig.release("r", "a"), ["r = {}"]);
+  });
+
+  it("that crosses the news of the loss is a release", () => {
+    const rig = holding();
+    rig.release("r", "a");
+    assert.deepEqual(rig.notify("lock.lost", { name: "a", token: 7, reason: "gone" }), []);
+    assert.deepEqual(rig.refuse("r", "LOCK_NOT_HELD"), ["r = {}"]);
+  });
+
+  it("under way at a crash comes after the writes that were sent before it, with the lock still listed", () => {
+    const rig = holding();
+    rig.ask("w", "write");
+    rig.release("r", "a");
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] }), [
+      "→ w key 1",
+      "→ r key L1",
+      "open again, resumed",
+    ]);
+  });
+
+  it("that the broker had done before it crashed is done", () => {
+    const rig = holding();
+    rig.release("r", "a");
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ r key L1", "open again, resumed"]);
+    assert.deepEqual(rig.refuse("r", "LOCK_NOT_HELD"), ["r = {}"]);
+  });
+
+  it("that no broker hears of is done when patience ends: what is not listed at hello is released", () => {
+    const rig = new Rig({ patienceMs: 1000 });
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.breaks();
+    rig.release("r", "a");
+    assert.deepEqual(
+      rig.passes(1000).filter((line) => line.startsWith("r ")),
+      ["r = {}"],
+    );
+    rig.ask("later", "read");
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["grants"], []);
+  });
+
+  it("that fails for another reason leaves the lock held, to be released again", () => {
+    const rig = holding();
+    rig.release("r", "a");
+    assert.deepEqual(rig.refuse("r", "INTERNAL"), ["r refused INTERNAL"]);
+    assert.deepEqual(rig.release("again", "a"), ["→ again key L2"]);
+  });
+});
+
+describe("a cancelled write", () => {
+  it("that was sent is told to the broker, and has the outcome that the broker says", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    assert.deepEqual(rig.cancel("w"), ["→ session.cancel"]);
+    assert.deepEqual(rig.answer("w", "applied after all"), ['w = "applied after all"']);
+  });
+
+  it("whose session is over is not sent again when it was never applied", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.returns();
+    rig.cancel("w");
+    rig.refuse("session.hello", "SESSION_EXPIRED");
+    rig.welcome();
+    const lines = rig.answer("session.settle", { outcomes: [{ key: 1, outcome: "never", resultKept: false }] });
+    assert.deepEqual(lines, ["w refused CANCELLED", "open again"]);
+  });
+});

@@ -1,0 +1,163 @@
+/**
+ * Statements that never end: each is ended at its own time, with its own code, and nobody else pays for it. What runs
+ * in a child process is ended by ending the process; what was beside it in there runs again by itself.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { Home } from "../support/broker.js";
+import { Canary } from "../support/canary.js";
+import { until } from "../support/patience.js";
+import type { Answer } from "../support/wire.js";
+
+const home = new Home({ after });
+let canary: Canary;
+
+const endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c";
+/** Writes without making the log grow. */
+const endlessWrite = `update counter set n = (${endless})`;
+
+before(async () => {
+  await home.start({ limits: { readMs: 500, writeMs: 2000, writeContendedMs: 500 } });
+  canary = await Canary.start(home);
+  const wire = await home.wire();
+  await wire.call("db.script", {
+    sql: "create table counter (n integer); insert into counter values (0); create table item (id integer primary key, who text)",
+    key: wire.key(),
+  });
+});
+
+// The innocent one has noticed nothing, and nothing of an ended statement was done.
+afterEach(async () => {
+  await canary.goesOn();
+  const wire = await home.wire();
+  assert.deepEqual((await wire.call("db.query", { sql: "select n from counter" })).rows, [[0]]);
+});
+after(() => canary.stop());
+
+function refusalOf(answer: Answer): { code: string | undefined; outcome: string | undefined } {
+  return { code: answer.error?.data.code, outcome: answer.error?.data.outcome };
+}
+
+test("an endless read is ended with STATEMENT_TIMEOUT at the limit, in each way to ask for it", async () => {
+  const wire = await home.wire();
+  const answers = await Promise.all([
+    wire.post("db.query", { sql: endless }),
+    wire.post("db.execute", { sql: endless }),
+    wire.post("db.batch", { statements: [{ sql: "select 1" }, { sql: endless }] }),
+    wire.post("db.query", { sql: endless, timeoutMs: 100 }),
+  ]);
+  for (const answer of answers) assert.deepEqual(refusalOf(answer), { code: "STATEMENT_TIMEOUT", outcome: "none" });
+});
+
+test("a read that asks for more time than the limit gets it", async () => {
+  const wire = await home.wire();
+  const answer = await wire.post("db.query", { sql: endless, timeoutMs: 1000 });
+  assert.match(String(answer.error?.message), /time/);
+});
+
+test("reads behind an endless one are answered while it runs", async () => {
+  const [greedy, other] = [await home.wire(), await home.wire()];
+  const hung = greedy.post("db.query", { sql: endless, timeoutMs: 60_000 });
+  // More than there are readers: some of them were put behind the endless one.
+  const behind = await Promise.all(Array.from({ length: 100 }, (_, n) => other.call("db.query", { sql: "select ?", args: [n] })));
+  assert.deepEqual(
+    behind.map(({ rows }) => rows[0]?.[0]),
+    Array.from({ length: 100 }, (_, n) => n),
+  );
+  await greedy.drop();
+  await assert.rejects(hung);
+});
+
+test("a client that fills every reader with endless reads does not keep others from reading", async () => {
+  const [greedy, other] = [await home.wire(), await home.wire()];
+  for (let n = 0; n < 20; n++) void greedy.post("db.query", { sql: endless, timeoutMs: 60_000 }).catch(() => undefined);
+  for (let n = 0; n < 20; n++)
+    assert.deepEqual((await other.call("db.query", { sql: "select ?", args: [n] })).rows, [[n]]);
+  await canary.goesOn();
+  await greedy.drop();
+});
+
+test("an endless write is ended with STATEMENT_TIMEOUT while others wait, with or without a key", async () => {
+  const wire = await home.wire();
+  for (const key of [wire.key(), undefined]) {
+    const answer = await wire.post("db.execute", { sql: endlessWrite, ...(key === undefined ? {} : { key }) });
+    assert.deepEqual(refusalOf(answer), { code: "STATEMENT_TIMEOUT", outcome: "none" });
+  }
+});
+
+test("an endless script is ended with STATEMENT_TIMEOUT, and nothing of it is applied", async () => {
+  const wire = await home.wire();
+  const answer = await wire.post("db.script", {
+    sql: `insert into item values (1000, 'script'); ${endlessWrite}`,
+    key: wire.key(),
+    timeoutMs: 300,
+  });
+  assert.deepEqual(refusalOf(answer), { code: "STATEMENT_TIMEOUT", outcome: "none" });
+  assert.deepEqual((await wire.call("db.query", { sql: "select * from item where id = 1000" })).rows, []);
+});
+
+// rule 8: the culprit
+test("of 50 writes without keys in one group, one of them endless, 49 are applied once and one is refused", async () => {
+  const clients = await Promise.all(Array.from({ length: 5 }, () => home.wire()));
+  const posts = Array.from({ length: 50 }, (_, n) => {
+    const wire = clients[n % clients.length] as (typeof clients)[number];
+    return n === 25
+      ? wire.post("db.execute", { sql: endlessWrite, timeoutMs: 300 })
+      : wire.post("db.execute", { sql: "insert into item (id, who) values (?, 'group')", args: [n] });
+  });
+  const answers = await Promise.all(posts);
+  for (const [n, answer] of answers.entries())
+    assert.deepEqual(
+      refusalOf(answer),
+      n === 25 ? { code: "STATEMENT_TIMEOUT", outcome: "none" } : { code: undefined, outcome: undefined },
+      `write ${n}`,
+    );
+  const { rows } = await clients[0]!.call("db.query", { sql: "select id from item where who = 'group' order by id" });
+  assert.deepEqual(
+    rows.map(([id]) => id),
+    Array.from({ length: 50 }, (_, n) => n).filter((n) => n !== 25),
+  );
+});
+
+// rule 8: cancel
+test("a running read and a running write that are cancelled end with CANCELLED, a queued one at once", async () => {
+  const wire = await home.wire();
+  for (const [method, params] of [
+    ["db.query", { sql: endless, timeoutMs: 60_000 }],
+    ["db.execute", { sql: endlessWrite, timeoutMs: 60_000, key: wire.key() }],
+  ] as const) {
+    const answer = wire.postAs(method, method, params);
+    const behind = wire.postAs("behind", "db.execute", { sql: "insert into item (who) values ('behind')", key: wire.key() });
+    wire.notify("session.cancel", { id: method });
+    assert.deepEqual(refusalOf(await answer), { code: "CANCELLED", outcome: "none" }, method);
+    assert.equal((await behind).error, undefined);
+  }
+});
+
+// rule 8: cancel
+test("a client that writes and cancels in a loop does not stop the others' writes", async () => {
+  const wire = await home.wire();
+  for (let n = 0; n < 6; n++) {
+    const id = `loop ${n}`;
+    const answer = wire.postAs(id, "db.execute", { sql: endlessWrite, key: wire.key() });
+    wire.notify("session.cancel", { id });
+    await canary.goesOn();
+    const { code } = refusalOf(await answer);
+    assert.ok(code === "CANCELLED" || code === "STATEMENT_TIMEOUT", String(code));
+  }
+});
+
+test("the cancel of a request that is answered, or never was, changes nothing", async () => {
+  const wire = await home.wire();
+  await wire.call("db.execute", { sql: "insert into item (who) values ('late cancel')", key: wire.key() });
+  wire.notify("session.cancel", { id: 2 });
+  wire.notify("session.cancel", { id: "nothing" });
+  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from item where who = 'late cancel'" })).rows, [[1]]);
+});
+
+test("the readers and the writer that were ended have successors, and no process is left over", async () => {
+  await until("as many children as the broker knows", async () => {
+    const { processes } = await home.status();
+    return processes.every(({ state }) => state === "ready" || state === "busy") && processes.some(({ role }) => role === "writer");
+  });
+});

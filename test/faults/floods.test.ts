@@ -1,0 +1,121 @@
+/**
+ * Too much of everything: requests, answers that nobody reads, connections, waiters, locks. Each has a limit and a code
+ * of its own, and who keeps within bounds is served meanwhile.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { Home } from "../support/broker.js";
+import { Canary } from "../support/canary.js";
+import { until, within } from "../support/patience.js";
+import { Wire } from "../support/wire.js";
+
+const home = new Home({ after });
+let canary: Canary;
+
+before(async () => {
+  await home.start({
+    limits: {
+      helloMs: 500,
+      unauthenticatedMax: 64,
+      outputBytesMax: 1_048_576,
+      waitersMax: 10,
+      locksPerSessionMax: 20,
+      requestsInFlightMax: 256,
+    },
+  });
+  canary = await Canary.start(home);
+  const wire = await home.wire();
+  await wire.call("db.execute", { sql: "create table flood (id integer primary key, n integer)", key: wire.key() });
+});
+
+afterEach(() => canary.goesOn());
+after(() => canary.stop());
+
+test("10,000 requests in one breath are all answered, in order, and the rest of the world goes on", async () => {
+  const wire = await home.wire();
+  const total = 10_000;
+  const writes: Promise<unknown>[] = [];
+  const reads: Promise<unknown>[] = [];
+  for (let n = 0; n < total; n += 2) {
+    writes.push(wire.call("db.execute", { sql: "insert into flood (n) values (?)", args: [n], key: wire.key() }));
+    reads.push(wire.call("session.ping", {}));
+  }
+  await canary.goesOn();
+  await within("all answers", Promise.all([...writes, ...reads]));
+  const { rows } = await wire.call("db.query", { sql: "select n from flood order by id" });
+  assert.deepEqual(
+    rows.map(([n]) => n),
+    Array.from({ length: total / 2 }, (_, i) => i * 2),
+  );
+});
+
+test("a client that never reads its answers is cut off, and only that one", async () => {
+  const wire = await home.wire();
+  const before = (await home.status()).connections;
+  wire.stopReading();
+  const sql = "select zeroblob(1000000)";
+  for (let n = 0; n < 40; n++) void wire.post("db.query", { sql }).catch(() => undefined);
+  await canary.goesOn();
+  await until("the broker to give the connection up", async () => (await home.status()).connections < before + 1);
+  wire.readOn();
+  const { code } = await within("the end of the connection", wire.closed);
+  assert.ok(code === 1013 || code === 1006, `closed with ${code}`);
+});
+
+test("200 connections that never say hello are closed with 4408; whoever comes meanwhile is let in or told to come again", async () => {
+  const silent = await Promise.allSettled(Array.from({ length: 200 }, () => Wire.open(home.socket)));
+  const open = silent.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  assert.ok(open.length >= 1 && open.length <= 64, `${open.length} were let in without a word`);
+  for (const one of silent) if (one.status === "rejected") assert.match(String(one.reason), /503/);
+  await canary.goesOn();
+  // The places for those who come back, and for people who look, are others.
+  const operator = await home.silent({ headers: { "holdfast-purpose": "operator" } });
+  await operator.hello();
+  const codes = await Promise.all(open.map(async (wire) => (await within("the end of a silent connection", wire.closed)).code));
+  assert.deepEqual([...new Set(codes)], [4408]);
+  await home.wire();
+});
+
+test("waiters beyond the limit are refused with QUEUE_FULL, and those before keep their order", async () => {
+  const holder = await home.wire();
+  const { token } = await holder.call("lock.acquire", { name: "popular", key: holder.key() });
+  const waiters = await Promise.all(Array.from({ length: 11 }, () => home.wire()));
+  const waits = waiters.map((wire) => wire.post("lock.acquire", { name: "popular", key: wire.key() }));
+  const last = await waits[10];
+  assert.equal(last?.error?.data.code, "QUEUE_FULL");
+  await holder.call("lock.release", { name: "popular", token, key: holder.key() });
+  let before = token;
+  for (const [n, wire] of waiters.slice(0, 10).entries()) {
+    const grant = (await waits[n])?.result;
+    assert.ok(grant !== undefined && grant.token > before, `waiter ${n}`);
+    before = grant.token;
+    await wire.call("lock.release", { name: "popular", token: grant.token, key: wire.key() });
+  }
+});
+
+test("locks beyond the limit of a session are refused with LOCKS_FULL, and go when the session goes", async () => {
+  const wire = await home.wire();
+  for (let n = 0; n < 20; n++) await wire.call("lock.acquire", { name: `many/${n}`, key: wire.key() });
+  assert.equal((await wire.refusal("lock.acquire", { name: "many/20", key: wire.key() })).data.code, "LOCKS_FULL");
+  await wire.call("session.goodbye", {});
+  const other = await home.wire();
+  assert.deepEqual((await other.call("lock.list", { prefix: "many/" })).locks, []);
+});
+
+test("a thousand sessions that come and go leave nothing behind", async () => {
+  const before = await home.status();
+  for (let n = 0; n < 20; n++)
+    await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => {
+        const wire = await Wire.greeted(home.socket);
+        await wire.call("lock.acquire", { name: `passing/${n}/${i}`, key: wire.key() });
+        if (i % 2 === 0) await wire.call("session.goodbye", {});
+        await wire.drop();
+      }),
+    );
+  const wire = await home.wire();
+  assert.ok((await wire.call("lock.list", { prefix: "passing/" })).locks.every(({ holders }) => !holders[0]?.connected));
+  await wire.call("session.goodbye", {});
+  await wire.drop();
+  await until("the connections to be as few as before", async () => (await home.status()).connections <= before.connections);
+});

@@ -1,0 +1,211 @@
+/** The scripts that `npm start`, `npm test` and the like call, in a copy of the clone with an empty house in it. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { TestLife } from "../support/temp-dir.js";
+import { roomNames } from "./rooms.js";
+import { emptyHouse, plant, root } from "./tree.js";
+
+/** The empty house as a clone: scripts, lock file, one test; the packages are those of the real clone. */
+function clone(t: TestLife): string {
+  const place = emptyHouse(t);
+  for (const part of ["scripts", "package-lock.json", ".npmrc", "test/tsconfig.json", "bench/tsconfig.json"]) {
+    cpSync(join(root, part), join(place, part), { recursive: true });
+  }
+  plant(place, "bench/run.ts", 'process.stdout.write(`bench ${process.argv.slice(2).join(" ")}\\n`);\n');
+  plant(place, "test/core/good.test.ts", 'import { test } from "node:test";\n\ntest("the good", () => undefined);\n');
+  plant(place, "src/cli/cli.main.ts", broker);
+  for (const main of ["daemon/front", "store/keeper/keeper", "store/reader/reader", "store/writer/writer"]) {
+    plant(place, `src/${main}.main.ts`, "export {};\n");
+  }
+  plant(place, "src/client/testing.ts", "export {};\n");
+  return place;
+}
+
+/** Stands for the broker: says what it was given, and serves until it is told to end, with an exit code of its own. */
+const broker = `process.stdout.write(\`\${process.argv.slice(2).join(" ")} \${process.pid}\\n\`);
+process.stdin.on("data", (bytes) => process.stdout.write(\`heard \${bytes}\`));
+process.on("SIGTERM", () => process.exit(7));
+process.on("SIGINT", () => process.exit(8));
+`;
+
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_TEST_CONTEXT: _runner, CI: _ci, ...rest } = process.env;
+  return rest;
+}
+
+function run(place: string, ...args: string[]) {
+  return spawnSync(process.execPath, ["scripts/run.mjs", ...args], {
+    cwd: place,
+    encoding: "utf8",
+    env: environment(),
+    timeout: 60_000,
+  });
+}
+
+function begin(t: TestLife, place: string, ...args: string[]): ChildProcess {
+  const child = spawn(process.execPath, ["scripts/run.mjs", ...args], { cwd: place, env: environment() });
+  t.after(() => child.kill("SIGKILL"));
+  return child;
+}
+
+/** What a process writes to stdout, until it matches. */
+function said(child: ChildProcess, wanted: RegExp): Promise<RegExpExecArray> {
+  return new Promise((settle, reject) => {
+    let text = "";
+    child.stdout?.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      const match = wanted.exec(text);
+      if (match !== null) {
+        settle(match);
+      }
+    });
+    child.once("exit", (code) => reject(new Error(`ended with ${code} before saying ${wanted}; said: ${text}`)));
+  });
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  return new Promise((settle) => child.once("exit", (code) => settle(code)));
+}
+
+test("a build says one line, and nothing when nothing changed", (t) => {
+  const place = clone(t);
+  const first = run(place, "build");
+  assert.match(first.stderr, /^holdfast: built 16 projects and 7 bundles in [\d.]+ s\n$/);
+  assert.equal(first.stdout, "");
+  assert.equal(first.status, 0);
+  assert.deepEqual(readdirSync(join(place, "dist")).sort(), [
+    "THIRD-PARTY-LICENSES.txt",
+    "cli.js",
+    "client",
+    "front.js",
+    "keeper.js",
+    "reader.js",
+    "types",
+    "writer.js",
+  ]);
+  const second = run(place, "build");
+  assert.equal(second.stderr + second.stdout, "");
+
+  plant(place, "src/terms/index.ts", "export const terms = 2;\n");
+  assert.match(run(place, "build").stderr, /built/);
+  assert.equal(run(place, "build").stderr, "");
+
+  rmSync(join(place, "dist/front.js"));
+  assert.match(run(place, "build").stderr, /built/);
+  assert.ok(existsSync(join(place, "dist/front.js")));
+});
+
+test("a type error fails the build, every time it is asked", (t) => {
+  const place = clone(t);
+  plant(place, "src/front/wrong.ts", "export const wrong: string = 1;\n");
+  for (const _ of [1, 2]) {
+    const { stderr, status } = run(place, "build");
+    assert.match(stderr, /src\/front\/wrong\.ts/);
+    assert.match(stderr, /The types do not hold/);
+    assert.equal(status, 1);
+  }
+});
+
+test("a missing entry point fails the build in CI", (t) => {
+  const place = clone(t);
+  rmSync(join(place, "src/store/keeper/keeper.main.ts"));
+  const { stderr, status } = spawnSync(process.execPath, ["scripts/run.mjs", "build"], {
+    cwd: place,
+    encoding: "utf8",
+    env: { ...environment(), CI: "1", HOLDFAST_BUILD_PARTIAL: undefined },
+  });
+  assert.match(stderr, /Entry points are missing: src\/store\/keeper\/keeper\.main\.ts/);
+  assert.equal(status, 1);
+});
+
+test("the broker started by the script is the script's own process: stdio, signals, exit code", async (t) => {
+  const place = clone(t);
+  const child = begin(t, place, "start", "--tcp", "0");
+  const [, pid] = await said(child, /^serve --tcp 0 (\d+)\n/);
+  assert.equal(Number(pid), child.pid);
+  child.stdin?.write("a line\n");
+  await said(child, /heard a line\n/);
+  child.kill("SIGINT");
+  assert.equal(await ended(child), 8);
+  assert.ok(!existsSync(join(place, "out/lock")), "the lock of the clone is free while the broker runs");
+});
+
+test("two builds at once in one clone both succeed", async (t) => {
+  const place = clone(t);
+  const both = [begin(t, place, "build"), begin(t, place, "build")];
+  const lines: string[] = [];
+  for (const child of both) {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+  }
+  assert.deepEqual(await Promise.all(both.map(ended)), [0, 0]);
+  const built = lines.join("").match(/built 16 projects/g);
+  assert.equal(built?.length, 1, lines.join(""));
+});
+
+test("a lock left behind by a dead process is taken over", (t) => {
+  const place = clone(t);
+  const dead = spawnSync(process.execPath, ["-e", "process.stdout.write(String(process.pid))"], { encoding: "utf8" });
+  mkdirSync(join(place, "out/lock"), { recursive: true });
+  writeFileSync(join(place, "out/lock/pid"), dead.stdout);
+  assert.equal(run(place, "build").status, 0);
+  assert.ok(!existsSync(join(place, "out/lock")));
+});
+
+test("the tests run by name of file, and an empty list fails", (t) => {
+  const place = clone(t);
+  const good = run(place, "test", "core");
+  assert.match(good.stdout, /✔ the good/);
+  assert.match(good.stdout, /^ℹ pass 1$/m);
+  assert.equal(good.status, 0, good.stderr);
+
+  const none = run(place, "test", "no-such-room");
+  assert.match(none.stderr, /No test file's path contains no-such-room/);
+  assert.equal(none.status, 1);
+
+  plant(
+    place,
+    "test/core/bad.test.ts",
+    'import { test } from "node:test";\n\ntest("the bad", () => Promise.reject());\n',
+  );
+  const bad = run(place, "test");
+  assert.match(bad.stdout, /✖ the bad/);
+  assert.match(bad.stdout, /^ℹ fail 1$/m);
+  assert.equal(bad.status, 1);
+
+  plant(place, "test/core/bad.test.ts", "export {};\n");
+  const empty = run(place, "test");
+  assert.match(empty.stderr, /There is no test in out\/test\/core\/bad\.test\.js/);
+  assert.equal(empty.status, 1);
+
+  rmSync(join(place, "test/core/bad.test.ts"));
+  rmSync(join(place, "test/core/good.test.ts"));
+  const stale = run(place, "test");
+  assert.match(stale.stderr, /There are no tests/);
+  assert.equal(stale.status, 1);
+  assert.ok(!existsSync(join(place, "out/test/core")), "what was emitted for a source that is gone goes too");
+});
+
+test("what the linter refuses fails the tests", (t) => {
+  const place = clone(t);
+  plant(place, "src/core/clock.ts", "export const found = Date.now();\n");
+  const { stdout, stderr, status } = run(place, "test");
+  assert.match(stdout + stderr, /A pure room has no clock/);
+  assert.equal(status, 1);
+});
+
+test("arguments reach the benchmark, and an unknown word is told what there is", (t) => {
+  const place = clone(t);
+  assert.equal(run(place, "bench", "write", "--quick").stdout, "bench write --quick\n");
+  const { stderr, status } = run(place, "tset");
+  assert.match(stderr, /usage: node scripts\/run\.mjs start \|/);
+  assert.equal(status, 64);
+});
+
+test("the root project names every room, so that nothing stays uncompiled", () => {
+  const text = readFileSync(join(root, "tsconfig.json"), "utf8").replace(/^\s*\/\/.*$/gm, "");
+  const named: string[] = JSON.parse(text).references.map(({ path }: { path: string }) => path);
+  assert.deepEqual(named.sort(), [...roomNames.map((room) => `src/${room}`), "bench", "test"].sort());
+});

@@ -1,0 +1,575 @@
+/**
+ * The golden frames, from which proto/vectors/ is written: every method asked, answered and refused, every
+ * notification, every code, every kind of value, and what is no frame at all.
+ *
+ * Values of SQL are given as better-sqlite3 has them, a bigint for INTEGER and a number for REAL, and become what each
+ * encoding has for them. The requests of one session carry rising ids and keys, so that they can be said in this order.
+ */
+import {
+  type BoundValue,
+  type Encoding,
+  encodeBody,
+  errorOf,
+  sessionIdOf,
+  wireOfBound,
+} from "../../src/protocol/index.js";
+import { type RefusalCode, type RequestId, refuse } from "../../src/terms/index.js";
+import { refusalExamples } from "./refusal-examples.js";
+import { spelled } from "./values.js";
+
+export type Direction = "to broker" | "to client";
+
+export interface Vector {
+  /** <method>.<case>, the name of the file. */
+  readonly name: string;
+  readonly description: string;
+  readonly direction: Direction;
+  readonly frame: { readonly [Name in Encoding]: Buffer };
+  /** The decoded frame, with the values of SQL as JSON writes them. */
+  readonly means: unknown;
+  /** The values of SQL in it, in order, with their types. */
+  readonly values?: readonly string[];
+}
+
+/** Stands for a value of SQL inside a message. */
+class Cell {
+  readonly value: BoundValue;
+
+  constructor(value: BoundValue) {
+    this.value = value;
+  }
+}
+
+function cells(...values: BoundValue[]): Cell[] {
+  return values.map((value) => new Cell(value));
+}
+
+function inEncoding(message: unknown, encoding: Encoding, found: string[] = []): unknown {
+  if (message instanceof Cell) {
+    found.push(spelled(message.value));
+    return wireOfBound(message.value, encoding);
+  }
+  if (Array.isArray(message)) return message.map((element) => inEncoding(element, encoding, found));
+  if (typeof message !== "object" || message === null) return message;
+  return Object.fromEntries(Object.entries(message).map(([name, inner]) => [name, inEncoding(inner, encoding, found)]));
+}
+
+function vector(
+  name: string,
+  direction: Direction,
+  description: string,
+  parts: { message: object; kind: string },
+): Vector {
+  const values: string[] = [];
+  const json = inEncoding(parts.message, "json", values) as { readonly [field: string]: unknown };
+  const { jsonrpc: _, error, ...rest } = json;
+  const refused = error as ReturnType<typeof errorOf> | undefined;
+  return {
+    name,
+    description,
+    direction,
+    frame: { json: encodeBody(json, "json"), msgpack: encodeBody(inEncoding(parts.message, "msgpack"), "msgpack") },
+    means: {
+      kind: parts.kind,
+      ...rest,
+      ...(refused === undefined ? {} : { code: refused.data.code, message: refused.message, data: refused.data }),
+    },
+    ...(values.length === 0 ? {} : { values }),
+  };
+}
+
+let lastId = 0;
+
+/** `name` is <method>.<case>; the method is said in the frame. */
+function request(name: string, description: string, params: object): Vector {
+  const message = { jsonrpc: "2.0", id: ++lastId, method: methodOf(name), params };
+  return vector(name, "to broker", description, { message, kind: "request" });
+}
+
+/** The answer to the request before it. */
+function result(name: string, description: string, body: object): Vector {
+  return vector(name, "to client", description, {
+    message: { jsonrpc: "2.0", id: lastId, result: body },
+    kind: "result",
+  });
+}
+
+function notification(name: string, direction: Direction, description: string, params: object): Vector {
+  const message = { jsonrpc: "2.0", method: methodOf(name), params };
+  return vector(name, direction, description, { message, kind: "notification" });
+}
+
+function methodOf(name: string): string {
+  return name.split(".").slice(0, 2).join(".");
+}
+
+function refusal(
+  method: string,
+  code: RefusalCode,
+  again?: { when: string; message: string; details?: object },
+): Vector {
+  const { message, details, when, withoutId } = refusalExamples[code];
+  const error = errorOf(
+    refuse(code, again?.message ?? message, { ...(again === undefined ? details : again.details) }),
+  );
+  const name = `${method}.refused-${code.toLowerCase().replaceAll("_", "-")}`;
+  const id = withoutId === true ? null : 17;
+  return vector(name, "to client", again?.when ?? when, { message: { jsonrpc: "2.0", id, error }, kind: "refused" });
+}
+
+const secret = "q83vEjRWeJq83vASNFZ4mrze8BI0VniavN7wEjRWeJo";
+const session = sessionIdOf(secret) as string;
+
+const sessions: Vector[] = [
+  request("session.hello.new", "A program opens a session. The secret is its own 32 random bytes.", {
+    protocol: { min: 1, max: 1 },
+    secret,
+    mode: "new",
+    program: "reports",
+    version: "1.0.0",
+    process: { pid: 4711, startTime: "123456" },
+  }),
+  result("session.hello.result", "The session is open and holds nothing.", {
+    protocol: 1,
+    session,
+    secret,
+    resumed: false,
+    incarnation: "5d41402abc4b2a76b9719d911017c592",
+    epoch: 12,
+    broker: { version: "0.1.0", pid: 4242, startTime: "120000" },
+    grants: [],
+    lost: [],
+    resumeWindowMs: 30000,
+    limits: { frameBytesMax: 16777216, resultBytesMax: 8388608 },
+  }),
+  request(
+    "session.hello.resume",
+    "After a lost connection: what it believes it holds, and the acquire it will send again.",
+    {
+      protocol: { min: 1, max: 2 },
+      secret,
+      mode: "resume",
+      program: "reports",
+      process: { pid: 4711, startTime: "123456", pidNamespace: "pid:[4026531836]" },
+      grants: [
+        { name: "index/rebuild", token: 67108865 },
+        { name: "deploy/prod", token: 67108870 },
+      ],
+      pending: [9],
+      ack: 7,
+    },
+  ),
+  result("session.hello.result-resumed", "One of the two locks was lost meanwhile.", {
+    protocol: 1,
+    session,
+    secret,
+    resumed: true,
+    incarnation: "5d41402abc4b2a76b9719d911017c592",
+    epoch: 13,
+    broker: { version: "0.1.0", pid: 5151, startTime: "180000" },
+    grants: [{ name: "index/rebuild", token: 67108865, key: 4 }],
+    lost: [{ name: "deploy/prod", token: 67108870 }],
+    resumeWindowMs: 30000,
+    limits: { frameBytesMax: 16777216, resultBytesMax: 8388608 },
+  }),
+  request("session.hello.least", "The least that can be said: the broker makes the secret.", {
+    protocol: { min: 1, max: 1 },
+  }),
+  request("session.hello.bound", "A session that lives as long as another process, with or without a connection.", {
+    protocol: { min: 1, max: 1 },
+    secret,
+    mode: "either",
+    program: "make",
+    process: { pid: 4711, startTime: "123456" },
+    bound: true,
+    resumeWindowMs: 60000,
+  }),
+  request("session.ping.request", "Served before hello, too.", {}),
+  result("session.ping.result", "The broker's wall clock.", { now: 1767225600000 }),
+  notification("session.ack.all-below", "to broker", "The answers to keys 1 to 6 have arrived and need not be kept.", {
+    below: 7,
+  }),
+  notification("session.cancel.number", "to broker", "Cancels the request whose id is 17.", { id: 17 }),
+  notification("session.cancel.string", "to broker", "Cancels the request whose id is the string 17.", { id: "17" }),
+  request("session.settle.request", "What became of three writes of an ended session?", { secret, keys: [2, 3, 5] }),
+  result("session.settle.result", "One was applied and its result is known, one never was, one is forgotten.", {
+    outcomes: [
+      {
+        key: 2,
+        outcome: "applied",
+        result: { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 7 },
+        resultKept: true,
+      },
+      { key: 3, outcome: "never", resultKept: false },
+      {
+        key: 5,
+        outcome: "unknown",
+        error: (({ message, data }) => ({ message, data }))(
+          errorOf(refuse("RETRY_TOO_OLD", "what happened under key 5 is no longer known")),
+        ),
+        resultKept: false,
+      },
+    ],
+  }),
+  notification(
+    "session.taken.by-another",
+    "to client",
+    "Another connection has resumed the session; close 4409 follows.",
+    {},
+  ),
+  notification("session.closing.stop", "to client", "The broker is being stopped; close 1012 follows.", {
+    reason: "stopped by SIGTERM",
+    retryAfterMs: 100,
+  }),
+  notification("session.expired.window", "to client", "The session has ended.", {}),
+  request("session.goodbye.request", "Ends the session and releases everything.", {}),
+  result("session.goodbye.result", "It has ended.", {}),
+];
+
+const everyType = cells(
+  ...[0n, 1n, -1n, 255n, 256n, -32n, -33n, -129n, 65536n, 4294967296n, -2147483649n],
+  ...[9007199254740991n, 9007199254740993n, -9007199254740993n, 9223372036854775807n, -9223372036854775808n],
+  ...[0.5, -1.25, 1e-7, 5e-324, 1, -0, 0, 1e300, 9007199254740992, Infinity, -Infinity],
+  ...["", "text", "ünïcödé 🎈", 'quote " backslash \\ newline \n nul \0', "x".repeat(40)],
+  ...[Buffer.alloc(0), Buffer.from([0, 255, 16, 32]), null],
+);
+
+const script = [
+  "create table note (id integer primary key, body any, score real) strict;\n",
+  "create index note_score on note (score);\n",
+  "insert into note (body) values ('first')",
+];
+const [first = "", second = ""] = script;
+
+const database: Vector[] = [
+  request("db.script.create", "Three statements in one transaction.", { sql: script.join(""), key: 1 }),
+  result("db.script.result", "One result for each statement, with the place where it begins.", {
+    results: [
+      { position: 0, columns: [], rows: [], rowsAffected: 0, lastInsertRowid: null },
+      { position: first.length, columns: [], rows: [], rowsAffected: 0, lastInsertRowid: null },
+      { position: first.length + second.length, columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 1 },
+    ],
+  }),
+  request("db.script.not-atomic", "Each statement in a transaction of its own; ends at the first error.", {
+    sql: "analyze; reindex note_score",
+    atomic: false,
+    key: 2,
+    ack: 2,
+    timeoutMs: 60000,
+  }),
+  request("db.execute.insert", "A write with values by position, under a request key.", {
+    sql: "insert into note (body, score) values (?, ?)",
+    args: cells("second", 2.5),
+    key: 3,
+    ack: 3,
+  }),
+  result("db.execute.result", "What a write answers.", { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 2 }),
+  request("db.execute.every-type", "Values of every type, with the edges of each.", {
+    sql: `select ${everyType.map(() => "?").join(", ")}`,
+    args: everyType,
+  }),
+  result("db.execute.result-every-type", "A row with a cell of every type.", {
+    columns: everyType.map((_, index) => `c${index + 1}`),
+    rows: [everyType],
+    rowsAffected: 0,
+    lastInsertRowid: null,
+  }),
+  request("db.execute.named", "Values by name, without the prefix that they have in the SQL.", {
+    sql: "update note set body = :body where id = $id returning id",
+    named: { body: new Cell("changed"), id: new Cell(2n) },
+    key: 4,
+  }),
+  result("db.execute.result-returning", "Rows and a count.", {
+    columns: ["id"],
+    rows: [cells(2n)],
+    rowsAffected: 1,
+    lastInsertRowid: null,
+  }),
+  request("db.execute.fenced", "Applied only while the lock is held under this token.", {
+    sql: "delete from note where score is null",
+    key: 5,
+    fence: [{ name: "index/rebuild", token: 67108865 }],
+  }),
+  request("db.execute.without-key", "At most once: nobody can tell what became of it when the broker dies.", {
+    sql: "insert into note (body) values ('once')",
+  }),
+  result("db.execute.result-large-rowid", "A rowid beyond 2^53.", {
+    columns: [],
+    rows: [],
+    rowsAffected: 1,
+    lastInsertRowid: new Cell(9007199254740993n),
+  }),
+  request("db.query.request", "A read with a bound on its rows and its time.", {
+    sql: "select id, body, score from note where id > ? order by id",
+    args: cells(0n),
+    rowsMax: 100,
+    timeoutMs: 2000,
+  }),
+  result("db.query.result", "Two rows. A REAL without a fraction is marked.", {
+    columns: ["id", "body", "score"],
+    rows: [cells(1n, "first", null), cells(2n, "changed", 2)],
+    rowsAffected: 0,
+    lastInsertRowid: null,
+  }),
+  result("db.query.result-no-rows", "No rows, but columns; two may have one name.", {
+    columns: ["id", "id"],
+    rows: [],
+    rowsAffected: 0,
+    lastInsertRowid: null,
+  }),
+  request("db.batch.request", "All or nothing, under a fence.", {
+    statements: [
+      { sql: "insert into note (body) values (?)", args: cells("third") },
+      { sql: "update note set score = :score where body = ?", args: cells("third"), named: { score: new Cell(3) } },
+      { sql: "select count(*) as notes from note" },
+    ],
+    key: 6,
+    fence: [{ name: "index/rebuild", token: 67108865 }],
+    timeoutMs: 5000,
+  }),
+  result("db.batch.result", "One result for each statement.", {
+    results: [
+      { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 3 },
+      { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: null },
+      { columns: ["notes"], rows: [cells(3n)], rowsAffected: 0, lastInsertRowid: null },
+    ],
+  }),
+];
+
+const locks: Vector[] = [
+  request("lock.acquire.wait", "Waits for as long as it takes.", { name: "index/rebuild", key: 7, reason: "nightly" }),
+  result("lock.acquire.result", "Granted after one and a half seconds.", {
+    name: "index/rebuild",
+    token: 67108865,
+    key: 7,
+    waitedMs: 1500,
+  }),
+  request("lock.acquire.try", "Does not wait.", { name: "Straße/🔒", key: 8, waitMs: 0 }),
+  request("lock.acquire.timed", "Waits for five seconds at most.", {
+    name: "index/rebuild",
+    key: 9,
+    waitMs: 5000,
+    ack: 7,
+  }),
+  request("lock.cancel.request", "Withdraws the acquire of key 9.", { key: 10, of: 9 }),
+  result("lock.cancel.result", "It will not be granted; its own answer is CANCELLED.", { outcome: "cancelled" }),
+  result("lock.cancel.result-granted", "Too late: the lock is held.", { outcome: "granted" }),
+  result("lock.cancel.result-gone", "There is no such acquire any more.", { outcome: "gone" }),
+  request("lock.release.request", "Takes effect after the writes that were sent before it.", {
+    name: "index/rebuild",
+    token: 67108865,
+    key: 11,
+  }),
+  result("lock.release.result", "Released.", { released: true }),
+  request("lock.list.one", "One name.", { name: "index/rebuild" }),
+  request("lock.list.prefix", "Names that begin so, without those that wait.", { prefix: "index/", waiters: false }),
+  result("lock.list.result", "One holder, two that wait, one of them away.", {
+    locks: [
+      {
+        name: "index/rebuild",
+        draining: false,
+        holders: [
+          {
+            session,
+            token: 67108865,
+            program: "make",
+            pid: 4711,
+            reason: "release build",
+            heldMs: 180000,
+            since: 1767225600000,
+            connected: true,
+          },
+        ],
+        waiters: [
+          {
+            session: "0".repeat(32),
+            program: "reports",
+            pid: 4712,
+            reason: "",
+            place: 1,
+            waitedMs: 60000,
+            connected: true,
+          },
+          {
+            session: "1".repeat(32),
+            program: "",
+            pid: null,
+            reason: "nightly",
+            place: 2,
+            waitedMs: 1000,
+            connected: false,
+          },
+        ],
+        waitersTotal: 2,
+      },
+      { name: "index/sweep", draining: true, holders: [], waiters: [], waitersTotal: 0 },
+    ],
+  }),
+  notification(
+    "lock.lost.broken",
+    "to client",
+    "The lock is no longer held; fenced writes with its token are refused.",
+    {
+      name: "index/rebuild",
+      token: 67108865,
+      reason: "the broker's machine was started anew",
+    },
+  ),
+];
+
+const administration: Vector[] = [
+  request("admin.status.request", "How is the broker?", {}),
+  result("admin.status.result", "Well.", {
+    version: "0.1.0",
+    pid: 4242,
+    startTime: "120000",
+    startedAt: 1767225600000,
+    uptimeMs: 3600000,
+    node: "20.20.2",
+    sqlite: "3.51.1",
+    epoch: 12,
+    incarnation: "5d41402abc4b2a76b9719d911017c592",
+    database: { path: "/home/ada/.local/share/holdfast/data.db", bytes: 40960, walBytes: 0 },
+    places: { socket: "/run/user/1000/holdfast/broker.sock" },
+    sessions: 3,
+    connections: 2,
+    locks: { held: 1, waiting: 2 },
+    processes: [
+      { role: "front", pid: 4242, state: "ready", rssBytes: 67108864 },
+      { role: "writer", pid: 4243, state: "ready" },
+      { role: "reader", pid: 4244, state: "busy" },
+    ],
+    writes: { state: "unavailable", reason: "database is locked by pid 99", settled: 1024, queued: 3, dispatched: 0 },
+    reads: { running: 1, queued: 0 },
+    limits: { connectionsMax: 1024 },
+    spawned: true,
+    idleMs: 0,
+  }),
+  request("admin.stop.request", "End the broker.", {}),
+  result("admin.stop.result", "It takes nothing new from here on.", {}),
+];
+
+const beforeHello = (method: string) =>
+  refusal(method, "NOT_READY", {
+    when: "A request before hello.",
+    message: `session.hello must come before ${method}`,
+  });
+
+const refused: Vector[] = [
+  // Every code once, at a method that can meet it.
+  ...(Object.keys(refusalExamples) as RefusalCode[]).map((code) => refusal(refusalExamples[code].method, code)),
+  // Every method once at least.
+  ...["session.goodbye", "admin.status", "admin.stop"].map(beforeHello),
+  refusal("session.ping", "PARAMS_INVALID", {
+    when: "Parameters by position.",
+    message: "params must be an object",
+    details: { path: "params" },
+  }),
+  refusal("session.settle", "WRITER_UNAVAILABLE", {
+    when: "What became of a write is in the database, and nobody can look.",
+    message: "no writer can be had: the disk failed",
+    details: { reason: "the disk failed" },
+  }),
+  refusal("lock.cancel", "RETRY_TOO_OLD", {
+    when: "A key that was acknowledged is sent again.",
+    message: "request key 10 was acknowledged before",
+  }),
+  refusal("lock.list", "NAME_INVALID", {
+    when: "Half of a character that JSON writes as two escapes.",
+    message: "the lock name has a surrogate without its partner",
+    details: { limit: "nameBytesMax" },
+  }),
+];
+
+export const vectors: readonly Vector[] = [...sessions, ...database, ...locks, ...administration, ...refused];
+
+/** What is no frame: the refusal it meets, and the id under which. */
+export interface BrokenVector {
+  readonly name: string;
+  readonly description: string;
+  readonly frame: { readonly [Name in Encoding]?: Buffer };
+  readonly code: RefusalCode;
+  readonly id: RequestId | null;
+}
+
+function broken(
+  name: string,
+  description: string,
+  parts: { json?: string; msgpack?: string; code: RefusalCode; id?: RequestId },
+): BrokenVector {
+  const { json, msgpack, code, id = null } = parts;
+  return {
+    name: `frame.${name}`,
+    description,
+    frame: {
+      ...(json === undefined ? {} : { json: Buffer.from(json, "utf8") }),
+      ...(msgpack === undefined ? {} : { msgpack: Buffer.from(msgpack.replaceAll(" ", ""), "hex") }),
+    },
+    code,
+    id,
+  };
+}
+
+/** jsonrpc: "2.0" and an opened map of three fields in MessagePack. */
+const opened = "83 a7 6a736f6e727063 a3 322e30";
+
+export const brokenVectors: readonly BrokenVector[] = [
+  broken("cut-short", "A frame that ends too early.", {
+    json: '{"jsonrpc":"2.0","id":1',
+    msgpack: `${opened} a2 6964`,
+    code: "PARSE_ERROR",
+  }),
+  broken("two-values", "Something follows the object.", { json: "{}{}", msgpack: "80 80", code: "PARSE_ERROR" }),
+  broken("array", "Arrays of requests are not taken.", {
+    json: '[{"jsonrpc":"2.0","id":1,"method":"session.ping"}]',
+    msgpack: "90",
+    code: "ARRAY_REFUSED",
+  }),
+  broken("no-object", "A frame that is not an object.", {
+    json: '"hello"',
+    msgpack: "a5 68656c6c6f",
+    code: "INVALID_REQUEST",
+  }),
+  broken("no-version", "The field jsonrpc is missing.", {
+    json: '{"id":5,"method":"session.ping"}',
+    msgpack: "82 a2 6964 05 a6 6d6574686f64 a1 78",
+    code: "INVALID_REQUEST",
+    id: 5,
+  }),
+  broken("no-method", "Neither a method nor a result.", {
+    json: '{"jsonrpc":"2.0","id":"a"}',
+    msgpack: "82 a7 6a736f6e727063 a3 322e30 a2 6964 a1 61",
+    code: "INVALID_REQUEST",
+    id: "a",
+  }),
+  broken("null-id", "An id of null is not taken.", {
+    json: '{"jsonrpc":"2.0","id":null,"method":"session.ping"}',
+    msgpack: `${opened} a2 6964 c0 a6 6d6574686f64 a1 78`,
+    code: "INVALID_REQUEST",
+  }),
+  broken("rounded-id", "An id beyond 2^53 would be rounded.", {
+    json: '{"jsonrpc":"2.0","id":9007199254740993,"method":"session.ping"}',
+    msgpack: `${opened} a2 6964 cf 0020000000000001 a6 6d6574686f64 a1 78`,
+    code: "INVALID_REQUEST",
+  }),
+  broken("too-deep", "Arrays within arrays, 20 deep.", {
+    json: `{"jsonrpc":"2.0","id":7,"method":"db.query","params":{"sql":"select 1","args":${"[".repeat(18)}${"]".repeat(18)}}}`,
+    msgpack: `84 a7 6a736f6e727063 a3 322e30 a2 6964 07 a6 6d6574686f64 a1 78 a6 706172616d73 ${"91".repeat(18)} 90`,
+    code: "INVALID_REQUEST",
+    id: 7,
+  }),
+  broken("extension-type", "MessagePack's extension types, timestamps too, are not taken.", {
+    msgpack: `${opened} a2 6964 d6 ff 00000000`,
+    code: "PARSE_ERROR",
+  }),
+  broken("key-not-text", "The keys of a map are text.", { msgpack: "81 01 02", code: "PARSE_ERROR" }),
+  broken("key-twice", "In MessagePack a map has no key twice. (In JSON the last one counts.)", {
+    msgpack: "82 a1 61 01 a1 61 02",
+    code: "PARSE_ERROR",
+  }),
+  broken("not-utf-8", "Text that is not UTF-8.", { msgpack: "a1 ff", code: "PARSE_ERROR" }),
+  broken("count-too-large", "A list that claims four billion elements.", {
+    msgpack: "dd ffffffff",
+    code: "PARSE_ERROR",
+  }),
+];

@@ -1,0 +1,40 @@
+/**
+ * Waiting without sleeping: for a promise, or for what only looking can tell (another process is gone, a file is
+ * there). There is one bound for all, far beyond what a loaded machine needs; when it is over, what was awaited is
+ * told. It decides nothing else: no test passes or fails by how long something took.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+
+const boundMs = 90_000;
+const lookAgainMs = 10;
+
+/** The promise's own outcome, or an error that names what did not come. */
+export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  const end = new AbortController();
+  const late = sleep(boundMs, undefined, { signal: end.signal }).then(() => {
+    throw new Error(`waited ${boundMs / 1000} s in vain for ${what}`);
+  });
+  // Ended below, as soon as the other is there.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    end.abort();
+  }
+}
+
+/** Looks again and again until there is something (not undefined, not false). */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  return within(what, untilSeen(look));
+}
+
+async function untilSeen<T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    await sleep(lookAgainMs);
+  }
+}

@@ -1,0 +1,62 @@
+/** A transport in a directory of its own, which echoes unless a test says otherwise. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { limitsWith } from "../../src/terms/index.js";
+import { type Link, type LinkHandlers, Transport } from "../../src/transport/index.js";
+import { tempDir } from "../support/temp-dir.js";
+
+export interface Opened {
+  readonly transport: Transport;
+  readonly path: string;
+  /** In order of opening; closed ones stay in it. */
+  readonly links: Link[];
+  /** Resolves with the next link that opens (or closes) from now on. */
+  nextOpen(): Promise<Link>;
+  nextClose(): Promise<Link>;
+}
+
+export interface OpenOptions {
+  readonly limits?: { readonly [name: string]: number };
+  readonly onFrame?: LinkHandlers["onFrame"];
+  readonly ready?: () => boolean;
+  readonly headMs?: number;
+}
+
+export const uid = process.getuid?.() ?? 0;
+
+export async function openTransport(t: TestContext, options: OpenOptions = {}): Promise<Opened> {
+  const { limits = {}, ready = () => true, headMs } = options;
+  const directory = join(tempDir(t), "run");
+  mkdirSync(directory, { mode: 0o700 });
+  const path = join(directory, "broker.sock");
+  const links: Link[] = [];
+  const waiting = { open: [] as ((link: Link) => void)[], close: [] as ((link: Link) => void)[] };
+  const echo = (link: Link, data: Buffer) => {
+    link.send(data);
+    link.flush();
+  };
+  const handlers: LinkHandlers = {
+    onOpen: (link) => {
+      links.push(link);
+      for (const tell of waiting.open.splice(0)) tell(link);
+    },
+    onFrame: options.onFrame ?? echo,
+    onClose: (link) => {
+      for (const tell of waiting.close.splice(0)) tell(link);
+    },
+  };
+  const transport = await Transport.open({
+    path,
+    uid,
+    platform: process.platform,
+    limits: limitsWith(limits),
+    handlers,
+    ready,
+    log: () => undefined,
+    ...(headMs === undefined ? {} : { headMs }),
+  });
+  t.after(() => transport.close());
+  const next = (kind: "open" | "close") => new Promise<Link>((resolve) => waiting[kind].push(resolve));
+  return { transport, path, links, nextOpen: () => next("open"), nextClose: () => next("close") };
+}
