@@ -157,9 +157,9 @@ function tailOf({ file, from, path }: Log): string {
 
 // The program and its surroundings.
 
-/** Bundled, it lies beside the library's folder or beside the command line; in a working copy in dist/. */
+/** Bundled, it lies beside the command line or beside the library's folder; else where the compiler put it. */
 function findEntry(): string | undefined {
-  for (const place of ["./front.js", "../front.js", "../../../dist/front.js"]) {
+  for (const place of ["./front.js", "../front.js", "../daemon/front.main.js"]) {
     const path = fileURLToPath(new URL(place, import.meta.url));
     if (existsSync(path)) return path;
   }

@@ -79,7 +79,7 @@ function wiredList(values: readonly Value[], encoding: Encoding): WireValue[] {
     const value = values[at];
     if (typeof value !== "object" || value === null || isReal(value)) continue;
     plain ??= [...values];
-    plain[at] = ownBytes(value, encoding);
+    plain[at] = owned(value, encoding, `value ${at + 1}`);
   }
   const wire = wireArgs((plain ?? values) as readonly SqlValue[], encoding);
   if (isRefusal(wire)) throw HoldfastError.from(wire);
@@ -90,7 +90,9 @@ function wiredNames(
   values: { readonly [name: string]: Value },
   encoding: Encoding,
 ): { readonly [name: string]: WireValue } {
-  const plain = Object.entries(values).map(([name, value]) => [name, ownBytes(value, encoding)] as const);
+  const plain = Object.entries(values).map(([name, value]) => {
+    return [name, owned(value, encoding, `the value of ${JSON.stringify(name)}`)] as const;
+  });
   const wire = wireNamed(Object.fromEntries(plain) as { readonly [name: string]: SqlValue }, encoding);
   if (isRefusal(wire)) throw HoldfastError.from(wire);
   return wire;
@@ -100,9 +102,12 @@ function wiredNames(
  * Bytes become the request's own: it may be written later, or again, when the program has long used its buffer for
  * something else. In JSON they become text at once anyway.
  */
-function ownBytes(value: Value, encoding: Encoding): Value {
+function owned(value: Value, encoding: Encoding, place: string): Value {
   if (value instanceof ArrayBuffer) return encoding === "json" ? new Uint8Array(value) : new Uint8Array(value.slice(0));
-  return value instanceof Uint8Array && encoding === "msgpack" ? Uint8Array.from(value) : value;
+  if (value instanceof Uint8Array && encoding === "msgpack") return Uint8Array.from(value);
+  if ((value as unknown) instanceof Date)
+    throw new HoldfastError("PARAMETER_INVALID", `${place} is a Date: give its ISO text or its milliseconds`);
+  return value;
 }
 
 // Back.

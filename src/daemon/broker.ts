@@ -15,10 +15,10 @@ import { Transport } from "../transport/index.js";
 import { readBootId } from "./boot-id.js";
 import type { Config } from "./config.js";
 import { findEntries } from "./entries.js";
-import { keepHouse } from "./housekeeping.js";
 import { IdleExit } from "./idle-exit.js";
 import type { Log } from "./log.js";
 import { processTable } from "./processes.js";
+import { keepHouse, linger, wallNow } from "./pulse.js";
 import { SelfCheck, type Verdict } from "./self-check.js";
 import { handleSignals } from "./signals.js";
 import { SingleInstance } from "./single-instance.js";
@@ -79,7 +79,7 @@ export class Broker {
     const front = await this.#startFront(bootId);
     const transport = await this.#openDoors(front);
     const startTime = processTable.startTimeOf(pid) ?? "";
-    const startedAt = new Date().toISOString();
+    const startedAt = wallNow().toISOString();
     instance.announce({ pid, startTime, version, socket, database, startedAt, bootId, spawned });
     log.line("info", { socket }, "ready");
     return { front, transport, endChores: this.#beginChores(front, transport) };
@@ -149,7 +149,7 @@ export class Broker {
       accepted: () => transport.accepted,
       withdraw: () => socket.withdraw(),
       restore: () => socket.restore(),
-      linger: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      linger,
       leave: () => this.#stop({ reason: "nobody needs it", exitCode: 0 }),
     });
     const check = new SelfCheck({

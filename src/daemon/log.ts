@@ -3,6 +3,7 @@
  * that cannot be written loses lines and never holds up the broker. Values of SQL parameters never come here.
  */
 import { type DestinationStream, pino } from "pino";
+import { wallNow } from "./pulse.js";
 import { RotatingFile } from "./rotating-file.js";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
@@ -64,7 +65,7 @@ function terminalLines(level: LogLevel): LogLine {
   return (lineLevel, fields, text) => {
     if (logLevels.indexOf(lineLevel) < least) return;
     const details = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(errorField(value))}`);
-    const time = new Date().toTimeString().slice(0, 8);
+    const time = wallNow().toTimeString().slice(0, 8);
     writeToStderr(`${time} ${lineLevel}: ${escaped(text)}${details.join("")}\n`);
   };
 }

@@ -50,9 +50,9 @@ type FileIdentity = Pick<Stats, "dev" | "ino"> | "gone" | "unknown";
 function look(path: string): FileIdentity {
   try {
     return statSync(path, { throwIfNoEntry: false }) ?? "gone";
-  } catch {
+  } catch (error) {
     // No right to look any more: that proves nothing.
-    return "unknown";
+    return (error as NodeJS.ErrnoException).code === "ENOTDIR" ? "gone" : "unknown";
   }
 }
 

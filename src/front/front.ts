@@ -197,7 +197,7 @@ export class Front {
 
   #probe({ session, process }: Extract<Job, { to: "system" }>): void {
     const fate = this.#options.processes.fateOf(process);
-    if (fate === "dead") this.#options.log("info", { session, pid: process.pid }, "a client's process is gone");
+    if (fate === "dead") this.#options.log("info", { session, process: process.pid }, "a client's process is gone");
     this.#core.handle({ kind: "process-fate", session, process, fate }, this.#pulse.now());
     this.#pulse.soon();
   }

@@ -10,7 +10,11 @@ export interface StatusParts {
   readonly greeting: Greeting;
   readonly counts: Core["counts"];
   readonly writer: Core["writer"];
-  readonly children: readonly { readonly role: "writer" | "reader" | "standby"; readonly pid: number; readonly state: string }[];
+  readonly children: readonly {
+    readonly role: "writer" | "reader" | "standby";
+    readonly pid: number;
+    readonly state: string;
+  }[];
   readonly startedAt: number;
   readonly wallNow: number;
   readonly idleMs: number;

@@ -138,7 +138,11 @@ describe("results", () => {
   });
 
   it("have bigints as the program wants them", async (test) => {
-    const answer = () => ({ ...rows(["n"], [1, { $int: String(2n ** 60n) }]), rowsAffected: 1, lastInsertRowid: 7 });
+    const answer = () => ({
+      ...rows(["n", "m"], [1, { $int: String(2n ** 60n) }]),
+      rowsAffected: 1,
+      lastInsertRowid: 7,
+    });
     const auto = await pair(test);
     auto.fake.on("db.execute", answer);
     const result = await auto.broker.execute("insert …", [], { rows: "arrays" });

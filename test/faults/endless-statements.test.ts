@@ -32,7 +32,6 @@ afterEach(async () => {
   const wire = await home.wire();
   assert.deepEqual((await wire.call("db.query", { sql: "select n from counter" })).rows, [[0]]);
 });
-after(() => canary.stop());
 
 function refusalOf(answer: Answer): { code: string | undefined; outcome: string | undefined } {
   return { code: answer.error?.data.code, outcome: answer.error?.data.outcome };

@@ -29,7 +29,6 @@ before(async () => {
 });
 
 afterEach(() => canary.goesOn());
-after(() => canary.stop());
 
 test("10,000 requests in one breath are all answered, in order, and the rest of the world goes on", async () => {
   const wire = await home.wire();

@@ -21,7 +21,6 @@ before(async () => {
 
 // The innocent one has noticed nothing.
 afterEach(() => canary.goesOn());
-after(() => canary.stop());
 
 const ping = { jsonrpc: "2.0", id: 1, method: "session.ping", params: {} };
 
@@ -161,6 +160,7 @@ const wrongParams: readonly (readonly [method: string, params: unknown, path: Re
   ["db.script", { sql: "select 1", atomic: "yes" }, /atomic/],
   ["lock.acquire", { name: "a" }, /key/],
   ["lock.acquire", { name: 7, key: 1 }, /name/],
+  ["lock.acquire", { name: "", key: 1 }, /name/],
   ["lock.acquire", { name: "a", key: 1, waitMs: -1 }, /waitMs/],
   ["lock.release", { name: "a", token: "1", key: 1 }, /token/],
   ["lock.cancel", { key: 1 }, /of/],

@@ -40,7 +40,6 @@ afterEach(async () => {
   assert.deepEqual((await wire.call("db.query", { sql: "select * from thing" })).rows, [[1, "one", 1]]);
   assert.ok(!existsSync(stolen));
 });
-after(() => canary.stop());
 
 /** Refused before SQLite has seen it, so under every method. */
 const refused: readonly (readonly [what: string, sql: string, code: string])[] = [
@@ -69,6 +68,7 @@ const refused: readonly (readonly [what: string, sql: string, code: string])[] =
   ["the broker's own table in quotes", 'delete from "_HOLDFAST_replies"', "STATEMENT_REFUSED"],
   ["the broker's own table in brackets", "drop table [_holdfast_meta]", "STATEMENT_REFUSED"],
   ["a name like the broker's own", "create table _holdfast_mine (a)", "STATEMENT_REFUSED"],
+  ["an extension", "select load_extension('evil')", "STATEMENT_REFUSED"],
   ["BEGIN", "begin immediate", "TRANSACTION_CONTROL"],
   ["COMMIT", "commit", "TRANSACTION_CONTROL"],
   ["ROLLBACK", "rollback", "TRANSACTION_CONTROL"],
@@ -107,7 +107,6 @@ const failing: readonly {
   { what: "a syntax error", sql: "select from where", code: "SQLITE_ERROR" },
   { what: "a table that is not there", sql: "select * from nothing", code: "SQLITE_ERROR" },
   { what: "a column that is not there", sql: "update thing set nothing = 1", code: "SQLITE_ERROR" },
-  { what: "an extension", sql: "select load_extension('evil')", code: "SQLITE_ERROR" },
   { what: "two statements", sql: "select 1; delete from thing", code: "SQL_MANY" },
   {
     what: "a row that is there already",
@@ -161,7 +160,7 @@ const failing: readonly {
   { what: "a value too large for a result", sql: "select zeroblob(1000000)", code: "RESULT_TOO_LARGE" },
   {
     what: "changed rows that do not fit into a result",
-    sql: "with recursive c(x) as (select 2 union all select x + 1 from c limit 9000) insert into thing select x, 'a name' || x, x from c returning *",
+    sql: "with recursive c(x) as (select 10 union all select x + 1 from c limit 9000) insert into thing select x, 'a name' || x, x from c returning *",
     code: "RESULT_TOO_LARGE",
   },
   { what: "a string too big for SQLite", sql: "select hex(zeroblob(600000000))", code: "SQLITE_TOOBIG" },
@@ -206,12 +205,12 @@ test("a script stops where it fails: atomic with nothing done, not atomic with w
   // Asked again under its key it answers the same, and does nothing again.
   const again = await wire.refusal("db.script", { sql, atomic: false, key });
   assert.deepEqual([again.data.code, again.data.details["applied"]], ["SQLITE_CONSTRAINT", 1]);
-  assert.deepEqual((await wire.call("db.query", { sql: "select id from thing" })).rows, [[1], [2]]);
+  assert.deepEqual((await wire.call("db.query", { sql: "select id from thing order by id" })).rows, [[1], [2]]);
   await wire.call("db.execute", { sql: "delete from thing where id = 2", key: wire.key() });
 });
 
-test("a lock's name that is empty, too long, with a control character or half a pair is refused with NAME_INVALID", async () => {
-  for (const name of ["", "x".repeat(65), "ä".repeat(33), "a\nb", "a\0b", "a\u007fb", "\ud800"])
+test("a lock's name that is too long, has a control character or half a pair is refused with NAME_INVALID", async () => {
+  for (const name of ["x".repeat(65), "ä".repeat(33), "a\nb", "a\0b", "a\u007fb", "\ud800"])
     for (const method of ["lock.acquire", "lock.release"])
       assert.equal(
         (await wire.refusal(method, { name, key: 1_000_000, token: 1 })).data.code,

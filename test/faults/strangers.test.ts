@@ -20,7 +20,6 @@ before(async () => {
 });
 
 afterEach(() => canary.goesOn());
-after(() => canary.stop());
 
 const hello = { protocol: { min: 1, max: 1 } };
 

@@ -42,6 +42,7 @@ export class Home {
   readonly #fronts: Front[] = [];
   readonly #handles: Broker[] = [];
   readonly #wires: Wire[] = [];
+  readonly #lastActs: (() => Promise<void>)[] = [];
 
   constructor(life: Life) {
     // Hooks run in the order in which they are given: the processes end before their directory goes.
@@ -141,7 +142,20 @@ export class Home {
     for (const one of all) await gone("a process of the broker", one);
   }
 
+  /** While the broker still runs, when all else is over. */
+  beforeLeaving(act: () => Promise<void>): void {
+    this.#lastActs.push(act);
+  }
+
   async #leave(): Promise<void> {
+    try {
+      for (const act of this.#lastActs) await act();
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async #end(): Promise<void> {
     for (const wire of this.#wires) wire.socket.terminate();
     await this.killAll();
     // A handle whose broker is gone has nothing to wait for.

@@ -20,6 +20,7 @@ export class Canary {
     const broker = await home.connect({ program: name });
     await broker.execute("create table if not exists canary (name text, n integer, token integer, primary key (name, n))");
     const canary = new Canary(broker, name);
+    home.beforeLeaving(() => canary.#stop());
     await canary.goesOn();
     return canary;
   }
@@ -28,7 +29,7 @@ export class Canary {
     this.#broker = broker;
     this.#name = name;
     this.#running = this.#run();
-    // Told by goesOn() and stop().
+    // Told by goesOn() and in the end.
     this.#running.catch(() => undefined);
   }
 
@@ -43,7 +44,7 @@ export class Canary {
   }
 
   /** Nothing was wrong until the end. */
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     this.#stopping = true;
     await within("the canary's last round", this.#running);
     await this.#broker.close();

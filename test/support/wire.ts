@@ -1,9 +1,10 @@
 /**
- * A client that speaks the protocol by hand: one WebSocket on the broker's socket, JSON in text frames. It can say
- * what the library never would, and nothing is sent again for it.
+ * A client that speaks the protocol by hand: one WebSocket on the broker's socket; it says JSON in text frames, or
+ * whatever bytes it is given. It can say what the library never would, and nothing is sent again for it.
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { decode } from "@msgpack/msgpack";
 import WebSocket from "ws";
 import type { HelloParams, HelloResult, MethodName, ParamsOf, ResultOf } from "../../src/protocol/index.js";
 import type { RefusalCode } from "../../src/terms/index.js";
@@ -75,7 +76,9 @@ export class Wire {
 
   private constructor(path: string, { subprotocol = "holdfast.v1.json", headers = {} }: WireOptions) {
     this.socket = new WebSocket(`ws+unix:${path}:/`, subprotocol, { headers: { ...headers }, perMessageDeflate: false });
-    this.socket.on("message", (data) => this.#received(String(data)));
+    this.socket.on("message", (data, isBinary) => {
+      this.#received(isBinary ? decode(data as Buffer) : JSON.parse(String(data)));
+    });
     // A broker that hangs up, or dies, is what many tests are about; they look at `closed`.
     this.socket.on("error", () => undefined);
     this.closed = new Promise((resolve) => {
@@ -192,8 +195,8 @@ export class Wire {
     }
   }
 
-  #received(text: string): void {
-    const message = JSON.parse(text) as Answer & Partial<Notice>;
+  #received(content: unknown): void {
+    const message = content as Answer & Partial<Notice>;
     if (message.method !== undefined) this.notices.push(message as unknown as Notice);
     else if (message.id === null) this.strays.push(message);
     else {

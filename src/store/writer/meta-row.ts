@@ -15,6 +15,8 @@ import { createMeta, createReplies, createSessions, createSessionsEnded, tablesV
 /** Lock tokens that one reservation sets aside: never in the path of a grant, and 2^27 reservations fit below 2^53. */
 export const tokenBlock = 2 ** 26;
 
+const secondsAt2100 = 4_102_444_800;
+
 interface Stored {
   readonly version: number;
   readonly epoch: number;
@@ -51,12 +53,13 @@ export class MetaRow {
   }
 
   /** The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN. */
-  static start(database: Database, bootId: string): MetaRow {
+  static start(database: Database, bootId: string, nowWall = Date.now()): MetaRow {
     database.exec("BEGIN IMMEDIATE");
     try {
       const before = readOrCreate(database);
       const epoch = before.epoch + 1;
-      const tokensFrom = Math.max(before.tokens_to, 1);
+      const floor = before.boot_id === null || before.boot_id === bootId ? 1 : clockFloor(nowWall);
+      const tokensFrom = Math.max(before.tokens_to, floor);
       const tokensTo = checkedTokens(tokensFrom + tokenBlock);
       database
         .prepare("UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ? WHERE id = 1")
@@ -88,6 +91,16 @@ export class MetaRow {
     this.#database.prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ? WHERE id = 1").run(tokensTo, incarnation);
     return { tokensFrom, tokensTo, incarnation };
   }
+}
+
+/**
+ * After a reboot the ledger is gone, and this file may be an older one that was put back: then only the clock knows how
+ * far tokens have come (rule 14). A start takes 2^26 of them, and a second has 2^20. A clock that is beyond the year
+ * 2100 is wrong, and believing it once would use the numbers up.
+ */
+function clockFloor(nowWall: number): number {
+  const seconds = Math.floor(nowWall / 1000);
+  return seconds > 0 && seconds < secondsAt2100 ? seconds * 2 ** 20 : 1;
 }
 
 function readOrCreate(database: Database): Stored {

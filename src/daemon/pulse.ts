@@ -1,7 +1,8 @@
 /**
- * What a broker looks after from time to time: stuck connections each second, itself every other second. The one timer
- * of the daemon. It counts and does not measure, so that a broker that was stopped for an hour finds one second gone.
+ * The daemon's only clock and its only timers: what a broker looks after from time to time, and the wait before it leaves.
+ * Chores are counted and not measured, so that a broker that was stopped for an hour finds one second gone.
  */
+import type { Millis } from "../terms/index.js";
 
 const lookMs = 1000;
 const looksPerSelfCheck = 2;
@@ -22,4 +23,13 @@ export function keepHouse({ look, selfCheck }: Chores): () => void {
     if (looks % looksPerSelfCheck === 0) selfCheck();
   }, lookMs);
   return () => clearInterval(timer);
+}
+
+export function linger(ms: Millis): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** For people to read. */
+export function wallNow(): Date {
+  return new Date();
 }

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { configFrom, optionsFrom } from "../../src/daemon/config.js";
+import { limitTable } from "../../src/terms/index.js";
+
+const around = { env: {}, platform: "linux", uid: 7, home: "/home/ada", tmpdir: "/tmp", cwd: "/work" };
+const version = "1.2.3";
+
+test("without any setting everything is as the tables say", () => {
+  const config = configFrom({ version }, around);
+  assert.equal(config.places.database, "/home/ada/.local/share/holdfast/data.db");
+  assert.equal(config.limits.frameBytesMax, limitTable.frameBytesMax.standard);
+  assert.deepEqual(
+    [config.version, config.spawned, config.readyFd, config.logLevel, config.entryDir],
+    [version, false, undefined, undefined, undefined],
+  );
+});
+
+test("an option goes before the environment", () => {
+  const env = {
+    HOLDFAST_DIR: "/env",
+    HOLDFAST_DATABASE: "/env.db",
+    HOLDFAST_SOCKET: "/env.sock",
+    HOLDFAST_LIMITS: "readersMax=3, writeMs=1000,",
+    HOLDFAST_LOG_LEVEL: "error",
+    HOLDFAST_ENTRY_DIR: "/entries",
+  };
+  const fromEnv = configFrom({ version }, { ...around, env });
+  assert.deepEqual(
+    [fromEnv.places.root, fromEnv.places.database, fromEnv.places.socket, fromEnv.logLevel, fromEnv.entryDir],
+    ["/env", "/env.db", "/env.sock", "error", "/entries"],
+  );
+  assert.deepEqual([fromEnv.limits.readersMax, fromEnv.limits.writeMs], [3, 1000]);
+  const options = { dir: "opt", database: "opt.db", socket: "opt.sock", limits: { readersMax: 4 }, logLevel: "debug" };
+  const chosen = configFrom({ version, ...options }, { ...around, env });
+  assert.deepEqual(
+    [chosen.places.root, chosen.places.database, chosen.places.socket, chosen.logLevel],
+    ["/work/opt", "/work/opt.db", "/work/opt.sock", "debug"],
+  );
+  assert.deepEqual([chosen.limits.readersMax, chosen.limits.writeMs], [4, 1000]);
+});
+
+test("a spawned broker tells its readiness on descriptor 3, or on the one it was given", () => {
+  assert.equal(configFrom({ version, spawned: true }, around).readyFd, 3);
+  const env = { HOLDFAST_READY_FD: "9" };
+  assert.equal(configFrom({ version, spawned: true }, { ...around, env }).readyFd, 9);
+  assert.equal(configFrom({ version }, { ...around, env }).readyFd, 9);
+  for (const text of ["1", "-3", "x", "3.5"])
+    assert.equal(configFrom({ version }, { ...around, env: { HOLDFAST_READY_FD: text } }).readyFd, undefined, text);
+});
+
+test("a setting that does not exist, or is out of range, is refused by its name", () => {
+  for (const [limits, message] of [
+    [{ readersMax: 1000 }, /readersMax.*from 1 to 64/],
+    [{ readerMax: 1 }, /no limit "readerMax"/],
+    [{ toString: 1 }, /no limit "toString"/],
+  ] as const)
+    assert.throws(() => configFrom({ version, limits }, around), { code: "CONFIGURATION", message });
+  for (const text of ["readersMax", "readersMax=x", "=3", "readersMax=-1", "readersMax=1.5"])
+    assert.throws(() => configFrom({ version }, { ...around, env: { HOLDFAST_LIMITS: text } }), {
+      code: "CONFIGURATION",
+      message: /HOLDFAST_LIMITS/,
+    });
+  assert.throws(() => configFrom({ version, logLevel: "loud" }, around), { code: "CONFIGURATION", message: /loud/ });
+  assert.throws(() => configFrom({ version, socket: "tcp://x" }, around), { code: "CONFIGURATION" });
+});
+
+test("the options of front.js are those of serve, and an unknown one is misuse", () => {
+  const args = ["--dir", "/d", "--limit", "readersMax=3", "--limit", "writeMs=50", "--spawned", "--log-level", "info"];
+  assert.deepEqual(optionsFrom(args, version), {
+    version,
+    dir: "/d",
+    limits: { readersMax: 3, writeMs: 50 },
+    spawned: true,
+    logLevel: "info",
+  });
+  for (const wrong of [["--port", "80"], ["serve"], ["--dir"], ["--spawned=yes"]])
+    assert.throws(() => optionsFrom(wrong, version), { code: "MISUSE" }, wrong.join(" "));
+  assert.throws(() => optionsFrom(["--limit", "x"], version), { code: "CONFIGURATION" });
+});

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
+import { Outbox } from "../../src/front/outbox.js";
+import { type Ledger, LedgerFull } from "../../src/ledger/index.js";
+import type { Store } from "../../src/store/index.js";
+import { connectionId, type Instant, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
+
+const to = connectionId(1);
+const session = sessionId("a".repeat(32));
+const ended: LedgerEntry = { kind: "grant-ended", token: token(7) };
+const refused: Letter = {
+  kind: "refused",
+  to,
+  request: 1,
+  refusal: { refused: "LOCK_HELD", message: "held" },
+};
+const released: Letter = { kind: "released", to, request: 2 };
+
+function granted(): { row: LedgerEntry; letter: Letter } {
+  const name = lockName("a", 512);
+  if (typeof name !== "string") throw new Error("not a name");
+  const [grantToken, key] = [token(8), requestKey(1)];
+  const row = { token: grantToken, name, session, key, since: 0 as Instant, reason: "" };
+  const grant = { name, token: grantToken, key };
+  return { row: { kind: "granted", row }, letter: { kind: "granted", to, request: 3, grant, waitedMs: 0 } };
+}
+
+/** An outbox whose neighbours write down what they were told, in order. */
+function rig() {
+  const told: string[] = [];
+  let full = false;
+  const ledger = {
+    commit: (rows: readonly LedgerEntry[]) => {
+      if (full) throw new LedgerFull("no room");
+      told.push(`ledger ${rows.map((row) => row.kind).join(" ")}`);
+    },
+  };
+  const store = { obey: (job: Job) => told.push(`store ${job.kind}`), flush: () => told.push("flush") };
+  const outbox = new Outbox({
+    ledger: ledger as unknown as Ledger,
+    store: store as unknown as Store,
+    probe: (job) => told.push(`system ${job.kind}`),
+    deliver: (letters) => told.push(`letters ${letters.map((letter) => letter.kind).join(" ")}`),
+    onLedgerFull: (isFull) => told.push(isFull ? "full" : "room again"),
+  });
+  return { told, outbox, setFull: (isFull: boolean) => (full = isFull) };
+}
+
+function turn(parts: Partial<Turn>): Turn {
+  return { ledger: [], dispatch: [], send: [], ...parts };
+}
+
+// rule 10: one outbox
+test("rows are in the ledger before a job or a letter leaves", () => {
+  const { told, outbox } = rig();
+  const { row, letter } = granted();
+  outbox.obey(turn({ ledger: [row], dispatch: [{ to: "writer", kind: "probe" }], send: [letter] }));
+  assert.deepEqual(told, ["ledger granted", "store probe", "flush", "letters granted"]);
+});
+
+test("a turn without rows does not touch the ledger", () => {
+  const { told, outbox } = rig();
+  outbox.obey(turn({ send: [refused] }));
+  assert.deepEqual(told, ["flush", "letters refused"]);
+});
+
+// rule 13: a full ledger
+test("with a full ledger a grant is kept back, and a release is answered", () => {
+  const { told, outbox, setFull } = rig();
+  const { row, letter } = granted();
+  setFull(true);
+  outbox.obey(turn({ ledger: [ended, row], send: [released, letter] }));
+  assert.deepEqual(told, ["full", "flush", "letters released"]);
+});
+
+test("when the ledger has room again the owed rows are written first and the letters kept back leave before newer ones", () => {
+  const { told, outbox, setFull } = rig();
+  const { row, letter } = granted();
+  setFull(true);
+  outbox.obey(turn({ ledger: [row], send: [letter] }));
+  outbox.obey(turn({ send: [refused] }));
+  told.length = 0;
+  setFull(false);
+  outbox.obey(turn({ ledger: [ended], send: [released] }));
+  assert.deepEqual(told, ["ledger granted grant-ended", "room again", "flush", "letters granted released"]);
+});
+
+test("an error of the ledger that is not a full disk ends the turn before anything leaves", () => {
+  const told: string[] = [];
+  const outbox = new Outbox({
+    ledger: {
+      commit: () => {
+        throw new Error("broken");
+      },
+    } as unknown as Ledger,
+    store: { obey: () => told.push("job"), flush: () => told.push("flush") } as unknown as Store,
+    probe: () => told.push("probe"),
+    deliver: () => told.push("letters"),
+    onLedgerFull: () => told.push("full"),
+  });
+  assert.throws(() => outbox.obey(turn({ ledger: [ended], send: [released] })), /broken/);
+  assert.deepEqual(told, []);
+});
