@@ -20,12 +20,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, parse, relative, resolve, sep } from "node:path";
 import { root, runNode, Stop, say } from "./process.mjs";
 
 /** Everything that runs or is imported by others: what it is made from, and where it lies in dist/. */
 const bundles = [
-  { entry: "src/cli/cli.main.ts", out: "cli.js", executable: true },
+  // Its commands are pieces of their own: what is not asked for is not read.
+  { entry: "src/cli/cli.main.ts", out: "cli.js", executable: true, pieces: "cli-" },
   { entry: "src/daemon/front.main.ts", out: "front.js" },
   { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
   { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
@@ -149,11 +150,15 @@ async function bundle() {
 }
 
 /** Answers the files that went into the bundle. */
-async function bundleOne(esbuild, { entry, out, executable }, version) {
+async function bundleOne(esbuild, { entry, out, executable, pieces }, version) {
+  const { dir, name } = parse(join("dist", out));
   const result = await esbuild.build({
     absWorkingDir: root,
     entryPoints: [entry],
-    outfile: join("dist", out),
+    outdir: dir,
+    entryNames: name,
+    chunkNames: `${pieces ?? ""}[name]-[hash]`,
+    splitting: pieces !== undefined,
     bundle: true,
     platform: "node",
     format: "esm",
@@ -166,8 +171,24 @@ async function bundleOne(esbuild, { entry, out, executable }, version) {
     write: false,
     logLevel: "warning",
   });
-  writeBundle(join(root, "dist", out), result.outputFiles[0].text, executable === true);
+  // The entry last: what it imports is there before it is.
+  const files = result.outputFiles.toSorted((a, b) => Number(a.path.endsWith(out)) - Number(b.path.endsWith(out)));
+  for (const { path, text } of files) {
+    writeBundle(path, text, executable === true && path.endsWith(out));
+  }
+  if (pieces !== undefined) {
+    removeOldPieces(dir, pieces, new Set(files.map(({ path }) => basename(path))));
+  }
   return Object.keys(result.metafile.inputs);
+}
+
+/** Pieces of an earlier build; their names change with what is in them. */
+function removeOldPieces(dir, prefix, wanted) {
+  for (const name of readdirSync(join(root, dir))) {
+    if (name.startsWith(prefix) && !wanted.has(name)) {
+      rmSync(join(root, dir, name));
+    }
+  }
 }
 
 /**
@@ -177,7 +198,7 @@ async function bundleOne(esbuild, { entry, out, executable }, version) {
 function writeBundle(path, text, executable) {
   const interpreter = executable ? "#!/usr/bin/env node\n" : "";
   const body = text.replace(/^#!.*\n/, "");
-  const needsRequire = /\b__require\(/.test(body);
+  const needsRequire = body.includes("typeof require !==");
   const require = needsRequire
     ? 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);\n'
     : "";

@@ -69,6 +69,9 @@ export interface Settings {
   readonly plan: (resuming: boolean, start: boolean) => ReachPlan;
 }
 
+/** Of the time that `connect` may take, a start has so much: a start that hangs is to be told as such. */
+const startShare = 0.9;
+
 const version = process.env["HOLDFAST_VERSION"] ?? "0.0.0";
 
 export function settingsFrom(options: ConnectOptions): Settings {
@@ -91,7 +94,13 @@ export function settingsFrom(options: ConnectOptions): Settings {
   const encoding = oneOf("encoding", options.encoding, ["json", "msgpack"]);
   const integers = oneOf("integers", options.integers, ["auto", "number", "bigint"]);
   const { args = [], entry } = options.broker ?? {};
-  const startPlan = { places, env: broughtAlong(env, places, socketPath), args, entry, timeoutMs: startTimeoutMs };
+  const startPlan = {
+    places,
+    env: broughtAlong(env, places, socketPath),
+    args,
+    entry,
+    timeoutMs: startTimeoutMs * startShare,
+  };
   const purpose = options.operator === true ? "operator" : "newcomer";
   return {
     places,

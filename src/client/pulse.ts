@@ -8,7 +8,8 @@ export function now(): Instant {
   return instant(performance.now());
 }
 
-/** Longer waits are cut: a Node timer of 2^31 ms or more fires at once. */
+/** A Node timer of 2^31 ms or more fires at once. Longer waits are cut. */
+const timerMsMax = 2 ** 31 - 1;
 const waitMsMax = 60_000;
 
 /** One deadline at a time. Waking early is allowed and cheap, so an armed timer stays when the deadline moves away. */
@@ -57,23 +58,34 @@ export class Pulse {
 
 /** Rejects with the signal's reason as soon as it is aborted. */
 export function sleep(ms: Millis, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const slept = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return orAborted(slept, signal, () => clearTimeout(timer));
+}
+
+/** Runs `late` if the promise has not settled in time. The wait does not keep the program alive. */
+export function withTimeLimit<T>(promise: Promise<T>, ms: Millis, late: () => void): Promise<T> {
+  const timer = setTimeout(late, Math.min(ms, timerMsMax));
+  timer.unref();
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/** Runs `go` after a while, if the program still lives then. */
+export function afterwards(ms: Millis, go: () => void): void {
+  setTimeout(go, ms).unref();
+}
+
+/** The promise, or a rejection with the signal's reason; then `leave` is called, and the promise is on its own. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, leave: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const done = () => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
     const stop = () => {
-      clearTimeout(timer);
+      leave();
       reject(signal.reason as Error);
     };
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
+    promise.finally(() => signal.removeEventListener("abort", stop)).then(resolve, reject);
   });
-}
-
-/** Runs `late` if the promise has not settled in time. */
-export function withTimeLimit<T>(promise: Promise<T>, ms: Millis, late: () => void): Promise<T> {
-  const timer = setTimeout(late, ms);
-  return promise.finally(() => clearTimeout(timer));
 }

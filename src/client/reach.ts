@@ -30,6 +30,7 @@ export type Reached =
 
 const firstWaitMs = 5;
 const mostWaitMs = 100;
+const looksMost = 10;
 
 /** Rejects only with the signal's reason. */
 export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
@@ -50,6 +51,10 @@ class Starter {
   #lock: SpawnLock | undefined;
   #owned = false;
   #waits = 0;
+  /** How often a broker that we started has found another in its place. */
+  #stepsBack = 0;
+  /** So often it is looked for that other one before a start is tried again. */
+  #looksLeft = 0;
 
   constructor(plan: StartPlan) {
     this.#plan = plan;
@@ -62,20 +67,23 @@ class Starter {
       const again = await connect();
       if (again.kind === "open" || again.why !== "nobody") return again;
       events.onNobody();
-      if (!this.#owned) {
-        await this.#wait(signal);
-        continue;
-      }
-      const outcome = await startBroker(this.#plan, signal);
-      if (outcome.kind === "failed") {
-        this.#lock?.noteFailure(outcome.refusal);
-        return { kind: "failed", why: "failed", refusal: outcome.refusal };
-      }
-      // Ready, or another was quicker. One that is about to end holds its place for some seconds more.
+      const refusal = this.#owned && this.#looksLeft-- <= 0 ? await this.#start(signal) : undefined;
+      if (refusal !== undefined) return { kind: "failed", why: "failed", refusal };
       const reached = await connect();
       if (reached.kind === "open" || reached.why !== "nobody") return reached;
       await this.#wait(signal);
     }
+  }
+
+  async #start(signal: AbortSignal): Promise<Refusal | undefined> {
+    const outcome = await startBroker(this.#plan, signal);
+    if (outcome.kind === "failed") {
+      this.#lock?.noteFailure(outcome.refusal);
+      return outcome.refusal;
+    }
+    // Another has the place. It will be there in a moment; or it is about to end, which may take it some seconds.
+    if (outcome.kind === "running") this.#looksLeft = Math.min(looksMost, 2 ** ++this.#stepsBack);
+    return undefined;
   }
 
   free(): void {

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Places } from "../places/index.js";
 import { isRefusalCode, type Millis, type Refusal, refuse } from "../terms/index.js";
-import { withTimeLimit } from "./pulse.js";
+import { afterwards, orAborted, withTimeLimit } from "./pulse.js";
 
 export interface StartPlan {
   readonly places: Places;
@@ -48,32 +48,46 @@ export async function startBroker(plan: StartPlan, signal: AbortSignal): Promise
     env: allowed(plan.env),
     stdio: ["ignore", log.file, log.file, "pipe"],
   });
-  try {
-    return await outcomeOf(child, { plan, log, signal });
-  } finally {
+  const pipe = child.stdio[3] as Socket;
+  const outcome = outcomeOf(child, plan, log).finally(() => {
     closeSync(log.file);
-    child.stdio[3]?.destroy();
+    pipe.destroy();
     child.unref();
-  }
+  });
+  // Who does not want to wait any longer leaves it to itself: it will serve others, or is ended when its time is over.
+  return orAborted(outcome, signal, () => {
+    pipe.unref();
+    child.unref();
+  });
 }
 
-interface Watch {
-  readonly plan: StartPlan;
-  readonly log: Log;
-  readonly signal: AbortSignal;
+function outcomeOf(child: ChildProcess, { timeoutMs }: StartPlan, log: Log): Promise<StartOutcome> {
+  return new Promise((resolve) => {
+    // What never becomes ready must not keep the place for ever.
+    const late = () => {
+      child.kill("SIGTERM");
+      resolve(failed(`the broker was not ready within ${timeoutMs} ms${tailOf(log)}`, log));
+    };
+    void withTimeLimit(lastWords(child, log), timeoutMs, late).then(resolve);
+  });
 }
 
-function outcomeOf(child: ChildProcess, { plan, log, signal }: Watch): Promise<StartOutcome> {
-  const outcome = new Promise<StartOutcome>((resolve, reject) => {
+/** What the child says, or what its end says. Never rejects. */
+function lastWords(child: ChildProcess, log: Log): Promise<StartOutcome> {
+  return new Promise((resolve) => {
     const pipe = child.stdio[3] as Socket;
     let words = "";
     let ended: string | undefined;
     let exitCode: number | null = null;
+    let decided = false;
     const decide = () => {
+      if (decided) return;
       const line = firstLine(words);
+      if (line === undefined && ended === undefined) return;
+      decided = true;
       if (line !== undefined) resolve(outcomeIn(line, child.pid ?? 0));
-      else if (ended !== undefined && exitCode === exitCodeRunning) resolve({ kind: "running" });
-      else if (ended !== undefined) resolve(failed(`the broker ${ended} before it was ready${tailOf(log)}`, log));
+      else if (exitCode === exitCodeRunning) resolve({ kind: "running" });
+      else resolve(failed(`the broker ${ended} before it was ready${tailOf(log)}`, log));
     };
     pipe.setEncoding("utf8");
     pipe.on("data", (text: string) => {
@@ -87,17 +101,8 @@ function outcomeOf(child: ChildProcess, { plan, log, signal }: Watch): Promise<S
       exitCode = code;
       ended = killedBy === null ? `ended with exit code ${code}` : `was killed by ${killedBy}`;
       if (pipe.closed) decide();
-      else setTimeout(decide, lastWordsMs).unref();
+      else afterwards(lastWordsMs, decide);
     });
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    if (signal.aborted) reject(signal.reason as Error);
-  });
-  return new Promise((resolve, reject) => {
-    const late = () => {
-      child.kill("SIGTERM");
-      resolve(failed(`the broker was not ready within ${plan.timeoutMs} ms${tailOf(log)}`, log));
-    };
-    withTimeLimit(outcome, plan.timeoutMs, late).then(resolve, reject);
   });
 }
 

@@ -144,7 +144,7 @@ export class ClientRequests {
   #read(session: Session, command: ReadCommand, connection: Connection, now: Instant): void {
     const { timeoutMs, parcel } = command;
     const asker = { connection: command.connection, request: command.request };
-    const read: Read = { session, asker, timeoutMs, parcel, cancelledAt: undefined };
+    const read: Read = { session, asker, timeoutMs, parcel, cancelledAt: undefined, deaths: 0 };
     const before = connection.lastWrite;
     if (before === undefined || before.done) this.#parts.reads.submit(read, now);
     else before.settled.push(() => this.#parts.reads.submit(read, now));

@@ -112,6 +112,7 @@ export class Core {
         return this.#sessions.connected(command.connection, now);
       case "disconnected":
         this.#sessions.disconnected(command.connection, now);
+        this.#reads.connectionGone(command.connection, now);
         return this.#armPoll(now);
       case "process-fate":
         return this.#sessions.processFate(command.session, command.process, command.fate, now);

@@ -1,6 +1,7 @@
 /** The process `front.js`: a broker, started by a client or a supervisor. */
 import { isHoldfastError, type RefusalCode } from "../terms/index.js";
-import { optionsFrom } from "./config.js";
+import { optionsFrom, readyFdFrom, type ServeOptions } from "./config.js";
+import { Readiness } from "./readiness.js";
 import { serve } from "./serve.js";
 
 /** As sysexits.h has them; a supervisor should not try again after 64, 75, 77 and 78. */
@@ -12,9 +13,19 @@ const exitCodes: { readonly [Code in RefusalCode]?: number } = {
   NATIVE_MODULE: 78,
 };
 
+/** A client that waits must hear of a wrong option too. */
+function options(): ServeOptions {
+  const args = process.argv.slice(2);
+  try {
+    return optionsFrom(args, process.env["HOLDFAST_VERSION"] ?? "0.0.0");
+  } catch (error) {
+    new Readiness(readyFdFrom(process.env, args.includes("--spawned"))).failed(error);
+    throw error;
+  }
+}
+
 try {
-  const options = optionsFrom(process.argv.slice(2), process.env["HOLDFAST_VERSION"] ?? "0.0.0");
-  process.exit(await serve(options));
+  process.exit(await serve(options()));
 } catch (error) {
   const code = isHoldfastError(error) ? error.code : undefined;
   process.stderr.write(`holdfast: ${code === undefined ? String((error as Error).stack) : (error as Error).message}\n`);

@@ -81,11 +81,13 @@ function wrong(id: RequestId | null, refusal: Refusal): FrameError {
 const scratchKept = 64 * 1024;
 let scratch = new MsgpackWriter();
 
-/** The shared writer, so that small messages make no garbage; one that has grown large is given up. */
+/** The shared writer, so that small messages make no garbage; empty, also when a message before it was given up. */
 function writer(): MsgpackWriter {
+  scratch.clear();
   return scratch;
 }
 
+/** What was written. A writer that has grown large is not kept. */
 function taken(): Buffer {
   const large = scratch.length > scratchKept;
   const bytes = scratch.take();

@@ -16,6 +16,11 @@ export class MsgpackWriter {
     return this.#length;
   }
 
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** What was written, as bytes of its own; the writer is empty again. */
   take(): Buffer {
     const taken = Buffer.allocUnsafe(this.#length);
@@ -76,18 +81,18 @@ export class MsgpackWriter {
     this.#length = this.#bytes.writeUInt32BE(value - high * 0x1_0000_0000, this.#length);
   }
 
-  /** Takes an integer of 64 bits with sign. */
+  /** Values of SQL have 64 bits with sign; an integer that MessagePack cannot hold becomes text, as in JSON. */
   bigint(value: bigint): void {
     const near = Number(value);
     this.#reserve(9);
     if (Number.isSafeInteger(near)) this.integer(near);
-    else if (value >= 0n) {
-      this.#bytes[this.#length] = 0xcf;
-      this.#length = this.#bytes.writeBigUInt64BE(value, this.#length + 1);
-    } else {
+    else if (BigInt.asIntN(64, value) === value && value < 0n) {
       this.#bytes[this.#length] = 0xd3;
       this.#length = this.#bytes.writeBigInt64BE(value, this.#length + 1);
-    }
+    } else if (BigInt.asUintN(64, value) === value) {
+      this.#bytes[this.#length] = 0xcf;
+      this.#length = this.#bytes.writeBigUInt64BE(value, this.#length + 1);
+    } else this.text(String(value));
   }
 
   float(value: number): void {

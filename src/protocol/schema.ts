@@ -1,7 +1,7 @@
 /**
  * The words in which the methods are described, and the proof that a description and the interface beside it say the
- * same. Only the builders of TypeBox are used, by their names: they cost a bundle 19 KB and no time, its compiler
- * 400 KB and 25 ms of every start (Node 20.20, 2 cores, 2026-11). What checks values is check.ts.
+ * same. Only the builders of TypeBox are used, by their names: they cost a bundle 19 KB and all schemas 3 to 4 ms of
+ * a start, its compiler 400 KB and 25 ms (Node 20.20, 2 cores, 2026-11). What checks values is check.ts.
  */
 import {
   Array as ArrayOf,

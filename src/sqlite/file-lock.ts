@@ -17,8 +17,8 @@ export class FileLock {
 
   /** Waits at most `waitMs`, in which this thread stands still. Undefined if another process has it. */
   static take(path: string, waitMs: number): FileLock | undefined {
-    const constructor = loadSqlite();
-    const database = new constructor(path, { timeout: waitMs });
+    const Sqlite = loadSqlite();
+    const database = new Sqlite(path, { timeout: waitMs });
     try {
       // Nothing is ever written, so there is nothing to sync, and the journal mode does not matter.
       database.exec("BEGIN EXCLUSIVE");

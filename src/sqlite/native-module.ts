@@ -69,7 +69,9 @@ export function satisfies(version: string, range: string): boolean {
 function meets(version: string, part: string): boolean {
   const found = /^(>=|<=|>|<|=|\^|~)?v?(\d+)(?:\.(\d+|x|\*))?(?:\.(\d+|x|\*))?$/.exec(part);
   if (found === null) return true;
-  const wanted = found.slice(2).map((digits) => (digits === undefined || !/^\d/.test(digits) ? undefined : Number(digits)));
+  const wanted = found
+    .slice(2)
+    .map((digits) => (digits === undefined || !/^\d/.test(digits) ? undefined : Number(digits)));
   const given = version.split(".").map((digits) => Number.parseInt(digits, 10));
   const order = compare(given, wanted);
   switch (found[1]) {

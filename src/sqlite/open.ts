@@ -35,13 +35,14 @@ export function loadSqlite(): typeof BetterSqlite3 {
   const module = findModule(require);
   checkModule(module, process.versions.node);
   try {
-    const constructor = require("better-sqlite3") as typeof BetterSqlite3;
+    const Sqlite = require("better-sqlite3") as typeof BetterSqlite3;
     // Only a first connection loads the compiled part.
-    const memory = new constructor(":memory:");
+    const memory = new Sqlite(":memory:");
     const version = memory.prepare("select sqlite_version()").pluck().get() as string;
     memory.close();
-    if (isOlder(version, sqliteOldest)) throw new Error(`it brings SQLite ${version}, at least ${sqliteOldest} is needed`);
-    loaded = constructor;
+    if (isOlder(version, sqliteOldest))
+      throw new Error(`it brings SQLite ${version}, at least ${sqliteOldest} is needed`);
+    loaded = Sqlite;
   } catch (cause) {
     throw loadFailure(module, cause);
   }
@@ -49,9 +50,9 @@ export function loadSqlite(): typeof BetterSqlite3 {
 }
 
 export function openDatabase(options: OpenOptions): Database {
-  const constructor = loadSqlite();
+  const Sqlite = loadSqlite();
   const readonly = options.role === "reader";
-  const database = new constructor(options.path, { readonly, fileMustExist: readonly, timeout: options.busyMs });
+  const database = new Sqlite(options.path, { readonly, fileMustExist: readonly, timeout: options.busyMs });
   try {
     applySettings(database, options);
   } catch (error) {
@@ -65,7 +66,8 @@ function applySettings(database: Database, options: OpenOptions): void {
   if (options.exclusive === true) database.pragma("locking_mode = EXCLUSIVE");
   if (options.role === "writer") {
     const mode = database.pragma("journal_mode = WAL", { simple: true });
-    if (mode !== "wal") throw new Error(`${options.path} does not take a write-ahead log (journal mode ${String(mode)})`);
+    if (mode !== "wal")
+      throw new Error(`${options.path} does not take a write-ahead log (journal mode ${String(mode)})`);
   }
   // Said explicitly on every connection: the build's own default is NORMAL as soon as a WAL is there.
   database.pragma(`synchronous = ${options.durability === "full" ? "FULL" : "OFF"}`);
@@ -85,7 +87,8 @@ function applySettings(database: Database, options: OpenOptions): void {
  */
 export function assertDurable(database: Database): void {
   const level = database.pragma("synchronous", { simple: true });
-  if (level !== 2) throw new Error(`synchronous is ${String(level)} where 2 (FULL) was set: commits would not be durable`);
+  if (level !== 2)
+    throw new Error(`synchronous is ${String(level)} where 2 (FULL) was set: commits would not be durable`);
 }
 
 export function sqliteVersion(database: Database): string {

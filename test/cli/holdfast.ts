@@ -123,7 +123,9 @@ export class Holdfast {
   }
 
   async #end(): Promise<void> {
-    for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGKILL");
+    // Not SIGKILL: `holdfast lock` passes TERM on to its command, which would stay otherwise.
+    for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGTERM");
+    for (const { ended } of this.#running) await ended;
     const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
     const pid = this.brokerPid();
     if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");

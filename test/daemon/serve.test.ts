@@ -4,10 +4,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { built } from "../support/built.js";
-import { within } from "../support/patience.js";
+import { until, within } from "../support/patience.js";
 import { tempDir } from "../support/temp-dir.js";
 
 test("a broker tells on standard output where it is and what to type, and ends in good order on TERM", async (t) => {
@@ -67,7 +68,7 @@ test("of ten that are started at once exactly one serves, and the others end wit
 
 for (const [what, prepare, args, code, message] of [
   ["an unknown limit", () => {}, ["--limit", "speedMax=1"], 78, /CONFIGURATION.*speedMax/],
-  ["an unknown option", () => {}, ["--port", "80"], 64, /--port/],
+  ["an unknown option", () => {}, ["--port", "80"], 64, /MISUSE.*--port/],
   [
     "a database in a directory that is not there",
     () => {},
@@ -107,9 +108,16 @@ for (const [what, prepare, args, code, message] of [
     const home = new Home(t);
     prepare(home.dir);
     const front = home.launch({ args });
-    await assert.rejects(front.ready(), message);
+    const pipe = front.child.stdio[3] as Readable;
+    let said = "";
+    pipe.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await within("the end of the pipe", once(pipe, "close"));
+    const { error } = JSON.parse(said);
+    assert.match(`${error.code}: ${error.message}`, message);
     assert.deepEqual(await front.exited, { code, signal: null });
-    assert.match(front.output, /^holdfast: /m);
+    await until("the same words on its output", () => front.output.includes(`holdfast: ${error.message}`));
   });
 }
 

@@ -7,6 +7,7 @@ import { after, afterEach, before, test } from "node:test";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { until } from "../support/patience.js";
+import { childrenOf, isGone } from "../support/processes.js";
 import type { Answer } from "../support/wire.js";
 
 const home = new Home({ after });
@@ -155,8 +156,10 @@ test("the cancel of a request that is answered, or never was, changes nothing", 
 });
 
 test("the readers and the writer that were ended have successors, and no process is left over", async () => {
-  await until("as many children as the broker knows", async () => {
-    const { processes } = await home.status();
-    return processes.every(({ state }) => state === "ready" || state === "busy") && processes.some(({ role }) => role === "writer");
+  await until("the broker to have the children that it knows, and no others", async () => {
+    const { pid, processes } = await home.status();
+    const children = processes.filter(({ role }) => role !== "front").map((one) => one.pid);
+    const there = childrenOf(pid).filter((one) => !isGone(one));
+    return processes.some(({ role }) => role === "writer") && there.map((one) => one.pid).sort().join() === children.sort().join();
   });
 });

@@ -155,6 +155,19 @@ for (const encoding of encodings) {
   });
 }
 
+test("a message that could not be written leaves nothing in the next one", () => {
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  for (const encoding of encodings) {
+    assert.throws(() => encodeBody({ a: "b", circle }, encoding));
+    assert.deepEqual(decodeBody(encodeBody({ c: 1 }, encoding), encoding), { c: 1 });
+    assert.deepEqual(decodeBody(encodeBody({ c: 2n ** 70n, d: -(2n ** 70n) }, encoding), encoding), {
+      c: "1180591620717411303424",
+      d: "-1180591620717411303424",
+    });
+  }
+});
+
 test("a body that this program did not make is a fault, not a refusal", () => {
   assert.throws(() => decodeBody(Buffer.from("{"), "json"), /impossible body/);
   assert.throws(() => decodeBody(Buffer.from([0xc1]), "msgpack"), /impossible body/);

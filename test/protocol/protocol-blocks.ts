@@ -103,7 +103,8 @@ function typeOf(schema: JsonSchema): string {
   if (schema["$ref"] !== undefined) return "integer of 64 bits";
   if ("const" in schema) return `\`${JSON.stringify(schema["const"])}\``;
   if (Array.isArray(schema["anyOf"])) return [...new Set((schema["anyOf"] as JsonSchema[]).map(typeOf))].join(" or ");
-  if (schema["additionalProperties"] !== undefined) return `object of ${typeOf(schema["additionalProperties"] as JsonSchema)}`;
+  if (schema["additionalProperties"] !== undefined)
+    return `object of ${typeOf(schema["additionalProperties"] as JsonSchema)}`;
   if (schema["type"] === "array") return `array of ${typeOf(schema["items"] as JsonSchema)}`;
   if (schema["type"] === "null") return "null";
   return String(schema["type"] ?? "anything");
@@ -126,5 +127,8 @@ function limitsTable(): string {
 }
 
 function closingTable(): string {
-  return table(["close code", "meaning"], Object.values(closings).map(({ code, meaning }) => [String(code), meaning]));
+  return table(
+    ["close code", "meaning"],
+    Object.values(closings).map(({ code, meaning }) => [String(code), meaning]),
+  );
 }

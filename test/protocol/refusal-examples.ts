@@ -95,7 +95,7 @@ const ofConversation = {
   SESSION_EXPIRED: {
     method: "session.hello",
     when: "Resume of a session that has ended.",
-    message: "session f4d7b1c1c1a1b5d2c0b6e3f5a7988c3d has ended, or this broker never knew it",
+    message: "session 8ca70cac9b0a0e1dfdb0cfd29e3b35d8 has ended, or this broker never knew it",
   },
   SESSION_TAKEN: {
     method: "db.execute",

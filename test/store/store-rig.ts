@@ -7,7 +7,15 @@ import { fileURLToPath } from "node:url";
 import type { StoreAnswer, StoreEvent, StoreJob } from "../../src/core/index.js";
 import { decodeBody, type Encoding, encodeRequest } from "../../src/protocol/index.js";
 import { Store, StoreBody, type StoreOptions, StoreRequest } from "../../src/store/index.js";
-import { limitsWith, type Refusal, readerId, requestKey, type SessionId, seq, sessionId } from "../../src/terms/index.js";
+import {
+  limitsWith,
+  type Refusal,
+  readerId,
+  requestKey,
+  type SessionId,
+  seq,
+  sessionId,
+} from "../../src/terms/index.js";
 import { type TestLife, tempDir } from "../support/temp-dir.js";
 
 const awaitedMsMax = 30_000;
@@ -65,7 +73,12 @@ export class StoreRig {
   constructor(life: TestLife, options: RigOptions = {}) {
     this.dir = options.dir ?? tempDir(life);
     const at = (name: string) => join(this.dir, name);
-    this.places = { database: at("data.db"), writerLock: at("data.db.writer.lock"), progress: at("writer.progress"), children: at("children.json") };
+    this.places = {
+      database: at("data.db"),
+      writerLock: at("data.db.writer.lock"),
+      progress: at("writer.progress"),
+      children: at("children.json"),
+    };
     const { env, execArgv = [], standby = false, bootId = "boot-1", node = process.execPath } = options;
     this.store = new Store(
       {
@@ -95,14 +108,20 @@ export class StoreRig {
 
   /** The next event of this kind from now on. */
   next<K extends Kind>(kind: K, wants: (event: EventOf<K>) => boolean = () => true): Promise<EventOf<K>> {
-    return this.#await(`the event ${kind}`, (event) => event.kind === kind && wants(event as EventOf<K>)) as Promise<EventOf<K>>;
+    return this.#await(`the event ${kind}`, (event) => event.kind === kind && wants(event as EventOf<K>)) as Promise<
+      EventOf<K>
+    >;
   }
 
   #await(what: string, wants: (event: StoreEvent) => boolean): Promise<StoreEvent> {
     return new Promise((settle, reject) => {
       const late = setTimeout(() => {
         this.#waiters.delete(waiter);
-        reject(new Error(`${what} did not come; before it came ${JSON.stringify(this.events.slice(-3))}; log: ${this.log.join(" | ")}`));
+        reject(
+          new Error(
+            `${what} did not come; before it came ${JSON.stringify(this.events.slice(-3))}; log: ${this.log.join(" | ")}`,
+          ),
+        );
       }, awaitedMsMax);
       const waiter: Waiter = {
         wants,
@@ -144,7 +163,11 @@ export class StoreRig {
   }
 
   /** The job, and its answer when it comes. With `flush` of the store it leaves. */
-  give(method: "db.execute" | "db.batch" | "db.script", params: object, options: WriteOptions = {}): { seq: number; answer: Promise<Answered> } {
+  give(
+    method: "db.execute" | "db.batch" | "db.script",
+    params: object,
+    options: WriteOptions = {},
+  ): { seq: number; answer: Promise<Answered> } {
     const { session = alice, key, alone = false, mode = "run", encoding = "json" } = options;
     const at = this.#nextSeq++;
     const raw = encodeRequest(at, method, key === undefined ? params : { ...params, key }, encoding);
@@ -162,7 +185,11 @@ export class StoreRig {
     return { seq: at, answer };
   }
 
-  write(method: "db.execute" | "db.batch" | "db.script", params: object, options: WriteOptions = {}): Promise<Answered> {
+  write(
+    method: "db.execute" | "db.batch" | "db.script",
+    params: object,
+    options: WriteOptions = {},
+  ): Promise<Answered> {
     const { answer } = this.give(method, params, options);
     this.store.flush();
     return answer;
@@ -173,8 +200,12 @@ export class StoreRig {
   }
 
   /** All in one turn, so that they come to the writer together. */
-  together(requests: readonly { readonly sql: string; readonly args?: readonly unknown[]; readonly options?: WriteOptions }[]): Promise<Answered[]> {
-    const answers = requests.map(({ sql, args = [], options }) => this.give("db.execute", { sql, args }, options).answer);
+  together(
+    requests: readonly { readonly sql: string; readonly args?: readonly unknown[]; readonly options?: WriteOptions }[],
+  ): Promise<Answered[]> {
+    const answers = requests.map(
+      ({ sql, args = [], options }) => this.give("db.execute", { sql, args }, options).answer,
+    );
     this.store.flush();
     return Promise.all(answers);
   }
@@ -193,16 +224,32 @@ export class StoreRig {
     return opened((found(event) as { answer: StoreAnswer }).answer);
   }
 
-  async read(method: "db.query" | "db.execute" | "db.batch", params: object, reader = 1, encoding: Encoding = "json"): Promise<Answered> {
+  async read(
+    method: "db.query" | "db.execute" | "db.batch",
+    params: object,
+    reader = 1,
+    encoding: Encoding = "json",
+  ): Promise<Answered> {
     const { answer } = this.giveRead(method, params, reader, encoding);
     this.store.flush();
     return answer;
   }
 
-  giveRead(method: "db.query" | "db.execute" | "db.batch", params: object, reader = 1, encoding: Encoding = "json"): { answer: Promise<Answered> } {
+  giveRead(
+    method: "db.query" | "db.execute" | "db.batch",
+    params: object,
+    reader = 1,
+    encoding: Encoding = "json",
+  ): { answer: Promise<Answered> } {
     const read = this.#nextRead++;
     const settled = this.next("read-settled", (event) => event.read === read);
-    this.store.obey({ to: "reader", kind: "read", reader: readerId(reader), read, parcel: new StoreRequest(method, encoding, encodeRequest(read, method, params, encoding)) });
+    this.store.obey({
+      to: "reader",
+      kind: "read",
+      reader: readerId(reader),
+      read,
+      parcel: new StoreRequest(method, encoding, encodeRequest(read, method, params, encoding)),
+    });
     return { answer: settled.then(({ answer }) => opened(answer)) };
   }
 
@@ -233,8 +280,13 @@ function opened(answer: StoreAnswer): Answered {
 }
 
 /** A rig that is closed when the test ends. */
-export function rig(life: TestLife & { after(clean: () => Promise<void> | void): void }, options: RigOptions = {}): StoreRig {
-  const made = new StoreRig(life, options);
-  life.after(() => made.store.close());
+export function rig(
+  life: TestLife & { after(clean: () => Promise<void> | void): void },
+  options: RigOptions = {},
+): StoreRig {
+  let made: StoreRig | undefined;
+  // Before the directory is removed, which is asked for when it is made.
+  life.after(() => made?.store.close());
+  made = new StoreRig(life, options);
   return made;
 }

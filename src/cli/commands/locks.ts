@@ -4,11 +4,13 @@
  */
 import type { Broker } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
+import { BoundSecrets } from "../bound-secret.js";
 import { integer } from "../cells.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { formatDuration } from "../durations.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { reach } from "../reach.js";
+import { placesOf } from "../surroundings.js";
 import { holderText, type LockInfo, quoted, stateOf, waiterText } from "../words.js";
 
 export const locks: Command = {
@@ -88,8 +90,19 @@ async function ask(call: Call, which: { name?: string; prefix?: string }): Promi
   }
   try {
     const { locks: found } = await broker.call("lock.list", which);
-    return found;
+    return found.map((lock) => withoutBound(lock, boundTokens(call)));
   } finally {
     await broker.close();
   }
+}
+
+/** What `holdfast acquire` took needs no connection: that there is none is not worth a word. */
+function withoutBound(lock: LockInfo, bound: ReadonlySet<number | undefined>): LockInfo {
+  const holders = lock.holders.map((one) => (bound.has(one.token) ? { ...one, connected: true } : one));
+  return { ...lock, holders };
+}
+
+function boundTokens(call: Call): ReadonlySet<number | undefined> {
+  const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+  return new Set(secrets.find().map(({ token }) => token));
 }

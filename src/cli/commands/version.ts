@@ -9,7 +9,7 @@ export const version: Command = {
   define() {},
   async run(call) {
     if (call.operands.length > 0) call.misused("version takes no operands");
-    const versions = { holdfast: holdfastVersion, node: process.versions.node, protocol: protocolVersions };
+    const versions = { holdfast: holdfastVersion, node: process.versions.node, protocol: protocolVersions.max };
     call.output.thing(versions, () => Object.entries(versions).map(([name, value]) => `${name.padEnd(8)} ${value}`));
     return exitCodes.ok;
   },

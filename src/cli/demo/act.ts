@@ -34,8 +34,10 @@ export async function play(stage: Stage, options: ActOptions): Promise<ActResult
   const crew = new Crew(options);
   try {
     const roles = stage.roles;
-    for (let number = 1; number <= options.indexers; number++) await crew.hire(roles.indexer, number);
-    await crew.hire(roles.asker, 1);
+    await crew.hireAll([
+      ...Array.from({ length: options.indexers }, (_, i) => ({ role: roles.indexer, number: i + 1 })),
+      { role: roles.asker, number: 1 },
+    ]);
     const startMs = machineMs();
     const progress = options.progress(startMs);
     for (const member of crew.members)
@@ -72,24 +74,14 @@ async function murders(
   broker: Broker,
   { filesTotal, progress }: { filesTotal: number; progress: Progress },
 ): Promise<[IndexerKill | undefined, BrokerKill | undefined]> {
-  const reached = (share: number) => async () => {
+  const tell = (text: string) => progress.line(text, machineMs());
+  const reached = async (share: number) => {
     if (filesSoFar(crew) < filesTotal * share) await crew.until(() => filesSoFar(crew) >= filesTotal * share);
   };
-  await reached(indexerDiesAt)();
-  const first = await killAnIndexer(crew, broker);
-  if (first !== undefined) {
-    const { victim, heir, directory, recoveryMs } = first;
-    progress.line(`kill -9 indexer ${victim.number} (pid ${victim.pid}) in the middle of ${directory}`, machineMs());
-    progress.line(`its lock went to indexer ${heir.number} after ${recoveryMs.toFixed(0)} ms`, machineMs());
-  }
-  await reached(brokerDiesAt)();
-  if (crew.indexersAtWork().length === 0) return [first, undefined];
-  const second = await killTheBroker(crew, broker);
-  if (second !== undefined) {
-    const { pid } = await broker.status();
-    progress.line(`kill -9 broker (pid ${second.pid})`, machineMs());
-    progress.line(`a new one (pid ${pid}) acknowledged a write after ${second.recoveryMs.toFixed(0)} ms`, machineMs());
-  }
+  await reached(indexerDiesAt);
+  const first = await killAnIndexer(crew, broker, tell);
+  await reached(brokerDiesAt);
+  const second = crew.indexersAtWork().length === 0 ? undefined : await killTheBroker(crew, broker, tell);
   return [first, second];
 }
 

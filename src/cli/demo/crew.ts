@@ -38,8 +38,13 @@ export class Crew {
     this.#options = options;
   }
 
-  /** Starts one process; resolves when it listens. */
-  hire(role: Role, number: number): Promise<Member> {
+  /** Starts all at once; resolves when all listen. They are members in the order in which they were named. */
+  async hireAll(roles: readonly { readonly role: Role; readonly number: number }[]): Promise<void> {
+    const hired = await Promise.all(roles.map(({ role, number }) => this.#hire(role, number)));
+    this.members.push(...hired);
+  }
+
+  #hire(role: Role, number: number): Promise<Member> {
     const child = fork(this.#options.script, ["demo", "--role", role], {
       env: { ...this.#options.env },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -59,7 +64,6 @@ export class Crew {
           asked: undefined,
           holding: new Map(),
         };
-        this.members.push(member);
         child.on("message", (message) => this.#hear(member, message as FromChild));
         child.once("exit", () => this.#end(member));
         resolve(member);

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
 import { AskerTally, askEveryMs, countFiles } from "./asker.js";
-import { insertFile } from "./indexer.js";
+import { insertDirectory, insertFile } from "./indexer.js";
 import { Latencies, machineMs } from "./latencies.js";
 import { type Assignment, type IndexerCounts, listen, tell } from "./messages.js";
 import { demoTables } from "./tables.js";
@@ -102,7 +102,7 @@ class DirectIndexer {
       written++;
       this.#tellNowAndThen();
     }
-    this.#write("INSERT INTO directories(path, files, indexer) VALUES (?, ?, ?)", [directory, written, number + 1]);
+    this.#write(insertDirectory, [directory, written, number + 1]);
     this.#directories++;
   }
 

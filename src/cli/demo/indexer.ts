@@ -8,15 +8,18 @@ import { type Broker, isHoldfastError, type LockHandle } from "../../client/inde
 import { Latencies, machineMs } from "./latencies.js";
 import { type Assignment, type IndexerCounts, listen, tell } from "./messages.js";
 import { connectForDemo } from "./reach.js";
-import { hashFile, listDirectories, listFiles } from "./tree.js";
+import { hashFile, type IndexedFile, listDirectories, listFiles } from "./tree.js";
 
-/** Files of one directory under way at once. */
-const inFlightMax = 8;
+/** Directories that one indexer works on at once, and files of each that are under way. */
+const directoriesMax = 4;
+const filesMax = 4;
 /** How often the progress is told, and how old the knowledge of finished directories may be. */
 const tellMs = 200;
 
 export const insertFile =
   "INSERT INTO files(path, bytes, sha256) VALUES (?, ?, ?) ON CONFLICT(path) DO UPDATE SET bytes = excluded.bytes, sha256 = excluded.sha256";
+
+export const insertDirectory = "INSERT OR REPLACE INTO directories(path, files, indexer) VALUES (?, ?, ?)";
 
 export async function runIndexer(): Promise<void> {
   let indexer: Indexer | undefined;
@@ -64,14 +67,24 @@ class Indexer {
     const all = listDirectories(tree);
     const start = Math.floor((all.length * number) / numberMax);
     const later: string[] = [];
-    for (const directory of [...all.slice(start), ...all.slice(0, start)])
+    await this.#each([...all.slice(start), ...all.slice(0, start)], async (directory) => {
       if (!(await this.#take(directory, { wait: false }))) later.push(directory);
-    for (const directory of later) await this.#take(directory, { wait: true });
+    });
+    await this.#each(later, async (directory) => void (await this.#take(directory, { wait: true })));
     await this.#side;
     clearInterval(timer);
     tell({ kind: "counts", counts: this.#counts() });
     await this.#broker.close();
     tell({ kind: "done" });
+  }
+
+  /** All of them, a few at a time. */
+  async #each(directories: readonly string[], work: (directory: string) => Promise<void>): Promise<void> {
+    const queue = directories[Symbol.iterator]();
+    const hand = async () => {
+      for (const directory of queue) await work(directory);
+    };
+    await Promise.all(Array.from({ length: directoriesMax }, hand));
   }
 
   /** The conductor's wish: wait for this directory beside the usual work, so that its lock has somebody to go to. */
@@ -118,35 +131,32 @@ class Indexer {
 
   /** Every write goes through the lock's handle: were the lock lost, the database would refuse it. */
   async #index(directory: string, files: readonly string[], lock: LockHandle): Promise<void> {
-    const queue = [...files];
     let written = 0;
-    const worker = async () => {
-      for (let path = queue.shift(); path !== undefined; path = queue.shift())
-        if (await this.#indexFile(path, lock)) written++;
+    const queue = files[Symbol.iterator]();
+    const hand = async () => {
+      for (const path of queue) {
+        const file = await hashFile(this.#assignment.tree, path);
+        if (file === undefined) continue;
+        await this.#write(file, lock);
+        written++;
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(inFlightMax, queue.length) }, worker));
-    await lock.execute("INSERT OR REPLACE INTO directories(path, files, indexer) VALUES (?, ?, ?)", [
-      directory,
-      written,
-      this.#assignment.number + 1,
-    ]);
+    await Promise.all(Array.from({ length: filesMax }, hand));
+    await lock.execute(insertDirectory, [directory, written, this.#assignment.number + 1]);
     this.#directories++;
   }
 
-  async #indexFile(path: string, lock: LockHandle): Promise<boolean> {
-    const file = await hashFile(this.#assignment.tree, path);
-    if (file === undefined) return false;
+  async #write({ path, bytes, sha256 }: IndexedFile, lock: LockHandle): Promise<void> {
     const sentAt = machineMs();
-    await lock.execute(insertFile, [file.path, file.bytes, file.sha256]);
+    await lock.execute(insertFile, [path, bytes, sha256]);
     const atMs = machineMs();
     this.#writes.add(atMs - sentAt);
     this.#files++;
-    this.#bytes += file.bytes;
+    this.#bytes += bytes;
     if (this.#firstWriteAfter !== undefined && sentAt > this.#firstWriteAfter) {
       tell({ kind: "first-write", afterMs: this.#firstWriteAfter, atMs });
       this.#firstWriteAfter = undefined;
     }
-    return true;
   }
 
   watchFirstWrite(atMs: number): void {

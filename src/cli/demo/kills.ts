@@ -25,13 +25,15 @@ export interface BrokerKill {
 const attemptsMax = 200;
 const lookAgainMs = 2;
 
+export type Tell = (text: string) => void;
+
 /** Undefined: the work was over before a victim was found. */
-export async function killAnIndexer(crew: Crew, broker: Broker): Promise<IndexerKill | undefined> {
+export async function killAnIndexer(crew: Crew, broker: Broker, tell: Tell): Promise<IndexerKill | undefined> {
   for (let attempt = 0; attempt < attemptsMax && crew.indexersAtWork().length > 2; attempt++) {
     const scene = chooseScene(crew);
     if (scene !== undefined) {
-      const kill = await playScene(crew, broker, scene);
-      if (kill !== undefined) return kill;
+      const victim = await playScene(crew, broker, scene);
+      if (victim) return killVictim(crew, scene, tell);
     }
     await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
   }
@@ -56,23 +58,30 @@ function chooseScene(crew: Crew): Scene | undefined {
   return heir === undefined ? undefined : { victim, heir, directory };
 }
 
-async function playScene(crew: Crew, broker: Broker, scene: Scene): Promise<IndexerKill | undefined> {
+/** True: the victim stands still, holds the lock, and the heir stands in line for it. */
+async function playScene(crew: Crew, broker: Broker, scene: Scene): Promise<boolean> {
   const { victim, heir, directory } = scene;
   crew.tell(heir, { kind: "stand-in-line", directory });
-  if (!(await standsInLine(broker, scene))) return undefined;
+  if (!(await standsInLine(broker, scene))) return false;
   victim.child.kill("SIGSTOP");
-  if (!(await standsInLine(broker, scene))) {
-    victim.child.kill("SIGCONT");
-    return undefined;
-  }
+  if (await standsInLine(broker, scene)) return true;
+  victim.child.kill("SIGCONT");
+  return false;
+}
+
+async function killVictim(crew: Crew, scene: Scene, tell: Tell): Promise<IndexerKill | undefined> {
+  const { victim, heir, directory } = scene;
   const granted = crew.until(
     (who, message) => who === heir && message.kind === "granted" && message.directory === directory,
   );
   const atMs = machineMs();
   crew.kill(victim);
+  tell(`kill -9 indexer ${victim.number} (pid ${victim.pid}), which holds ${directory}`);
   const message = await granted;
   if (message?.kind !== "granted") return undefined;
-  return { victim, heir, directory, recoveryMs: message.atMs - atMs };
+  const recoveryMs = message.atMs - atMs;
+  tell(`its lock went to indexer ${heir.number} after ${recoveryMs.toFixed(0)} ms`);
+  return { victim, heir, directory, recoveryMs };
 }
 
 /** Whether the victim holds the lock and the heir waits for it. Looks until one of the two is surely not so. */
@@ -88,13 +97,17 @@ async function standsInLine(broker: Broker, { victim, heir, directory }: Scene):
 }
 
 /** Undefined: the work was over before anybody wrote again. */
-export async function killTheBroker(crew: Crew, broker: Broker): Promise<BrokerKill | undefined> {
+export async function killTheBroker(crew: Crew, broker: Broker, tell: Tell): Promise<BrokerKill | undefined> {
   const { pid } = await broker.status();
   const written = crew.until((_, message) => message.kind === "first-write");
   const atMs = machineMs();
   process.kill(pid, "SIGKILL");
   for (const member of crew.indexersAtWork()) crew.tell(member, { kind: "first-write-after", atMs });
+  tell(`kill -9 broker (pid ${pid})`);
   const message = await written;
   if (message?.kind !== "first-write") return undefined;
-  return { pid, recoveryMs: message.atMs - atMs };
+  const recoveryMs = message.atMs - atMs;
+  const { pid: next } = await broker.status();
+  tell(`a new one (pid ${next}) had acknowledged a write after ${recoveryMs.toFixed(0)} ms`);
+  return { pid, recoveryMs };
 }

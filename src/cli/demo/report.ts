@@ -82,14 +82,15 @@ export function verdictLines(act: ActResult): string[] {
   const { difference, elapsedMs, indexerKill, brokerKill, members } = act;
   const bytes = members.reduce((sum, member) => sum + (member.indexed?.bytes ?? 0), 0);
   const lines = [
-    `${count(difference.rowsInTable, "file")}, ${formatBytes(bytes)} hashed, in ${formatDuration(elapsedMs)}: ${perSecond(difference.rowsInTable, elapsedMs)} writes/s, each on disk before it was answered`,
+    `${count(difference.rowsInTable, "file")}, ${formatBytes(bytes)} hashed, in ${formatDuration(elapsedMs)}`,
+    `${perSecond(difference.rowsInTable, elapsedMs)} writes/s, each on disk before it was acknowledged`,
   ];
   if (indexerKill !== undefined)
     lines.push(
-      `indexer ${indexerKill.victim.number} killed: its lock was with indexer ${indexerKill.heir.number} ${recovery(indexerKill.recoveryMs)} later`,
+      `indexer ${indexerKill.victim.number} killed: ${recovery(indexerKill.recoveryMs)} until indexer ${indexerKill.heir.number} had its lock`,
     );
   if (brokerKill !== undefined)
-    lines.push(`broker killed: the first write was acknowledged ${recovery(brokerKill.recoveryMs)} later`);
+    lines.push(`broker killed: ${recovery(brokerKill.recoveryMs)} until the next acknowledged write`);
   lines.push(...complaints(act));
   const exact = isExact(difference);
   return [...lines, `table against tree, file by file: ${exact ? "exact" : differenceLines(difference).join("; ")}`];

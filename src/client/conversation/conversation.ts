@@ -4,9 +4,10 @@
  * give the same effects. The states are drawn in state.ts.
  */
 import { after, type Instant, impossible, type Millis, type Refusal, refusals, refuse } from "../../terms/index.js";
+import { Acknowledgement } from "./acknowledgement.js";
 import { readLoss, readOutcomes, readRetryAfter, readWelcome, type Welcome, type WelcomeGrant } from "./answers.js";
 import type { Call } from "./call.js";
-import { earliest, isDue } from "./deadline.js";
+import { grantsEnd, isDue, nextOf, patienceEnds, type Standing, stateEnds } from "./deadlines.js";
 import { Draft } from "./draft.js";
 import type { Effect } from "./effect.js";
 import type { Event } from "./event.js";
@@ -17,8 +18,6 @@ import { InFlight } from "./in-flight.js";
 import { Outage } from "./outage.js";
 import type { ConversationOptions, State } from "./state.js";
 
-/** An answered write is acknowledged by the next one, or so long after when none comes. */
-const ackIdleMs = 1000;
 /** How long a closing program waits for the broker's goodbye, or for a connection to say it on. */
 const goodbyeMs = 5000;
 const settleRetryMs = 200;
@@ -38,8 +37,7 @@ export class Conversation {
   #opened = false;
   /** The program is done; when it began to be. Locks that it held are worth a connection to give them back. */
   #closing: { readonly by: Instant; readonly gaveUpLocks: boolean } | undefined;
-  #ackSent = 1;
-  #ackDue: Instant | undefined;
+  readonly #acknowledgement = new Acknowledgement();
   /** Why it ended; meaningful when closed. */
   #ending: Refusal = closedByProgram;
 
@@ -112,8 +110,8 @@ export class Conversation {
   nextDeadline(): Instant | undefined {
     const { at } = this.#state;
     if (at === "closed") return undefined;
-    if (at === "open" || at === "leaving") return this.#ackDue;
-    return earliest(this.#stateDeadline(), this.#patienceEnds(), this.#grantsEnd());
+    if (at === "open" || at === "leaving") return this.#acknowledgement.due;
+    return nextOf(this.#standing());
   }
 
   check(): void {
@@ -138,8 +136,7 @@ export class Conversation {
     this.#inFlight.keep(call, now);
     if (this.#state.at === "open") {
       this.#inFlight.send(call, now);
-      this.#ackSent = this.#identity.keys.below;
-      this.#ackDue = undefined;
+      if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
     } else if (this.#state.at === "resting") {
       this.#outage.beganAgain(now);
       this.#connect();
@@ -174,7 +171,7 @@ export class Conversation {
     if (below > 1) this.#draft.notify("session.ack", { below });
     const request = this.#inFlight.nextId();
     this.#state = { at: "parting", request, until: after(now, goodbyeMs) };
-    this.#draft.push({ kind: "send", id: request, method: "session.goodbye", params: {} });
+    this.#draft.ask(request, "session.goodbye", {});
   }
 
   #detach(): void {
@@ -200,7 +197,7 @@ export class Conversation {
     const request = this.#inFlight.nextId();
     this.#state = { at: "greeting", request };
     const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys());
-    this.#draft.push({ kind: "send", id: request, method: "session.hello", params });
+    this.#draft.ask(request, "session.hello", params);
   }
 
   #connectFailed({ why, refusal, luck }: Extract<Event, { kind: "connect-failed" }>, now: Instant): void {
@@ -226,7 +223,7 @@ export class Conversation {
   #goDown(now: Instant): void {
     const { at } = this.#state;
     if (at === "open" || at === "leaving") this.#outage.began(now);
-    this.#ackDue = undefined;
+    this.#acknowledgement.disconnected();
     this.#inFlight.connectionLost();
   }
 
@@ -252,7 +249,7 @@ export class Conversation {
     this.#inFlight.answered(id, result, now);
     if (this.#inFlight.size > 0) return;
     if (this.#closing !== undefined) return this.#partIfDone(now);
-    if (this.#identity.keys.below > this.#ackSent) this.#ackDue = after(now, ackIdleMs);
+    this.#acknowledgement.idle(this.#identity.keys, now);
   }
 
   #refused(id: number, refusal: Refusal, now: Instant): void {
@@ -307,7 +304,7 @@ export class Conversation {
   #beOpen(strangers: readonly WelcomeGrant[], now: Instant): void {
     this.#state = { at: "open" };
     this.#outage.over();
-    this.#ackSent = this.#identity.keys.below;
+    this.#acknowledgement.carried(this.#identity.keys);
     this.#inFlight.sendAll(now);
     this.#inFlight.releaseStrangers(strangers, now);
     const { welcome } = this.#identity;
@@ -344,20 +341,11 @@ export class Conversation {
   }
 
   #askToSettle(now: Instant): void {
-    const settlement = this.#identity.settlement;
-    const keys = settlement?.nextKeys() ?? [];
-    if (settlement === undefined || keys.length === 0) {
-      this.#identity.settled();
-      return this.#beOpen([], now);
-    }
+    const question = this.#identity.nextQuestion();
+    if (question === undefined) return this.#beOpen([], now);
     const request = this.#inFlight.nextId();
     this.#state = { at: "settling", request, retryAt: now };
-    this.#draft.push({
-      kind: "send",
-      id: request,
-      method: "session.settle",
-      params: { secret: settlement.secret, keys },
-    });
+    this.#draft.ask(request, "session.settle", question);
   }
 
   #settled(result: unknown, now: Instant): void {
@@ -380,31 +368,16 @@ export class Conversation {
   #timePassed(now: Instant): void {
     const { at } = this.#state;
     if (at === "open" || at === "leaving") return this.#acknowledge(now);
-    if (isDue(this.#grantsEnd(), now))
+    if (isDue(grantsEnd(this.#standing()), now))
       this.#grants.loseHeld("there was no connection to the broker for longer than it keeps a session");
-    if (isDue(this.#patienceEnds(), now)) this.#loseHope(now);
-    if (isDue(this.#stateDeadline(), now)) this.#stateEnds(now);
+    if (isDue(patienceEnds(this.#standing()), now)) this.#loseHope(now);
+    if (isDue(stateEnds(this.#standing()), now)) this.#stateEnds(now);
   }
 
   #acknowledge(now: Instant): void {
-    if (!isDue(this.#ackDue, now)) return;
-    this.#ackDue = undefined;
-    this.#ackSent = this.#identity.keys.below;
-    this.#draft.notify("session.ack", { below: this.#ackSent });
-  }
-
-  /** When the broker may have given our locks to others: then the program must hear it, though nobody has told us. */
-  #grantsEnd(): Instant | undefined {
-    if (!this.#opened || this.#options.bound === true || !this.#grants.anyHeld) return undefined;
-    return this.#outage.windowEnds(this.#identity.windowMs);
-  }
-
-  #patienceEnds(): Instant | undefined {
-    const { at } = this.#state;
-    if (!this.#opened || at === "resting" || at === "parting" || at === "closed") return undefined;
-    const { since } = this.#outage;
-    if (this.#inFlight.size > 0) return this.#inFlight.patienceEnds(since, this.#options.patienceMs);
-    return this.#grants.size > 0 ? undefined : after(since, this.#options.patienceMs);
+    if (!isDue(this.#acknowledgement.due, now)) return;
+    this.#acknowledgement.carried(this.#identity.keys);
+    this.#draft.notify("session.ack", { below: this.#identity.keys.below });
   }
 
   /** Calls have waited long enough. If nothing else is at stake, no more attempts are made until the next call. */
@@ -419,14 +392,12 @@ export class Conversation {
     this.#state = { at: "resting" };
   }
 
-  #stateDeadline(): Instant | undefined {
-    const state = this.#state;
-    if (state.at === "parting") return state.until;
-    const ends = state.at === "waiting" ? state.until : undefined;
-    const retries = state.at === "settling" && state.request === undefined ? state.retryAt : undefined;
-    const opens = this.#opened || state.at === "new" ? undefined : this.#openBy;
-    const closes = this.#inFlight.size === 0 ? this.#closing?.by : undefined;
-    return earliest(ends, retries, opens, closes);
+  #standing(): Standing {
+    return {
+      ...{ state: this.#state, opened: this.#opened, openBy: this.#openBy, closeBy: this.#closing?.by },
+      ...{ options: this.#options, windowMs: this.#identity.windowMs },
+      ...{ grants: this.#grants, inFlight: this.#inFlight, outage: this.#outage },
+    };
   }
 
   #stateEnds(now: Instant): void {

@@ -14,6 +14,11 @@ export class Draft {
     this.#effects.push({ kind: "send", id: call.id, method: call.method, params: call.params });
   }
 
+  /** A request of the conversation's own. */
+  ask(id: number, method: string, params: object): void {
+    this.#effects.push({ kind: "send", id, method, params });
+  }
+
   notify(method: string, params: object): void {
     this.#effects.push({ kind: "send", id: undefined, method, params });
   }

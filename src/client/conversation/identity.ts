@@ -91,7 +91,11 @@ export class Identity {
     this.#welcome = undefined;
   }
 
-  settled(): void {
+  /** What to ask the broker about the session that is over; nothing when all is known. */
+  nextQuestion(): { readonly secret: string; readonly keys: readonly number[] } | undefined {
+    const keys = this.#settlement?.nextKeys() ?? [];
+    if (this.#settlement !== undefined && keys.length > 0) return { secret: this.#settlement.secret, keys };
     this.#settlement = undefined;
+    return undefined;
   }
 }

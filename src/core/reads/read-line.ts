@@ -3,7 +3,7 @@
  * it; sessions take turns; no session has all readers; behind a read that is slow nobody waits; one that is over its
  * time is ended with its process.
  */
-import { after, between, type Instant, type Limits, type ReaderId, type Refusal, readerId, refuse } from "../../terms/index.js";
+import { after, between, type ConnectionId, type Instant, type Limits, type ReaderId, type Refusal, readerId, refuse } from "../../terms/index.js";
 import type { Asker, StoreAnswer, StoreEvent } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
@@ -89,6 +89,15 @@ export class ReadLine {
         return true;
       }
     return false;
+  }
+
+  /** Nobody is there any more to hear the answers: what waits is dropped, what runs is ended as if it were cancelled. */
+  connectionGone(connection: ConnectionId, now: Instant): void {
+    const isAsked = (read: Read) => read.asker.connection === connection;
+    const owners = new Set([...this.#line.all()].filter(isAsked).map((read) => read.session.id));
+    for (const owner of owners) this.#line.dropSome(owner, isAsked);
+    for (const reader of this.#readers.values())
+      for (const { read } of reader.row) if (read !== undefined && isAsked(read)) read.cancelledAt ??= now;
   }
 
   // ── holding ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,16 +225,20 @@ export class ReadLine {
     let best: Reader | undefined;
     let free = 0;
     let ready = 0;
+    let taken = 0;
     for (const reader of this.#readers.values()) {
       if (reader.state !== "ready") continue;
       ready++;
-      const taken = hasReadOf(reader, session);
-      if (!taken) free++;
-      if (reader.row.length >= rowMax || this.#isStuck(reader)) continue;
+      const used = hasReadOf(reader, session);
+      if (used) taken++;
+      // Nobody is put behind a slow read, so a reader that has one is free for nobody.
+      if (this.#isStuck(reader)) continue;
+      if (!used) free++;
+      if (reader.row.length >= rowMax) continue;
       if (best === undefined || reader.row.length < best.row.length) best = reader;
     }
-    // The last reader that this session does not use is left to the others (rule 16).
-    if (best === undefined || ready < 2 || free > 1 || hasReadOf(best, session)) return best;
+    // The last free reader is left to those who have none (rule 16).
+    if (best === undefined || ready < 2 || taken === 0 || free > 1 || hasReadOf(best, session)) return best;
     return this.#shortestOf(session);
   }
 
@@ -320,7 +333,8 @@ export class ReadLine {
 
   #headDied(read: Read, reader: Reader, reason: string): void {
     const refusal = headRefusal(reader, reason);
-    if (refusal === undefined) this.#giveBack([read]);
+    // Nobody can tell who was to blame, the read or something outside: the second death decides.
+    if (refusal === undefined || (refusal.refused === "STATEMENT_CRASHED" && read.deaths++ === 0)) this.#giveBack([read]);
     else this.#refuse(read, refusal);
   }
 

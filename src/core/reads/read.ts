@@ -13,4 +13,6 @@ export interface Read {
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;
   cancelledAt: Instant | undefined;
+  /** How many readers have died while they ran it, by no doing of the broker's. */
+  deaths: number;
 }

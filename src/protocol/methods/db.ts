@@ -4,7 +4,7 @@ import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
 import type { HeldLock } from "./session.js";
 
-/** One statement and its values: by position, by name (without the `:`, `@` or `$`), or both. */
+/** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {
   readonly sql: string;
   readonly args?: readonly WireValue[];
@@ -60,7 +60,7 @@ const sql = is.Text({ description: "SQL text" });
 const statement = {
   sql,
   args: is.Optional(is.ArrayOf(is.Value, { description: "Values by position" })),
-  named: is.Optional(is.RecordOf(is.Value, "Values by name, without `:`, `@` or `$`")),
+  named: is.Optional(is.RecordOf(is.Value, "Values by name, with or without its `:`, `@` or `$`")),
 };
 
 const timeoutMs = is.Optional(is.WholeNumber("The time that the statement may run, at most the limit timeoutMsMax", 1));

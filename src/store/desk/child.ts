@@ -11,7 +11,11 @@ import { createInterface } from "node:readline";
 import { type Frame, FrameCutter, FrameQueue } from "../pipe/frames.js";
 import { startTimeOf } from "./process-identity.js";
 
-export type StoreLog = (level: "debug" | "info" | "warn" | "error", fields: { readonly [field: string]: unknown }, text: string) => void;
+export type StoreLog = (
+  level: "debug" | "info" | "warn" | "error",
+  fields: { readonly [field: string]: unknown },
+  text: string,
+) => void;
 
 export interface ChildOptions {
   readonly role: string;

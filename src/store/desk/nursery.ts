@@ -48,6 +48,7 @@ export class Nursery {
   bear({ role, take, gone }: Cradle): Child {
     const { node = process.execPath, entry, execArgv = [], env = process.env, log } = this.#options;
     const path = role === "reader" ? entry.reader : entry.writer;
+    let written = false;
     const child = new Child({
       role,
       node,
@@ -58,12 +59,18 @@ export class Nursery {
       take,
       gone: (end) => {
         this.#living.delete(child);
-        this.#write();
-        gone(end);
+        this.#strike(child);
+        if (written) gone(end);
       },
     });
     this.#living.set(child, { pid: child.pid, startTime: child.startTime, role, bootId: this.#bootId });
-    this.#write();
+    try {
+      this.#write();
+    } catch (error) {
+      child.kill("it could not be written down");
+      throw error;
+    }
+    written = true;
     return child;
   }
 
@@ -74,6 +81,20 @@ export class Nursery {
   /** After the last child is gone. */
   close(): void {
     forgetChildren(this.#options.places.children);
+  }
+
+  /** One too many on the list does no harm: it is looked for, and not found. */
+  #strike(child: Child): void {
+    try {
+      this.#write();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log(
+        "warn",
+        { role: child.role, pid: child.pid },
+        `the list of children could not be written: ${reason}`,
+      );
+    }
   }
 
   #write(): void {

@@ -62,7 +62,9 @@ function readChildren(path: string): readonly ChildRecord[] {
     return [];
   }
   const bootId = currentBootId();
-  return Array.isArray(records) ? records.filter((record) => isRecord(record) && (bootId === undefined || record.bootId === bootId)) : [];
+  return Array.isArray(records)
+    ? records.filter((record) => isRecord(record) && (bootId === undefined || record.bootId === bootId))
+    : [];
 }
 
 function isRecord(value: unknown): value is ChildRecord {

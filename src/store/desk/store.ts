@@ -47,7 +47,11 @@ export class Store {
     const writers: StoreProcess[] = [];
     if (child !== undefined) writers.push({ role: "writer", pid: child.pid, state });
     if (standby !== undefined) writers.push({ role: "standby", pid: standby.pid, state: "waiting" });
-    const readers = this.#readers.children.map((reader) => ({ role: "reader" as const, pid: reader.child.pid, state: reader.state }));
+    const readers = this.#readers.children.map((reader) => ({
+      role: "reader" as const,
+      pid: reader.child.pid,
+      state: reader.state,
+    }));
     return [...writers, ...readers];
   }
 
@@ -70,7 +74,8 @@ export class Store {
     const patience = new AbortController();
     const left = Promise.all(children.map((child) => child.gone));
     const late = sleep(leaveMsMax, "late", { signal: patience.signal }).catch(() => undefined);
-    if ((await Promise.race([left, late])) === "late") for (const child of children) child.kill("it did not leave by itself");
+    if ((await Promise.race([left, late])) === "late")
+      for (const child of children) child.kill("it did not leave by itself");
     await left;
     patience.abort();
   }

@@ -37,7 +37,7 @@ export class WriterDesk {
   #state: State = { kind: "none" };
   #standby: Child | undefined;
   /** Told to a writer and not known to be stored, in order. */
-  #ended: SessionId[] = [];
+  readonly #ended: SessionId[] = [];
   /** How many of the sessions told to this writer it has stored. */
   #stored = 0;
   #closing = false;
@@ -75,7 +75,13 @@ export class WriterDesk {
         return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
       }
       case "settle":
-        return this.#send({ kind: "settle", seq: job.seq, session: job.session, keys: job.keys, encoding: requestIn(job.parcel).encoding });
+        return this.#send({
+          kind: "settle",
+          seq: job.seq,
+          session: job.session,
+          keys: job.keys,
+          encoding: requestIn(job.parcel).encoding,
+        });
       case "end-session":
         this.#ended.push(job.session);
         return this.#send({ kind: "end-session", session: job.session });
@@ -177,7 +183,15 @@ export class WriterDesk {
     child.flush();
     this.#standBy();
     const { epoch, storedSeq, previousBootId, incarnation, tokensFrom, tokensTo } = message;
-    this.#on({ kind: "writer-ready", epoch, storedSeq: seq(storedSeq), previousBootId, incarnation, tokensFrom, tokensTo });
+    this.#on({
+      kind: "writer-ready",
+      epoch,
+      storedSeq: seq(storedSeq),
+      previousBootId,
+      incarnation,
+      tokensFrom,
+      tokensTo,
+    });
   }
 
   #housekept(stored: number): void {

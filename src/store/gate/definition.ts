@@ -35,6 +35,7 @@ function refusedCreation(phrase: Phrase): GateRefusal | undefined {
       break;
     case "TEMP":
     case "TEMPORARY":
+      // rule 16
       return phrase.refuse(
         1,
         "STATEMENT_REFUSED",

@@ -1,4 +1,7 @@
-/** Whether a statement may be sent where it was sent: on a connection that all share, or on a transaction of one's own. */
+/**
+ * Whether a statement may be sent where it was sent: on a connection that all share, or on a transaction of one's own.
+ * A COMMIT or ROLLBACK among the writes of others would end their transaction too (rule 16).
+ */
 import { type GateCode, type GateRefusal, refuseAt } from "./refusal.js";
 import type { Admitted, SessionSetting } from "./statement.js";
 

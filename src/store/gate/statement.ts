@@ -23,13 +23,13 @@ interface Inspected {
   readonly verb: Verb;
   /** `read`: leaves the file unchanged and runs on a connection that may not write. Of BEGIN: whether it asks for the writer. */
   readonly access: "read" | "write";
-  /** Must have a transaction of its own: it sets a PRAGMA, or changes the schema that its neighbours were judged by. */
+  /** Must have a transaction of its own (rule 7): it sets a PRAGMA, or changes the schema its neighbours were judged by. */
   readonly alone: boolean;
   /** CREATE, DROP, ALTER; ANALYZE, which makes tables for its findings. */
   readonly schemaChange: boolean;
   /** A guess for routing; the prepared statement knows. */
   readonly returnsRows: boolean;
-  /** Its text says ROLLBACK on conflict; false proves nothing, since a table or a trigger may say so too. */
+  /** Its text says ROLLBACK on conflict (rule 3); false proves nothing, since a table or a trigger may say so too. */
   readonly mayRollback: boolean;
   /** PRAGMA defer_foreign_keys: outside a transaction it would be forgotten before the next statement. */
   readonly needsTransaction: boolean;

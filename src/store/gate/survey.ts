@@ -1,7 +1,8 @@
 /**
  * What may stand nowhere in a statement, whatever its kind, and what is noticed on the way: one walk over its words.
  *
- * - The schema `temp`: a TEMP table on a connection that all share would hide everyone's table of that name.
+ * - The schema `temp`: a TEMP table on a connection that all share would hide everyone's table of that name
+ *   (rule 16).
  * - `_holdfast_`: the broker's own tables, also in quotes and texts, since SQLite reads 'name' as a name too.
  * - `pragma_…` table-valued functions other than the PRAGMAs that may be read (https://sqlite.org/pragma.html#pragfunc).
  * - Functions that load code or hand out addresses.

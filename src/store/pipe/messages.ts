@@ -9,7 +9,17 @@
  *   answers  answer …
  */
 import type { Encoding } from "../../protocol/index.js";
-import { impossible, type Limits, type Refusal, type RequestKey, requestKey, type Seq, type SessionId, seq, sessionId } from "../../terms/index.js";
+import {
+  impossible,
+  type Limits,
+  type Refusal,
+  type RequestKey,
+  requestKey,
+  type Seq,
+  type SessionId,
+  seq,
+  sessionId,
+} from "../../terms/index.js";
 import { type Frame, type FrameQueue, frameHead, payloadAt } from "./frames.js";
 
 /** The methods that reach a child with the client's own bytes. */
@@ -91,7 +101,12 @@ export type FromWriter =
   /** Code and native module are loaded; nothing is opened. */
   | { readonly kind: "loaded" }
   | ({ readonly kind: "ready" } & WriterReady)
-  | { readonly kind: "settled"; readonly walBytes: number; readonly housekept: number; readonly answers: readonly Answer[] }
+  | {
+      readonly kind: "settled";
+      readonly walBytes: number;
+      readonly housekept: number;
+      readonly answers: readonly Answer[];
+    }
   | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
   | { readonly kind: "unavailable"; readonly reason: string };
@@ -306,7 +321,8 @@ export function readFromReader({ kind, payload }: Frame): FromReader {
 
 /** Both ends are of one build and one machine: the kind is checked, the fields are taken at their word. */
 function readJson<T>(payload: Buffer, kind: number, expected: readonly (keyof typeof kinds)[]): T {
-  if (!expected.some((name) => kinds[name] === kind)) throw new Error(`an unexpected frame of kind ${kind} on the pipe`);
+  if (!expected.some((name) => kinds[name] === kind))
+    throw new Error(`an unexpected frame of kind ${kind} on the pipe`);
   return parseJson<T>(payload);
 }
 

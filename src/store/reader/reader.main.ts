@@ -1,7 +1,7 @@
 /** A reader's process begins here: loads what it needs, waits for its orders, and then for requests. */
 import { loadSqlite } from "../../sqlite/index.js";
 import { afterReading, type Frame, FrameQueue } from "../pipe/frames.js";
-import { type Answer, type FromReader, readToReader, type ReadMessage, sendFromReader } from "../pipe/messages.js";
+import { type Answer, type FromReader, type ReadMessage, readToReader, sendFromReader } from "../pipe/messages.js";
 import { Parent, report } from "../pipe/parent.js";
 import { Reader } from "./reader.js";
 

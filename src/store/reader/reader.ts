@@ -2,8 +2,9 @@
  * Runs requests that only read, one at a time, in the order in which they come. Each opens its snapshot after it was
  * received and ends it before it is answered, so that a later request never reads from an earlier one's (rule 4).
  */
-import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
+
 import { encodeResults } from "../../protocol/index.js";
+import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
 import type { Answer, ReaderOrders, ReadMessage } from "../pipe/messages.js";
 import { placeOf } from "../statement/error-place.js";
@@ -57,7 +58,10 @@ export class Reader {
     const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
     if (text === undefined || !this.#quick.has(text)) beforeSlow();
     const began = performance.now();
-    const result = plan.kind === "one" ? this.#one(plan, 0, { ...message, bytesMax: this.#limits.resultBytesMax }) : this.#many(plan, message);
+    const result =
+      plan.kind === "one"
+        ? this.#one(plan, 0, { ...message, bytesMax: this.#limits.resultBytesMax })
+        : this.#many(plan, message);
     if (text !== undefined) this.#learn(text, performance.now() - began < quickMs);
     return result;
   }
@@ -87,7 +91,11 @@ export class Reader {
     return encodeResults(bodies, encoding);
   }
 
-  #one(plan: RequestPlan, index: number, { encoding, bytesMax }: { encoding: ReadMessage["encoding"]; bytesMax: number }): Buffer | Refusal {
+  #one(
+    plan: RequestPlan,
+    index: number,
+    { encoding, bytesMax }: { encoding: ReadMessage["encoding"]; bytesMax: number },
+  ): Buffer | Refusal {
     const bound = plan.statements[index] as BoundStatement;
     const rowsMax = plan.kind === "one" ? plan.rowsMax : Infinity;
     try {
@@ -101,7 +109,10 @@ export class Reader {
     if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
     const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
     if (place === undefined) return refusal;
-    return { ...refusal, details: { ...refusal.details, position: statement.start + place.position, length: place.length } };
+    return {
+      ...refusal,
+      details: { ...refusal.details, position: statement.start + place.position, length: place.length },
+    };
   }
 
   #complaintOf(sql: string): string | undefined {

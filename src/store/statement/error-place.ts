@@ -13,11 +13,18 @@ const looksMax = 16;
  * `complaintOf` prepares a text, runs nothing, and gives SQLite's sentence about it, if it has one. It is asked about
  * beginnings of `sql`, which must not be a PRAGMA, since some of those act while they are prepared.
  */
-export function placeOf(message: string, sql: string, complaintOf: (sql: string) => string | undefined): Place | undefined {
+export function placeOf(
+  message: string,
+  sql: string,
+  complaintOf: (sql: string) => string | undefined,
+): Place | undefined {
   const syntax = /^near "([\s\S]*)": syntax error$/.exec(message);
   if (syntax !== null) return firstComplaint(message, sql, { word: syntax[1] ?? "", complaintOf });
   if (message === "incomplete input") return { position: sql.length, length: 0 };
-  const subject = /^(?:no such (?:column|table|function|index|view|trigger|collation sequence|module)|ambiguous column name): (.+)$/.exec(message);
+  const subject =
+    /^(?:no such (?:column|table|function|index|view|trigger|collation sequence|module)|ambiguous column name): (.+)$/.exec(
+      message,
+    );
   return subject === null ? undefined : onlyMention(sql, subject[1] ?? "");
 }
 
@@ -29,7 +36,9 @@ function firstComplaint(
 ): Place | undefined {
   const mentions = tokensOf(sql).filter(({ start, end }) => sql.slice(start, end) === word);
   if (mentions.length > looksMax) return undefined;
-  const found = mentions.find(({ end }, at) => at === mentions.length - 1 || complaintOf(sql.slice(0, end)) === message);
+  const found = mentions.find(
+    ({ end }, at) => at === mentions.length - 1 || complaintOf(sql.slice(0, end)) === message,
+  );
   return found === undefined ? undefined : placeOfToken(found);
 }
 

@@ -2,7 +2,15 @@
  * A request's parameters, looked at before anything runs: is it refused, does it write, must it have a transaction of
  * its own, what is bound where. The front asks only for the judgement; a child plans again for itself and trusts nothing.
  */
-import { type BatchParams, type BoundValue, boundArgs, boundNamed, type ExecuteParams, type QueryParams, type ScriptParams } from "../../protocol/index.js";
+import {
+  type BatchParams,
+  type BoundValue,
+  boundArgs,
+  boundNamed,
+  type ExecuteParams,
+  type QueryParams,
+  type ScriptParams,
+} from "../../protocol/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
 import { arrange, Gate, type Permissions, type Statement, statementsOf } from "../gate/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
@@ -114,10 +122,15 @@ export class Planner {
     return { kind: "script", access: "write", alone: true, statements, atomic };
   }
 
-  #statement(sql: string, rule?: (found: Statement) => Refusal | undefined, permissions?: Permissions): Statement | Refusal {
+  #statement(
+    sql: string,
+    rule?: (found: Statement) => Refusal | undefined,
+    permissions?: Permissions,
+  ): Statement | Refusal {
     const found = this.#gate.inspect(sql, permissions);
     if (isRefusal(found)) return found;
-    if (found.kind !== "statement") throw new Error(`the gate let ${found.kind} through where only statements are served`);
+    if (found.kind !== "statement")
+      throw new Error(`the gate let ${found.kind} through where only statements are served`);
     return rule?.(found) ?? found;
   }
 

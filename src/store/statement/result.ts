@@ -44,7 +44,11 @@ export function changesBody(changes: Changes, encoding: Encoding): Buffer {
 }
 
 /** The result of a statement that changes nothing. */
-export function resultOfRead(statement: Statement, values: readonly unknown[], options: ResultOptions): Buffer | Refusal {
+export function resultOfRead(
+  statement: Statement,
+  values: readonly unknown[],
+  options: ResultOptions,
+): Buffer | Refusal {
   if (!statement.reader) {
     statement.run(...values);
     return changesBody({ rowsAffected: 0, lastInsertRowid: null }, options.encoding);

@@ -22,7 +22,8 @@ const words: { readonly [primary: string]: RefusalCode } = {
 export function refusalOf(error: unknown): Refusal {
   if (isSqliteFailure(error)) return refusalOfSqlite(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof RangeError || isTooLong(error)) return refuse("RESULT_TOO_LARGE", `a value of the result cannot be held: ${message}`);
+  if (error instanceof RangeError || isTooLong(error))
+    return refuse("RESULT_TOO_LARGE", `a value of the result cannot be held: ${message}`);
   return { ...refuse("INTERNAL", message), outcome: "none" };
 }
 

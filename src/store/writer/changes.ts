@@ -5,7 +5,7 @@
  * nothing, after an upsert that updated, or an INSERT into a table without rowids, it still names a stranger's row
  * (rule 16). So a rowid counts only if it differs from the one before. Where it does not, a statement that inserted the
  * same number again cannot be told from one that inserted none: the request is undone and run once more with a mark in
- * the place of the last rowid, and its text with the mark from then on.
+ * the place of the last rowid, and its text with the mark from then on, until the mark has long been needless.
  */
 import type { Changes } from "../../protocol/index.js";
 import type { Database, Statement, StatementCache } from "../../sqlite/index.js";
@@ -26,13 +26,17 @@ export class RowidUnclear extends Error {}
 const markRowid = -(2n ** 63n);
 const textsMax = 4096;
 const keptTextUnitsMax = 8192;
+/** So often in a row the mark must have made no difference before a text runs without it: it costs 2.5 µs. */
+const needlessMax = 64;
 
 export class ChangeRunner {
   readonly #cache: StatementCache;
   readonly #said: Statement;
   readonly #mark: readonly Statement[];
-  /** Texts whose rowid was unclear once. */
-  #unclear = new Set<string>();
+  /** Texts whose rowid was unclear, and how often the mark was needless since. */
+  readonly #unclear = new Map<string, number>();
+  /** What stood where the mark is. */
+  #beforeMark = markRowid;
   #last: bigint;
 
   constructor(database: Database, cache: StatementCache) {
@@ -44,7 +48,9 @@ export class ChangeRunner {
       "ROLLBACK TO _holdfast_rowid",
       "RELEASE _holdfast_rowid",
     ].map((sql) => database.prepare<unknown[]>(sql));
-    this.#last = (this.#said.get() as [bigint, bigint])[1];
+    this.#last = markRowid;
+    // The connection's own start write has inserted a row as well.
+    this.#setMark();
   }
 
   /**
@@ -76,12 +82,13 @@ export class ChangeRunner {
   }
 
   #inserted(text: string, before: bigint, { marked, masked }: { marked: boolean; masked: boolean }): bigint | null {
+    if (marked) this.#weighMark(text);
     if (this.#last !== before) return this.#last;
     if (marked) return null;
     // Where the mark would be seen, SQLite's own word must do.
     if (!masked) return this.#last;
-    if (this.#unclear.size >= textsMax) this.#unclear = new Set();
-    this.#unclear.add(text);
+    if (this.#unclear.size >= textsMax) this.#unclear.clear();
+    this.#unclear.set(text, 0);
     throw new RowidUnclear();
   }
 
@@ -90,7 +97,15 @@ export class ChangeRunner {
     return text.length > keptTextUnitsMax || this.#unclear.has(text);
   }
 
+  #weighMark(text: string): void {
+    const needless = this.#last !== markRowid && this.#last !== this.#beforeMark;
+    const times = needless ? (this.#unclear.get(text) ?? 0) + 1 : 0;
+    if (times > needlessMax) this.#unclear.delete(text);
+    else if (text.length <= keptTextUnitsMax) this.#unclear.set(text, times);
+  }
+
   #setMark(): void {
+    this.#beforeMark = this.#last;
     for (const statement of this.#mark) statement.run();
     this.#last = markRowid;
   }

@@ -27,6 +27,8 @@ export interface GroupParts {
   readonly replies: RepliesKept;
   readonly runner: RequestRunner;
   readonly schema: SchemaWatch;
+  /** Why nothing can be written now, if so. */
+  readonly obstacle: () => Refusal | undefined;
   /** Milliseconds on a clock that only runs forward. */
   readonly now: () => number;
   readonly report: (text: string) => void;
@@ -58,6 +60,7 @@ export class GroupCommit {
     const group = queue.takeGroup(schema.deferred);
     const [first] = group;
     if (first === undefined) return [];
+    this.#jobs.refusingAll = this.#parts.obstacle();
     const loose = first.opened !== undefined && first.message.mode === "run" && isLooseScript(first.opened.plan);
     const answers = loose ? [this.#scripts.run(first, first.opened.plan)] : this.#settle(group);
     transaction.idle();
@@ -96,7 +99,6 @@ export class GroupCommit {
       attempt = this.#attempt(members, true);
     }
     if (attempt.kind === "settled") this.#take(attempt, members, answers);
-    else if (members.length === 1) answers.set(members[0] as Job, answerOfBroken(members[0] as Job, attempt));
     else for (const job of members) this.#settleAlone(job, answers);
   }
 
@@ -106,7 +108,11 @@ export class GroupCommit {
     else answers.set(job, answerOfBroken(job, attempt));
   }
 
-  #take({ answers: given, rest }: Extract<Attempt, { kind: "settled" }>, members: readonly Job[], answers: Map<Job, Answer>): void {
+  #take(
+    { answers: given, rest }: Extract<Attempt, { kind: "settled" }>,
+    members: readonly Job[],
+    answers: Map<Job, Answer>,
+  ): void {
     for (const [place, answer] of given.entries()) answers.set(members[place] as Job, answer);
     this.#parts.queue.putBack(rest);
   }
@@ -157,7 +163,11 @@ export class GroupCommit {
 }
 
 function changesSchema({ opened }: Job): boolean {
-  return opened !== undefined && !isRefusal(opened.plan) && opened.plan.statements.some(({ statement }) => statement.schemaChange);
+  return (
+    opened !== undefined &&
+    !isRefusal(opened.plan) &&
+    opened.plan.statements.some(({ statement }) => statement.schemaChange)
+  );
 }
 
 function isFullAnswer(answer: Answer): boolean {

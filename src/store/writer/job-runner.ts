@@ -24,6 +24,8 @@ export class JobRunner {
   readonly #replies: RepliesKept;
   readonly #runner: RequestRunner;
   readonly #report: (text: string) => void;
+  /** Set while nothing new may be written; what is stored is still answered. */
+  refusingAll: Refusal | undefined;
 
   constructor(replies: RepliesKept, runner: RequestRunner, report: (text: string) => void) {
     this.#replies = replies;
@@ -36,12 +38,17 @@ export class JobRunner {
     if (job.opened === undefined) return { answer: this.#settle(job.message), wrote: true };
     const known = this.admit(job);
     if (known !== undefined) return { answer: known, wrote: false };
+    if (this.refusingAll !== undefined)
+      return { answer: { id: job.message.seq, kind: "refused", refusal: this.refusingAll }, wrote: false };
     const plan = job.opened.plan as RequestPlan;
     const { seq: id, encoding, key } = job.message;
     const result = this.#guarded(job, () => this.#runner.run(plan, encoding));
     if (isRefusal(result)) return { answer: { id, kind: "refused", refusal: result }, wrote: false };
     this.keep(job, result);
-    return { answer: { id, kind: "done", encoding, bytes: result.body }, wrote: key !== undefined || plan.access === "write" };
+    return {
+      answer: { id, kind: "done", encoding, bytes: result.body },
+      wrote: key !== undefined || plan.access === "write",
+    };
   }
 
   /** The answer of a request that is not to be run: it was refused when it was opened, or its key is known. */
@@ -57,7 +64,8 @@ export class JobRunner {
 
   keep({ message, opened }: WriteJob, result: StatementResult, again = false): void {
     const { session, key, encoding } = message;
-    if (key !== undefined) this.#replies.keep({ session, key, hash: opened.hash, reply: replyOf(result, encoding), again });
+    if (key !== undefined)
+      this.#replies.keep({ session, key, hash: opened.hash, reply: replyOf(result, encoding), again });
   }
 
   #settle({ seq: id, session, keys, encoding }: SettleMessage): Answer {
@@ -71,7 +79,9 @@ export class JobRunner {
       return work();
     } catch (error) {
       if (error instanceof ProcessMustEnd) throw error;
-      this.#report(`write ${job.message.seq} (${job.message.method}) failed: ${error instanceof Error ? error.stack : String(error)}`);
+      this.#report(
+        `write ${job.message.seq} (${job.message.method}) failed: ${error instanceof Error ? error.stack : String(error)}`,
+      );
       const refusal = refusalOf(error);
       return refusal.refused === "INTERNAL" ? { ...refuse("INTERNAL", refusal.message), outcome: "none" } : refusal;
     }

@@ -10,7 +10,13 @@ import { randomBytes } from "node:crypto";
 import { assertDurable, type Database, type Statement, sqliteVersion } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import type { WriterReady } from "../pipe/messages.js";
-import { createMeta, createReplies, createSessions, createSessionsEnded, tablesVersion } from "./internal-tables.sql.js";
+import {
+  createMeta,
+  createReplies,
+  createSessions,
+  createSessionsEnded,
+  tablesVersion,
+} from "./internal-tables.sql.js";
 
 /** Lock tokens that one reservation sets aside: never in the path of a grant, and 2^27 reservations fit below 2^53. */
 export const tokenBlock = 2 ** 26;
@@ -88,7 +94,9 @@ export class MetaRow {
     const tokensFrom = Math.max(row.tokens_to, above + 1);
     const tokensTo = checkedTokens(tokensFrom + tokenBlock);
     const incarnation = newIncarnation ? makeIncarnation() : row.incarnation;
-    this.#database.prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ? WHERE id = 1").run(tokensTo, incarnation);
+    this.#database
+      .prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ? WHERE id = 1")
+      .run(tokensTo, incarnation);
     return { tokensFrom, tokensTo, incarnation };
   }
 }
@@ -108,7 +116,10 @@ function readOrCreate(database: Database): Stored {
   if (!known) create(database);
   const row = readRow(database);
   if (row.version > tablesVersion)
-    throw new HoldfastError("DATA_FOREIGN", `the database was last used by a newer version of holdfast (its tables have version ${row.version}, this program knows ${tablesVersion})`);
+    throw new HoldfastError(
+      "DATA_FOREIGN",
+      `the database was last used by a newer version of holdfast (its tables have version ${row.version}, this program knows ${tablesVersion})`,
+    );
   return row;
 }
 
@@ -120,7 +131,11 @@ function create(database: Database): void {
 }
 
 function readRow(database: Database): Stored {
-  const row = database.prepare("SELECT version, epoch, seq, boot_id, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1").get();
+  const row = database
+    .prepare(
+      "SELECT version, epoch, seq, boot_id, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1",
+    )
+    .get();
   if (row === undefined) throw new Error("the table _holdfast_meta has lost its row");
   return row as Stored;
 }

@@ -13,5 +13,6 @@ export class ProcessMustEnd extends Error {
 
 /** Rule 9: after a failed read or write of the file nothing that this process believes of it can be trusted. */
 export function endOnDiskFailure(error: unknown): void {
-  if (isDiskFailure(error)) throw new ProcessMustEnd(exitCodes.diskFailed, `the disk failed: ${error.message} (${error.code})`, error);
+  if (isDiskFailure(error))
+    throw new ProcessMustEnd(exitCodes.diskFailed, `the disk failed: ${error.message} (${error.code})`, error);
 }

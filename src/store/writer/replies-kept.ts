@@ -38,13 +38,18 @@ interface StoredReply extends Reply {
   readonly hash: number;
 }
 
-export type Lookup = { readonly state: "stored"; readonly reply: StoredReply } | { readonly state: "forgotten" } | { readonly state: "never" };
+export type Lookup =
+  | { readonly state: "stored"; readonly reply: StoredReply }
+  | { readonly state: "forgotten" }
+  | { readonly state: "never" };
 
 interface SessionState {
   readonly id: Buffer;
   /** No stored key is above it. May be too high after a rollback, never too low. */
   keyMax: number;
   below: number;
+  /** The lowest key that waits to be written; Infinity for none. */
+  pendingFrom: number;
   /** ms since 1970, at most an hour old; 0 when the session has no row yet. */
   seen: number;
   ended: boolean;
@@ -75,7 +80,7 @@ export class RepliesKept {
   /** In order of first use; what it forgets is read from the tables again. */
   readonly #states = new Map<SessionId, SessionState>();
   /** Of the open transaction, written at its end. */
-  #pending = new Map<string, Pending>();
+  #pending: Pending[] = [];
   /** Marks that are known and not yet carried out. */
   readonly #forget = new Map<SessionId, number>();
   readonly #ends: SessionId[] = [];
@@ -99,7 +104,7 @@ export class RepliesKept {
   find(session: SessionId, key: RequestKey): Lookup {
     const state = this.#state(session);
     if (key <= state.keyMax) {
-      const reply = this.#pending.get(pendingName(session, key))?.reply ?? this.#read(state, key);
+      const reply = this.#waiting(state, key) ?? this.#read(state, key);
       if (reply !== undefined) return { state: "stored", reply };
     }
     return key < state.below || state.ended ? { state: "forgotten" } : { state: "never" };
@@ -116,23 +121,37 @@ export class RepliesKept {
   }
 
   /** Keeps the reply with the open transaction; `again` if the key may have a row. */
-  keep({ session, key, hash, reply, again }: { session: SessionId; key: RequestKey; hash: number; reply: Reply; again: boolean }): void {
+  keep({
+    session,
+    key,
+    hash,
+    reply,
+    again,
+  }: {
+    session: SessionId;
+    key: RequestKey;
+    hash: number;
+    reply: Reply;
+    again: boolean;
+  }): void {
     const state = this.#state(session);
     if (key > state.keyMax) state.keyMax = key;
     const bytes = sizeOf(reply.result);
     const kept = bytes > this.#limits.replyBytesKeptMax ? { kind: replyKinds.notKept, result: null } : reply;
-    this.#pending.set(pendingName(session, key), { state, key, reply: { ...kept, hash }, again });
+    if (key < state.pendingFrom) state.pendingFrom = key;
+    this.#pending.push({ state, key, reply: { kind: kept.kind, result: kept.result, hash }, again });
   }
 
   /** Writes what was kept so far; a script of several transactions does so in each. */
   write(): void {
-    for (const { state, key, reply, again } of this.#pending.values()) {
+    for (const { state, key, reply, again } of this.#pending) {
+      state.pendingFrom = Infinity;
       this.#touch(state);
       if (again) this.#dropOne(state, key);
       this.#sql.put.run(state.id, BigInt(key), BigInt(reply.hash), BigInt(reply.kind), reply.result);
       this.#bytesNext += rowBytes + sizeOf(reply.result);
     }
-    this.#pending = new Map();
+    this.#pending = [];
   }
 
   /** A session's keys below this one may go; they are settled for its client. */
@@ -148,7 +167,10 @@ export class RepliesKept {
   }
 
   /** For good: also a session that nobody knew is marked, so that what was answered stays true. */
-  settle(session: SessionId, keys: readonly RequestKey[]): readonly { readonly key: RequestKey; readonly found: Lookup }[] {
+  settle(
+    session: SessionId,
+    keys: readonly RequestKey[],
+  ): readonly { readonly key: RequestKey; readonly found: Lookup }[] {
     const state = this.#state(session);
     state.ended = false;
     const outcomes = keys.map((key) => ({ key, found: this.find(session, key) }));
@@ -195,7 +217,7 @@ export class RepliesKept {
 
   /** After ROLLBACK: what is remembered of the sessions touched may be ahead of the tables, so it is read again. */
   rolledBack(): void {
-    this.#pending = new Map();
+    this.#pending = [];
     this.#bytesNext = this.#bytes;
     this.#endsNext = 0;
     this.#forgetStates();
@@ -212,10 +234,11 @@ export class RepliesKept {
       id,
       keyMax: Math.max(Number(keyMax ?? 0), 0),
       below,
+      pendingFrom: Infinity,
       seen: Number(row?.[1] ?? 0),
       ended: (row?.[2] ?? null) !== null,
     };
-    if (this.#states.size >= statesMax && this.#pending.size === 0) this.#forgetStates();
+    if (this.#states.size >= statesMax && this.#pending.length === 0) this.#forgetStates();
     this.#states.set(session, state);
     return state;
   }
@@ -224,6 +247,12 @@ export class RepliesKept {
   #forgetStates(): void {
     this.#states.clear();
     for (const session of this.#ends) this.#state(session).ended = true;
+  }
+
+  /** Of this very transaction: only a request that came twice in one group is looked for here. */
+  #waiting(state: SessionState, key: number): StoredReply | undefined {
+    if (key < state.pendingFrom) return undefined;
+    return this.#pending.find((one) => one.state === state && one.key === key)?.reply;
   }
 
   #read(state: SessionState, key: number): StoredReply | undefined {
@@ -274,7 +303,8 @@ export class RepliesKept {
 
   #prune(now: number): void {
     const endedBefore = BigInt(now - this.#limits.endedKeysMs);
-    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPerGroupMax)) as [Buffer][]) this.#pruneEnded(id);
+    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPerGroupMax)) as [Buffer][])
+      this.#pruneEnded(id);
     if (now - this.#sweptAt >= hourMs) this.#sweep(now);
     if (this.#bytesNext > this.#limits.repliesBytesAllMax) this.#pruneToSize();
   }
@@ -305,8 +335,8 @@ export class RepliesKept {
     }
     if (this.#bytesNext <= enough) return;
     for (const [id] of this.#sql.bySeen.all() as [Buffer][]) {
-      const [middle] = this.#sql.middle.get(id, id) as [bigint | null];
-      if (middle !== null) this.#drop(this.#state(id.toString("hex") as SessionId), Number(middle) + 1);
+      const middle = this.#sql.middle.get(id, id) as [bigint] | undefined;
+      if (middle !== undefined) this.#drop(this.#state(id.toString("hex") as SessionId), Number(middle[0]) + 1);
       if (this.#bytesNext <= enough) return;
     }
   }
@@ -317,10 +347,6 @@ export class RepliesKept {
     if (keyMax !== null) this.#drop(state, Math.max(Number(keyMax) + 1, state.below));
     this.#sql.pruned.run(id);
   }
-}
-
-function pendingName(session: SessionId, key: number): string {
-  return `${session}${key}`;
 }
 
 function sizeOf(result: Reply["result"]): number {
@@ -340,16 +366,26 @@ function prepare(database: Database) {
     reply: from("SELECT hash, kind, result FROM _holdfast_replies WHERE session = ? AND key = ?"),
     put: to("INSERT INTO _holdfast_replies VALUES (?, ?, ?, ?, ?)"),
     dropOne: to("DELETE FROM _holdfast_replies WHERE session = ? AND key = ?"),
-    touch: to("INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, pruned = 0"),
-    mark: to("INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET below = excluded.below"),
-    end: to("INSERT INTO _holdfast_sessions (session, below, seen, ended) VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET ended = coalesce(ended, excluded.ended)"),
-    size: from("SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?"),
+    touch: to(
+      "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, pruned = 0",
+    ),
+    mark: to(
+      "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET below = excluded.below",
+    ),
+    end: to(
+      "INSERT INTO _holdfast_sessions (session, below, seen, ended) VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET ended = coalesce(ended, excluded.ended)",
+    ),
+    size: from(
+      "SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?",
+    ),
     drop: to("DELETE FROM _holdfast_replies WHERE session = ? AND key < ?"),
     endedBefore: from("SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?"),
     pruned: to("UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?"),
     silent: from("SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?"),
     dropTombstones: to("DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?"),
     bySeen: from("SELECT session FROM _holdfast_sessions ORDER BY seen"),
-    middle: from("SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)"),
+    middle: from(
+      "SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)",
+    ),
   };
 }

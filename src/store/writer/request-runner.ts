@@ -40,7 +40,11 @@ export class RequestRunner {
   }
 
   /** One statement of a script that has a transaction for each. */
-  runStatement(plan: RequestPlan, index: number, { encoding, bytesMax }: { encoding: Encoding; bytesMax: number }): StatementResult | Refusal {
+  runStatement(
+    plan: RequestPlan,
+    index: number,
+    { encoding, bytesMax }: { encoding: Encoding; bytesMax: number },
+  ): StatementResult | Refusal {
     return this.#behindSavepoint(() => this.#one(plan, index, { encoding, bytesMax, masked: index === 0 }));
   }
 
@@ -122,6 +126,8 @@ export class RequestRunner {
 
   /** Not where a later statement of the request, or the schema, asks for the rowid of an earlier one. */
   #mayMask(plan: RequestPlan): boolean {
-    return !this.#schema.asksForRowid && !plan.statements.some(({ statement }) => /last_insert_rowid/i.test(statement.text));
+    return (
+      !this.#schema.asksForRowid && !plan.statements.some(({ statement }) => /last_insert_rowid/i.test(statement.text))
+    );
   }
 }

@@ -13,7 +13,9 @@ export class SchemaWatch {
 
   constructor(database: Database) {
     const plucked = (sql: string): Statement => database.prepare<unknown[]>(sql).pluck();
-    this.#texts = plucked("SELECT sql FROM sqlite_schema WHERE sql LIKE '%deferred%' OR sql LIKE '%last_insert_rowid%'");
+    this.#texts = plucked(
+      "SELECT sql FROM sqlite_schema WHERE sql LIKE '%deferred%' OR sql LIKE '%last_insert_rowid%'",
+    );
     this.#temp = plucked("SELECT name FROM temp.sqlite_schema LIMIT 1");
     this.#version = plucked("PRAGMA data_version");
     this.#seenVersion = this.#version.get();

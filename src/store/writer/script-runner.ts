@@ -39,6 +39,8 @@ export class ScriptRunner {
     const known = this.#parts.jobs.admit(job);
     if (known !== undefined) return known;
     const { seq: id, encoding } = job.message;
+    const { refusingAll } = this.#parts.jobs;
+    if (refusingAll !== undefined) return { id, kind: "refused", refusal: refusingAll };
     const { bodies, refusal } = this.#runAll(job, plan);
     if (refusal === undefined) return { id, kind: "done", encoding, bytes: encodeResults(bodies, encoding) };
     return { id, kind: "refused", refusal: this.#ended(job, bodies.length, refusal) };

@@ -27,9 +27,13 @@ export function answerOf({ kind, result }: Reply, encoding: Encoding): Buffer | 
     case replyKinds.refusal:
       return JSON.parse(result as string) as Refusal;
     case replyKinds.begun:
-      return refuse("OUTCOME_UNKNOWN", `the writer died while it ran this script; ${result} of its statements were applied for certain`, {
-        applied: Number(result),
-      });
+      return refuse(
+        "OUTCOME_UNKNOWN",
+        `the writer died while it ran this script; ${result} of its statements were applied for certain`,
+        {
+          applied: Number(result),
+        },
+      );
   }
 }
 
@@ -41,5 +45,10 @@ export function settledOf(key: RequestKey, found: Lookup, encoding: Encoding): S
   if (!isRefusal(answer)) return { key, outcome: "applied", result: answer, resultKept: true };
   if (kind === replyKinds.notKept) return { key, outcome: "applied", resultKept: false };
   const { message, data } = errorOf(answer);
-  return { key, outcome: kind === replyKinds.begun ? "unknown" : "applied", error: { message, data }, resultKept: false };
+  return {
+    key,
+    outcome: kind === replyKinds.begun ? "unknown" : "applied",
+    error: { message, data },
+    resultKept: false,
+  };
 }

@@ -2,7 +2,7 @@
  * BEGIN and COMMIT as the writer uses them: every transaction moves the meta row under this writer's epoch (rule 2) and
  * carries the replies of its requests; between COMMIT and its return the progress file says so (rule 8).
  */
-import { type Database, isBusy, type Statement } from "../../sqlite/index.js";
+import { type Database, isBusy, isSqliteFailure, type Statement } from "../../sqlite/index.js";
 import { type Refusal, refuse, type Seq, seq } from "../../terms/index.js";
 import { exitCodes } from "../pipe/parent.js";
 import type { ProgressFile } from "../pipe/progress-file.js";
@@ -59,7 +59,11 @@ export class Transaction {
       const holders = writersOf(this.#parts.database.name);
       const pids = holders.map(({ pid }) => pid);
       const details = { sqliteCode: error.code, ...(pids[0] === undefined ? {} : { pid: pids[0], pids }) };
-      return refuse("SQLITE_BUSY", `the database is locked by ${told(holders)}, which does not go through the broker`, details);
+      return refuse(
+        "SQLITE_BUSY",
+        `the database is locked by ${told(holders)}, which does not go through the broker`,
+        details,
+      );
     }
   }
 
@@ -83,6 +87,8 @@ export class Transaction {
     } catch (error) {
       if (error instanceof ProcessMustEnd) throw error;
       endOnDiskFailure(error);
+      // A fault of our own: what this process believes of the replies may be wrong.
+      if (!isSqliteFailure(error)) throw error;
       this.abandon();
       return refusalOf(error);
     }

@@ -9,17 +9,21 @@ import { type Database, isBusy, isFull, type Statement } from "../../sqlite/inde
 /** Frames that wait to be folded before it is done; SQLite's own measure. */
 const framesMax = 1000;
 
+const frameHeadBytes = 24;
+
 export class WriteAheadLog {
   readonly #path: string;
   readonly #look: Statement;
   readonly #fold: Statement;
   readonly #truncate: Statement;
+  readonly #frameBytes: number;
   /** Below so many frames in the log nothing is tried: a reader stood in the way the last time. */
   #framesNext = framesMax;
 
   constructor(database: Database, path: string) {
     this.#path = `${path}-wal`;
     database.pragma("wal_autocheckpoint = 0");
+    this.#frameBytes = (database.pragma("page_size", { simple: true }) as number) + frameHeadBytes;
     const raw = (mode: string): Statement => database.prepare<unknown[]>(`PRAGMA wal_checkpoint(${mode})`).raw(true);
     this.#look = raw("NOOP");
     this.#fold = raw("PASSIVE");
@@ -29,6 +33,20 @@ export class WriteAheadLog {
   /** By stat: the file must not be opened in a process that has the database open (rule 19). */
   get bytes(): number {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /**
+   * Whether what waits in the log to be folded comes to so many bytes, and cannot be folded now because a snapshot is in
+   * the way. The file alone says nothing: a log that was folded is written from its beginning again.
+   */
+  isOver(bytesMax: number): boolean {
+    if (this.bytes < bytesMax || this.#bytesInUse(rowOf(this.#look)) < bytesMax) return false;
+    const after = this.#attempt(this.#fold);
+    return after === undefined || after.folded < after.frames;
+  }
+
+  #bytesInUse({ frames }: LogState): number {
+    return frames * this.#frameBytes;
   }
 
   /** Outside a transaction. Throws what SQLite throws when the disk fails. */

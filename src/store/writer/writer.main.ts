@@ -1,7 +1,7 @@
 /** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
 import { loadSqlite } from "../../sqlite/index.js";
 import { afterReading, FrameQueue } from "../pipe/frames.js";
-import { readToWriter, sendFromWriter, type FromWriter, type WriterOrders } from "../pipe/messages.js";
+import { type FromWriter, readToWriter, sendFromWriter, type WriterOrders } from "../pipe/messages.js";
 import { endProcess, exitCodes, Parent, report } from "../pipe/parent.js";
 import { ProcessMustEnd } from "./process-end.js";
 import { Writer } from "./writer.js";

@@ -3,7 +3,7 @@
  * write, and what follows from an answer, is decided elsewhere.
  */
 import { type Database, type FileLock, isBusy, openDatabase, StatementCache } from "../../sqlite/index.js";
-import { HoldfastError } from "../../terms/index.js";
+import { type Refusal, refuse } from "../../terms/index.js";
 import type { FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { ProgressFile } from "../pipe/progress-file.js";
@@ -43,13 +43,15 @@ export class Writer {
     // rule 2: the lock comes before the database is opened, and goes with the process.
     const lock = takeWriterLock(orders.writerLock, report);
     if (lock === undefined)
-      throw new HoldfastError("WRITER_UNAVAILABLE", `another writer is still there: ${told(writersOf(orders.writerLock))} holds ${orders.writerLock}`);
+      throw new Error(
+        `another writer is still there: ${told(writersOf(orders.writerLock))} holds ${orders.writerLock}`,
+      );
     try {
       return new Writer(lock, orders, report);
     } catch (error) {
       if (!isBusy(error)) throw error;
       const message = `the database ${orders.database} is locked by ${told(writersOf(orders.database))}`;
-      throw new HoldfastError("WRITER_UNAVAILABLE", message, { cause: error });
+      throw new Error(message, { cause: error });
     }
   }
 
@@ -61,7 +63,8 @@ export class Writer {
     this.#database = database;
     this.#log = new WriteAheadLog(database, orders.database);
     // rule 9: what a failed disk left in the log is written anew, with success, or there is no writer.
-    if (repair && !this.#log.truncate()) throw new Error("the log could not be folded into the database after the disk had failed");
+    if (repair && !this.#log.truncate())
+      throw new Error("the log could not be folded into the database after the disk had failed");
     // rule 1: before this has returned nothing is told.
     this.#meta = MetaRow.start(database, bootId);
     const schema = new SchemaWatch(database);
@@ -70,7 +73,18 @@ export class Writer {
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
     this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, schema });
     const now = () => performance.now();
-    const parts = { limits, queue: this.#queue, transaction: this.#transaction, replies: this.#replies, runner, schema, now, report };
+    const obstacle = () => this.#obstacle(limits.walBytesHardMax);
+    const parts = {
+      limits,
+      obstacle,
+      queue: this.#queue,
+      transaction: this.#transaction,
+      replies: this.#replies,
+      runner,
+      schema,
+      now,
+      report,
+    };
     this.#groups = new GroupCommit(parts);
   }
 
@@ -121,6 +135,12 @@ export class Writer {
     this.#database.close();
   }
 
+  #obstacle(walBytesHardMax: number): Refusal | undefined {
+    if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
+    return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
+  }
+
   #housekeptNow(): number {
     this.#housekept += this.#replies.takeEndsStored();
     return this.#housekept;
@@ -143,7 +163,8 @@ export class Writer {
   #reserve(above: number, newIncarnation: boolean): FromWriter | undefined {
     if (this.#transaction.begin() !== undefined) return undefined;
     const reservation = this.#meta.reserve(above, newIncarnation);
-    if (reservation === undefined) throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
+    if (reservation === undefined)
+      throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
     const refusal = this.#transaction.commitPlain();
     return refusal === undefined ? { kind: "reserved", ...reservation } : undefined;
   }

@@ -107,6 +107,16 @@ describe("request keys", () => {
     assert.deepEqual(rig.params("session.ack"), { below: 2 });
     assert.deepEqual(rig.passes(10_000), []);
   });
+
+  it("are acknowledged all the same when a read came in between", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.answer("w", 1);
+    rig.ask("r", "read");
+    rig.answer("r", 1);
+    assert.deepEqual(rig.passes(1000), ["→ session.ack"]);
+  });
 });
 
 describe("a connection breaks", () => {

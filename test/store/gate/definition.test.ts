@@ -20,6 +20,7 @@ test("tables, indexes, views and triggers are created, dropped and altered", () 
     assert.equal(letIn(sql).schemaChange, true, sql);
 });
 
+// rule 16
 test("nothing TEMP is created, in whatever writing", () => {
   for (const word of ["temp", "TEMPORARY"])
     for (const thing of ["table t (a)", "view v as select 1", "trigger x after insert on t begin select 1; end"]) {

@@ -74,6 +74,7 @@ test("RETURNING makes a change answer with rows", () => {
   assert.equal(letIn("select 1").returnsRows, true);
 });
 
+// rule 3
 test("a text that may roll the transaction back says so", () => {
   for (const sql of [
     "insert or rollback into t values (1)",
@@ -91,6 +92,7 @@ test("a text that may roll the transaction back says so", () => {
     assert.equal(letIn(sql).mayRollback, false, sql);
 });
 
+// rule 7
 test("what changes the schema or sets a PRAGMA has a transaction of its own", () => {
   const traits = (sql: string) => {
     const { alone, schemaChange } = letIn(sql);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { readablePragmas } from "../../../src/store/gate/index.js";
 import { letIn, refusalOf, refusedAt } from "./verdict.js";
 
+// rule 16
 test("the schema temp is refused in every statement and every writing", () => {
   const names = ["temp", "TEMP", '"temp"', "[Temp]", "`temp`", "'temp'"];
   const dots = [".", " . ", "/* a */./* b */", "--\n."];

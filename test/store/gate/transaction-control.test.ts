@@ -34,6 +34,7 @@ test("transaction control is read word by word", () => {
   for (const [sql, control] of cases) assert.deepEqual(controlOf(sql), control, sql);
 });
 
+// rule 16
 test("transaction control is refused where it was not allowed, by a code of its own", () => {
   for (const sql of ["begin", "commit", "end", "rollback", "savepoint a", "release a", "rollback to a"]) {
     assert.equal(refusedAt(`; ${sql} -- x`, "TRANSACTION_CONTROL"), sql);

@@ -1,0 +1,134 @@
+/** The real broker, killed by SIGKILL while programs rely on it: nothing twice, nothing lost, locks stay. */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { type Broker, isHoldfastError } from "../../src/client/index.js";
+import { type EphemeralBroker, type EphemeralOptions, ephemeralBroker } from "../../src/client/testing.js";
+
+async function own(test: TestContext, options: EphemeralOptions = {}): Promise<EphemeralBroker> {
+  const broker = await ephemeralBroker(options);
+  test.after(() => broker[Symbol.asyncDispose]());
+  return broker;
+}
+
+/** The broker has answered so many times by then. */
+function milestones(kills: number, each: number): (done: number) => boolean {
+  let next = each;
+  return (done) => {
+    if (done < next || next > kills * each) return false;
+    next += each;
+    return true;
+  };
+}
+
+describe("a broker that is killed under load", () => {
+  for (const encoding of ["json", "msgpack"] as const)
+    it(`applies every write exactly once (${encoding})`, async (test) => {
+      const place = await own(test);
+      const clients: Broker[] = [];
+      for (let i = 0; i < 4; i++) clients.push(await place.connect({ encoding, program: `client ${i}` }));
+      await clients[0]?.execute("create table entry(client integer, n integer)");
+      const each = 300;
+      let done = 0;
+      const isDue = milestones(3, 250);
+      let killing: Promise<void> = Promise.resolve();
+      const write = async (client: Broker, index: number, n: number) => {
+        const { rowsAffected } = await client.execute("insert into entry values (?, ?)", [index, n]);
+        assert.equal(rowsAffected, 1);
+        if (isDue(++done)) killing = killing.then(() => place.kill());
+      };
+      await Promise.all(
+        clients.map(async (client, index) => {
+          for (let n = 0; n < each; n += 10)
+            await Promise.all(Array.from({ length: 10 }, (_, i) => write(client, index, n + i)));
+        }),
+      );
+      await killing;
+      const counted = await clients[0]?.get(
+        "select count(*) as rows, count(distinct client * 10000 + n) as once from entry",
+      );
+      assert.deepEqual(counted, { rows: 4 * each, once: 4 * each });
+      for (const client of clients) await client.close();
+    });
+
+  it("keeps locks, places in the queue and sessions", async (test) => {
+    const place = await own(test);
+    const holder = await place.connect({ program: "holder" });
+    const first = await place.connect({ program: "first" });
+    const second = await place.connect({ program: "second" });
+    await holder.execute("create table log(who text)");
+    const lock = await holder.acquire("a");
+    const order: string[] = [];
+    const wait = async (who: string, broker: Broker) => {
+      const got = await broker.acquire("a");
+      order.push(who);
+      assert.ok(got.token > lock.token);
+      await got.execute("insert into log values (?)", [who]);
+      await got.release();
+    };
+    const firstWaits = wait("first", first);
+    await holder.locks.query();
+    const secondWaits = wait("second", second);
+    await holder.locks.query();
+    const { session } = holder;
+    await place.kill();
+    await lock.execute("insert into log values ('holder')");
+    assert.ok(lock.held);
+    assert.equal(holder.session, session);
+    await lock.release();
+    await Promise.all([firstWaits, secondWaits]);
+    assert.deepEqual(order, ["first", "second"]);
+    assert.deepEqual(await holder.query("select who from log order by rowid"), [
+      { who: "holder" },
+      { who: "first" },
+      { who: "second" },
+    ]);
+    for (const broker of [holder, first, second]) await broker.close();
+  });
+
+  it("is started again by an idle program as well", async (test) => {
+    const place = await own(test);
+    const broker = await place.connect();
+    const again = new Promise<{ resumed: boolean }>((resolve) => broker.on("reconnected", resolve));
+    await place.kill();
+    assert.deepEqual(await again, { resumed: true });
+    await broker.close();
+  });
+});
+
+describe("a broker that is stopped", () => {
+  it("is not started again by programs that want nothing, but by the first that does", async (test) => {
+    const place = await own(test);
+    const broker = await place.connect();
+    await broker.execute("create table t(a)");
+    const { pid } = place;
+    await place.stop();
+    assert.deepEqual(await broker.query("select * from t"), []);
+    assert.notEqual(place.pid, pid);
+    await broker.close();
+  });
+});
+
+describe("a session that the broker has given up", () => {
+  it("loses its locks, and what was written before it is neither lost nor repeated", async (test) => {
+    const place = await own(test, { limits: { resumeWindowMs: 100 } });
+    const broker = await place.connect();
+    await broker.execute("create table t(a)");
+    const lock = await broker.acquire("a");
+    const lost = new Promise((resolve) => lock.signal.addEventListener("abort", resolve));
+    const over = new Promise((resolve) => broker.on("session-lost", resolve));
+    // Another that ends the session by settling it: as if its window had passed.
+    const other = await place.connect();
+    await broker.execute("insert into t values (1)");
+    await other.close();
+    await place.stop();
+    const { rmSync } = await import("node:fs");
+    rmSync(`${place.dir}/run/ledger.db`, { force: true });
+    rmSync(`${place.dir}/run/ledger.db-wal`, { force: true });
+    rmSync(`${place.dir}/run/ledger.db-shm`, { force: true });
+    await broker.execute("insert into t values (2)");
+    await Promise.all([lost, over]);
+    assert.ok(isHoldfastError(lock.signal.reason) && lock.signal.reason.code === "LOCK_LOST");
+    assert.deepEqual(await broker.query("select a from t"), [{ a: 1 }, { a: 2 }]);
+    await broker.close();
+  });
+});

@@ -1,0 +1,177 @@
+/** What a request key promises (rule 6): run once, answered the same for as long as it is kept, never run when it is not. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { requestKey } from "../../../src/terms/index.js";
+import { tempDir } from "../../support/temp-dir.js";
+import { alice, bench, bob, codes, type WriterBench } from "../writer-bench.js";
+
+const insert = "insert into t (a) values (?)";
+
+function withTable(w: WriterBench): WriterBench {
+  w.run("create table if not exists t (id integer primary key, a)");
+  return w;
+}
+
+test("a write that comes again under its key answers what it answered and is not applied again", (t) => {
+  const w = withTable(bench(t));
+  const first = w.run({ sql: insert, args: ["x"], key: 1 });
+  assert.deepEqual(first.result, { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 1 });
+  assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);
+  assert.deepEqual(w.rows("select a from t"), [["x"]]);
+});
+
+test("a key is found again by the next writer", (t) => {
+  const dir = tempDir(t);
+  const before = withTable(bench(t, { dir }));
+  const first = before.run({ sql: `${insert} returning id, a`, args: ["x"], key: 7 });
+  before.close();
+  const w = bench(t, { dir });
+  assert.deepEqual(w.run({ sql: `${insert} returning id, a`, args: ["x"], key: 7 }), first);
+  assert.equal(w.value("select count(*) from t"), 1);
+});
+
+test("a stored result answers in the encoding of whoever asks again", (t) => {
+  const w = withTable(bench(t));
+  const write = { sql: `${insert} returning a, 9007199254740993, 1.0, x'00ff'`, key: 3, args: ["ü"] };
+  const json = w.run(write);
+  const msgpack = w.run({ ...write, encoding: "msgpack" });
+  assert.deepEqual(json.result.rows, [["ü", { $int: "9007199254740993" }, { $real: "1" }, { $blob: "AP8=" }]]);
+  assert.deepEqual(msgpack.result.rows, [["ü", 9007199254740993n, { $real: "1" }, Buffer.from([0, 255])]]);
+  assert.equal(w.value("select count(*) from t"), 1);
+});
+
+test("a key that was used for another request is refused, whatever differs", (t) => {
+  const w = withTable(bench(t));
+  const write = { sql: insert, args: ["x"], key: 1 };
+  w.run(write);
+  const others = [
+    { ...write, args: ["y"] },
+    { ...write, args: [{ $blob: "eA==" }] },
+    { ...write, sql: `${insert} returning a` },
+    { ...write, params: { sql: insert, args: ["x"], fence: [{ name: "a", token: 1 }] } },
+    { ...write, method: "db.batch" as const, params: { statements: [{ sql: insert, args: ["x"] }] } },
+  ];
+  for (const other of others) assert.deepEqual(codes([w.run(other)]), ["KEY_REUSED"]);
+  assert.equal(w.value("select count(*) from t"), 1);
+});
+
+test("what does not change the meaning of a request does not change its key", (t) => {
+  const w = withTable(bench(t));
+  const first = w.run({ params: { sql: "insert into t (a, id) values (:a, :b)", named: { a: 1, b: 2 } }, key: 1 });
+  const again = { sql: "insert into t (a, id) values (:a, :b)", named: { ":b": 2, ":a": 1 }, timeoutMs: 5, ack: 1 };
+  assert.deepEqual(w.run({ params: again, key: 1 }), first);
+  assert.deepEqual(w.run({ params: again, key: 1, encoding: "msgpack" }), first);
+});
+
+test("a write that was refused leaves no key, and may be tried again", (t) => {
+  const w = withTable(bench(t));
+  w.run("create unique index only on t (a)");
+  w.run({ sql: insert, args: ["x"] });
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], key: 1 })]), ["SQLITE_CONSTRAINT"]);
+  w.run("delete from t");
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], key: 1 })]), ["done"]);
+});
+
+test("a replay answers what is stored, runs nothing, and says so when nothing is stored", (t) => {
+  const w = withTable(bench(t));
+  const write = { sql: insert, args: ["x"], key: 1 };
+  assert.equal(w.run({ ...write, mode: "replay" }).kind, "absent");
+  const first = w.run(write);
+  assert.deepEqual(w.run({ ...write, mode: "replay" }), first);
+  assert.equal(w.run({ sql: insert, args: ["x"], mode: "replay" }).kind, "absent");
+  assert.equal(w.value("select count(*) from t"), 1);
+});
+
+test("a result that is too large to be kept is applied once, and says so afterwards", (t) => {
+  const w = withTable(bench(t, { limits: { replyBytesKeptMax: 100 } }));
+  const write = { sql: `${insert} returning a`, args: ["x".repeat(200)], key: 1 };
+  assert.equal(w.run(write).result.rows[0][0].length, 200);
+  assert.deepEqual(codes([w.run(write)]), ["RESULT_NOT_KEPT"]);
+  assert.deepEqual(w.settle(alice, [1]), [{ key: 1, outcome: "applied", resultKept: false }]);
+  assert.equal(w.value("select count(*) from t"), 1);
+});
+
+test("keys that were acknowledged are deleted in a later transaction, and are never run again", (t) => {
+  const w = withTable(bench(t));
+  const writes = Array.from({ length: 40 }, (_, at) => ({ sql: insert, args: [at], key: at + 1 }));
+  w.group(writes);
+  w.writer.take({ kind: "forget", session: alice, below: requestKey(41) });
+  assert.equal(w.value("select count(*) from _holdfast_replies"), 40);
+  w.run({ sql: insert, args: ["later"], key: 41 });
+  assert.deepEqual(w.rows("select key from _holdfast_replies"), [[41]]);
+  assert.deepEqual(codes([w.run(writes[3] as never)]), ["RETRY_TOO_OLD"]);
+  assert.equal(w.value("select count(*) from t"), 41);
+});
+
+test("the mark of what was forgotten outlives the writer", (t) => {
+  const dir = tempDir(t);
+  const before = withTable(bench(t, { dir }));
+  before.group(Array.from({ length: 40 }, (_, at) => ({ sql: insert, args: [at], key: at + 1 })));
+  before.writer.take({ kind: "forget", session: alice, below: requestKey(41) });
+  before.run({ sql: insert, args: ["later"], key: 41 });
+  before.close();
+  const w = bench(t, { dir });
+  assert.deepEqual(codes([w.run({ sql: insert, args: [3], key: 4 })]), ["RETRY_TOO_OLD"]);
+  assert.deepEqual(w.settle(alice, [4, 41, 42]).map(({ key, outcome }: { key: number; outcome: string }) => [key, outcome]), [
+    [4, "unknown"],
+    [41, "applied"],
+    [42, "never"],
+  ]);
+});
+
+test("settling says for good what became of each key, with its result", (t) => {
+  const w = withTable(bench(t));
+  w.run({ sql: `${insert} returning a`, args: ["x"], key: 2 });
+  assert.deepEqual(w.settle(alice, [1, 2]), [
+    { key: 1, outcome: "never", resultKept: false },
+    { key: 2, outcome: "applied", resultKept: true, result: { columns: ["a"], rows: [["x"]], rowsAffected: 1, lastInsertRowid: 1 } },
+  ]);
+  // What was told to be never stays so, and what was applied is still told.
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], key: 1 })]), ["RETRY_TOO_OLD"]);
+  assert.equal(w.run({ sql: `${insert} returning a`, args: ["x"], key: 2 }).kind, "done");
+  assert.deepEqual(w.settle(alice, [1, 2]).map(({ outcome }: { outcome: string }) => outcome), ["never", "applied"]);
+});
+
+test("a session that nobody knew is settled as well, and stays so over the writer's death", (t) => {
+  const dir = tempDir(t);
+  const before = withTable(bench(t, { dir }));
+  assert.deepEqual(before.settle(bob, [1], "msgpack"), [{ key: 1, outcome: "never", resultKept: false }]);
+  before.close();
+  const w = bench(t, { dir });
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], key: 1, session: bob })]), ["RETRY_TOO_OLD"]);
+});
+
+test("a session that has ended answers for its keys and runs no others", (t) => {
+  const w = withTable(bench(t));
+  const first = w.run({ sql: insert, args: ["x"], key: 1 });
+  w.writer.take({ kind: "end-session", session: alice });
+  assert.deepEqual(w.turn(), []);
+  assert.deepEqual(w.said.at(-1), { kind: "settled", walBytes: (w.said.at(-1) as { walBytes: number }).walBytes, housekept: 1, answers: [] });
+  assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["y"], key: 2 })]), ["RETRY_TOO_OLD"]);
+  assert.equal(w.value("select ended is not null from _holdfast_sessions"), 1);
+});
+
+test("the keys of other sessions are their own", (t) => {
+  const w = withTable(bench(t));
+  assert.deepEqual(codes(w.group([alice, bob].map((session) => ({ sql: insert, args: [session], key: 1, session })))), ["done", "done"]);
+  assert.equal(w.value("select count(*) from t"), 2);
+});
+
+test("answers beyond the bound go, those of ended sessions first, and their keys are never run again", (t) => {
+  const w = withTable(bench(t, { limits: { repliesBytesAllMax: 1024 * 1024, replyBytesKeptMax: 256 * 1024 } }));
+  const large = (key: number, session = alice) => ({ sql: `${insert} returning a`, args: ["x".repeat(200_000)], key, session });
+  w.run(large(1, bob));
+  w.run(large(1));
+  w.writer.take({ kind: "end-session", session: bob });
+  w.turn();
+  for (let key = 2; key <= 5; key++) w.run(large(key));
+  assert.deepEqual(w.rows("select distinct hex(session) from _holdfast_replies"), [[alice.toUpperCase()]]);
+  assert.deepEqual(codes([w.run(large(1, bob))]), ["RETRY_TOO_OLD"]);
+  for (let key = 6; key <= 9; key++) w.run(large(key));
+  assert.ok(Number(w.value("select sum(length(result)) from _holdfast_replies")) <= 1024 * 1024);
+  assert.deepEqual(codes([w.run(large(1)), w.run(large(9))]), ["RETRY_TOO_OLD", "done"]);
+  assert.equal(w.value("select count(*) from t"), 10);
+  const counted = w.value("select count(*) * 64 + sum(length(cast(result as blob))) from _holdfast_replies");
+  assert.equal(w.value("select replies_bytes from _holdfast_meta"), counted);
+});

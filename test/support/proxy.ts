@@ -1,0 +1,98 @@
+/**
+ * A bad line between a client and the broker: it carries bytes, holds them back in either direction, breaks, and is
+ * dead until it is repaired. The client is told its path instead of the broker's socket.
+ */
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import type { Home } from "./broker.js";
+import { until, within } from "./patience.js";
+
+interface Line {
+  readonly client: Socket;
+  readonly broker: Socket;
+}
+
+export class Proxy {
+  readonly path: string;
+  readonly #target: string;
+  readonly #lines = new Set<Line>();
+  #server: Server | undefined;
+  #holding: { requests: boolean; replies: boolean } = { requests: false, replies: false };
+  #heldBytes = { requests: 0, replies: 0 };
+
+  static async open(home: Home, name = "line"): Promise<Proxy> {
+    const proxy = new Proxy(home, name);
+    home.beforeLeaving(async () => proxy.cut());
+    await proxy.repair();
+    return proxy;
+  }
+
+  private constructor(home: Home, name: string) {
+    this.#target = home.socket;
+    this.path = join(home.dir, `${name}.sock`);
+  }
+
+  /** What the client sends from now on does not reach the broker, and goes with the line. */
+  holdRequests(): void {
+    this.#holding.requests = true;
+  }
+
+  /** What the broker sends from now on does not reach the client, and goes with the line. */
+  holdReplies(): void {
+    this.#holding.replies = true;
+  }
+
+  /** Resolves when something was held back. */
+  async held(what: "requests" | "replies"): Promise<void> {
+    await until(`${what} to be held back`, () => this.#heldBytes[what] > 0);
+  }
+
+  /** Breaks all lines; nobody listens there any more. */
+  async cut(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const { client, broker } of this.#lines) {
+      client.destroy();
+      broker.destroy();
+    }
+    this.#lines.clear();
+    if (server === undefined) return;
+    server.close();
+    rmSync(this.path, { force: true });
+  }
+
+  /** From now on all goes through again. */
+  async repair(): Promise<void> {
+    this.#holding = { requests: false, replies: false };
+    this.#heldBytes = { requests: 0, replies: 0 };
+    const server = createServer((client) => this.#carry(client));
+    this.#server = server;
+    server.listen(this.path);
+    await within("the proxy to listen", once(server, "listening"));
+  }
+
+  #carry(client: Socket): void {
+    const broker = connect(this.#target);
+    const line = { client, broker };
+    this.#lines.add(line);
+    client.on("data", (bytes) => this.#pass("requests", bytes, broker));
+    broker.on("data", (bytes) => this.#pass("replies", bytes, client));
+    for (const [from, to] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
+      from.on("error", () => undefined);
+      from.on("close", () => {
+        to.destroy();
+        this.#lines.delete(line);
+      });
+    }
+  }
+
+  #pass(what: "requests" | "replies", bytes: Buffer, to: Socket): void {
+    if (this.#holding[what]) this.#heldBytes[what] += bytes.length;
+    else to.write(bytes);
+  }
+}
