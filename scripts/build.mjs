@@ -30,7 +30,6 @@ const bundles = [
   { entry: "src/daemon/front.main.ts", out: "front.js" },
   { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
   { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
-  { entry: "src/store/keeper/keeper.main.ts", out: "keeper.js" },
   { entry: "src/client/index.ts", out: "client/index.js" },
   { entry: "src/client/testing.ts", out: "client/testing.js" },
 ];
@@ -58,15 +57,12 @@ export async function build({ tests }) {
   removeOrphans("test");
   removeOrphans("bench");
   await compile(projects);
-  const { made, skipped } = await bundle();
-  if (skipped.length === 0) {
-    copyDeclarations();
-  }
+  await bundle();
+  copyDeclarations();
 
   writeFileSync(stampPath, stamp);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  const missing = skipped.length === 0 ? "" : `, not there yet: ${skipped.join(", ")}`;
-  say(`built ${projects.length} projects and ${made} bundles in ${seconds} s${missing}`);
+  say(`built ${projects.length} projects and ${bundles.length} bundles in ${seconds} s`);
 }
 
 function readProjects() {
@@ -78,7 +74,7 @@ function readProjects() {
 function fingerprint(folders) {
   const hash = createHash("sha256");
   const files = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.base.json"];
-  hash.update(`${process.version} ${process.env["HOLDFAST_BUILD_PARTIAL"] ?? ""}\n`);
+  hash.update(`${process.version}\n`);
   for (const file of [...files, ...["scripts", ...folders].flatMap((folder) => listFiles(folder))].sort()) {
     const stat = statSync(join(root, file), { throwIfNoEntry: false });
     hash.update(`${file} ${stat?.size} ${stat?.mtimeMs}\n`);
@@ -127,16 +123,15 @@ async function compile(projects) {
 }
 
 async function bundle() {
-  const skipped = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
-  if (skipped.length > 0 && process.env["HOLDFAST_BUILD_PARTIAL"] !== "1") {
-    throw new Stop(`Entry points are missing: ${skipped.map(({ entry }) => entry).join(", ")}`);
+  const missing = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
+  if (missing.length > 0) {
+    throw new Stop(`Entry points are missing: ${missing.map(({ entry }) => entry).join(", ")}`);
   }
-  const wanted = bundles.filter((one) => !skipped.includes(one));
   const esbuild = await import("esbuild");
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const inputs = new Set();
   try {
-    for (const one of wanted) {
+    for (const one of bundles) {
       for (const input of await bundleOne(esbuild, one, version)) {
         inputs.add(input);
       }
@@ -146,7 +141,6 @@ async function bundle() {
     await esbuild.stop();
   }
   writeAtomically(join(root, "dist", "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
-  return { made: wanted.length, skipped: skipped.map(({ entry }) => entry) };
 }
 
 /** Answers the files that went into the bundle. */

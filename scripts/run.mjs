@@ -12,11 +12,6 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   process.exit(1);
 }
 
-// Until every room exists, a missing entry point is told and skipped, except in CI.
-if (process.env["CI"] === undefined) {
-  process.env["HOLDFAST_BUILD_PARTIAL"] ??= "1";
-}
-
 const { root, runNode, Stop } = await import("./process.mjs");
 
 async function prepare({ build: wanted, tests = false }) {
@@ -41,7 +36,6 @@ async function become(file, args) {
     throw new Stop(`${file} does not exist yet.`);
   }
   process.argv = [process.execPath, path, ...args];
-  delete process.env["HOLDFAST_BUILD_PARTIAL"];
   await import(pathToFileURL(path).href);
 }
 

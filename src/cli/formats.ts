@@ -7,7 +7,7 @@
  *   json    one array of objects;  jsonl  one object a line
  */
 import { type Cell, jsonText, plainText, tableText } from "./cells.js";
-import { cut, padEnd, padStart, widthOf } from "./width.js";
+import { cut, widthOf } from "./width.js";
 
 export interface Rows {
   readonly columns: readonly string[];
@@ -33,23 +33,27 @@ export function tableLines({ columns, rows }: Rows, style: TableStyle): string[]
   );
   narrow(widths, style.widthMax);
   const numeric = columns.map((_, i) => isNumeric(rows, i));
+  const put = (text: string, i: number, how?: "head" | "faint") =>
+    place(cut(text, widths[i] ?? 0), widths[i] ?? 0, {
+      right: numeric[i] === true,
+      paint: how && ((shown) => style.paint(shown, how)),
+    });
   const lines = texts.map((row, at) =>
-    joined(
-      row.map((text, i) => {
-        const placed = place(text, widths[i] ?? 0, numeric[i] === true);
-        return rows[at]?.[i] === null ? style.paint(placed, "faint") : placed;
-      }),
-    ),
+    joined(row.map((text, i) => put(text, i, rows[at]?.[i] === null ? "faint" : undefined))),
   );
   if (!style.header) return lines;
-  const head = heads.map((text, i) => style.paint(place(text, widths[i] ?? 0, numeric[i] === true), "head"));
   const rule = widths.map((width) => style.paint("─".repeat(width), "faint"));
-  return [joined(head), joined(rule), ...lines];
+  return [joined(heads.map((text, i) => put(text, i, "head"))), joined(rule), ...lines];
 }
 
-function place(text: string, width: number, right: boolean): string {
-  const shown = cut(text, width);
-  return right ? padStart(shown, width) : padEnd(shown, width);
+/** The colour is on the text, not on what fills up the column. */
+function place(
+  text: string,
+  width: number,
+  { right, paint = (shown) => shown }: { right: boolean; paint?: ((shown: string) => string) | undefined },
+): string {
+  const filling = " ".repeat(Math.max(0, width - widthOf(text)));
+  return right ? filling + paint(text) : paint(text) + filling;
 }
 
 function joined(cells: readonly string[]): string {

@@ -64,13 +64,15 @@ class Starter {
     for (;;) {
       const obstacle = this.#tryTake();
       if (obstacle !== undefined) return { kind: "failed", why: "failed", refusal: obstacle };
-      const again = await connect();
-      if (again.kind === "open" || again.why !== "nobody") return again;
-      events.onNobody();
-      const refusal = this.#owned && this.#looksLeft-- <= 0 ? await this.#start(signal) : undefined;
-      if (refusal !== undefined) return { kind: "failed", why: "failed", refusal };
+      // AGAIN, now that nobody else is starting one.
       const reached = await connect();
       if (reached.kind === "open" || reached.why !== "nobody") return reached;
+      events.onNobody();
+      if (this.#owned && this.#looksLeft-- <= 0) {
+        const refusal = await this.#start(signal);
+        if (refusal !== undefined) return { kind: "failed", why: "failed", refusal };
+        if (this.#looksLeft <= 0) continue;
+      }
       await this.#wait(signal);
     }
   }
@@ -97,8 +99,10 @@ class Starter {
         mkdirSync(this.#plan.places.runDir, { recursive: true, mode: 0o700 });
         this.#lock = new SpawnLock(this.#plan.places.spawnLock);
       }
-      this.#owned ||= this.#lock.tryTake();
-      return this.#owned ? undefined : this.#lock.failureOfOther();
+      if (this.#owned) return undefined;
+      this.#owned = this.#lock.tryTake();
+      // Looked at after the lock is ours as well: who had it before us has left his note before he freed it.
+      return this.#lock.failureOfOther();
     } catch (error) {
       const { message, path } = error as NodeJS.ErrnoException;
       return refuse("PERMISSION", `the broker's run directory cannot be used: ${message}`, { path });

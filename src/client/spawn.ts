@@ -3,7 +3,7 @@
  * never guessed at: readiness comes as a line over a pipe, a failure with the broker's own words.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Places } from "../places/index.js";
@@ -36,7 +36,7 @@ const tailBytesMax = 2000;
 export async function startBroker(plan: StartPlan, signal: AbortSignal): Promise<StartOutcome> {
   const entry = plan.entry ?? findEntry();
   if (entry === undefined) return failed("the broker's program (front.js) is not where this library was installed");
-  let log: Log;
+  let log: Log & { readonly file: number };
   try {
     log = openLog(plan.places);
   } catch (error) {
@@ -49,8 +49,8 @@ export async function startBroker(plan: StartPlan, signal: AbortSignal): Promise
     stdio: ["ignore", log.file, log.file, "pipe"],
   });
   const pipe = child.stdio[3] as Socket;
+  closeSync(log.file);
   const outcome = outcomeOf(child, plan, log).finally(() => {
-    closeSync(log.file);
     pipe.destroy();
     child.unref();
   });
@@ -140,24 +140,30 @@ function fileRefusal(error: NodeJS.ErrnoException): Refusal {
 
 interface Log {
   readonly path: string;
-  readonly file: number;
+  /** Its size before the start. */
   readonly from: number;
 }
 
-function openLog({ runDir, logDir, logFile }: Places): Log {
+function openLog({ runDir, logDir, logFile }: Places): Log & { readonly file: number } {
   for (const directory of [runDir, logDir]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const file = openSync(logFile, "a+", 0o600);
+  const file = openSync(logFile, "a", 0o600);
   return { path: logFile, file, from: fstatSync(file).size };
 }
 
 /** What the broker has written, if anything: its end, since the reason comes last. */
-function tailOf({ file, from, path }: Log): string {
-  const { size } = fstatSync(file);
-  const start = Math.max(from, size - tailBytesMax);
-  const bytes = Buffer.alloc(Math.max(0, size - start));
-  const length = readSync(file, bytes, 0, bytes.length, start);
-  const text = bytes.toString("utf8", 0, length).trim();
-  return text === "" ? ` and wrote nothing to ${path}` : `; the end of ${path}:\n${text}`;
+function tailOf({ from, path }: Log): string {
+  try {
+    // From the start again if the log was changed for a new one meanwhile.
+    const bytes = readFileSync(path);
+    const text = bytes
+      .subarray(bytes.length < from ? 0 : from)
+      .subarray(-tailBytesMax)
+      .toString("utf8")
+      .trim();
+    return text === "" ? ` and wrote nothing to ${path}` : `; the end of ${path}:\n${text}`;
+  } catch {
+    return "";
+  }
 }
 
 // The program and its surroundings.

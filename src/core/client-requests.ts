@@ -2,16 +2,16 @@
  * What a client asked, and what it sets in motion: who may ask, under which key, after which of its own earlier
  * requests. The machines do the rest.
  */
-import { type ConnectionId, type Instant, impossible, type Limits, type Refusal, type RequestId, type RequestKey, refuse } from "../terms/index.js";
+import { type Instant, impossible, type Limits, type Refusal, type RequestKey, refuse } from "../terms/index.js";
 import type { Asker, ClientCommand, HelloCommand, ReadCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockTable } from "./locks/lock-table.js";
-import type { Read } from "./reads/read.js";
 import type { ReadLine } from "./reads/read-line.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
-import { newWrite } from "./writes/write.js";
+import { notRun } from "./writes/settlement.js";
+import { newWrite, type Write } from "./writes/write.js";
 import type { WriteLine } from "./writes/write-line.js";
 
 export interface ClientRequestsParts {
@@ -44,13 +44,19 @@ export class ClientRequests {
     if (command.kind === "settle") return this.#settle(command, connection, now);
     const { session } = connection;
     if (session === undefined || !isPresent(session)) {
-      if ("request" in command && command.kind !== "cancel") this.#refuse(command, refuse("NOT_READY", "session.hello must come first"));
+      if ("request" in command && command.kind !== "cancel")
+        this.#refuse(command, refuse("NOT_READY", "session.hello must come first"));
       return;
     }
     this.#fromSession(command, connection, session, now);
   }
 
-  #fromSession(command: Exclude<ClientCommand, { kind: "hello" | "settle" }>, connection: Connection, session: Session, now: Instant): void {
+  #fromSession(
+    command: Exclude<ClientCommand, { kind: "hello" | "settle" }>,
+    connection: Connection,
+    session: Session,
+    now: Instant,
+  ): void {
     switch (command.kind) {
       case "goodbye":
         return this.#goodbye(session, command, now);
@@ -61,16 +67,22 @@ export class ClientRequests {
       case "write":
         return this.#write(session, command, connection, now);
       case "read":
-        return this.#read(session, command, connection, now);
+        return this.#read(session, command, now);
       case "acquire":
         if (this.#refusedNow(command)) return;
         return this.#parts.locks.acquire(session, command, now);
       case "cancel-acquire":
         return this.#parts.locks.cancelAcquire(session, command);
       case "release":
-        return this.#afterSent(session, () => this.#parts.locks.release(session, command, now));
+        return this.#parts.writes.afterSent(session, (sent) => this.#parts.locks.release(session, command, sent), now);
       case "list":
-        this.#parts.draft.send.push({ kind: "listing", to: command.connection, request: command.request, locks: this.#parts.locks.list(command), now });
+        this.#parts.draft.send.push({
+          kind: "listing",
+          to: command.connection,
+          request: command.request,
+          locks: this.#parts.locks.list(command),
+          now,
+        });
         return;
       default:
         return impossible(command, "client command");
@@ -78,23 +90,41 @@ export class ClientRequests {
   }
 
   #hello(hello: HelloCommand, connection: Connection, now: Instant): void {
-    if (connection.session !== undefined) return this.#refuse(hello, refuse("INVALID_REQUEST", "this connection has said hello before"));
+    if (connection.session !== undefined && isPresent(connection.session))
+      return this.#refuse(hello, refuse("INVALID_REQUEST", "this connection has said hello before"));
     const known = this.#parts.sessions.get(hello.session);
-    if (known?.state.kind === "ending" || this.#parts.sessions.hasEnded(hello.session) || (known === undefined && hello.mode === "resume"))
-      return this.#refuse(hello, refuse("SESSION_EXPIRED", `session ${hello.session} has ended, or this broker never knew it`));
+    if (
+      known?.state.kind === "ending" ||
+      this.#parts.sessions.hasEnded(hello.session) ||
+      (known === undefined && hello.mode === "resume")
+    )
+      return this.#refuse(
+        hello,
+        refuse("SESSION_EXPIRED", `session ${hello.session} has ended, or this broker never knew it`),
+      );
     if (known === undefined && this.#refusedNow(hello)) return;
-    if (known !== undefined && hello.mode === "new") return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
+    if (known !== undefined && hello.mode === "new")
+      return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
     const session = known ?? this.#parts.sessions.open(hello, connection);
     let lost = hello.grants;
     if (known !== undefined) {
       this.#parts.sessions.resume(known, hello, connection);
-      this.#parts.writes.dropQueued(known, refuse("CANCELLED", "the connection was replaced before the write was sent to the writer"));
+      this.#takeBack(known, now);
       lost = this.#parts.locks.reconcile(known, hello.grants, hello.pending, now);
     }
     if (hello.ackedBelow !== undefined) this.#acknowledge(session, hello.ackedBelow);
     const grants = [...session.grants.values()].map(({ lock, token, key }) => ({ name: lock.name, token, key }));
     const { windowMs } = session;
-    this.#parts.draft.send.push({ kind: "welcome", to: hello.connection, request: hello.request, session: session.id, resumed: known !== undefined, grants, lost, windowMs });
+    this.#parts.draft.send.push({
+      kind: "welcome",
+      to: hello.connection,
+      request: hello.request,
+      session: session.id,
+      resumed: known !== undefined,
+      grants,
+      lost,
+      windowMs,
+    });
     this.#parts.locks.sessionBack(session, now);
   }
 
@@ -103,10 +133,23 @@ export class ClientRequests {
     this.#parts.sessions.hasSettled(connection);
     const old = this.#parts.sessions.get(command.session);
     if (old !== undefined) this.#parts.sessions.end(old, now);
+    else this.#parts.sessions.neverAgain(command.session);
     const { connection: to, request, session: owner, keys, parcel } = command;
     const asker: Asker = { connection: to, request };
     this.#parts.writes.submit(
-      newWrite({ session: undefined, owner, asker, key: undefined, fences: [], alone: true, timeoutMs: undefined, parcel, settles: keys, seenBefore: true }),
+      newWrite({
+        session: undefined,
+        owner,
+        asker,
+        order: 0,
+        key: undefined,
+        fences: [],
+        alone: true,
+        timeoutMs: undefined,
+        parcel,
+        settles: keys,
+        seenBefore: true,
+      }),
       now,
     );
   }
@@ -119,53 +162,78 @@ export class ClientRequests {
   }
 
   #goodbye(session: Session, asker: Asker, now: Instant): void {
-    const farewell = () => this.#parts.draft.send.push({ kind: "farewell", to: asker.connection, request: asker.request });
-    this.#afterSent(session, () => this.#parts.sessions.end(session, now, farewell));
+    const farewell = () =>
+      this.#parts.draft.send.push({ kind: "farewell", to: asker.connection, request: asker.request });
+    this.#parts.writes.afterSent(session, (sent) => this.#parts.sessions.end(session, sent, farewell), now);
   }
 
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
-    if (this.#refusedNow(command)) return;
-    const verdict = judgeKey(session, command.key);
+    const { key, fences, alone, timeoutMs, parcel } = command;
+    const verdict = judgeKey(session, key);
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
     const seenBefore = verdict.kind === "seen";
-    const earlier = seenBefore && command.key !== undefined ? this.#parts.writes.find(session, command.key) : undefined;
-    // The same key is under way: this one waits, and is answered from what is stored then.
-    if (earlier !== undefined) {
-      earlier.settled.push(() => this.#write(session, command, connection, now));
-      return;
-    }
-    const { key, fences, alone, timeoutMs, parcel } = command;
-    const asker = { connection: command.connection, request: command.request };
-    const write = newWrite({ session, owner: session.id, asker, key, fences, alone, timeoutMs, parcel, settles: undefined, seenBefore });
-    connection.lastWrite = write;
+    const earlier = key === undefined ? undefined : session.writes.get(key);
+    if (earlier !== undefined) return this.#repeat(earlier, command, connection);
+    if (this.#refusedNow(command, seenBefore)) return;
+    session.writesSent++;
+    const write = newWrite({
+      session,
+      owner: session.id,
+      asker: { connection: command.connection, request: command.request },
+      order: session.writesSent,
+      key,
+      fences,
+      alone,
+      timeoutMs,
+      parcel,
+      settles: undefined,
+      seenBefore,
+    });
     this.#parts.writes.submit(write, now);
   }
 
-  #read(session: Session, command: ReadCommand, connection: Connection, now: Instant): void {
+  /** The same key is under way. One key, one outcome: a refusal is this one's too, a result is what is stored then. */
+  #repeat(earlier: Write, command: WriteCommand, connection: Connection): void {
+    const { session } = earlier;
+    earlier.repeats.push((answer, now) => {
+      if (answer.kind === "refused") return this.#refuse(command, answer.refusal);
+      if (session !== undefined && isPresent(session) && connection.session === session)
+        return this.#write(session, command, connection, now);
+      const over = refuse("SESSION_EXPIRED", "the session ended before the write was looked up");
+      this.#refuse(command, { ...over, outcome: "unknown" });
+    });
+  }
+
+  #read(session: Session, command: ReadCommand, now: Instant): void {
     const { timeoutMs, parcel } = command;
     const asker = { connection: command.connection, request: command.request };
-    const read: Read = { session, asker, timeoutMs, parcel, cancelledAt: undefined, deaths: 0 };
-    const before = connection.lastWrite;
-    if (before === undefined || before.done) this.#parts.reads.submit(read, now);
-    else before.settled.push(() => this.#parts.reads.submit(read, now));
+    this.#parts.reads.submit(
+      { session, asker, after: session.writesSent, timeoutMs, parcel, cancelledAt: undefined, deaths: 0 },
+      now,
+    );
   }
 
-  #cancel(session: Session, asker: { connection: ConnectionId; request: RequestId }, now: Instant): void {
+  /** Another connection speaks: what the old one had asked and is not begun will be asked again, behind what it followed. */
+  #takeBack(session: Session, now: Instant): void {
+    session.followers.length = 0;
+    const message = "the connection was replaced before the write was sent to the writer";
+    this.#parts.writes.dropQueued(session, refuse("CANCELLED", message), now);
+    this.#parts.reads.connectionLost(session, now);
+  }
+
+  #cancel(session: Session, asker: Asker, now: Instant): void {
     if (this.#parts.locks.cancelByAsker(session, asker)) return;
-    if (this.#parts.writes.cancel(asker, now)) return;
-    this.#parts.reads.cancel(asker, now);
+    if (this.#parts.writes.cancel(session, asker, now)) return;
+    this.#parts.reads.cancel(session, asker, now);
   }
 
-  /** Does something when the writes that the session sent before are all with the writer (rule 5). */
-  #afterSent(session: Session, go: () => void): void {
-    const last = this.#parts.writes.lastQueued(session);
-    if (last === undefined) go();
-    else last.sent.push(go);
-  }
-
-  #refusedNow(asker: Asker): boolean {
-    if (this.ending) this.#refuse(asker, refuse("SHUTTING_DOWN", "the broker is ending"));
-    else if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker's ledger cannot be written; nothing new is begun"));
+  /** `seenBefore`: the request may have been applied when it was sent before. */
+  #refusedNow(asker: Asker, seenBefore = false): boolean {
+    if (this.ending) this.#refuse(asker, notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending")));
+    else if (this.ledgerFull) {
+      const refusal = refuse("DISK_FULL", "the broker's ledger cannot be written; nothing new is begun");
+      this.#refuse(asker, notRun({ seenBefore }, refusal));
+    }
     return this.ending || this.ledgerFull;
   }
 

@@ -2,7 +2,18 @@
  * Everything that can ever happen to the broker, as the core hears it: a closed union. The front translates the wire,
  * the operating system and the store into these; nothing else reaches a decision. Time comes beside the command.
  */
-import type { ConnectionId, LockName, Millis, ReaderId, Refusal, RequestId, RequestKey, Seq, SessionId, Token } from "../terms/index.js";
+import type {
+  ConnectionId,
+  LockName,
+  Millis,
+  ReaderId,
+  Refusal,
+  RequestId,
+  RequestKey,
+  Seq,
+  SessionId,
+  Token,
+} from "../terms/index.js";
 
 /** What the core carries but never opens: the bytes of a request on their way to the store. */
 export interface Parcel {
@@ -70,10 +81,20 @@ export type StoreEvent =
       readonly walBytes: number;
     }
   /** The process is gone and every byte it had written has been read. */
-  | { readonly kind: "writer-gone"; readonly progress: WriterProgress | undefined; readonly ioFailed: boolean; readonly reason: string }
+  | {
+      readonly kind: "writer-gone";
+      readonly progress: WriterProgress | undefined;
+      readonly ioFailed: boolean;
+      readonly reason: string;
+    }
   | { readonly kind: "writer-unavailable"; readonly reason: string }
   | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined }
-  | { readonly kind: "tokens-reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
+  | {
+      readonly kind: "tokens-reserved";
+      readonly tokensFrom: number;
+      readonly tokensTo: number;
+      readonly incarnation: string;
+    }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
   | { readonly kind: "reader-ready"; readonly reader: ReaderId }
   | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
@@ -113,7 +134,12 @@ export interface ReadCommand extends Asker {
 export type ClientCommand =
   | HelloCommand
   | (Asker & { readonly kind: "goodbye" })
-  | (Asker & { readonly kind: "settle"; readonly session: SessionId; readonly keys: readonly RequestKey[]; readonly parcel: Parcel })
+  | (Asker & {
+      readonly kind: "settle";
+      readonly session: SessionId;
+      readonly keys: readonly RequestKey[];
+      readonly parcel: Parcel;
+    })
   | { readonly kind: "ack"; readonly connection: ConnectionId; readonly below: RequestKey }
   | { readonly kind: "cancel"; readonly connection: ConnectionId; readonly request: RequestId }
   | WriteCommand
@@ -128,7 +154,12 @@ export type ClientCommand =
     })
   | (Asker & { readonly kind: "cancel-acquire"; readonly key: RequestKey; readonly of: RequestKey })
   | (Asker & { readonly kind: "release"; readonly key: RequestKey; readonly name: LockName; readonly token: Token })
-  | (Asker & { readonly kind: "list"; readonly name: LockName | undefined; readonly prefix: string; readonly waitersMax: number });
+  | (Asker & {
+      readonly kind: "list";
+      readonly name: LockName | undefined;
+      readonly prefix: string;
+      readonly waitersMax: number;
+    });
 
 export type Command =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
@@ -136,7 +167,12 @@ export type Command =
   | ClientCommand
   | StoreEvent
   /** The answer to a `probe-process` job. `dead` also for a zombie. */
-  | { readonly kind: "process-fate"; readonly session: SessionId; readonly process: ProcessIdentity; readonly fate: "alive" | "dead" | "unknown" }
+  | {
+      readonly kind: "process-fate";
+      readonly session: SessionId;
+      readonly process: ProcessIdentity;
+      readonly fate: "alive" | "dead" | "unknown";
+    }
   /** The whole front stood still for so long; every deadline moves by it. */
   | { readonly kind: "paused"; readonly ms: Millis }
   /** The ledger cannot take rows (disk full), or can again. */

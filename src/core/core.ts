@@ -2,9 +2,19 @@
  * The judge: what happened goes in, with the time; what must be written, sent to the store and told to clients comes
  * out, once a turn. Only the switch and the calls are here; each machine has its own file.
  */
-import { after, type Instant, impossible, type Limits, type Millis, refuse, type Seq, seq } from "../terms/index.js";
+import {
+  after,
+  type ConnectionId,
+  type Instant,
+  impossible,
+  type Limits,
+  type Millis,
+  refuse,
+  type Seq,
+  seq,
+} from "../terms/index.js";
 import { ClientRequests } from "./client-requests.js";
-import type { Command, StoreEvent } from "./command.js";
+import type { Command, Fence } from "./command.js";
 import { type Deadline, Deadlines } from "./deadlines.js";
 import { Draft } from "./draft.js";
 import type { Waiter } from "./locks/lock.js";
@@ -13,6 +23,7 @@ import { TokenBlock } from "./locks/token-block.js";
 import { ReadLine } from "./reads/read-line.js";
 import type { Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
+import { StoreEvents } from "./store-events.js";
 import type { GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
 import { WriteLine } from "./writes/write-line.js";
 
@@ -21,7 +32,7 @@ export interface Memory {
   readonly sessions: readonly SessionRow[];
   readonly grants: readonly GrantRow[];
   readonly waiters: readonly WaiterRow[];
-  /** No token up to this one may be given again: the ledger's mark and its live rows. */
+  /** No token below this one may be given again: the end of the block in the ledger's mark. */
   readonly tokensAbove: number;
   /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
   readonly graceMs: Millis;
@@ -51,32 +62,39 @@ export class Core {
   readonly #writes: WriteLine;
   readonly #reads: ReadLine;
   readonly #requests: ClientRequests;
+  readonly #storeEvents: StoreEvents;
   #poll: Deadline | undefined;
-  /** Tokens up to here were in use before this life; the first block must begin above. */
-  #tokensAbove = 0;
-  /** Sessions that are over but for their last writes. */
-  readonly #ended = new Set<Session>();
 
   /** `storedSeq`: the highest sequence in data.db; new writes come after it. */
   constructor(limits: Limits, storedSeq: Seq) {
     this.#limits = limits;
     const shared = { limits, draft: this.#draft, deadlines: this.#deadlines };
-    this.#writes = new WriteLine({ ...shared, fenceHeld: (fence) => this.#locks.fenceHeld(fence) }, seq(storedSeq + 1));
+    const fenceHeld = (fence: Fence) => this.#locks.fenceHeld(fence);
+    const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
+    this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered }, seq(storedSeq + 1));
     this.#locks = new LockTable({ ...shared, tokens: this.#tokens, settledThrough: this.#writes.settledThrough });
     this.#reads = new ReadLine(shared);
-    this.#sessions = new SessionTable({
-      ...shared,
-      onEnd: (session, now) => this.#sessionOver(session, now),
-      settled: (session) => !this.#writes.hasDispatched(session),
-    });
-    this.#requests = new ClientRequests({ ...shared, sessions: this.#sessions, locks: this.#locks, writes: this.#writes, reads: this.#reads });
+    this.#sessions = new SessionTable({ ...shared, onEnd: (session, now) => this.#sessionOver(session, now) });
+    const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
+    this.#requests = new ClientRequests({ ...machines, sessions: this.#sessions });
+    this.#storeEvents = new StoreEvents(machines, storedSeq);
   }
 
   get counts(): Counts {
     const { size: sessions, connections } = this.#sessions;
     const { held, waiting } = this.#locks;
     const { queued, dispatched, settledCount: settled } = this.#writes;
-    return { sessions, connections, held, waiting, queued, dispatched, settled, readsQueued: this.#reads.queued, readsRunning: this.#reads.running };
+    return {
+      sessions,
+      connections,
+      held,
+      waiting,
+      queued,
+      dispatched,
+      settled,
+      readsQueued: this.#reads.queued,
+      readsRunning: this.#reads.running,
+    };
   }
 
   get writer(): WriteLine["state"] {
@@ -93,16 +111,17 @@ export class Core {
     return this.#writes.idle && this.#reads.idle;
   }
 
-  /** Takes up what was before a restart; before any other command but `writer-ready`. */
+  /** Takes up what was before a restart; before any command, so that no token is taken that may be in use. */
   restore(memory: Memory, now: Instant): void {
-    this.#tokensAbove = memory.tokensAbove;
+    this.#storeEvents.tokensAbove = memory.tokensAbove;
     if (memory.graceMs > 0) {
       this.#locks.freeze();
       this.#deadlines.arm("recovery-grace", undefined, after(now, memory.graceMs));
     }
     for (const row of memory.sessions) this.#sessions.probe(this.#sessions.restore(row, now));
     for (const row of memory.grants) this.#locks.restoreGrant(row, this.#mustKnow(row));
-    for (const row of [...memory.waiters].sort((a, b) => a.arrival - b.arrival)) this.#locks.restoreWaiter(row, this.#mustKnow(row));
+    for (const row of [...memory.waiters].sort((a, b) => a.arrival - b.arrival))
+      this.#locks.restoreWaiter(row, this.#mustKnow(row));
     this.#armPoll(now);
   }
 
@@ -111,8 +130,7 @@ export class Core {
       case "connected":
         return this.#sessions.connected(command.connection, now);
       case "disconnected":
-        this.#sessions.disconnected(command.connection, now);
-        this.#reads.connectionGone(command.connection, now);
+        this.#disconnected(command.connection, now);
         return this.#armPoll(now);
       case "process-fate":
         return this.#sessions.processFate(command.session, command.process, command.fate, now);
@@ -138,13 +156,14 @@ export class Core {
         this.#requests.handle(command, now);
         return this.#armPoll(now);
       default:
-        return this.#fromStore(command, now);
+        return this.#storeEvents.handle(command, now);
     }
   }
 
   /** Time passed: what is due happens. */
   expire(now: Instant): void {
-    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) this.#due(due, now);
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now))
+      this.#due(due, now);
     this.#sessions.confirmDue(now);
   }
 
@@ -156,7 +175,8 @@ export class Core {
   /** Everything since the last call, once. */
   takeTurn(): Turn {
     this.#sessions.turnEnded();
-    if (this.#tokens.mustReserve()) this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokens.end, newIncarnation: false });
+    if (this.#tokens.mustReserve())
+      this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokens.end - 1, newIncarnation: false });
     return this.#draft.take();
   }
 
@@ -168,73 +188,17 @@ export class Core {
     this.#reads.check();
   }
 
-  // ── the store ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #fromStore(event: StoreEvent, now: Instant): void {
-    switch (event.kind) {
-      case "writer-ready":
-        this.#tokensReserved(event, event.storedSeq);
-        this.#writes.writerReady(event.storedSeq, now);
-        this.#reads.startReaders();
-        this.#reads.holdForWriter(false, now);
-        return this.#afterSettling(now);
-      case "writer-settled":
-        this.#writes.settled(event, now);
-        this.#reads.walGrew(event.walBytes, now);
-        return this.#afterSettling(now);
-      case "writer-gone":
-        this.#tokens.reservationLost();
-        this.#reads.holdForWriter(true, now);
-        this.#reads.foldOver(now);
-        if (event.ioFailed) this.#reads.endReaders("the disk failed under the writer");
-        return this.#writes.writerGone(event);
-      case "writer-unavailable":
-        this.#writes.writerUnavailable(event.reason, now);
-        this.#reads.startReaders();
-        this.#reads.holdForWriter(false, now);
-        return this.#afterSettling(now);
-      case "writer-progress":
-        return this.#writes.progressSeen(event.progress, now);
-      case "tokens-reserved":
-        return this.#tokensReserved(event, this.#writes.settledThrough());
-      case "checkpointed":
-        return this.#reads.checkpointed(event.walBytes, now);
-      case "reader-ready":
-        return this.#reads.readerReady(event.reader, now);
-      case "reader-gone":
-        return this.#reads.readerGone(event.reader, event.reason, now);
-      case "read-settled":
-        return this.#reads.settled(event, now);
-      default:
-        return impossible(event, "store event");
-    }
-  }
-
-  /** A block that begins below what was in use (the database was put back) is not taken up: one above is asked for. */
-  #tokensReserved(block: { tokensFrom: number; tokensTo: number; incarnation: string }, at: Seq): void {
-    const { tokensFrom, tokensTo, incarnation } = block;
-    if (tokensFrom < this.#tokensAbove) {
-      this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokensAbove, newIncarnation: true });
-      return;
-    }
-    this.#tokens.reserved(tokensFrom, tokensTo);
-    this.#draft.ledger.push({ kind: "mark", tokensTo, seq: at, incarnation });
-  }
-
-  /** Writes were settled: names may be free, sessions over. */
-  #afterSettling(now: Instant): void {
-    this.#locks.writesSettled(now);
-    for (const session of this.#ended) this.#sessions.endIfSettled(session);
-    for (const session of this.#ended) if (this.#sessions.get(session.id) !== session) this.#ended.delete(session);
-  }
-
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #due(deadline: Deadline, now: Instant): void {
     switch (deadline.kind) {
       case "handshake": {
         const { id } = deadline.owner as Connection;
-        this.#draft.send.push({ kind: "hangup", to: id, refusal: refuse("HELLO_TIMEOUT", `no hello within ${this.#limits.helloMs} ms`) });
+        this.#draft.send.push({
+          kind: "hangup",
+          to: id,
+          refusal: refuse("HELLO_TIMEOUT", `no hello within ${this.#limits.helloMs} ms`),
+        });
         return;
       }
       case "resume-window":
@@ -267,29 +231,41 @@ export class Core {
 
   #pollHolders(now: Instant): void {
     this.#poll = undefined;
-    const polled = new Set<Session>([...this.#locks.holdersInTheWay(), ...this.#sessions.bound()]);
+    const polled = new Set<Session>([...this.#locks.holdersInTheWay(), ...this.#sessions.bound]);
     for (const session of polled) this.#sessions.probe(session);
     this.#armPoll(now);
   }
 
   #armPoll(now: Instant): void {
     if (this.#poll?.armed) return;
-    const needed = this.#locks.contended || this.#sessions.hasBound;
+    const needed = this.#locks.contended || this.#sessions.bound.size > 0;
     this.#poll = needed ? this.#deadlines.arm("holder-poll", undefined, after(now, holderPollMs)) : undefined;
   }
 
   // ── joints ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  #disconnected(connection: ConnectionId, now: Instant): void {
+    const session = this.#sessions.disconnected(connection, now);
+    if (session !== undefined) this.#reads.connectionLost(session, now);
+  }
+
+  /** Reads may have waited for it, and the session's end. */
+  #writeAnswered(session: Session, now: Instant): void {
+    this.#reads.writesSettled(session, now);
+    this.#sessions.endIfSettled(session);
+  }
+
   #sessionOver(session: Session, now: Instant): void {
-    this.#ended.add(session);
-    this.#writes.dropQueued(session, refuse("SESSION_EXPIRED", "the session ended before the write was sent to the writer"));
-    this.#reads.sessionEnds(session);
-    this.#locks.sessionEnds(session, now);
+    const over = refuse("SESSION_EXPIRED", "the session ended before the request was served");
+    this.#writes.dropQueued(session, over, now);
+    this.#reads.sessionEnds(session, over);
+    this.#locks.sessionEnds(session, over, now);
   }
 
   #mustKnow(row: GrantRow | WaiterRow): Session {
     const session = this.#sessions.get(row.session);
-    if (session === undefined) throw new Error(`ledger: ${row.name} belongs to session ${row.session}, which is not there`);
+    if (session === undefined)
+      throw new Error(`ledger: ${row.name} belongs to session ${row.session}, which is not there`);
     return session;
   }
 }

@@ -35,7 +35,7 @@ export interface Deadline<Owner = unknown> {
 
 export class Deadlines {
   /** Binary heap by `at`; cancelled ones stay until they reach the top. */
-  readonly #heap: Deadline[] = [];
+  #heap: Deadline[] = [];
   #cancelled = 0;
 
   get size(): number {
@@ -94,11 +94,8 @@ export class Deadlines {
   }
 
   #sweep(): void {
-    const kept = this.#heap.filter((deadline) => deadline.armed);
-    this.#heap.length = 0;
+    this.#heap = this.#heap.filter((deadline) => deadline.armed).sort((a, b) => a.at - b.at);
     this.#cancelled = 0;
-    kept.sort((a, b) => a.at - b.at);
-    this.#heap.push(...kept);
   }
 
   #removeTop(): void {

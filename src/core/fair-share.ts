@@ -10,7 +10,7 @@ interface Sized {
 
 interface Line<Item> {
   readonly owner: string;
-  readonly items: Item[];
+  items: Item[];
   /** Index of the first item not taken; the array is cut when it has grown stale. */
   head: number;
   /** Bytes that this session may still send in this round. */
@@ -41,13 +41,19 @@ export class FairShare<Item extends Sized> {
     return this.#round.length;
   }
 
+  /** Sessions that have something waiting. */
+  waiting(): Set<string> {
+    return new Set(this.#round.map((line) => line.owner));
+  }
+
   lengthOf(owner: string): number {
     const line = this.#lines.get(owner);
     return line === undefined ? 0 : line.items.length - line.head;
   }
 
-  lastOf(owner: string): Item | undefined {
-    return this.#lines.get(owner)?.items.at(-1);
+  firstOf(owner: string): Item | undefined {
+    const line = this.#lines.get(owner);
+    return line?.items[line.head];
   }
 
   push(owner: string, item: Item): void {
@@ -59,32 +65,38 @@ export class FairShare<Item extends Sized> {
   putBack(owner: string, items: readonly Item[]): void {
     if (items.length === 0) return;
     const line = this.#lineOf(owner);
-    line.items.splice(line.head, 0, ...items);
+    line.items = [...items, ...line.items.slice(line.head)];
+    line.head = 0;
     this.#length += items.length;
   }
 
   /** The next item whose owner `may` be served now; the order of the others does not change. */
   take(may: (owner: string) => boolean = () => true): Item | undefined {
-    let tried = 0;
-    while (tried < this.#round.length) {
+    // Lines passed over since `poor`, the last that may be served and had not the credit for its first item.
+    let passed = 0;
+    let poor: Line<Item> | undefined;
+    while (passed < this.#round.length) {
       const line = this.#round[0];
       if (line === undefined) return undefined;
       if (!may(line.owner)) {
         this.#rotate();
-        tried++;
+        passed++;
         continue;
       }
+      const alone = this.#round.length === 1 || (line === poor && passed === this.#round.length - 1);
+      passed = 0;
       const item = line.items[line.head];
       if (item === undefined) throw new Error("fair share: an empty line is in the round");
       const size = Math.max(item.parcel.size, sizeMin);
       if (line.credit < size) {
         line.credit += this.#quantum;
-        // A lone session need not wait for its own credit; otherwise the next one's turn has come.
-        if (this.#round.length > 1) {
+        // Who is alone need not wait for credit; otherwise the next one's turn has come.
+        if (!alone) {
+          poor = line;
           this.#rotate();
           continue;
         }
-        if (line.credit < size) line.credit = size;
+        line.credit = Math.max(line.credit, size);
       }
       line.credit -= size;
       this.#taken(line);
@@ -110,12 +122,11 @@ export class FairShare<Item extends Sized> {
     const waiting = line.items.slice(line.head);
     const out = waiting.filter(chosen);
     if (out.length === 0) return out;
-    const kept = waiting.filter((item) => !out.includes(item));
-    line.items.length = 0;
-    line.items.push(...kept);
+    const gone = new Set(out);
+    line.items = waiting.filter((item) => !gone.has(item));
     line.head = 0;
     this.#length -= out.length;
-    if (kept.length === 0) this.#remove(line);
+    if (line.items.length === 0) this.#remove(line);
     return out;
   }
 

@@ -2,7 +2,19 @@
  * What one turn of the core yields, in the order in which it must be obeyed: rows first, then jobs, then letters.
  * Nothing that follows from a decision leaves the process in another way (rule 10: one outbox).
  */
-import type { ConnectionId, Instant, LockName, Millis, ReaderId, Refusal, RequestId, RequestKey, Seq, SessionId, Token } from "../terms/index.js";
+import type {
+  ConnectionId,
+  Instant,
+  LockName,
+  Millis,
+  ReaderId,
+  Refusal,
+  RequestId,
+  RequestKey,
+  Seq,
+  SessionId,
+  Token,
+} from "../terms/index.js";
 import type { Fence, Parcel, ProcessIdentity, SessionIdentity } from "./command.js";
 
 export interface Turn {
@@ -62,7 +74,14 @@ export type Job =
       readonly parcel: Parcel;
     }
   /** What became of these keys of an ended session: for good. */
-  | { readonly to: "writer"; readonly kind: "settle"; readonly seq: Seq; readonly session: SessionId; readonly keys: readonly RequestKey[]; readonly parcel: Parcel }
+  | {
+      readonly to: "writer";
+      readonly kind: "settle";
+      readonly seq: Seq;
+      readonly session: SessionId;
+      readonly keys: readonly RequestKey[];
+      readonly parcel: Parcel;
+    }
   /** Stored replies below this key may go, when it is convenient. */
   | { readonly to: "writer"; readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
   /** The session is over; its replies stay for the time that `endedKeysMs` gives. */
@@ -74,10 +93,21 @@ export type Job =
   | { readonly to: "writer"; readonly kind: "start"; readonly repair: boolean }
   | { readonly to: "writer"; readonly kind: "kill"; readonly why: string }
   | { readonly to: "writer"; readonly kind: "probe" }
-  | { readonly to: "reader"; readonly kind: "read"; readonly reader: ReaderId; readonly read: number; readonly parcel: Parcel }
+  | {
+      readonly to: "reader";
+      readonly kind: "read";
+      readonly reader: ReaderId;
+      readonly read: number;
+      readonly parcel: Parcel;
+    }
   | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId }
   | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
-  | { readonly to: "system"; readonly kind: "probe-process"; readonly session: SessionId; readonly process: ProcessIdentity };
+  | {
+      readonly to: "system";
+      readonly kind: "probe-process";
+      readonly session: SessionId;
+      readonly process: ProcessIdentity;
+    };
 
 export type StoreJob = Extract<Job, { to: "writer" | "reader" }>;
 
@@ -128,10 +158,27 @@ export type Letter =
   /** The body comes from a child as it is. */
   | { readonly kind: "answer"; readonly to: ConnectionId; readonly request: RequestId; readonly body: unknown }
   | { readonly kind: "refused"; readonly to: ConnectionId; readonly request: RequestId; readonly refusal: Refusal }
-  | { readonly kind: "granted"; readonly to: ConnectionId; readonly request: RequestId; readonly grant: GrantView; readonly waitedMs: Millis }
+  | {
+      readonly kind: "granted";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly grant: GrantView;
+      readonly waitedMs: Millis;
+    }
   | { readonly kind: "released"; readonly to: ConnectionId; readonly request: RequestId }
-  | { readonly kind: "acquire-cancelled"; readonly to: ConnectionId; readonly request: RequestId; readonly outcome: "cancelled" | "granted" | "gone" }
-  | { readonly kind: "listing"; readonly to: ConnectionId; readonly request: RequestId; readonly locks: readonly LockView[]; readonly now: Instant }
+  | {
+      readonly kind: "acquire-cancelled";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly outcome: "cancelled" | "granted" | "gone";
+    }
+  | {
+      readonly kind: "listing";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly locks: readonly LockView[];
+      readonly now: Instant;
+    }
   | { readonly kind: "farewell"; readonly to: ConnectionId; readonly request: RequestId }
   | { readonly kind: "lost"; readonly to: ConnectionId; readonly fence: Fence; readonly reason: string }
   /** Another connection speaks for the session now; this one is to be closed after the letter. */
@@ -139,4 +186,3 @@ export type Letter =
   | { readonly kind: "expired"; readonly to: ConnectionId }
   /** Close this connection, and say why. */
   | { readonly kind: "hangup"; readonly to: ConnectionId; readonly refusal: Refusal };
-

@@ -29,8 +29,6 @@ export interface Config {
   readonly logLevel: LogLevel | undefined;
   /** Where the children's programs lie, if not beside this one. */
   readonly entryDir: string | undefined;
-  /** The pipe on which a starting client waits for one line. */
-  readonly readyFd: number | undefined;
 }
 
 /** A client's spawner gives the pipe as the first descriptor after the standard ones. */
@@ -49,12 +47,17 @@ export function configFrom(options: ServeOptions, around: Omit<Surroundings, "di
     spawned,
     logLevel: logLevelFrom(options.logLevel ?? env["HOLDFAST_LOG_LEVEL"]),
     entryDir: env["HOLDFAST_ENTRY_DIR"],
-    readyFd: readyFdFrom(env, spawned),
   };
 }
 
+/** What `front.js` is asked to do: to serve, or, with `takeOver`, to take over that database and end. */
+export interface FrontArguments extends ServeOptions {
+  readonly takeOver?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
 /** The options in the words of a command line: what `front.js` is started with. */
-export function optionsFrom(args: readonly string[], version: string): ServeOptions {
+export function optionsFrom(args: readonly string[], version: string): FrontArguments {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -67,10 +70,12 @@ export function optionsFrom(args: readonly string[], version: string): ServeOpti
         limit: { type: "string", multiple: true },
         "log-level": { type: "string" },
         spawned: { type: "boolean" },
+        import: { type: "string" },
+        force: { type: "boolean" },
       },
     });
-    const { limit = [], "log-level": logLevel, ...rest } = values;
-    return { version, ...rest, limits: parseLimits(limit, "--limit"), logLevel };
+    const { limit = [], "log-level": logLevel, import: takeOver, ...rest } = values;
+    return { version, takeOver, ...rest, limits: parseLimits(limit, "--limit"), logLevel };
   } catch (error) {
     throw error instanceof HoldfastError ? error : wrongSetting("MISUSE", error as Error);
   }
@@ -80,7 +85,7 @@ function wrongSetting(code: "MISUSE" | "CONFIGURATION", cause: Error): HoldfastE
   return new HoldfastError(code, cause.message, { cause });
 }
 
-/** From the environment alone, and before anything else is looked at: a wrong setting must reach who waits, too. */
+/** The pipe on which a starting client waits. Found before anything else is looked at: a wrong setting must reach it too. */
 export function readyFdFrom(env: Surroundings["env"], spawned: boolean): number | undefined {
   const text = env["HOLDFAST_READY_FD"];
   if (text === undefined || text === "") return spawned ? readyFdOfSpawned : undefined;

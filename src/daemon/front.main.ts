@@ -1,8 +1,9 @@
 /** The process `front.js`: a broker, started by a client or a supervisor. */
 import { isHoldfastError, type RefusalCode } from "../terms/index.js";
-import { optionsFrom, readyFdFrom, type ServeOptions } from "./config.js";
+import { type FrontArguments, optionsFrom, readyFdFrom } from "./config.js";
 import { Readiness } from "./readiness.js";
 import { serve } from "./serve.js";
+import { takeOver } from "./take-over.js";
 
 /** As sysexits.h has them; a supervisor should not try again after 64, 75, 77 and 78. */
 const exitCodes: { readonly [Code in RefusalCode]?: number } = {
@@ -14,7 +15,7 @@ const exitCodes: { readonly [Code in RefusalCode]?: number } = {
 };
 
 /** A client that waits must hear of a wrong option too. */
-function options(): ServeOptions {
+function options(): FrontArguments {
   const args = process.argv.slice(2);
   try {
     return optionsFrom(args, process.env["HOLDFAST_VERSION"] ?? "0.0.0");
@@ -25,7 +26,8 @@ function options(): ServeOptions {
 }
 
 try {
-  process.exit(await serve(options()));
+  const { takeOver: file, force, ...served } = options();
+  process.exit(file === undefined ? await serve(served) : await takeOver(file, force === true, served));
 } catch (error) {
   const code = isHoldfastError(error) ? error.code : undefined;
   process.stderr.write(`holdfast: ${code === undefined ? String((error as Error).stack) : (error as Error).message}\n`);

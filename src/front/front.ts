@@ -10,7 +10,7 @@
  */
 import type { Core, Job, Letter, StoreEvent } from "../core/index.js";
 import type { Ledger } from "../ledger/index.js";
-import { encodeNotification, type StatusResult } from "../protocol/index.js";
+import { closings, encodeNotification, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import { type ConnectionId, type Refusal, refusals } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
@@ -26,7 +26,6 @@ import { statusOf } from "./status.js";
 
 /** How long a drain waits for what is in the store's hands (ms); after it the children are ended all the same. */
 const drainMs = 10_000;
-const closeCodes = { restart: 1012, policy: 1008, helloTimeout: 4408, taken: 4409, slow: 1013 } as const;
 
 export class Front {
   readonly #options: FrontOptions;
@@ -104,7 +103,7 @@ export class Front {
     this.#touched.add(conversation);
     this.#pulse.soon();
     if (isBinary !== (conversation.encoding === "msgpack"))
-      return conversation.link.close(1003, "the other kind of frame was agreed on");
+      return conversation.link.close(closings.wrongKind.code, "the other kind of frame was agreed on");
     this.#incoming.take(conversation, data);
   }
 
@@ -128,7 +127,7 @@ export class Front {
       conversation.link.flush();
     }
     await this.#quiet();
-    for (const { link } of this.#conversations.values()) link.close(closeCodes.restart, reason);
+    for (const { link } of this.#conversations.values()) link.close(closings.restarting.code, reason);
     this.#turn();
     this.#pulse.stop();
     await this.#store.close();
@@ -180,7 +179,7 @@ export class Front {
       { connection: link.id, bufferedBytes: link.bufferedBytes },
       "a client does not read what it asked for",
     );
-    link.close(closeCodes.slow, refusals.SLOW_CONSUMER.meaning);
+    link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();
   }
 
@@ -224,7 +223,7 @@ export class Front {
         return link.send(encodeNotification("session.expired", {}, encoding));
       case "taken":
         link.send(encodeNotification("session.taken", {}, encoding));
-        return link.close(closeCodes.taken, refusals.SESSION_TAKEN.meaning);
+        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
       case "welcome":
@@ -237,7 +236,7 @@ export class Front {
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {
-    const code = refusal.refused === "HELLO_TIMEOUT" ? closeCodes.helloTimeout : closeCodes.policy;
+    const code = refusal.refused === "HELLO_TIMEOUT" ? closings.helloTimeout.code : closings.misbehaved.code;
     conversation.link.close(code, refusal.message);
   }
 

@@ -6,6 +6,7 @@ import type { Command } from "../core/index.js";
 import {
   checkNotice,
   checkParams,
+  closings,
   decodeFrame,
   encodeBody,
   isMethod,
@@ -51,7 +52,8 @@ export class Incoming {
 
   #unreadable(conversation: Conversation, request: RequestId | null, refusal: Refusal): void {
     conversation.refuse(request, refusal, false);
-    if (conversation.badFrame(this.#parts.now())) conversation.link.close(1008, "too many frames that cannot be read");
+    if (conversation.badFrame(this.#parts.now()))
+      conversation.link.close(closings.misbehaved.code, "too many frames that cannot be read");
   }
 
   #request(conversation: Conversation, { id: request, method, params }: Request, raw: Buffer): void {

@@ -3,13 +3,13 @@
  */
 import type { HolderView, Letter, LockView, WaiterView } from "../core/index.js";
 import {
-  decodeBody,
   type Encoding,
   encodeBody,
   type HelloResult,
   type HolderRow,
   type LockRow,
   protocolVersions,
+  transcode,
   type WaiterRow,
 } from "../protocol/index.js";
 import { StoreBody } from "../store/index.js";
@@ -31,7 +31,7 @@ export function bodyOf(letter: AnswerLetter, encoding: Encoding, context: Letter
   if (letter.kind !== "answer") return encodeBody(resultOf(letter, context), encoding);
   if (!(letter.body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
   const { bytes } = letter.body;
-  return letter.body.encoding === encoding ? bytes : encodeBody(decodeBody(bytes, letter.body.encoding), encoding);
+  return letter.body.encoding === encoding ? bytes : transcode(bytes, letter.body.encoding, encoding);
 }
 
 function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: LetterContext): unknown {

@@ -8,6 +8,7 @@
 import { rmSync } from "node:fs";
 import type { LedgerEntry } from "../core/index.js";
 import { type Database, isFull, isSqliteFailure, openDatabase, primaryCode, type Statement } from "../sqlite/index.js";
+import { HoldfastError } from "../terms/index.js";
 import { type LedgerContents, RowWriter, readRows } from "./rows.js";
 import { ledgerVersion, schema } from "./schema.sql.js";
 
@@ -34,7 +35,7 @@ export class Ledger {
 
   /**
    * Opens the ledger, or makes it. A damaged one (or one of another version) is deleted and a new one made: `read` says so.
-   * Throws on anything else, a full disk above all.
+   * Throws DISK_FULL or START_FAILED on anything else.
    */
   static open(path: string, pagesMax = pagesMaxStandard): Ledger {
     let database: Database | undefined;
@@ -43,7 +44,7 @@ export class Ledger {
       return new Ledger(database, readChecked(database));
     } catch (error) {
       database?.close();
-      if (!isDamage(error)) throw error;
+      if (!isDamage(error)) throw cannotOpen(path, error);
       Ledger.discard(path);
       return new Ledger(openFile(path, pagesMax), "damaged");
     }
@@ -130,6 +131,13 @@ function isDamage(error: unknown): boolean {
   const code = primaryCode(error);
   // SQLITE_ERROR: a table or a column is not what the statements want.
   return ["SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR"].includes(code) || error.code === "SQLITE_IOERR_SHORT_READ";
+}
+
+function cannotOpen(path: string, cause: unknown): unknown {
+  if (!isSqliteFailure(cause)) return cause;
+  const code = hasNoRoom(cause) ? "DISK_FULL" : "START_FAILED";
+  const details = { path, sqliteCode: cause.code };
+  return new HoldfastError(code, `the ledger ${path} cannot be opened: ${cause.message}`, { details, cause });
 }
 
 /** A quota and a size limit of the process come as a failed write; nothing is synced here, so there is nothing worse in it. */

@@ -7,6 +7,7 @@
  *   statement/  [children]        a request opened, planned, its result encoded
  *   writer/     [writer]          the only one that writes: one transaction and one fsync for many requests
  *   reader/     [reader]          snapshots
+ *   keeper/     [a run of its own] long work while no broker serves: taking over a database
  *
  * Deliberately absent: decisions (order, fences, deadlines and kills are the core's), locks, sessions, the network.
  */
@@ -17,4 +18,5 @@ export { startTimeOf } from "./desk/process-identity.js";
 export { Store, type StoreProcess } from "./desk/store.js";
 export { StoreBody, StoreRequest } from "./desk/store-request.js";
 export * from "./gate/index.js";
+export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

@@ -38,6 +38,7 @@ export function checkPrivateDirectory(path: string, uid: number): void {
   if (!stats.isDirectory()) throw refusal(path, "is not a directory", `mv ${quoted(path)} ${quoted(`${path}.old`)}`);
   if (stats.uid !== uid)
     throw refusal(path, `belongs to user ${stats.uid}, not to ${uid}`, `chown ${uid} ${quoted(path)}`);
+  if ((stats.mode & 0o1002) === 0o1002) throw refusal(path, "is shared by all users", "choose a directory of your own");
   const mode = stats.mode & 0o777;
   if ((mode & 0o077) !== 0)
     throw refusal(path, `can be entered by others (mode ${octal(mode)})`, `chmod 700 ${quoted(path)}`);
@@ -52,11 +53,14 @@ export function openParent(path: string): string | undefined {
   }
 }
 
-/** Makes new names in this directory survive a power loss. */
+/** Makes new names in this directory survive a power loss, where the file system has such a thing for directories. */
 export function syncDirectory(path: string): void {
   const fd = openSync(path, "r");
   try {
     fsyncSync(fd);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(code)) throw error;
   } finally {
     closeSync(fd);
   }

@@ -29,10 +29,10 @@ const silentLooksMax = 10;
 const controlFramesMax = 1000;
 /** With so much unread in front of it, a pong is left out: the client would not see it in time. */
 const pongBehindBytesMax = 64 * 1024;
-/** Fragments of one message. A client of ours sends one; others may stream 16 MiB in pieces of 4 KiB. */
-const fragmentsMax = 4096;
-/** Pieces in which the bytes of one frame arrive. */
-const chunksMax = 65_536;
+/** Fragments of one message. A client of ours sends one; another may stream the largest frame in pieces of 16 KiB. */
+const fragmentsMax = 16_384;
+/** Pieces in which the bytes of one frame arrive: of the largest frame, pieces of 1 KiB. */
+const chunksMax = 262_144;
 
 type UpgradeAnswer = (webSocket: WebSocket) => void;
 

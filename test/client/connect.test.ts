@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, connect as netConnect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -116,7 +116,7 @@ describe("a start that fails", () => {
     await once(server, "listening");
     test.after(() => void server.close());
     const script = `import { connect } from "node:net"; connect(${JSON.stringify(join(dir, "witness"))});`;
-    const arrived = once(server, "connection") as Promise<[import("node:net").Socket]>;
+    const arrived = once(server, "connection") as Promise<[Socket]>;
     const connecting = rejection(
       connect({ dir, env: {}, startTimeoutMs: 5000, broker: { entry: entry(test, script) } }),
     );
@@ -137,7 +137,6 @@ describe("a start that fails", () => {
     const broker = { entry: entry(test, script) };
     const errors = await Promise.all(Array.from({ length: 8 }, () => rejection(connect({ dir, env: {}, broker }))));
     for (const error of errors) assert.match(error.message, /broken/);
-    const { readFileSync } = await import("node:fs");
     assert.equal(readFileSync(count, "utf8"), "x");
   });
 
@@ -163,6 +162,36 @@ describe("a start that fails", () => {
 function realFront(): string {
   return fileURLToPath(new URL("../../src/daemon/front.main.js", import.meta.url));
 }
+
+describe("a broker that has no time", () => {
+  it("is waited for, and not taken for dead: nothing is started", async (test) => {
+    const dir = tempDir(test);
+    const path = join(dir, "run", "broker.sock");
+    mkdirSync(join(dir, "run"), { mode: 0o700 });
+    const listen = `require("node:net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => console.log("here"))`;
+    const busy = spawn(process.execPath, ["-e", listen], { stdio: ["ignore", "pipe", "inherit"] });
+    test.after(() => void busy.kill("SIGKILL"));
+    await once(busy.stdout, "data");
+    busy.kill("SIGSTOP");
+    // As many as fit into its backlog, until the kernel says EAGAIN.
+    for (let full = false; !full; ) {
+      const socket = netConnect(path);
+      test.after(() => void socket.destroy());
+      full = await new Promise<boolean>((resolve) => {
+        socket.once("connect", () => resolve(false));
+        socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EAGAIN"));
+      });
+    }
+    const started = join(dir, "started");
+    const script = `import { writeFileSync } from "node:fs"; writeFileSync(${JSON.stringify(started)}, "");`;
+    const error = await rejection(
+      connect({ dir, env: {}, startTimeoutMs: 500, broker: { entry: entry(test, script) } }),
+    );
+    assert.equal(error.code, "NO_BROKER");
+    assert.match(error.message, /EAGAIN/);
+    assert.ok(!existsSync(started));
+  });
+});
 
 describe("a broker that is started", () => {
   it("gets of the environment what is on the list, and stands in the root directory", async (test) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configFrom, optionsFrom } from "../../src/daemon/config.js";
+import { configFrom, optionsFrom, readyFdFrom } from "../../src/daemon/config.js";
 import { limitTable } from "../../src/terms/index.js";
 
 const around = { env: {}, platform: "linux", uid: 7, home: "/home/ada", tmpdir: "/tmp", cwd: "/work" };
@@ -11,8 +11,8 @@ test("without any setting everything is as the tables say", () => {
   assert.equal(config.places.database, "/home/ada/.local/share/holdfast/data.db");
   assert.equal(config.limits.frameBytesMax, limitTable.frameBytesMax.standard);
   assert.deepEqual(
-    [config.version, config.spawned, config.readyFd, config.logLevel, config.entryDir],
-    [version, false, undefined, undefined, undefined],
+    [config.version, config.spawned, config.logLevel, config.entryDir],
+    [version, false, undefined, undefined],
   );
 });
 
@@ -41,12 +41,13 @@ test("an option goes before the environment", () => {
 });
 
 test("a spawned broker tells its readiness on descriptor 3, or on the one it was given", () => {
-  assert.equal(configFrom({ version, spawned: true }, around).readyFd, 3);
-  const env = { HOLDFAST_READY_FD: "9" };
-  assert.equal(configFrom({ version, spawned: true }, { ...around, env }).readyFd, 9);
-  assert.equal(configFrom({ version }, { ...around, env }).readyFd, 9);
-  for (const text of ["1", "-3", "x", "3.5"])
-    assert.equal(configFrom({ version }, { ...around, env: { HOLDFAST_READY_FD: text } }).readyFd, undefined, text);
+  assert.equal(readyFdFrom({}, true), 3);
+  assert.equal(readyFdFrom({}, false), undefined);
+  for (const spawned of [true, false]) {
+    assert.equal(readyFdFrom({ HOLDFAST_READY_FD: "9" }, spawned), 9);
+    for (const text of ["1", "-3", "x", "3.5"])
+      assert.equal(readyFdFrom({ HOLDFAST_READY_FD: text }, spawned), undefined, text);
+  }
 });
 
 test("a setting that does not exist, or is out of range, is refused by its name", () => {

@@ -166,7 +166,7 @@ const violations: Record<string, Violation> = {
 /** The empty house with what must be there: the mains, the joiners, a map, a protocol, and the tests themselves. */
 function furnishedHouse(t: TestLife): string {
   const house = emptyHouse(t);
-  for (const main of ["cli/cli", "daemon/front", "store/keeper/keeper", "store/reader/reader", "store/writer/writer"]) {
+  for (const main of ["cli/cli", "daemon/front", "store/reader/reader", "store/writer/writer"]) {
     plant(house, `src/${main}.main.ts`, "export {};\n");
   }
   plant(house, "src/core/index.ts", 'export * from "./core.js";\n');

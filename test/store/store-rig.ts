@@ -123,6 +123,8 @@ export class StoreRig {
           ),
         );
       }, awaitedMsMax);
+      // Whatever else keeps the test alive, a wait that nobody looks at any more does not.
+      late.unref();
       const waiter: Waiter = {
         wants,
         settle: (event) => {

@@ -88,14 +88,12 @@ export class FaultyDisk {
   readonly #orders: string;
   readonly #library: string;
 
-  /** Compiles it into this directory. Undefined where there is no C compiler, or no LD_PRELOAD. */
-  static make(dir: string): FaultyDisk | undefined {
-    if (process.platform !== "linux") return undefined;
+  /** Compiles it into this directory. Wants a C compiler, as better-sqlite3 does where it has no ready binary. */
+  static make(dir: string): FaultyDisk {
     const [text, library] = [join(dir, "faulty-disk.c"), join(dir, "faulty-disk.so")];
     writeFileSync(text, source);
     const { status, stderr, error } = spawnSync("cc", ["-O1", "-shared", "-fPIC", "-o", library, text, "-ldl"], { encoding: "utf8" });
-    if (error !== undefined) return undefined;
-    if (status !== 0) throw new Error(`cc: ${stderr}`);
+    if (status !== 0) throw new Error(`the faulty disk could not be compiled (a C compiler is needed as "cc"): ${error?.message ?? stderr}`);
     return new FaultyDisk(dir, library);
   }
 

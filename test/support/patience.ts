@@ -31,6 +31,14 @@ export async function until<T>(
   return within(what, untilSeen(look));
 }
 
+/**
+ * Lets time pass because time is what the test is about: a process stands still for longer than a limit. What is
+ * expected must hold however long it really was.
+ */
+export async function standStillFor(ms: number): Promise<void> {
+  await sleep(ms);
+}
+
 async function untilSeen<T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
   for (;;) {
     const seen = await look();

@@ -105,7 +105,7 @@ export class Wire {
     return this.welcome;
   }
 
-  /** Sends a request; the answer is to be looked at when wanted. Rejects when the connection ends before it. */
+  /** Sends a request; the answer is to be looked at when wanted, or never. Rejects when the connection ends before it. */
   post<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<Answer<ResultOf<Name>>>;
   post(method: string, params: unknown): Promise<Answer>;
   post(method: string, params: unknown): Promise<Answer> {
@@ -116,7 +116,9 @@ export class Wire {
   postAs(id: string | number, method: string, params: unknown): Promise<Answer> {
     const answer = this.answerTo(id);
     this.say({ jsonrpc: "2.0", id, method, params });
-    return within(`the answer to ${method} (${id})`, answer);
+    const bounded = within(`the answer to ${method} (${id})`, answer);
+    bounded.catch(() => undefined);
+    return bounded;
   }
 
   /** Resolves with the answer under this id, to whatever will be sent. */

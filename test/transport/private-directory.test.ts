@@ -28,6 +28,15 @@ test("a directory that others can enter is refused, with the command that closes
   }
 });
 
+test("a directory of all users is not closed to them: another one is wanted", (t) => {
+  const path = tempDir(t);
+  chmodSync(path, 0o1777);
+  assert.throws(() => checkPrivateDirectory(path, uid), {
+    code: "PERMISSION",
+    message: /choose a directory of your own/,
+  });
+});
+
 test("a symbolic link in the directory's place is refused, also one to a private directory", (t) => {
   const real = tempDir(t);
   const link = join(tempDir(t), "link");

@@ -63,7 +63,8 @@ export function besideLines(broker: ActResult, direct: ActResult): string[] {
     `${perSecond(act.difference.rowsInTable, act.elapsedMs)}/s`,
   ]);
   lines.push(beside("together", sums[0] ?? [], sums[1] ?? []));
-  return lines;
+  if (broker.brokerKill === undefined) return lines;
+  return [...lines, "", "  (the broker's maxima contain its own death and restart)"];
 }
 
 function beside(label: string, left: readonly string[], right: readonly string[]): string {
@@ -91,13 +92,23 @@ export function verdictLines(act: ActResult): string[] {
     );
   if (brokerKill !== undefined)
     lines.push(`broker killed: ${recovery(brokerKill.recoveryMs)} until the next acknowledged write`);
-  lines.push(...complaints(act));
+  lines.push(...unplayed(act), ...complaints(act));
   const exact = isExact(difference);
   return [...lines, `table against tree, file by file: ${exact ? "exact" : differenceLines(difference).join("; ")}`];
 }
 
 function recovery(recoveryMs: number): string {
   return `${formatCount(Math.round(recoveryMs))} ms`;
+}
+
+/** What the plot wanted and the tree was too small for. */
+function unplayed({ indexerKill, brokerKill, members }: ActResult): string[] {
+  if (members.some(({ role }) => role === "direct-indexer")) return [];
+  const missing = [
+    ...(indexerKill === undefined ? ["no indexer was killed"] : []),
+    ...(brokerKill === undefined ? ["the broker was not killed"] : []),
+  ];
+  return missing.length === 0 ? [] : [`${missing.join(", ")}: the work was over too soon (give a larger --tree)`];
 }
 
 function complaints({ members }: ActResult): string[] {

@@ -80,6 +80,7 @@ export class InFlight {
   /** The program does not want it. What was not sent is gone at once; for the rest the broker's verdict is awaited. */
   cancel(call: Call, now: Instant, at: State["at"]): void {
     if (call.state === "new" || call.state === "settled" || call.cancelled) return;
+    if (call.kind === "release") return; // What is being given back is not taken again.
     call.cancelled = true;
     if (call.state === "kept") return this.#refuse(call, wasCancelled);
     if (at === "open" || at === "leaving") this.#sendCancel(call, now);

@@ -9,25 +9,27 @@ import {
   type Instant,
   type Limits,
   type LockName,
+  type Millis,
   type Refusal,
   type RequestKey,
   refuse,
   type Seq,
-  type SessionId,
 } from "../../terms/index.js";
 import type { Asker, Command, Fence } from "../command.js";
 import type { Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
-import { connectionOf, isPresent, type Session } from "../sessions/session.js";
-import type { GrantRow, GrantView, LockView, WaiterRow } from "../turn.js";
-import { type Grant, Lock, type Waiter } from "./lock.js";
+import { connectionOf, type Session } from "../sessions/session.js";
+import type { GrantRow, LockView, WaiterRow } from "../turn.js";
+import { checkLock, firstPresent, type Grant, Lock, type Waiter } from "./lock.js";
+import { grantView, heldRefusal, type ListAsk, listLocks, quote } from "./lock-view.js";
 import type { TokenBlock } from "./token-block.js";
 
 export interface LockTableParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
+  /** Nothing is granted while it is empty. */
   readonly tokens: TokenBlock;
   /** Every write up to and including this one is settled. */
   readonly settledThrough: () => Seq;
@@ -72,21 +74,23 @@ export class LockTable {
     const refusal = this.#tooMany(session, ask);
     if (refusal !== undefined) return this.#refuse(session, ask.key, ask, refusal);
     const lock = this.#lockOf(ask.name);
-    const free = !this.#frozen && lock.state.kind === "free" && lock.queue.first((waiter) => isPresent(waiter.session)) === undefined;
-    if (free) {
-      const grant = this.#grant(lock, session, ask.key, ask.reason, now);
-      this.#parts.draft.send.push({ kind: "granted", to: ask.connection, request: ask.request, grant: viewOf(grant), waitedMs: 0 });
-      return;
+    if (this.#canGrant && lock.state.kind === "free" && firstPresent(lock) === undefined) {
+      const { key, reason } = ask;
+      return this.#tell(this.#grant(lock, { session, key, reason }, now), ask, 0);
     }
-    if (ask.waitMs === 0) return this.#refuse(session, ask.key, ask, heldRefusal(lock, "LOCK_HELD", now));
-    this.#enqueue(lock, session, ask, now);
+    if (ask.waitMs !== 0) return this.#enqueue(lock, session, ask, now);
+    this.#refuse(session, ask.key, ask, heldRefusal(lock, "LOCK_HELD", now));
+    this.#forgetIfIdle(lock);
   }
 
   /** Ends a wait on the client's word. One request, one outcome: a grant that was made before stays a grant. */
   cancelAcquire(session: Session, ask: CancelAcquire): void {
+    const before = session.finished.get(ask.key);
+    if (before !== undefined) return this.#answerFinished(ask, before);
     const waiter = session.waits.get(ask.of);
-    const outcome = waiter !== undefined ? "cancelled" : session.grants.has(ask.of) ? "granted" : "gone";
-    if (waiter !== undefined) this.#refuseWaiter(waiter, refuse("CANCELLED", `the request for ${quote(waiter.lock.name)} was cancelled`));
+    if (waiter !== undefined) this.#cancelWaiter(waiter);
+    const other = session.grants.has(ask.of) ? "granted" : "gone";
+    const outcome = waiter === undefined ? other : "cancelled";
     session.finished.add(ask.key, { kind: "acquire-cancelled", outcome });
     this.#parts.draft.send.push({ kind: "acquire-cancelled", to: ask.connection, request: ask.request, outcome });
   }
@@ -95,7 +99,7 @@ export class LockTable {
   cancelByAsker(session: Session, asker: Asker): boolean {
     for (const waiter of session.waits.values()) {
       if (waiter.asker?.connection !== asker.connection || waiter.asker.request !== asker.request) continue;
-      this.#refuseWaiter(waiter, refuse("CANCELLED", `the request for ${quote(waiter.lock.name)} was cancelled`));
+      this.#cancelWaiter(waiter);
       return true;
     }
     return false;
@@ -113,7 +117,12 @@ export class LockTable {
     const grant = this.fenceHeld(ask);
     if (grant === undefined || grant.session !== session) {
       const message = `session ${session.id} does not hold ${quote(ask.name)} under token ${ask.token}`;
-      return this.#refuse(session, ask.key, ask, refuse("LOCK_NOT_HELD", message, { name: ask.name, token: ask.token }));
+      return this.#refuse(
+        session,
+        ask.key,
+        ask,
+        refuse("LOCK_NOT_HELD", message, { name: ask.name, token: ask.token }),
+      );
     }
     this.endGrant(grant, now);
     session.finished.add(ask.key, { kind: "released" });
@@ -156,17 +165,24 @@ export class LockTable {
   }
 
   /** What the client does not believe in is given back (rule 13); what it believes and is not so, is told as lost. */
-  reconcile(session: Session, believed: readonly Fence[], pending: readonly RequestKey[], now: Instant): readonly Fence[] {
+  reconcile(
+    session: Session,
+    believed: readonly Fence[],
+    pending: readonly RequestKey[],
+    now: Instant,
+  ): readonly Fence[] {
     const tokens = new Set(believed.map((fence) => fence.token));
     const keys = new Set(pending);
-    for (const grant of [...session.grants.values()]) if (!tokens.has(grant.token) && !keys.has(grant.key)) this.endGrant(grant, now);
+    // Places first: what is given back must not be granted to a request that nobody will answer for.
     for (const waiter of [...session.waits.values()]) if (!keys.has(waiter.key)) this.#leave(waiter);
+    for (const grant of [...session.grants.values()])
+      if (!tokens.has(grant.token) && !keys.has(grant.key)) this.endGrant(grant, now);
     return believed.filter((fence) => this.fenceHeld(fence)?.session !== session);
   }
 
   /** Its grants end and its places go. */
-  sessionEnds(session: Session, now: Instant): void {
-    for (const waiter of [...session.waits.values()]) this.#leave(waiter);
+  sessionEnds(session: Session, over: Refusal, now: Instant): void {
+    for (const waiter of [...session.waits.values()]) this.#refuseWaiter(waiter, over);
     for (const grant of [...session.grants.values()]) this.endGrant(grant, now);
   }
 
@@ -183,12 +199,8 @@ export class LockTable {
     for (const lock of this.#contended) if (lock.holder !== undefined) yield lock.holder.session;
   }
 
-  list(ask: { readonly name: LockName | undefined; readonly prefix: string; readonly waitersMax: number }): LockView[] {
-    const named = ask.name === undefined ? undefined : this.#locks.get(ask.name);
-    if (ask.name !== undefined) return named === undefined ? [] : [lockView(named, ask.waitersMax)];
-    const views: LockView[] = [];
-    for (const lock of this.#locks.values()) if (lock.name.startsWith(ask.prefix)) views.push(lockView(lock, ask.waitersMax));
-    return views.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  list(ask: ListAsk): LockView[] {
+    return listLocks(this.#locks, ask);
   }
 
   // ── after a restart ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,6 +212,11 @@ export class LockTable {
 
   thaw(now: Instant): void {
     this.#frozen = false;
+    this.grantAll(now);
+  }
+
+  /** It may be granted again: all that are next and there. */
+  grantAll(now: Instant): void {
     for (const lock of [...this.#contended]) this.#grantNext(lock, now);
   }
 
@@ -217,7 +234,18 @@ export class LockTable {
     const lock = this.#lockOf(row.name);
     this.#arrivals = Math.max(this.#arrivals, row.arrival);
     const { key, arrival, since, reason } = row;
-    this.#join({ lock, session, key, arrival, since, reason, asker: undefined, timeout: undefined, ahead: undefined, behind: undefined });
+    this.#join({
+      lock,
+      session,
+      key,
+      arrival,
+      since,
+      reason,
+      asker: undefined,
+      timeout: undefined,
+      ahead: undefined,
+      behind: undefined,
+    });
   }
 
   check(): void {
@@ -225,37 +253,25 @@ export class LockTable {
     let waiting = 0;
     for (const [name, lock] of this.#locks) {
       if (lock.name !== name) throw new Error("lock table: a lock under another name");
-      if (lock.idle) throw new Error(`lock table: ${name} is kept for nothing`);
-      lock.queue.check();
+      checkLock(lock, this.#canGrant);
       waiting += lock.queue.length;
-      this.#checkState(lock);
+      if ((lock.state.kind === "draining") !== this.#draining.has(lock))
+        throw new Error(`lock table: ${name} is wrongly listed as draining`);
       if (lock.holder !== undefined) held++;
-      if (lock.queue.length > 0 !== this.#contended.has(lock)) throw new Error(`lock table: ${name} is wrongly listed as contended`);
+      if (lock.queue.length > 0 !== this.#contended.has(lock))
+        throw new Error(`lock table: ${name} is wrongly listed as contended`);
     }
     if (held !== this.#held || waiting !== this.#waiting) throw new Error("lock table: the counts are wrong");
-  }
-
-  #checkState(lock: Lock): void {
-    const { state, name } = lock;
-    if ((state.kind === "draining") !== this.#draining.has(lock)) throw new Error(`lock table: ${name} is wrongly listed as draining`);
-    if (state.kind === "free" && !this.#frozen && lock.queue.first((waiter) => isPresent(waiter.session)) !== undefined)
-      throw new Error(`lock table: ${name} is free and somebody is there to take it`);
-    if (state.kind !== "held") return;
-    const { grant } = state;
-    if (grant.session.state.kind === "ending") throw new Error(`lock table: ${name} is held by a session that has ended`);
-    if (grant.session.grants.get(grant.key) !== grant) throw new Error(`lock table: the holder of ${name} does not know it`);
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A request that was sent again gets the outcome it had, or is attached to its wait. */
   #answeredBefore(session: Session, ask: Acquire, now: Instant): boolean {
-    const { send } = this.#parts.draft;
     const grant = session.grants.get(ask.key);
     if (grant !== undefined) {
-      const waitedMs = 0;
       if (grant.lock.name !== ask.name) this.#refuse(session, undefined, ask, reused(ask.key));
-      else send.push({ kind: "granted", to: ask.connection, request: ask.request, grant: viewOf(grant), waitedMs });
+      else this.#tell(grant, ask, 0);
       return true;
     }
     const waiter = session.waits.get(ask.key);
@@ -275,9 +291,12 @@ export class LockTable {
   }
 
   #attach(waiter: Waiter, ask: Acquire, now: Instant): void {
+    const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
+    if (waiter.asker?.connection === ask.connection) this.#refuse(waiter.session, undefined, waiter.asker, again);
     waiter.asker = { connection: ask.connection, request: ask.request };
     this.#parts.deadlines.cancel(waiter.timeout);
-    waiter.timeout = ask.waitMs === undefined ? undefined : this.#parts.deadlines.arm("wait-timeout", waiter, after(now, ask.waitMs));
+    waiter.timeout =
+      ask.waitMs === undefined ? undefined : this.#parts.deadlines.arm("wait-timeout", waiter, after(now, ask.waitMs));
   }
 
   #answerFinished(asker: Asker, finished: Finished): void {
@@ -286,12 +305,18 @@ export class LockTable {
 
   #tooMany(session: Session, ask: Acquire): Refusal | undefined {
     const { locksPerSessionMax, waitersMax } = this.#parts.limits;
-    if (!this.#parts.tokens.ready) return refuse("WRITER_UNAVAILABLE", "fencing tokens are used up and no writer can reserve more");
+    if (!this.#parts.tokens.ready)
+      return refuse("WRITER_UNAVAILABLE", "fencing tokens are used up and no writer can reserve more");
     if (session.grants.size + session.waits.size >= locksPerSessionMax)
-      return refuse("LOCKS_FULL", `the session holds or waits for ${locksPerSessionMax} locks already`, { limit: "locksPerSessionMax" });
+      return refuse("LOCKS_FULL", `the session holds or waits for ${locksPerSessionMax} locks already`, {
+        limit: "locksPerSessionMax",
+      });
     const lock = this.#locks.get(ask.name);
     if (lock !== undefined && lock.queue.length >= waitersMax)
-      return refuse("QUEUE_FULL", `${waitersMax} wait for ${quote(ask.name)} already`, { limit: "waitersMax", name: ask.name });
+      return refuse("QUEUE_FULL", `${waitersMax} wait for ${quote(ask.name)} already`, {
+        limit: "waitersMax",
+        name: ask.name,
+      });
     return undefined;
   }
 
@@ -300,10 +325,25 @@ export class LockTable {
     const { key, reason } = ask;
     const arrival = this.#arrivals + 1;
     this.#arrivals = arrival;
-    const waiter: Waiter = { lock, session, key, arrival, since: now, reason, asker, timeout: undefined, ahead: undefined, behind: undefined };
-    if (ask.waitMs !== undefined) waiter.timeout = this.#parts.deadlines.arm("wait-timeout", waiter, after(now, ask.waitMs));
+    const waiter: Waiter = {
+      lock,
+      session,
+      key,
+      arrival,
+      since: now,
+      reason,
+      asker,
+      timeout: undefined,
+      ahead: undefined,
+      behind: undefined,
+    };
+    if (ask.waitMs !== undefined)
+      waiter.timeout = this.#parts.deadlines.arm("wait-timeout", waiter, after(now, ask.waitMs));
     this.#join(waiter);
-    this.#parts.draft.ledger.push({ kind: "queued", row: { arrival, name: lock.name, session: session.id, key, since: now, reason } });
+    this.#parts.draft.ledger.push({
+      kind: "queued",
+      row: { arrival, name: lock.name, session: session.id, key, since: now, reason },
+    });
   }
 
   #join(waiter: Waiter): void {
@@ -324,6 +364,10 @@ export class LockTable {
     this.#forgetIfIdle(lock);
   }
 
+  #cancelWaiter(waiter: Waiter): void {
+    this.#refuseWaiter(waiter, refuse("CANCELLED", `the request for ${quote(waiter.lock.name)} was cancelled`));
+  }
+
   #refuseWaiter(waiter: Waiter, refusal: Refusal): void {
     this.#leave(waiter);
     this.#refuse(waiter.session, waiter.key, waiter.asker, refusal);
@@ -331,23 +375,28 @@ export class LockTable {
 
   #refuse(session: Session, key: RequestKey | undefined, asker: Asker | undefined, refusal: Refusal): void {
     if (key !== undefined) session.finished.add(key, { kind: "refused", refusal });
-    if (asker !== undefined) this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
+    if (asker !== undefined)
+      this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
   }
 
   /** Nobody holds it: the first that is there takes it. */
   #grantNext(lock: Lock, now: Instant): void {
-    if (lock.state.kind !== "free" || this.#frozen) return;
-    const waiter = lock.queue.first((candidate) => isPresent(candidate.session));
+    if (lock.state.kind !== "free") return;
+    const waiter = this.#canGrant ? firstPresent(lock) : undefined;
     if (waiter === undefined) return this.#forgetIfIdle(lock);
     this.#leave(waiter);
-    const grant = this.#grant(lock, waiter.session, waiter.key, waiter.reason, now);
+    const grant = this.#grant(lock, waiter, now);
     const { asker } = waiter;
     if (asker === undefined || asker.connection !== connectionOf(waiter.session)) return;
-    const waitedMs = between(waiter.since, now);
-    this.#parts.draft.send.push({ kind: "granted", to: asker.connection, request: asker.request, grant: viewOf(grant), waitedMs });
+    this.#tell(grant, asker, between(waiter.since, now));
   }
 
-  #grant(lock: Lock, session: Session, key: RequestKey, reason: string, now: Instant): Grant {
+  get #canGrant(): boolean {
+    return !this.#frozen && this.#parts.tokens.ready;
+  }
+
+  #grant(lock: Lock, asked: Pick<Waiter, "session" | "key" | "reason">, now: Instant): Grant {
+    const { session, key, reason } = asked;
     const { draft, tokens } = this.#parts;
     const grant: Grant = { lock, session, token: tokens.take(), key, since: now, reason, lastSeq: undefined };
     lock.state = { kind: "held", grant };
@@ -355,8 +404,14 @@ export class LockTable {
     this.#locks.set(lock.name, lock);
     session.grants.set(key, grant);
     this.#held++;
-    draft.ledger.push({ kind: "granted", row: { token: grant.token, name: lock.name, session: session.id, key, since: now, reason } });
+    const { token } = grant;
+    const row = { token, name: lock.name, session: session.id, key, since: now, reason };
+    draft.ledger.push({ kind: "granted", row });
     return grant;
+  }
+
+  #tell(grant: Grant, { connection: to, request }: Asker, waitedMs: Millis): void {
+    this.#parts.draft.send.push({ kind: "granted", to, request, grant: grantView(grant), waitedMs });
   }
 
   #lockOf(name: LockName): Lock {
@@ -373,14 +428,6 @@ export class LockTable {
   }
 }
 
-function viewOf(grant: Grant): GrantView {
-  return { name: grant.lock.name, token: grant.token, key: grant.key };
-}
-
-function quote(name: string): string {
-  return JSON.stringify(name);
-}
-
 function reused(key: RequestKey): Refusal {
   return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
 }
@@ -389,44 +436,4 @@ function latest(a: Seq | undefined, b: Seq | undefined): Seq | undefined {
   if (a === undefined) return b;
   if (b === undefined) return a;
   return a > b ? a : b;
-}
-
-/** Who is in the way, in words and as fields. */
-function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now: Instant, waiter?: Waiter): Refusal {
-  const waiting = lock.queue.length - (waiter === undefined ? 0 : 1);
-  const name = quote(lock.name);
-  const grant = lock.holder;
-  if (grant === undefined) {
-    const why = lock.state.kind === "draining" ? "the last holder's writes are being settled" : "others are before this request";
-    return refuse(code, `${name} is not free: ${why}`, { name: lock.name, holder: null, waiting });
-  }
-  const { identity } = grant.session;
-  const pid = identity.process?.pid;
-  const heldMs = Math.round(between(grant.since, now));
-  const who = `${identity.program}${pid === undefined ? "" : ` (pid ${pid})`}`;
-  const holder = { session: grant.session.id as SessionId, program: identity.program, pid: pid ?? null, reason: grant.reason, heldMs, token: grant.token };
-  return refuse(code, `${name} is held by ${who} for ${heldMs} ms, ${waiting} waiting`, { name: lock.name, holder, waiting });
-}
-
-function lockView(lock: Lock, waitersMax: number): LockView {
-  const waiters: LockView["waiters"][number][] = [];
-  for (const { session, reason, since } of lock.queue) {
-    if (waiters.length >= waitersMax) break;
-    waiters.push({ session: session.id, identity: session.identity, reason, place: waiters.length + 1, since, connected: isPresent(session) });
-  }
-  const grant = lock.holder;
-  const holders =
-    grant === undefined
-      ? []
-      : [
-          {
-            session: grant.session.id,
-            token: grant.token,
-            identity: grant.session.identity,
-            reason: grant.reason,
-            since: grant.since,
-            connected: isPresent(grant.session),
-          },
-        ];
-  return { name: lock.name, draining: lock.state.kind === "draining", holders, waiters, waitersTotal: lock.queue.length };
 }

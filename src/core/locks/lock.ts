@@ -9,7 +9,7 @@
  *
  * | state    | what holds                                                        | who may end it               |
  * |----------|-------------------------------------------------------------------|------------------------------|
- * | free     | no holder; nobody in the queue could be granted                    | acquire                      |
+ * | free     | no holder; nobody in the queue is there to take it                 | acquire, or one comes back   |
  * | held     | one grant; its token is the only one that a fence accepts          | its session, its end, admin  |
  * | draining | no holder; nobody is granted until the writer has settled `until`  | the write line (rule 5)      |
  *
@@ -17,7 +17,7 @@
  */
 import type { ConnectionId, Instant, LockName, RequestId, RequestKey, Seq, Token } from "../../terms/index.js";
 import type { Deadline } from "../deadlines.js";
-import type { Session } from "../sessions/session.js";
+import { isPresent, type Session } from "../sessions/session.js";
 import { WaitQueue } from "./wait-queue.js";
 
 export interface Grant {
@@ -69,4 +69,22 @@ export class Lock {
   get idle(): boolean {
     return this.state.kind === "free" && this.queue.length === 0;
   }
+}
+
+/** The first of those who wait that is there to take it. */
+export function firstPresent(lock: Lock): Waiter | undefined {
+  return lock.queue.first((waiter) => isPresent(waiter.session));
+}
+
+/** The table above, as assertions. `canGrant`: nothing outside the lock prevents a grant. */
+export function checkLock(lock: Lock, canGrant: boolean): void {
+  const { state, name } = lock;
+  lock.queue.check();
+  if (lock.idle) throw new Error(`lock ${name}: kept for nothing`);
+  if (state.kind === "free" && canGrant && firstPresent(lock) !== undefined)
+    throw new Error(`lock ${name}: free, and somebody is there to take it`);
+  if (state.kind !== "held") return;
+  const { grant } = state;
+  if (grant.session.state.kind === "ending") throw new Error(`lock ${name}: held by a session that is over`);
+  if (grant.session.grants.get(grant.key) !== grant) throw new Error(`lock ${name}: its holder does not know it`);
 }

@@ -14,19 +14,18 @@ export class TokenBlock {
     return this.#next < this.#end;
   }
 
-  /** Where the next block must begin at the earliest. */
+  /** The first token that is not reserved; the next block begins there or later. */
   get end(): number {
     return this.#end;
   }
 
-  /** Takes up a reserved block. `above`: every token already in use, which the next one must exceed. */
-  reserved(from: number, to: number, above = 0): void {
+  /** Takes up a reserved block; one that begins below the present end is not new and is passed over. */
+  reserved(from: number, to: number): void {
     if (from >= this.#end) {
-      // What is left of the old block is used first; blocks follow each other without overlap.
-      if (!this.ready) this.#next = from;
+      // What is left of the old block is used first. What lies between two blocks was not reserved for us.
+      if (!this.ready || from > this.#end) this.#next = from;
       this.#end = to;
     }
-    this.#next = Math.max(this.#next, above + 1);
     this.#half = this.#next + (this.#end - this.#next) / 2;
     this.#asked = false;
   }
@@ -36,9 +35,9 @@ export class TokenBlock {
     return token(this.#next++);
   }
 
-  /** True once, when it is time to reserve the next block. */
+  /** True once, when it is time to reserve the next block. The first one comes with the writer, unasked. */
   mustReserve(): boolean {
-    if (this.#asked || this.#next < this.#half) return false;
+    if (this.#end === 0 || this.#asked || this.#next < this.#half) return false;
     this.#asked = true;
     return true;
   }

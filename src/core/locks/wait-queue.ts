@@ -34,8 +34,9 @@ export class WaitQueue {
 
   /** The first that `there` accepts. */
   first(there: (waiter: Waiter) => boolean): Waiter | undefined {
-    for (const waiter of this) if (there(waiter)) return waiter;
-    return undefined;
+    let waiter = this.#head;
+    while (waiter !== undefined && !there(waiter)) waiter = waiter.behind;
+    return waiter;
   }
 
   *[Symbol.iterator](): Iterator<Waiter> {

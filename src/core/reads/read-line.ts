@@ -3,14 +3,25 @@
  * it; sessions take turns; no session has all readers; behind a read that is slow nobody waits; one that is over its
  * time is ended with its process.
  */
-import { after, between, type ConnectionId, type Instant, type Limits, type ReaderId, type Refusal, readerId, refuse } from "../../terms/index.js";
+import {
+  after,
+  between,
+  type Instant,
+  type Limits,
+  type ReaderId,
+  type Refusal,
+  readerId,
+  refuse,
+} from "../../terms/index.js";
 import type { Asker, StoreAnswer, StoreEvent } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
-import type { Session } from "../sessions/session.js";
-import type { Read } from "./read.js";
-import { hasReadOf, type Reader } from "./reader.js";
+import { connectionOf, type Session } from "../sessions/session.js";
+import { HeldReads } from "./held-reads.js";
+import { chooseReader, greediestReader, needsMore } from "./pool-share.js";
+import { isAskedBy, type Read } from "./read.js";
+import { headRefusal, newReader, type Reader, rowMax } from "./reader.js";
 
 export interface ReadLineParts {
   readonly limits: Limits;
@@ -20,39 +31,38 @@ export interface ReadLineParts {
 
 type ReadSettled = Extract<StoreEvent, { kind: "read-settled" }>;
 
-/** Reads in one reader's hands: enough that its pipe never runs dry, few enough to take back. */
-const rowMax = 32;
 const watchMs = 20;
 /** A read that has run so long is slow: those behind it are given to others (ms). */
 const slowMs = 50;
-/** When all readers are busy and others wait, the greediest session's oldest read is ended after so long (ms). */
-const crowdedMs = 2000;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
 const idleMs = 30_000;
+/** After a reader died before it was ready, no other is started for so long (ms): the next would die the same way. */
+const restMs = 1000;
 const quantum = 64 * 1024;
 
 export class ReadLine {
   readonly #parts: ReadLineParts;
+  readonly #held = new HeldReads();
   readonly #line = new FairShare<Read>(quantum);
   readonly #readers = new Map<ReaderId, Reader>();
-  /** Readers whose row was taken back because the first of it is slow. */
-  readonly #stuck = new Set<Reader>();
   #nextReader = 1;
   #nextRead = 1;
   #watch: Deadline | undefined;
   /** Reads are not begun: the writer is being replaced, or the log is folded. */
-  #holding = { writer: true, fold: false };
+  readonly #holding = { writer: true, fold: false };
   /** The log was asked to be folded and the writer has not answered. */
   #folding = false;
   #walBytesTried = 0;
+  /** No reader is started before. */
+  #restUntil = 0 as Instant;
 
   constructor(parts: ReadLineParts) {
     this.#parts = parts;
   }
 
   get queued(): number {
-    return this.#line.length;
+    return this.#held.length + this.#line.length;
   }
 
   get running(): number {
@@ -62,49 +72,50 @@ export class ReadLine {
   }
 
   get idle(): boolean {
-    return this.#line.length === 0 && this.running === 0;
+    return this.queued === 0 && this.running === 0;
   }
 
   submit(read: Read, now: Instant): void {
+    if (read.session.writes.size > 0) return this.#held.add(read);
     this.#line.push(read.session.id, read);
     this.#pump(now);
   }
 
-  sessionEnds(session: Session): void {
+  /** A write of this session was answered: what waited for it and for none before may be read. */
+  writesSettled(session: Session, now: Instant): void {
+    const free = this.#held.takeFree(session);
+    for (const read of free) this.#line.push(session.id, read);
+    if (free.length > 0) this.#pump(now);
+  }
+
+  sessionEnds(session: Session, over: Refusal): void {
+    for (const read of [...this.#line.drop(session.id), ...this.#held.drop(session)]) this.#refuse(read, over);
+  }
+
+  /** Nobody hears the answers any more: what is not begun is forgotten, what runs is ended like a cancelled one. */
+  connectionLost(session: Session, now: Instant): void {
+    this.#held.drop(session);
     this.#line.drop(session.id);
-  }
-
-  cancel(asker: Asker, now: Instant): boolean {
-    const isAsked = (read: Read) => read.asker.connection === asker.connection && read.asker.request === asker.request;
-    for (const read of this.#line.all()) {
-      if (!isAsked(read)) continue;
-      this.#line.dropSome(read.session.id, (candidate) => candidate === read);
-      this.#refuse(read, refuse("CANCELLED", "the read was cancelled before it ran"));
-      return true;
-    }
     for (const reader of this.#readers.values())
-      for (const row of reader.row) {
-        if (row.read === undefined || !isAsked(row.read)) continue;
-        row.read.cancelledAt ??= now;
-        return true;
-      }
-    return false;
+      for (const { read } of reader.row) if (read?.session === session) read.cancelledAt ??= now;
   }
 
-  /** Nobody is there any more to hear the answers: what waits is dropped, what runs is ended as if it were cancelled. */
-  connectionGone(connection: ConnectionId, now: Instant): void {
-    const isAsked = (read: Read) => read.asker.connection === connection;
-    const owners = new Set([...this.#line.all()].filter(isAsked).map((read) => read.session.id));
-    for (const owner of owners) this.#line.dropSome(owner, isAsked);
+  cancel(session: Session, asker: Asker, now: Instant): void {
+    const isAsked = (read: Read) => isAskedBy(read, asker);
+    const [waiting] = this.#line.dropSome(session.id, isAsked);
+    const dropped = waiting ?? this.#held.take(session, isAsked);
+    if (dropped !== undefined)
+      return this.#refuse(dropped, refuse("CANCELLED", "the read was cancelled before it ran"));
     for (const reader of this.#readers.values())
       for (const { read } of reader.row) if (read !== undefined && isAsked(read)) read.cancelledAt ??= now;
   }
 
   // ── holding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** While a new writer settles what was in doubt, nobody reads what may not last (rule 1). */
+  /** While a new writer settles what was in doubt, nobody reads what may not last, and no reader is started (rule 1). */
   holdForWriter(hold: boolean, now: Instant): void {
     this.#holding.writer = hold;
+    this.#startMissing(now);
     this.#pump(now);
   }
 
@@ -134,10 +145,6 @@ export class ReadLine {
 
   // ── readers come and go ───────────────────────────────────────────────────────────────────────────────────────────
 
-  startReaders(): void {
-    while (this.#readers.size < this.#parts.limits.readersMin) this.#start();
-  }
-
   /** All readers end, because the disk under them failed (rule 9); what they ran goes to their successors. */
   endReaders(why: string): void {
     for (const reader of this.#readers.values()) this.#kill(reader, why);
@@ -155,12 +162,12 @@ export class ReadLine {
     const reader = this.#readers.get(id);
     if (reader === undefined) return;
     this.#readers.delete(id);
-    this.#stuck.delete(reader);
     const [first, ...others] = reader.row;
     reader.row.length = 0;
     if (first?.read !== undefined) this.#headDied(first.read, reader, reason);
     this.#giveBack(others.flatMap((row) => row.read ?? []));
-    if (this.#readers.size < this.#parts.limits.readersMin) this.#start();
+    if (reader.state === "starting") this.#restUntil = after(now, restMs);
+    this.#startMissing(now);
     this.#foldIfQuiet();
     this.#pump(now);
   }
@@ -169,8 +176,10 @@ export class ReadLine {
     const reader = this.#readers.get(event.reader);
     const first = reader?.row[0];
     if (reader === undefined || first === undefined) return;
-    if (first.number !== event.read) throw new Error(`read line: reader ${event.reader} answered ${event.read} before ${first.number}`);
+    if (first.number !== event.read)
+      throw new Error(`read line: reader ${event.reader} answered ${event.read} before ${first.number}`);
     reader.row.shift();
+    reader.stuck = false;
     reader.headSince = now;
     reader.idleSince = now;
     if (first.read !== undefined) this.#answer(first.read, event.answer);
@@ -189,6 +198,7 @@ export class ReadLine {
   watch(now: Instant): void {
     this.#watch = undefined;
     for (const reader of [...this.#readers.values()]) this.#look(reader, now);
+    this.#startMissing(now);
     this.#pump(now);
     if (this.#line.length > 0) this.#endGreediest(now);
     const spare = this.#readers.size > this.#parts.limits.readersMin;
@@ -198,69 +208,44 @@ export class ReadLine {
 
   check(): void {
     this.#line.check();
-    for (const reader of this.#readers.values()) {
-      if (reader.state === "starting" && reader.row.length > 0) throw new Error("read line: a reader that is not ready has reads");
-      if (reader.row.length > rowMax) throw new Error("read line: a row is too long");
+    this.#held.check();
+    for (const { state, row, stuck } of this.#readers.values()) {
+      if (state === "starting" && row.length > 0) throw new Error("read line: a reader that is not ready has reads");
+      if (row.length > rowMax) throw new Error("read line: a row is too long");
+      if (stuck && row.some(({ read }, place) => place > 0 && read !== undefined))
+        throw new Error("read line: somebody waits behind a slow read");
     }
-    if (this.#readers.size > Math.max(this.#parts.limits.readersMax, this.#parts.limits.readersMin) + 1)
-      throw new Error("read line: too many readers");
+    const { readersMax, readersMin } = this.#parts.limits;
+    if (this.#readers.size > Math.max(readersMax, readersMin)) throw new Error("read line: too many readers");
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #pump(now: Instant): void {
-    if (this.#holding.writer || this.#holding.fold) return;
-    while (this.#line.length > 0) {
-      const read = this.#line.take((session) => this.#choose(session) !== undefined);
-      if (read === undefined) break;
-      const reader = this.#choose(read.session.id);
-      if (reader === undefined) throw new Error("read line: no reader after all");
-      this.#give(read, reader, now);
-    }
-    if (this.#line.length > 0) this.#growIfStuck();
-  }
-
-  /** The reader with the shortest row that this session may use. */
-  #choose(session: string): Reader | undefined {
-    let best: Reader | undefined;
-    let free = 0;
-    let ready = 0;
-    let taken = 0;
-    for (const reader of this.#readers.values()) {
-      if (reader.state !== "ready") continue;
-      ready++;
-      const used = hasReadOf(reader, session);
-      if (used) taken++;
-      // Nobody is put behind a slow read, so a reader that has one is free for nobody.
-      if (this.#isStuck(reader)) continue;
-      if (!used) free++;
-      if (reader.row.length >= rowMax) continue;
-      if (best === undefined || reader.row.length < best.row.length) best = reader;
-    }
-    // The last free reader is left to those who have none (rule 16).
-    if (best === undefined || ready < 2 || taken === 0 || free > 1 || hasReadOf(best, session)) return best;
-    return this.#shortestOf(session);
-  }
-
-  #shortestOf(session: string): Reader | undefined {
-    let best: Reader | undefined;
-    for (const reader of this.#readers.values()) {
-      if (reader.state !== "ready" || !hasReadOf(reader, session) || reader.row.length >= rowMax || this.#isStuck(reader)) continue;
-      if (best === undefined || reader.row.length < best.row.length) best = reader;
-    }
-    return best;
-  }
-
-  /** Its row was taken back because the first is slow: nobody is put behind that one. */
-  #isStuck(reader: Reader): boolean {
-    return reader.killed !== undefined || this.#stuck.has(reader);
+    if (this.#holding.writer || this.#holding.fold || this.#line.length === 0) return;
+    const readers = this.#readers;
+    let chosen: Reader | undefined;
+    const may = (session: string) => {
+      chosen = chooseReader(readers.values(), session);
+      return chosen !== undefined;
+    };
+    for (let read = this.#line.take(may); read !== undefined; read = this.#line.take(may))
+      if (chosen !== undefined) this.#give(read, chosen, now);
+    const canGrow = this.#readers.size < this.#parts.limits.readersMax && now >= this.#restUntil;
+    if (this.#line.length > 0 && canGrow && needsMore(readers.values())) this.#start();
   }
 
   #give(read: Read, reader: Reader, now: Instant): void {
     const number = this.#nextRead++;
     if (reader.row.length === 0) reader.headSince = now;
     reader.row.push({ number, read });
-    this.#parts.draft.dispatch.push({ to: "reader", kind: "read", reader: reader.id, read: number, parcel: read.parcel });
+    this.#parts.draft.dispatch.push({
+      to: "reader",
+      kind: "read",
+      reader: reader.id,
+      read: number,
+      parcel: read.parcel,
+    });
     this.#armWatch(now);
   }
 
@@ -268,18 +253,16 @@ export class ReadLine {
     const head = reader.row[0];
     if (reader.state !== "ready") return;
     if (head === undefined) {
-      this.#stuck.delete(reader);
-      if (this.#readers.size > this.#parts.limits.readersMin && between(reader.idleSince, now) >= idleMs) this.#kill(reader, "idle");
+      const spare = this.#readers.size > this.#parts.limits.readersMin;
+      if (spare && between(reader.idleSince, now) >= idleMs) this.#kill(reader, "idle");
       return;
     }
     const runningMs = between(reader.headSince, now);
-    if (runningMs < slowMs) {
-      this.#stuck.delete(reader);
-      return;
-    }
+    if (runningMs < slowMs) return;
     this.#takeBackBehind(reader);
-    this.#stuck.add(reader);
-    const verdict = head.read === undefined ? undefined : this.#overdue(head.read, runningMs);
+    reader.stuck = true;
+    if (head.read === undefined) return this.#lookAtGap(reader, runningMs);
+    const verdict = this.#overdue(head.read, runningMs);
     if (verdict !== undefined) {
       reader.killed = verdict;
       this.#kill(reader, `a read over its time (${verdict})`);
@@ -289,44 +272,51 @@ export class ReadLine {
     }
   }
 
+  /** It runs what was given to another long ago; nobody waits for that, and nothing else would ever end it. */
+  #lookAtGap(reader: Reader, runningMs: number): void {
+    if (runningMs >= this.#parts.limits.cancelRunningMs) this.#kill(reader, "it runs a read that was taken back");
+  }
+
   #overdue(read: Read, runningMs: number): "timeout" | "cancel" | undefined {
     const { readMs, timeoutMsMax, cancelRunningMs } = this.#parts.limits;
     if (read.cancelledAt !== undefined && runningMs >= cancelRunningMs) return "cancel";
     return runningMs >= Math.min(read.timeoutMs ?? readMs, timeoutMsMax) ? "timeout" : undefined;
   }
 
-  /** All readers are busy with slow reads and somebody else waits: the one with most of them gives one up. */
+  /** All readers are busy with slow reads and somebody who has fewer waits: the one with most gives one up. */
   #endGreediest(now: Instant): void {
-    const { readersMax } = this.#parts.limits;
-    const ready = [...this.#readers.values()].filter((reader) => reader.state !== "ending");
-    if (ready.length < readersMax || ready.some((reader) => !this.#isStuck(reader))) return;
-    const shares = new Map<string, Reader[]>();
-    for (const reader of ready) {
-      const owner = reader.row[0]?.read?.session.id;
-      if (owner === undefined || between(reader.headSince, now) < crowdedMs) continue;
-      shares.set(owner, [...(shares.get(owner) ?? []), reader]);
-    }
-    const greediest = [...shares.values()].sort((a, b) => b.length - a.length)[0];
-    const oldest = greediest?.sort((a, b) => a.headSince - b.headSince)[0];
-    if (oldest === undefined) return;
-    oldest.killed = "crowded";
-    this.#kill(oldest, "all readers are busy and others wait");
+    const living = [...this.#readers.values()].filter((reader) => reader.state !== "ending");
+    if (living.length < this.#parts.limits.readersMax || living.some((reader) => !reader.stuck)) return;
+    const greediest = greediestReader(living, this.#line.waiting(), now);
+    if (greediest === undefined) return;
+    greediest.killed = "crowded";
+    this.#kill(greediest, "all readers are busy and others wait");
   }
 
   #takeBackBehind(reader: Reader): void {
-    const behind = reader.row.slice(1).flatMap((row) => {
-      const { read } = row;
+    const behind: Read[] = [];
+    for (const [place, row] of reader.row.entries()) {
+      if (place === 0 || row.read === undefined) continue;
+      behind.push(row.read);
       row.read = undefined;
-      return read ?? [];
-    });
+    }
     this.#giveBack(behind);
   }
 
+  /** To the front of their queues again, but for those that nobody waits for. */
   #giveBack(reads: readonly Read[]): void {
     const bySession = new Map<string, Read[]>();
     for (const read of reads) {
-      if (read.session.state.kind === "ending") continue;
-      bySession.set(read.session.id, [...(bySession.get(read.session.id) ?? []), read]);
+      const { session } = read;
+      if (session.state.kind === "ending")
+        this.#refuse(read, refuse("SESSION_EXPIRED", "the session ended before the read ran"));
+      else if (read.cancelledAt !== undefined)
+        this.#refuse(read, refuse("CANCELLED", "the read was cancelled before it ran"));
+      else if (connectionOf(session) === read.asker.connection) {
+        const some = bySession.get(session.id);
+        if (some === undefined) bySession.set(session.id, [read]);
+        else some.push(read);
+      }
     }
     for (const [session, some] of bySession) this.#line.putBack(session, some);
   }
@@ -334,21 +324,22 @@ export class ReadLine {
   #headDied(read: Read, reader: Reader, reason: string): void {
     const refusal = headRefusal(reader, reason);
     // Nobody can tell who was to blame, the read or something outside: the second death decides.
-    if (refusal === undefined || (refusal.refused === "STATEMENT_CRASHED" && read.deaths++ === 0)) this.#giveBack([read]);
+    if (refusal === undefined || (refusal.refused === "STATEMENT_CRASHED" && read.deaths++ === 0))
+      this.#giveBack([read]);
     else this.#refuse(read, refusal);
   }
 
-  /** One more reader, when every one there is has a slow read. */
-  #growIfStuck(): void {
-    if (this.#readers.size >= this.#parts.limits.readersMax) return;
-    for (const reader of this.#readers.values()) if (reader.state === "starting" || !this.#isStuck(reader)) return;
-    this.#start();
+  /** As many as there must always be; not while the writer is away, for a new one would read what may not last. */
+  #startMissing(now: Instant): void {
+    if (this.#holding.writer) return;
+    const { readersMin } = this.#parts.limits;
+    while (this.#readers.size < readersMin && now >= this.#restUntil) this.#start();
+    if (this.#readers.size < readersMin) this.#armWatch(now);
   }
 
   #start(): void {
     const id = readerId(this.#nextReader++);
-    const since = 0 as Instant;
-    this.#readers.set(id, { id, state: "starting", row: [], headSince: since, killed: undefined, idleSince: since });
+    this.#readers.set(id, newReader(id));
     this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id });
   }
 
@@ -370,7 +361,8 @@ export class ReadLine {
     const to = read.asker.connection;
     const { request } = read.asker;
     if (answer.kind === "done") this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
-    else if (answer.kind === "refused") this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
+    else if (answer.kind === "refused")
+      this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
     else throw new Error("read line: a read was answered as a replay");
   }
 
@@ -382,19 +374,5 @@ export class ReadLine {
     if (this.#watch?.armed && this.#watch.at <= after(now, watchMs)) return;
     this.#parts.deadlines.cancel(this.#watch);
     this.#watch = this.#parts.deadlines.arm("read-watch", undefined, after(now, watchMs));
-  }
-}
-
-/** What the read that ran when its process ended is told; nothing when it was not its doing and it may run again. */
-function headRefusal(reader: Reader, reason: string): Refusal | undefined {
-  switch (reader.killed) {
-    case "timeout":
-      return refuse("STATEMENT_TIMEOUT", "the read ran out of its time and was ended");
-    case "cancel":
-      return refuse("CANCELLED", "the read was cancelled while it ran");
-    case "crowded":
-      return refuse("STATEMENT_TIMEOUT", "the read was ended after a short time, because others waited for it to end");
-    case undefined:
-      return reader.state === "ending" ? undefined : refuse("STATEMENT_CRASHED", `the process that ran the read died: ${reason}`);
   }
 }

@@ -4,16 +4,20 @@
 import { type Refusal, type RequestKey, refuse } from "../../terms/index.js";
 import type { Session } from "./session.js";
 
-export type KeyVerdict = { readonly kind: "fresh" } | { readonly kind: "seen" } | { readonly kind: "refused"; readonly refusal: Refusal };
+export type KeyVerdict =
+  | { readonly kind: "fresh" }
+  | { readonly kind: "seen" }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
 
-/** Notes the key as seen. A session that was restored after a restart may have sent any key before. */
+/** `seen`: the writer may have had it before. For a session that was restored after a restart that is any key. */
 export function judgeKey(session: Session, key: RequestKey | undefined): KeyVerdict {
   if (key === undefined) return { kind: "fresh" };
   if (key < session.finished.ackedBelow) {
     const message = `request key ${key} was acknowledged before; what happened under it is no longer known`;
-    return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", message, { key, ackedBelow: session.finished.ackedBelow }) };
+    return {
+      kind: "refused",
+      refusal: refuse("RETRY_TOO_OLD", message, { key, ackedBelow: session.finished.ackedBelow }),
+    };
   }
-  const seen = session.restored || key <= session.keyHigh;
-  session.keyHigh = Math.max(session.keyHigh, key);
-  return { kind: seen ? "seen" : "fresh" };
+  return { kind: session.restored || key <= session.keyHigh ? "seen" : "fresh" };
 }

@@ -4,19 +4,17 @@
  * steps, due and then confirmed, so that a client that is already knocking is let in first (rules 11 and 12).
  */
 import { after, between, type ConnectionId, type Instant, type Limits, type SessionId } from "../../terms/index.js";
-import type { HelloCommand, ProcessIdentity } from "../command.js";
+import type { HelloCommand, ProcessIdentity, SessionIdentity } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { SessionRow } from "../turn.js";
-import type { Write } from "../writes/write.js";
 import { FinishedRequests } from "./finished-requests.js";
 import { connectionOf, type Session } from "./session.js";
 
 export interface Connection {
   readonly id: ConnectionId;
+  /** The session that it speaks for, or spoke for until that was over. */
   session: Session | undefined;
-  /** The last write sent on it that may not be settled: reads sent after it wait for it (rule 4). */
-  lastWrite: Write | undefined;
   handshake: Deadline<Connection> | undefined;
 }
 
@@ -26,8 +24,6 @@ export interface SessionTableParts {
   readonly deadlines: Deadlines;
   /** The session is over: what it held and waited for goes; called once. */
   readonly onEnd: (session: Session, now: Instant) => void;
-  /** Nothing of it is in the writer's hands. */
-  readonly settled: (session: Session) => boolean;
 }
 
 /** After a connection closed: looks at its process (ms after the close). A killed process may be a zombie for a while. */
@@ -46,6 +42,8 @@ export class SessionTable {
   readonly #connections = new Map<ConnectionId, Connection>();
   readonly #ended = new Set<SessionId>();
   readonly #due = new Set<Session>();
+  /** Sessions that a process stands for. */
+  readonly #bound = new Set<Session>();
   #helloless = 0;
   #acceptedAt = 0 as Instant;
   #turns = 0;
@@ -81,20 +79,22 @@ export class SessionTable {
   // ── connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   connected(id: ConnectionId, now: Instant): void {
-    const connection: Connection = { id, session: undefined, lastWrite: undefined, handshake: undefined };
+    const connection: Connection = { id, session: undefined, handshake: undefined };
     connection.handshake = this.#parts.deadlines.arm("handshake", connection, after(now, this.#parts.limits.helloMs));
     this.#connections.set(id, connection);
     this.#helloless++;
     this.#acceptedAt = now;
   }
 
-  disconnected(id: ConnectionId, now: Instant): void {
+  /** Returns the session that nobody speaks for now. */
+  disconnected(id: ConnectionId, now: Instant): Session | undefined {
     const connection = this.#connections.get(id);
-    if (connection === undefined) return;
+    if (connection === undefined) return undefined;
     this.#connections.delete(id);
     this.#hasSpoken(connection);
     const { session } = connection;
     if (session !== undefined && connectionOf(session) === id) this.#goAway(session, now);
+    return session;
   }
 
   /** It may stay without a hello: it came only to ask what became of an old session. */
@@ -108,7 +108,7 @@ export class SessionTable {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
     const session = newSession(hello.session, { session: hello.session, identity: hello.identity, windowMs }, false);
-    this.#sessions.set(session.id, session);
+    this.#know(session);
     this.#speaksFor(connection, session);
     draft.ledger.push({ kind: "session-opened", row: { session: session.id, identity: session.identity, windowMs } });
     return session;
@@ -123,37 +123,51 @@ export class SessionTable {
       this.#parts.draft.send.push({ kind: "taken", to: before });
     }
     this.#notAway(session);
-    if (hello.identity.process !== undefined && !session.identity.bound) session.identity = hello.identity;
+    if (hello.identity.process !== undefined && !session.identity.bound) this.#identify(session, hello.identity);
     this.#speaksFor(connection, session);
   }
 
   /** Over: goodbye, death, or the end of its window. Its id stays until the last of its writes is settled. */
   end(session: Session, now: Instant, farewell?: () => void): void {
     if (session.state.kind === "ending") {
-      if (farewell !== undefined) session.state.farewells.push(farewell);
+      if (farewell === undefined) return;
+      if (this.#sessions.get(session.id) === session) session.state.farewells.push(farewell);
+      else farewell();
       return;
     }
     const connection = connectionOf(session);
     this.#notAway(session);
+    this.#bound.delete(session);
     session.state = { kind: "ending", farewells: farewell === undefined ? [] : [farewell] };
-    if (connection !== undefined && farewell === undefined) this.#parts.draft.send.push({ kind: "expired", to: connection });
+    if (connection !== undefined && farewell === undefined)
+      this.#parts.draft.send.push({ kind: "expired", to: connection });
     this.#parts.onEnd(session, now);
     this.endIfSettled(session);
   }
 
   endIfSettled(session: Session): void {
-    if (session.state.kind !== "ending" || !this.#parts.settled(session)) return;
+    const { state, writes, grants, waits } = session;
+    if (state.kind !== "ending" || writes.size + grants.size + waits.size > 0) return;
     if (!this.#sessions.delete(session.id)) return;
-    this.#remember(session.id);
-    for (const connection of this.#connections.values()) if (connection.session === session) connection.session = undefined;
+    this.neverAgain(session.id);
     this.#parts.draft.ledger.push({ kind: "session-ended", session: session.id });
     this.#parts.draft.dispatch.push({ to: "writer", kind: "end-session", session: session.id });
-    for (const farewell of session.state.farewells) farewell();
+    for (const farewell of state.farewells) farewell();
+  }
+
+  /** An id that is not taken up any more, whether it was known or not: what became of it has been told for good. */
+  neverAgain(id: SessionId): void {
+    this.#ended.add(id);
+    if (this.#ended.size <= endedKept) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
   }
 
   restore(row: SessionRow, now: Instant): Session {
     const session = newSession(row.session, row, true);
-    this.#sessions.set(session.id, session);
+    this.#know(session);
     this.#goAway(session, now);
     return session;
   }
@@ -163,7 +177,13 @@ export class SessionTable {
   processFate(id: SessionId, process: ProcessIdentity, fate: "alive" | "dead" | "unknown", now: Instant): void {
     const session = this.#sessions.get(id);
     const known = session?.identity.process;
-    if (session === undefined || known === undefined || known.pid !== process.pid || known.startTime !== process.startTime) return;
+    if (
+      session === undefined ||
+      known === undefined ||
+      known.pid !== process.pid ||
+      known.startTime !== process.startTime
+    )
+      return;
     if (fate === "dead" && session.state.kind !== "ending") this.end(session, now);
   }
 
@@ -177,16 +197,12 @@ export class SessionTable {
   /** Asks the operating system; the answer comes as a command. */
   probe(session: Session): void {
     const { process } = session.identity;
-    if (process !== undefined) this.#parts.draft.dispatch.push({ to: "system", kind: "probe-process", session: session.id, process });
+    if (process !== undefined)
+      this.#parts.draft.dispatch.push({ to: "system", kind: "probe-process", session: session.id, process });
   }
 
-  get hasBound(): boolean {
-    for (const _ of this.bound()) return true;
-    return false;
-  }
-
-  *bound(): Iterable<Session> {
-    for (const session of this.#sessions.values()) if (session.identity.bound) yield session;
+  get bound(): ReadonlySet<Session> {
+    return this.#bound;
   }
 
   // ── two-step expiry (rule 11) ─────────────────────────────────────────────────────────────────────────────────────
@@ -239,14 +255,34 @@ export class SessionTable {
 
   #checkSession(session: Session): void {
     const { state, id } = session;
-    if (state.kind === "ending" && session.grants.size + session.waits.size > 0) throw new Error(`session ${id} has ended and holds locks`);
+    if (state.kind === "ending" && session.grants.size + session.waits.size > 0)
+      throw new Error(`session ${id} has ended and holds locks`);
     if (state.kind === "live" && this.#connections.get(state.connection)?.session !== session)
       throw new Error(`session ${id} is live without its connection`);
     if (this.#ended.has(id)) throw new Error(`session ${id} was taken up again`);
-    if ((session.windowDue !== undefined) !== this.#due.has(session)) throw new Error(`session ${id} is wrongly listed as due`);
+    if (this.#bound.has(session) !== (session.identity.bound && state.kind !== "ending"))
+      throw new Error(`session ${id} is wrongly listed as bound`);
+    if (state.kind === "ending" && session.writes.size + session.grants.size + session.waits.size === 0)
+      throw new Error(`session ${id} is over and was not let go`);
+    if ((session.windowDue !== undefined) !== this.#due.has(session))
+      throw new Error(`session ${id} is wrongly listed as due`);
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #know(session: Session): void {
+    this.#sessions.set(session.id, session);
+    if (session.identity.bound) this.#bound.add(session);
+  }
+
+  /** The ledger must know it too: after a restart it is this process that is looked at. */
+  #identify(session: Session, identity: SessionIdentity): void {
+    if (isSame(session.identity, identity)) return;
+    session.identity = identity;
+    this.#know(session);
+    const row = { session: session.id, identity, windowMs: session.windowMs };
+    this.#parts.draft.ledger.push({ kind: "session-opened", row });
+  }
 
   #speaksFor(connection: Connection, session: Session): void {
     this.#hasSpoken(connection);
@@ -265,14 +301,19 @@ export class SessionTable {
     const { identity } = session;
     // A bound process stands for its session; without a process to look at, only the window can end it.
     const stands = identity.bound && identity.process !== undefined;
-    const window = stands ? undefined : this.#parts.deadlines.arm("resume-window", session, after(now, session.windowMs));
+    const window = stands
+      ? undefined
+      : this.#parts.deadlines.arm("resume-window", session, after(now, session.windowMs));
     session.state = { kind: "away", window, looking: undefined, looks: 0 };
     this.#armLook(session, now);
   }
 
   #armLook(session: Session, now: Instant): void {
     if (session.state.kind !== "away" || session.identity.process === undefined) return;
-    const [done, next] = [session.state.looks === 0 ? 0 : looksAtMs[session.state.looks - 1], looksAtMs[session.state.looks]];
+    const [done, next] = [
+      session.state.looks === 0 ? 0 : looksAtMs[session.state.looks - 1],
+      looksAtMs[session.state.looks],
+    ];
     if (next === undefined || done === undefined) return;
     session.state.looks++;
     session.state.looking = this.#parts.deadlines.arm("after-close", session, after(now, next - done));
@@ -285,15 +326,12 @@ export class SessionTable {
     this.#parts.deadlines.cancel(session.state.window);
     this.#parts.deadlines.cancel(session.state.looking);
   }
+}
 
-  #remember(id: SessionId): void {
-    this.#ended.add(id);
-    if (this.#ended.size <= endedKept) return;
-    for (const oldest of this.#ended) {
-      this.#ended.delete(oldest);
-      return;
-    }
-  }
+function isSame(a: SessionIdentity, b: SessionIdentity): boolean {
+  const [before, after] = [a.process, b.process];
+  const sameProcess = before?.pid === after?.pid && before?.startTime === after?.startTime;
+  return sameProcess && a.program === b.program && a.version === b.version && a.bound === b.bound;
 }
 
 function newSession(id: SessionId, row: SessionRow, restored: boolean): Session {
@@ -304,6 +342,9 @@ function newSession(id: SessionId, row: SessionRow, restored: boolean): Session 
     state: { kind: "away", window: undefined, looking: undefined, looks: 0 },
     grants: new Map(),
     waits: new Map(),
+    writes: new Map(),
+    writesSent: 0,
+    followers: [],
     finished: new FinishedRequests(),
     lastSeq: undefined,
     keyHigh: 0,
@@ -312,4 +353,3 @@ function newSession(id: SessionId, row: SessionRow, restored: boolean): Session 
     windowDue: undefined,
   };
 }
-

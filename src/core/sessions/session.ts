@@ -19,6 +19,7 @@ import type { ConnectionId, Instant, Millis, RequestKey, Seq, SessionId } from "
 import type { SessionIdentity } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Grant, Waiter } from "../locks/lock.js";
+import type { Write } from "../writes/write.js";
 import type { FinishedRequests } from "./finished-requests.js";
 
 export type SessionState =
@@ -42,17 +43,29 @@ export interface Session {
   readonly grants: Map<RequestKey, Grant>;
   /** What it waits for, by the key of the request. */
   readonly waits: Map<RequestKey, Waiter>;
+  /** Its writes that are not answered, in the order in which they were sent; those without a key under themselves. */
+  readonly writes: Map<RequestKey | Write, Write>;
+  /** How many writes it has sent in this life of the broker. */
+  writesSent: number;
+  /** What it asked for that takes effect when its writes up to `order` are with the writer (rule 5), first come first. */
+  readonly followers: { readonly order: number; readonly go: (now: Instant) => void }[];
   /** Lock requests that ended without a grant, and releases, until the client has acknowledged them. */
   readonly finished: FinishedRequests;
   /** The last write that was dispatched for it; what it held drains until this is settled. */
   lastSeq: Seq | undefined;
-  /** Highest key seen in this life of the broker; a restored session has sent an unknown number before. */
+  /** Highest key that the writer was given in this life of the broker; a restored session may have had any before. */
   keyHigh: number;
   readonly restored: boolean;
   /** The writer was told that replies below this key may go. */
   forgottenBelow: number;
   /** Set while the end of the window is due and not yet confirmed. */
   windowDue: { readonly at: Instant; readonly turn: number } | undefined;
+}
+
+/** The first of its writes that is not answered. */
+export function oldestWrite(session: Session): Write | undefined {
+  for (const write of session.writes.values()) return write;
+  return undefined;
 }
 
 export function isPresent(session: Session): boolean {

@@ -9,33 +9,54 @@ import type { Write } from "./write.js";
 export type Fate =
   /** Surely not committed: it runs again, with its fences looked at again. */
   | { readonly kind: "again" }
-  /** Committed, or refused by SQLite before: the store knows under its key. */
-  | { readonly kind: "replay" }
+  /** Its group is committed: it was applied, or refused by SQLite. What the store knows under its key decides. */
+  | { readonly kind: "ask" }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
-/** Beyond so many dispatches a write is taken for the cause, though no progress note named it. */
-const triesMax = 3;
+export interface Death {
+  /** The highest sequence that is committed. */
+  readonly storedSeq: Seq;
+  /** The write that the writer died of, if that is known. */
+  readonly culprit: Seq | undefined;
+}
 
-/** `storedSeq`: the highest sequence that is committed. `progress`: what the dead writer was doing. */
-export function fateOf(write: Write, storedSeq: Seq, progress: WriterProgress | undefined): Fate {
+/** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
+const deathsMax = 3;
+
+/**
+ * Who is to blame: the write for which the broker killed the writer; the one that ran at that moment may be another,
+ * which came after it. Without a kill, the one that ran.
+ */
+export function culpritOf(writes: Iterable<Write>, progress: WriterProgress | undefined): Seq | undefined {
+  for (const write of writes) if (write.killed !== undefined) return write.seq;
+  return progress?.phase === "running" ? progress.seq : undefined;
+}
+
+export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
-  if (write.settles !== undefined) return { kind: "again" };
-  if (write.seq <= storedSeq) {
-    if (write.key !== undefined) return { kind: "replay" };
+  if (write.seq <= storedSeq && write.settles === undefined) {
+    if (write.key !== undefined) return { kind: "ask" };
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
-  const culprit = progress?.phase === "running" && progress.seq === write.seq;
-  if (culprit) return { kind: "refused", refusal: culpritRefusal(write) };
-  if (write.tries >= triesMax) {
-    const message = `the writer died ${write.tries} times with this write in its hands; nothing was applied`;
-    return { kind: "refused", refusal: refuse("STATEMENT_CRASHED", message) };
+  if (write.seq === culprit) return { kind: "refused", refusal: notRun(write, culpritRefusal(write)) };
+  if (write.deaths >= deathsMax) {
+    const message = `the writer died ${write.deaths} times with this write in its hands`;
+    return { kind: "refused", refusal: notRun(write, refuse("STATEMENT_CRASHED", message)) };
   }
+  // One that was sent before may have been applied then; only the store can tell.
+  if (write.cancelledAt !== undefined && !write.seenBefore)
+    return { kind: "refused", refusal: refuse("CANCELLED", "the write was cancelled; nothing was applied") };
   return { kind: "again" };
 }
 
+/** A refusal without asking the store: of a write that was sent before nobody can say that it was not applied then. */
+export function notRun(write: Pick<Write, "seenBefore">, refusal: Refusal): Refusal {
+  return write.seenBefore ? { ...refusal, outcome: "unknown" } : refusal;
+}
+
 function culpritRefusal(write: Write): Refusal {
-  if (write.killed === "cancel") return refuse("CANCELLED", "the statement was cancelled while it ran; nothing was applied");
-  if (write.killed === "timeout") return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time and was ended; nothing was applied");
-  return refuse("STATEMENT_CRASHED", "the writer died while it ran this statement; nothing was applied");
+  if (write.killed === "cancel") return refuse("CANCELLED", "the statement was cancelled while it ran");
+  if (write.killed === "timeout") return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time and was ended");
+  return refuse("STATEMENT_CRASHED", "the writer died while it ran this statement");
 }

@@ -14,22 +14,24 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a retry that succeeds   |
  */
-import { after, type Instant, type Limits, type Refusal, type RequestKey, refuse, type Seq, seq } from "../../terms/index.js";
-import type { Asker, Fence, StoreAnswer, StoreEvent, WriterProgress } from "../command.js";
+import { after, type Instant, type Limits, type Refusal, refuse, type Seq, seq } from "../../terms/index.js";
+import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
 import type { Grant } from "../locks/lock.js";
 import type { Session } from "../sessions/session.js";
-import { fateOf } from "./settlement.js";
+import { culpritOf, fateOf, notRun } from "./settlement.js";
+import type { FinalAnswer, Write } from "./write.js";
 import { overdue, WriteClock } from "./write-clock.js";
-import type { Write } from "./write.js";
 
 export interface WriteLineParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
   readonly fenceHeld: (fence: Fence) => Grant | undefined;
+  /** A write of this session was answered, whatever the answer. */
+  readonly onAnswered: (session: Session, now: Instant) => void;
 }
 
 type WriterState =
@@ -54,8 +56,14 @@ export class WriteLine {
   #dispatchedBytes = 0;
   #nextSeq: number;
   #state: WriterState = { kind: "starting" };
+  /** When the present writer was ready; what was noted before was noted by another. */
+  #readyAt = 0 as Instant;
   /** What the last writer that died was doing. */
   #lastProgress: WriterProgress | undefined;
+  /** The disk failed under a writer, and none has repaired the log since (rule 9). */
+  #repair = false;
+  /** From here on nobody knows what was applied, and there is no writer to settle it. */
+  #doubtFrom: Seq | undefined;
   #watch: Deadline | undefined;
   #retry: Deadline | undefined;
   #settledCount = 0;
@@ -87,55 +95,42 @@ export class WriteLine {
 
   /** Every write up to and including this one is settled. */
   readonly settledThrough = (): Seq => {
+    if (this.#doubtFrom !== undefined) return (this.#doubtFrom - 1) as Seq;
     for (const first of this.#dispatched.keys()) return (first - 1) as Seq;
     return (this.#nextSeq - 1) as Seq;
   };
 
-  /** The last write of this session that is still queued. */
-  lastQueued(session: Session): Write | undefined {
-    return this.#line.lastOf(session.id);
-  }
-
-  hasDispatched(session: Session): boolean {
-    for (const write of this.#dispatched.values()) if (write.session === session) return true;
-    return false;
-  }
-
-  /** The write under this key that is queued or dispatched. */
-  find(session: Session, key: RequestKey): Write | undefined {
-    for (const write of this.#dispatched.values()) if (write.session === session && write.key === key) return write;
-    for (const write of this.#line.all()) if (write.session === session && write.key === key) return write;
-    return undefined;
-  }
-
   submit(write: Write, now: Instant): void {
-    if (this.#state.kind === "unavailable") return this.#finish(write, { kind: "refused", refusal: unavailable(this.#state.reason) });
-    if (this.#line.length === 0 && this.#hasRoom()) this.#dispatch(write, now);
+    const { session } = write;
+    session?.writes.set(write.key ?? write, write);
+    if (this.#state.kind === "unavailable") this.#refuse(write, unavailable(this.#state.reason), now);
+    else if (this.#line.length === 0 && this.#hasRoom()) this.#send(write, false, now);
     else this.#line.push(write.owner, write);
   }
 
-  /**
-   * Takes back what is not dispatched, with all that waited for it: the session is over, or speaks anew and will send
-   * its releases and reads again behind the writes they followed.
-   */
-  dropQueued(session: Session, refusal: Refusal): void {
-    for (const write of this.#line.drop(session.id)) {
-      write.sent = [];
-      write.settled = [];
-      this.#finish(write, { kind: "refused", refusal });
-    }
+  /** Does something when all writes that the session has sent so far are with the writer (rule 5). */
+  afterSent(session: Session, go: (now: Instant) => void, now: Instant): void {
+    if (session.followers.length === 0 && this.#line.firstOf(session.id) === undefined) go(now);
+    else session.followers.push({ order: session.writesSent, go });
+  }
+
+  /** Takes back what is not dispatched: the session is over, or speaks anew and will send it again. */
+  dropQueued(session: Session, refusal: Refusal, now: Instant): void {
+    for (const write of this.#line.drop(session.id)) this.#refuse(write, refusal, now);
+    this.#leftQueue(session, now);
   }
 
   /** Queued: gone at once. Dispatched: ended when it has run for `cancelRunningMs`. Returns whether there was such a write. */
-  cancel(asker: Asker, now: Instant): boolean {
-    const isAsked = (write: Write) => write.asker?.connection === asker.connection && write.asker.request === asker.request;
-    for (const write of this.#line.all()) {
-      if (!isAsked(write)) continue;
-      this.#line.dropSome(write.owner, (candidate) => candidate === write);
-      this.#finish(write, { kind: "refused", refusal: refuse("CANCELLED", "the write was cancelled before it ran") });
+  cancel(session: Session, asker: Asker, now: Instant): boolean {
+    const isAsked = (write: Write) =>
+      write.asker.connection === asker.connection && write.asker.request === asker.request;
+    const queued = this.#line.dropSome(session.id, isAsked);
+    for (const write of queued) this.#refuse(write, refuse("CANCELLED", "the write was cancelled before it ran"), now);
+    if (queued.length > 0) {
+      this.#leftQueue(session, now);
       return true;
     }
-    for (const write of this.#dispatched.values()) {
+    for (const write of session.writes.values()) {
       if (!isAsked(write)) continue;
       write.cancelledAt ??= now;
       return true;
@@ -147,16 +142,21 @@ export class WriteLine {
 
   writerReady(storedSeq: Seq, now: Instant): void {
     this.#state = { kind: "ready" };
+    this.#readyAt = now;
+    this.#repair = false;
+    this.#doubtFrom = undefined;
     this.#parts.deadlines.cancel(this.#retry);
     this.#nextSeq = Math.max(this.#nextSeq, storedSeq + 1);
     const before = [...this.#dispatched.values()];
     this.#dispatched.clear();
     this.#dispatchedBytes = 0;
-    const fates = before.map((write) => ({ write, fate: fateOf(write, storedSeq, this.#lastProgress) }));
+    const death = { storedSeq, culprit: culpritOf(before, this.#lastProgress) };
     this.#lastProgress = undefined;
-    for (const { write, fate } of fates) {
-      if (fate.kind === "refused") this.#finish(write, fate);
-      else this.#send(write, fate.kind === "replay" ? "replay" : "run", now);
+    for (const write of before) {
+      if (death.culprit === undefined) write.deaths++;
+      const fate = fateOf(write, death);
+      if (fate.kind === "refused") this.#finish(write, fate, now);
+      else this.#send(write, fate.kind === "ask", now);
     }
     this.pump(now);
   }
@@ -167,48 +167,54 @@ export class WriteLine {
       if (write === undefined) continue;
       this.#remove(write, settledSeq);
       this.#settledCount++;
-      if (answer.kind === "absent") this.#replayFoundNothing(write, now);
-      else this.#finish(write, answer);
+      // A replay is asked for only when a fence is broken, and a fence that is broken stays so.
+      this.#finish(write, answer.kind === "absent" ? { kind: "refused", refusal: this.#fenced(write) } : answer, now);
     }
     this.pump(now);
   }
 
   writerGone(event: WriterGone): void {
+    // One that died before it was ready has run nothing; what its predecessor did still counts.
+    if (this.#state.kind === "ready") this.#lastProgress = event.progress;
     this.#state = { kind: "starting" };
-    this.#lastProgress = event.progress;
+    this.#repair ||= event.ioFailed;
     this.#clock.forget();
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: event.ioFailed });
+    this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });
   }
 
   /** No writer can be had: nothing in doubt is settled, nothing new is begun; reads go on. */
   writerUnavailable(reason: string, now: Instant): void {
     this.#state = { kind: "unavailable", reason };
     const refusal = unavailable(reason);
-    const inDoubt: Refusal = { ...refusal, outcome: "unknown" };
     for (const [dispatchedSeq, write] of [...this.#dispatched]) {
+      this.#doubtFrom ??= dispatchedSeq;
       this.#remove(write, dispatchedSeq);
-      this.#finish(write, { kind: "refused", refusal: inDoubt });
+      this.#finish(write, { kind: "refused", refusal: { ...refusal, outcome: "unknown" } }, now);
     }
-    for (const write of [...this.#line.all()]) this.#finish(write, { kind: "refused", refusal });
-    for (const write of [...this.#line.all()]) this.#line.drop(write.owner);
+    for (let write = this.#line.take(); write !== undefined; write = this.#line.take()) {
+      this.#refuse(write, refusal, now);
+      if (write.session !== undefined) this.#leftQueue(write.session, now);
+    }
+    this.#parts.deadlines.cancel(this.#retry);
     this.#retry = this.#parts.deadlines.arm("writer-retry", undefined, after(now, retryMs));
   }
 
   retryWriter(): void {
-    if (this.#state.kind === "unavailable") this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: true });
+    if (this.#state.kind === "unavailable")
+      this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: true });
   }
 
   /** The busy writer was looked at: is the statement it runs over its time? */
   progressSeen(progress: WriterProgress | undefined, now: Instant): void {
-    if (this.#state.kind !== "ready" || progress === undefined) return;
+    if (this.#state.kind !== "ready" || progress === undefined || progress.since < this.#readyAt) return;
     const write = this.#dispatched.get(progress.seq);
-    if (write === undefined || write.killed !== undefined) return;
+    if (write === undefined || write.killed !== undefined || progress.phase !== "running") return;
     const verdict = overdue(write, this.#clock.runningMs(progress, now), {
       limits: this.#parts.limits,
       contended: this.#othersWait(write),
       shortened: write.session !== undefined && this.#clock.killsOften(write.session.id, now),
     });
-    if (progress.phase !== "running" || verdict === undefined) return;
+    if (verdict === undefined) return;
     write.killed = verdict;
     this.#clock.killed(write.owner, now);
     this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why: `write ${progress.seq}: ${verdict}` });
@@ -230,7 +236,8 @@ export class WriteLine {
     while (this.#line.length > 0 && this.#hasRoom()) {
       const write = this.#line.take();
       if (write === undefined) return;
-      this.#dispatch(write, now);
+      this.#send(write, false, now);
+      if (write.session !== undefined) this.#leftQueue(write.session, now);
     }
   }
 
@@ -239,7 +246,8 @@ export class WriteLine {
     let before = 0;
     let bytes = 0;
     for (const [at, write] of this.#dispatched) {
-      if (write.seq !== at || at <= before || at >= this.#nextSeq) throw new Error("write line: dispatched out of order");
+      if (write.seq !== at || at <= before || at >= this.#nextSeq)
+        throw new Error("write line: dispatched out of order");
       before = at;
       bytes += write.parcel.size;
     }
@@ -251,38 +259,39 @@ export class WriteLine {
 
   #hasRoom(): boolean {
     const { writesDispatchedMax, groupBytesMax } = this.#parts.limits;
-    return this.#state.kind === "ready" && this.#dispatched.size < writesDispatchedMax && this.#dispatchedBytes < 2 * groupBytesMax;
+    return (
+      this.#state.kind === "ready" &&
+      this.#dispatched.size < writesDispatchedMax &&
+      this.#dispatchedBytes < 2 * groupBytesMax
+    );
   }
 
-  #dispatch(write: Write, now: Instant): void {
-    this.#send(write, "run", now);
-    const waiting = write.sent;
-    write.sent = [];
-    for (const go of waiting) go();
-  }
-
-  /** The one check of a fence: here, when the write goes to the writer, and again when it goes again. */
-  #send(write: Write, wanted: "run" | "replay", now: Instant): void {
-    let mode = wanted;
-    if (mode === "run") {
-      const broken = write.fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
-      if (broken !== undefined) {
-        if (!write.seenBefore || write.key === undefined) return this.#finish(write, { kind: "refused", refusal: fenced(broken) });
-        // It may have been applied while the lock was held; only the store knows.
-        mode = "replay";
-      }
+  /**
+   * The one check of a fence: here, when the write goes to the writer, and again when it goes again. `asks`: it may be
+   * applied already, and what is stored under its key decides.
+   */
+  #send(write: Write, asks: boolean, now: Instant): void {
+    const { session, fences } = write;
+    let mode: "run" | "replay" = "run";
+    if (this.#brokenFence(write) !== undefined) {
+      // Sent before, it may have been applied while the lock was held; only the store knows.
+      if (!asks && !write.seenBefore)
+        return this.#finish(write, { kind: "refused", refusal: this.#fenced(write) }, now);
+      mode = "replay";
     }
     const at = write.seq ?? seq(this.#nextSeq++);
     write.seq = at;
-    write.mode = mode;
-    write.tries++;
+    write.killed = undefined;
     this.#dispatched.set(at, write);
     this.#dispatchedBytes += write.parcel.size;
-    for (const fence of write.fences) {
+    for (const fence of fences) {
       const grant = this.#parts.fenceHeld(fence);
       if (grant !== undefined) grant.lastSeq = at;
     }
-    if (write.session !== undefined) write.session.lastSeq = at;
+    if (session !== undefined) {
+      session.lastSeq = at;
+      session.keyHigh = Math.max(session.keyHigh, write.key ?? 0);
+    }
     this.#push(write, at, mode);
     this.#armWatch(now);
   }
@@ -290,18 +299,34 @@ export class WriteLine {
   #push(write: Write, at: Seq, mode: "run" | "replay"): void {
     const { session, owner, key, parcel, settles } = write;
     const { dispatch } = this.#parts.draft;
-    if (settles !== undefined) dispatch.push({ to: "writer", kind: "settle", seq: at, session: owner, keys: settles, parcel });
+    if (settles !== undefined)
+      dispatch.push({ to: "writer", kind: "settle", seq: at, session: owner, keys: settles, parcel });
     else {
       const alone = write.alone || (session !== undefined && this.#clock.aloneFor(session.id));
       dispatch.push({ to: "writer", kind: "write", seq: at, mode, session: owner, key, alone, parcel });
     }
   }
 
-  #replayFoundNothing(write: Write, now: Instant): void {
-    const broken = write.fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
-    if (broken !== undefined) return this.#finish(write, { kind: "refused", refusal: fenced(broken) });
-    write.seq = undefined;
-    this.#send(write, "run", now);
+  /** Something of this session is not queued any more: what waited only for that goes on. */
+  #leftQueue(session: Session, now: Instant): void {
+    const { followers } = session;
+    for (let next = followers[0]; next !== undefined; next = followers[0]) {
+      const queued = this.#line.firstOf(session.id);
+      if (queued !== undefined && queued.order <= next.order) return;
+      followers.shift();
+      next.go(now);
+    }
+  }
+
+  #brokenFence(write: Write): Fence | undefined {
+    return write.fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
+  }
+
+  #fenced(write: Write): Refusal {
+    const fence = this.#brokenFence(write);
+    if (fence === undefined) throw new Error(`write line: write ${write.seq} has no broken fence`);
+    const message = `the lock ${JSON.stringify(fence.name)} is no longer held under token ${fence.token}`;
+    return refuse("FENCED", message, { name: fence.name, token: fence.token });
   }
 
   #remove(write: Write, at: Seq): void {
@@ -309,19 +334,19 @@ export class WriteLine {
     this.#dispatchedBytes -= write.parcel.size;
   }
 
-  #finish(write: Write, answer: Exclude<StoreAnswer, { kind: "absent" }>): void {
-    if (write.asker !== undefined) {
-      const to = write.asker.connection;
-      const { request } = write.asker;
-      if (answer.kind === "done") this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
-      else this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
-    }
-    write.done = true;
-    const { sent, settled } = write;
-    write.sent = [];
-    write.settled = [];
-    for (const go of sent) go();
-    for (const go of settled) go();
+  /** Answers without having asked the store. */
+  #refuse(write: Write, refusal: Refusal, now: Instant): void {
+    this.#finish(write, { kind: "refused", refusal: notRun(write, refusal) }, now);
+  }
+
+  #finish(write: Write, answer: FinalAnswer, now: Instant): void {
+    const { session, repeats } = write;
+    const { connection: to, request } = write.asker;
+    if (answer.kind === "done") this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
+    else this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
+    session?.writes.delete(write.key ?? write);
+    for (const repeat of repeats) repeat(answer, now);
+    if (session !== undefined) this.#parts.onAnswered(session, now);
   }
 
   #othersWait(write: Write): boolean {
@@ -337,9 +362,4 @@ export class WriteLine {
 
 function unavailable(reason: string): Refusal {
   return refuse("WRITER_UNAVAILABLE", `no writer can be had: ${reason}`, { reason });
-}
-
-function fenced(fence: Fence): Refusal {
-  const message = `the lock ${JSON.stringify(fence.name)} is no longer held under token ${fence.token}`;
-  return refuse("FENCED", message, { name: fence.name, token: fence.token });
 }

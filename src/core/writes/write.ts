@@ -3,12 +3,12 @@
  *
  *   queued ──dispatched──► in the writer's hands ──settled──► answered
  *     │                        │ writer died
- *     │ cancelled, dropped     └──────────► runs again, is replayed, or is refused (settlement.ts)
+ *     │ cancelled, dropped     └──────────► runs again, is asked for, or is refused (settlement.ts)
  *     ▼
  *   refused
  */
 import type { Instant, Millis, RequestKey, Seq, SessionId } from "../../terms/index.js";
-import type { Asker, Fence, Parcel } from "../command.js";
+import type { Asker, Fence, Parcel, StoreAnswer } from "../command.js";
 import type { Session } from "../sessions/session.js";
 
 export interface Write {
@@ -16,8 +16,9 @@ export interface Write {
   readonly session: Session | undefined;
   /** Whose queue it stands in. */
   readonly owner: SessionId;
-  /** Absent once its connection is gone; the client asks again. */
-  asker: Asker | undefined;
+  readonly asker: Asker;
+  /** Its place among the writes of its session; rises from 1. */
+  readonly order: number;
   readonly key: RequestKey | undefined;
   readonly fences: readonly Fence[];
   readonly alone: boolean;
@@ -29,25 +30,33 @@ export interface Write {
   readonly seenBefore: boolean;
   /** Valid from dispatch on. */
   seq: Seq | undefined;
-  mode: "run" | "replay";
-  /** How often it was dispatched. */
-  tries: number;
+  /** How often a writer died with it in its hands, and nobody knows of what. */
+  deaths: number;
   cancelledAt: Instant | undefined;
-  /** Answered, whatever the answer. */
-  done: boolean;
-  /** Why the writer was killed because of it. */
+  /** Why the writer that has it in its hands was killed because of it. */
   killed: "timeout" | "cancel" | undefined;
-  /** What waits for this write: to be dispatched (`sent`), or to be settled. */
-  sent: (() => void)[];
-  settled: (() => void)[];
+  /** The same request was sent again meanwhile: what is to be done when this one is answered. */
+  readonly repeats: ((answer: FinalAnswer, now: Instant) => void)[];
 }
+
+export type FinalAnswer = Exclude<StoreAnswer, { kind: "absent" }>;
 
 /** The parts of a write that differ from call to call; the rest begins the same. */
 export type WriteStart = Pick<
   Write,
-  "session" | "owner" | "asker" | "key" | "fences" | "alone" | "timeoutMs" | "parcel" | "settles" | "seenBefore"
+  | "session"
+  | "owner"
+  | "asker"
+  | "order"
+  | "key"
+  | "fences"
+  | "alone"
+  | "timeoutMs"
+  | "parcel"
+  | "settles"
+  | "seenBefore"
 >;
 
 export function newWrite(start: WriteStart): Write {
-  return { ...start, seq: undefined, mode: "run", tries: 0, cancelledAt: undefined, done: false, killed: undefined, sent: [], settled: [] };
+  return { ...start, seq: undefined, deaths: 0, cancelledAt: undefined, killed: undefined, repeats: [] };
 }

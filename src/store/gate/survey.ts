@@ -62,7 +62,7 @@ function surveyNames(phrase: Phrase): Names | GateRefusal {
 function isRollbackClause(phrase: Phrase, place: number): boolean {
   if (!phrase.isWord(place, "ROLLBACK")) return false;
   if (phrase.isWord(place - 1, "OR") || phrase.isWord(place - 1, "CONFLICT")) return true;
-  return phrase.kind(place - 1) === "(" && phrase.isWord(place - 2, "RAISE");
+  return phrase.isWord(place - 2, "RAISE");
 }
 
 /** Everything that may be a name, and the texts and parameters that could pass for one. */

@@ -39,8 +39,10 @@ type Attempt =
   | { readonly kind: "settled"; readonly answers: readonly Answer[]; readonly rest: readonly Job[] }
   /** The transaction was gone after this one, and with it what the others had done. */
   | { readonly kind: "vanished"; readonly offender: Job; readonly answer: Answer }
-  /** The transaction as a whole could not be had; nothing counts. */
-  | { readonly kind: "failed"; readonly refusal: Refusal };
+  /** COMMIT failed: nothing counts, and whose doing it was is to be found out. */
+  | { readonly kind: "failed"; readonly refusal: Refusal }
+  /** There was not even a BEGIN; it would be the same for each of them. */
+  | { readonly kind: "barred"; readonly refusal: Refusal };
 
 export class GroupCommit {
   readonly #parts: GroupParts;
@@ -99,13 +101,17 @@ export class GroupCommit {
       attempt = this.#attempt(members, true);
     }
     if (attempt.kind === "settled") this.#take(attempt, members, answers);
-    else for (const job of members) this.#settleAlone(job, answers);
+    else this.#settleEach(members, attempt, answers);
   }
 
-  #settleAlone(job: Job, answers: Map<Job, Answer>): void {
-    const attempt = this.#attempt([job], false);
-    if (attempt.kind === "settled") this.#take(attempt, [job], answers);
-    else answers.set(job, answerOfBroken(job, attempt));
+  #settleEach(members: readonly Job[], broken: Attempt, answers: Map<Job, Answer>): void {
+    let attempt = broken;
+    for (const job of members) {
+      // Whoever is in the way was waited for once; it is not waited for again for each.
+      if (attempt.kind !== "barred") attempt = this.#attempt([job], false);
+      if (attempt.kind === "settled") this.#take(attempt, [job], answers);
+      else answers.set(job, answerOfBroken(job, attempt));
+    }
   }
 
   #take(
@@ -121,7 +127,7 @@ export class GroupCommit {
     const { transaction, replies, now, limits } = this.#parts;
     const until = now() + limits.groupMs;
     const busy = transaction.begin();
-    if (busy !== undefined) return { kind: "failed", refusal: busy };
+    if (busy !== undefined) return { kind: "barred", refusal: busy };
     if (this.#mustRegroup(members)) return { kind: "settled", answers: [], rest: members };
     const answers: Answer[] = [];
     let wrote = false;
@@ -132,6 +138,7 @@ export class GroupCommit {
       const outcome = this.#jobs.run(job);
       if (!transaction.open) {
         transaction.abandon();
+        if (outcome.answer.kind !== "refused") throw new Error("a transaction vanished under a request that succeeded");
         return { kind: "vanished", offender: job, answer: outcome.answer };
       }
       answers.push(outcome.answer);

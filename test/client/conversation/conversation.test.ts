@@ -183,6 +183,39 @@ describe("a connection breaks", () => {
     assert.deepEqual(rig.passes(1), ["r refused CONNECTION_LOST", "disconnect"]);
   });
 
+  it("and with a hello that is never answered patience ends too: dropped first, since it has named what was pending", () => {
+    const rig = new Rig({ patienceMs: 1000 });
+    rig.begin();
+    rig.acquire("a");
+    rig.ask("w", "write");
+    rig.returns();
+    assert.deepEqual(rig.passes(994), []);
+    assert.deepEqual(rig.passes(1), [
+      "disconnect",
+      "a refused CONNECTION_LOST",
+      "w refused CONNECTION_LOST, outcome unknown",
+    ]);
+    rig.ask("later", "read");
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["pending"], []);
+  });
+
+  it("and after a rest the attempts follow each other as quickly as after a loss", () => {
+    const rig = new Rig({ patienceMs: 1000 });
+    const refusal = { refused: "NO_BROKER", message: "" } as const;
+    const fails = () => rig.handle({ kind: "connect-failed", why: "busy", refusal, luck: 0 });
+    rig.begin();
+    rig.breaks();
+    for (let passed = 0; passed < 1000; passed += 50) {
+      rig.passes(50);
+      fails();
+    }
+    assert.equal(rig.conversation.at, "resting");
+    rig.ask("r", "read");
+    fails();
+    assert.deepEqual(rig.passes(5), ["connect"]);
+  });
+
   it("ten times over the same write, and it is taken for the cause", () => {
     const rig = new Rig();
     rig.begin();
@@ -352,6 +385,23 @@ describe("a session is over", () => {
     assert.deepEqual(rig.refuse("session.settle", "WRITER_UNAVAILABLE"), []);
     assert.deepEqual(rig.passes(199), []);
     assert.deepEqual(rig.passes(1), ["→ session.settle"]);
+  });
+
+  it("and a write that is given up meanwhile is not asked about any more", () => {
+    const rig = story();
+    rig.refuse("session.hello", "SESSION_EXPIRED");
+    rig.welcome();
+    rig.breaks();
+    const given = rig.passes(60_000).filter((line) => line.includes("CONNECTION_LOST"));
+    assert.deepEqual(given, [
+      "w1 refused CONNECTION_LOST, outcome unknown",
+      "r refused CONNECTION_LOST",
+      "waits refused CONNECTION_LOST",
+      "w2 refused CONNECTION_LOST, outcome unknown",
+    ]);
+    rig.ask("later", "write");
+    rig.connect();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ later key 1", "open again, resumed"]);
   });
 
   it("and more writes than one question takes are settled in several", () => {

@@ -28,6 +28,7 @@ test("transaction control is read word by word", () => {
     ["rollback transaction to savepoint 'a''b'", { action: "rollback-to", savepoint: "a'b" }],
     ["rollback transaction x to y", { action: "rollback-to", savepoint: "y" }],
     ['savepoint "a b"', { action: "savepoint", savepoint: "a b" }],
+    ["savepoint [a[[b``]", { action: "savepoint", savepoint: "a[[b``" }],
     ["release a", { action: "release", savepoint: "a" }],
     ["release savepoint savepoint", { action: "release", savepoint: "savepoint" }],
   ];

@@ -1,5 +1,7 @@
 /** The real broker, killed by SIGKILL while programs rely on it: nothing twice, nothing lost, locks stay. */
 import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { type Broker, isHoldfastError } from "../../src/client/index.js";
 import { type EphemeralBroker, type EphemeralOptions, ephemeralBroker } from "../../src/client/testing.js";
@@ -108,27 +110,54 @@ describe("a broker that is stopped", () => {
   });
 });
 
-describe("a session that the broker has given up", () => {
-  it("loses its locks, and what was written before it is neither lost nor repeated", async (test) => {
-    const place = await own(test, { limits: { resumeWindowMs: 100 } });
-    const broker = await place.connect();
-    await broker.execute("create table t(a)");
+describe("a session that the broker has forgotten", () => {
+  /** The broker's memory of sessions and locks; what was committed is elsewhere. */
+  function forget(place: EphemeralBroker): void {
+    for (const file of readdirSync(join(place.dir, "run")))
+      if (file.startsWith("ledger.db")) rmSync(join(place.dir, "run", file));
+  }
+
+  it("has its unanswered writes settled: each applied once, none lost, in their order", async (test) => {
+    const place = await own(test);
+    const broker = await place.connect({ start: false });
+    await broker.execute("create table entry(n integer)");
+    const lost = new Promise((resolve) => broker.on("session-lost", resolve));
+    const writes: Promise<void>[] = [];
+    const half = new Promise<void>((resolve) => {
+      let done = 0;
+      for (let n = 0; n < 400; n++)
+        writes.push(
+          broker.execute("insert into entry values (?)", [n]).then(() => {
+            if (++done === 100) resolve();
+          }),
+        );
+    });
+    await half;
+    await place.kill();
+    forget(place);
+    await place.start();
+    await Promise.all([...writes, lost]);
+    const rows = await broker.query<{ n: number }>("select n from entry order by rowid");
+    assert.deepEqual(
+      rows.map(({ n }) => n),
+      Array.from({ length: 400 }, (_, n) => n),
+    );
+    await broker.close();
+  });
+
+  it("has lost its locks, and is told", async (test) => {
+    const place = await own(test);
+    const broker = await place.connect({ start: false });
     const lock = await broker.acquire("a");
-    const lost = new Promise((resolve) => lock.signal.addEventListener("abort", resolve));
-    const over = new Promise((resolve) => broker.on("session-lost", resolve));
-    // Another that ends the session by settling it: as if its window had passed.
-    const other = await place.connect();
-    await broker.execute("insert into t values (1)");
-    await other.close();
-    await place.stop();
-    const { rmSync } = await import("node:fs");
-    rmSync(`${place.dir}/run/ledger.db`, { force: true });
-    rmSync(`${place.dir}/run/ledger.db-wal`, { force: true });
-    rmSync(`${place.dir}/run/ledger.db-shm`, { force: true });
-    await broker.execute("insert into t values (2)");
-    await Promise.all([lost, over]);
+    const aborted = new Promise((resolve) => lock.signal.addEventListener("abort", resolve));
+    await place.kill();
+    forget(place);
+    await place.start();
+    await aborted;
     assert.ok(isHoldfastError(lock.signal.reason) && lock.signal.reason.code === "LOCK_LOST");
-    assert.deepEqual(await broker.query("select a from t"), [{ a: 1 }, { a: 2 }]);
+    assert.equal(lock.held, false);
+    const again = await broker.acquire("a");
+    assert.ok(again.token > lock.token);
     await broker.close();
   });
 });

@@ -134,6 +134,7 @@ describe("a held lock", () => {
 
   it("is given up by the program itself when no broker was reached for longer than a session is kept", () => {
     const rig = holding();
+    rig.passes(100_000);
     rig.breaks();
     assert.deepEqual(rig.passes(5), ["connect"]);
     assert.deepEqual(rig.passes(28_994), []);
@@ -241,6 +242,15 @@ describe("a release", () => {
 });
 
 describe("a cancelled write", () => {
+  it("that was not sent is gone at once", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.breaks();
+    rig.ask("w", "write");
+    assert.deepEqual(rig.cancel("w"), ["w refused CANCELLED"]);
+    assert.equal(rig.conversation.inFlight, 0);
+  });
+
   it("that was sent is told to the broker, and has the outcome that the broker says", () => {
     const rig = new Rig();
     rig.begin();

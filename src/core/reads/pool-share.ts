@@ -1,0 +1,65 @@
+/**
+ * Whose reader is it (rule 16): no session has all of them, nobody stands behind a slow read, and when every reader is
+ * busy with a slow one the session that has most of them gives one up. Pure choices over the pool as it is.
+ */
+import { between, type Instant } from "../../terms/index.js";
+import { hasReadOf, type Reader, rowMax } from "./reader.js";
+
+/** When all readers are busy and others wait, the greediest session's oldest read is ended after so long (ms). */
+const crowdedMs = 2000;
+
+/** The reader with the shortest row that this session may use. The last free one is left to those who have none. */
+export function chooseReader(readers: Iterable<Reader>, session: string): Reader | undefined {
+  let best: Reader | undefined;
+  let bestOwn: Reader | undefined;
+  let ready = 0;
+  let used = 0;
+  let unused = 0;
+  for (const reader of readers) {
+    if (reader.state !== "ready") continue;
+    ready++;
+    const own = hasReadOf(reader, session);
+    if (own) used++;
+    // Nobody is put behind a slow read, so a reader that has one is free for nobody.
+    if (reader.stuck) continue;
+    if (!own) unused++;
+    if (reader.row.length >= rowMax) continue;
+    if (best === undefined || reader.row.length < best.row.length) best = reader;
+    if (own && (bestOwn === undefined || reader.row.length < bestOwn.row.length)) bestOwn = reader;
+  }
+  return ready < 2 || used === 0 || unused > 1 ? best : bestOwn;
+}
+
+/** All that are not slow are left to others, or there are none: the pool is too small for what waits. */
+export function needsMore(readers: Iterable<Reader>): boolean {
+  let free = 0;
+  for (const reader of readers) {
+    if (reader.state === "starting") return false;
+    if (reader.state === "ready" && !reader.stuck) free++;
+  }
+  return free <= 1;
+}
+
+/** The reader to give up: the longest at work for the session that has most, if one that has fewer waits. */
+export function greediestReader(
+  readers: readonly Reader[],
+  waiting: ReadonlySet<string>,
+  now: Instant,
+): Reader | undefined {
+  const shares = new Map<string, number>();
+  for (const { row } of readers) {
+    const owner = row[0]?.read?.session.id;
+    if (owner !== undefined) shares.set(owner, (shares.get(owner) ?? 0) + 1);
+  }
+  let least = Number.POSITIVE_INFINITY;
+  for (const session of waiting) least = Math.min(least, shares.get(session) ?? 0);
+  let chosen: Reader | undefined;
+  let most = least;
+  for (const reader of readers) {
+    const share = shares.get(reader.row[0]?.read?.session.id ?? "") ?? 0;
+    if (share <= least || share < most || between(reader.headSince, now) < crowdedMs) continue;
+    if (chosen === undefined || share > most || reader.headSince < chosen.headSince) chosen = reader;
+    most = share;
+  }
+  return chosen;
+}

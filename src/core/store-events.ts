@@ -1,0 +1,89 @@
+/**
+ * What the store said, and what it sets in motion: a writer is ready or gone, writes and reads are settled, tokens are
+ * reserved. The machines do the rest.
+ */
+import { type Instant, impossible, type Seq } from "../terms/index.js";
+import type { StoreEvent } from "./command.js";
+import type { Draft } from "./draft.js";
+import type { LockTable } from "./locks/lock-table.js";
+import type { TokenBlock } from "./locks/token-block.js";
+import type { ReadLine } from "./reads/read-line.js";
+import type { WriteLine } from "./writes/write-line.js";
+
+export interface StoreEventsParts {
+  readonly draft: Draft;
+  readonly tokens: TokenBlock;
+  readonly locks: LockTable;
+  readonly writes: WriteLine;
+  readonly reads: ReadLine;
+}
+
+export class StoreEvents {
+  readonly #parts: StoreEventsParts;
+  /** Tokens below this may have been given before this life of the broker: no block may begin there. */
+  tokensAbove = 0;
+  /** As the last writer found it at its start: data.db has at least this. Later writes may have settled without a row. */
+  #storedSeq: Seq;
+
+  constructor(parts: StoreEventsParts, storedSeq: Seq) {
+    this.#parts = parts;
+    this.#storedSeq = storedSeq;
+  }
+
+  handle(event: StoreEvent, now: Instant): void {
+    const { tokens, locks, writes, reads } = this.#parts;
+    switch (event.kind) {
+      case "writer-ready":
+        this.#storedSeq = event.storedSeq;
+        this.#tokensReserved(event);
+        writes.writerReady(event.storedSeq, now);
+        reads.holdForWriter(false, now);
+        locks.writesSettled(now);
+        return locks.grantAll(now);
+      case "writer-settled":
+        writes.settled(event, now);
+        reads.walGrew(event.walBytes, now);
+        return locks.writesSettled(now);
+      case "writer-gone":
+        tokens.reservationLost();
+        reads.holdForWriter(true, now);
+        reads.foldOver(now);
+        if (event.ioFailed) reads.endReaders("the disk failed under the writer");
+        return writes.writerGone(event);
+      case "writer-unavailable":
+        writes.writerUnavailable(event.reason, now);
+        return reads.holdForWriter(false, now);
+      case "writer-progress":
+        return writes.progressSeen(event.progress, now);
+      case "tokens-reserved":
+        this.#tokensReserved(event);
+        return locks.grantAll(now);
+      case "checkpointed":
+        return reads.checkpointed(event.walBytes, now);
+      case "reader-ready":
+        return reads.readerReady(event.reader, now);
+      case "reader-gone":
+        return reads.readerGone(event.reader, event.reason, now);
+      case "read-settled":
+        return reads.settled(event, now);
+      default:
+        return impossible(event, "store event");
+    }
+  }
+
+  /** A block that begins below what was in use (the database was put back) is not taken up: one above is asked for. */
+  #tokensReserved(block: {
+    readonly tokensFrom: number;
+    readonly tokensTo: number;
+    readonly incarnation: string;
+  }): void {
+    const { draft, tokens } = this.#parts;
+    const { tokensFrom, tokensTo, incarnation } = block;
+    if (tokensFrom < this.tokensAbove) {
+      draft.dispatch.push({ to: "writer", kind: "reserve", above: this.tokensAbove, newIncarnation: true });
+      return;
+    }
+    tokens.reserved(tokensFrom, tokensTo);
+    draft.ledger.push({ kind: "mark", tokensTo, seq: this.#storedSeq, incarnation });
+  }
+}

@@ -1,0 +1,64 @@
+/** The broker of a test's own, and what it leaves behind: nothing. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { isHoldfastError } from "../../src/client/index.js";
+import { isDead } from "../../src/client/process-identity.js";
+import { ephemeralBroker } from "../../src/client/testing.js";
+
+const lingering = fileURLToPath(new URL("./support/lingering-program.js", import.meta.url));
+
+describe("an ephemeral broker", () => {
+  it("has a directory of its own, limits as wished, and is gone afterwards", async () => {
+    const place = await ephemeralBroker({ limits: { resumeWindowMs: 1234 } });
+    const broker = await place.connect({ program: "test" });
+    const { limits, pid, places } = await broker.status();
+    assert.deepEqual([limits["resumeWindowMs"], pid, places["socket"]], [1234, place.pid, place.socket]);
+    await broker.close();
+    await place[Symbol.asyncDispose]();
+    assert.ok(!existsSync(place.dir));
+    assert.ok(isDead(pid, undefined));
+  });
+
+  it("keeps its limits when a client starts it again", async () => {
+    await using place = await ephemeralBroker({ limits: { resumeWindowMs: 4321 } });
+    await place.kill();
+    const broker = await place.connect();
+    assert.equal((await broker.status()).limits["resumeWindowMs"], 4321);
+    await broker.close();
+  });
+
+  it("that cannot be started says why", async () => {
+    await assert.rejects(ephemeralBroker({ limits: { readersMax: 1000 } }), (error) => {
+      assert.ok(isHoldfastError(error));
+      assert.match(error.message, /readersMax/);
+      return true;
+    });
+  });
+});
+
+describe("a program", () => {
+  it("ends when it has closed its handle, or has said that the handle shall not keep it", async () => {
+    await using place = await ephemeralBroker();
+    for (const what of ["close", "unref"]) {
+      const program = spawn(process.execPath, [lingering, place.dir, what], { stdio: ["ignore", "pipe", "inherit"] });
+      const [code] = (await once(program, "exit")) as [number];
+      assert.equal(code, 0, what);
+    }
+  });
+
+  it("is kept alive by an open handle", async () => {
+    await using place = await ephemeralBroker();
+    const program = spawn(process.execPath, [lingering, place.dir, "stay"], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(program.stdout, "data");
+    // It would have ended before the broker answers somebody who comes after it.
+    const broker = await place.connect();
+    assert.equal((await broker.status()).sessions, 2);
+    await broker.close();
+    program.kill("SIGKILL");
+    await once(program, "exit");
+  });
+});

@@ -1,0 +1,170 @@
+/**
+ * A disk that fails, fills up, or is killed on the way to: what was acknowledged stays, what was told never to have
+ * happened never does, and the broker goes on when it can.
+ *
+ * The faults are made by a library in C between SQLite and the system (support/faulty-disk.ts). It cannot show a real
+ * loss of power: what the kernel has, it keeps.
+ */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { type Front, Home } from "../support/broker.js";
+import { Canary } from "../support/canary.js";
+import { FaultyDisk } from "../support/faulty-disk.js";
+import { until } from "../support/patience.js";
+import { gone, kill } from "../support/processes.js";
+import type { Wire } from "../support/wire.js";
+
+interface Scene {
+  readonly home: Home;
+  readonly front: Front;
+  readonly disk: FaultyDisk;
+  readonly wire: Wire;
+}
+
+async function scene(t: TestContext, limits: { readonly [name: string]: number } = {}): Promise<Scene> {
+  const home = new Home(t);
+  const disk = FaultyDisk.make(home.dir);
+  const front = await home.start({ env: disk.env, limits });
+  const wire = await home.wire();
+  await wire.call("db.execute", { sql: "create table item (n integer)", key: wire.key() });
+  return { home, front, disk, wire };
+}
+
+/** Whatever is asked for after this is refused; what came before may wait for room. */
+async function ledgerFull(front: Front): Promise<void> {
+  await until("the broker to notice that its ledger is full", () => front.output.includes("the disk under the ledger is full"));
+}
+
+async function itemsOf(wire: Wire): Promise<unknown[]> {
+  return (await wire.call("db.query", { sql: "select n from item order by n" })).rows.map(([n]) => n);
+}
+
+// rule 1: the first act of every writer
+test("a write that its writer was killed with at the sync, and that was refused for good, never comes back", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  const next = await home.wire();
+  await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  const { token } = await wire.call("lock.acquire", { name: "index", key: wire.key() });
+  // A reader lives, so the next writer attaches to the log as it is, and does not recover it.
+  assert.deepEqual(await itemsOf(next), [1]);
+  let fate: Promise<string | undefined> | undefined;
+  const writer = await disk.stopAtSync("data.db-wal", () => {
+    const write = wire.post("db.execute", { sql: "insert into item values (2)", fence: [{ name: "index", token }], key: wire.key() });
+    fate = write.then(({ error }) => error?.data.code);
+  });
+  // The commit stands in the log, on its way to the disk. Its lock goes, so it is not to be run again.
+  await wire.call("lock.release", { name: "index", token, key: wire.key() });
+  const granted = next.call("lock.acquire", { name: "index", key: next.key() });
+  kill(writer, "SIGKILL");
+  assert.equal(await fate, "FENCED");
+  await granted;
+  assert.deepEqual(await itemsOf(next), [1]);
+  await home.killAll();
+  await home.start({ env: disk.env });
+  assert.deepEqual(await itemsOf(await home.wire()), [1], "what was refused for good is there after a restart");
+});
+
+// rule 1: the first act of every writer
+test("a write that its writer was killed with at the sync is acknowledged once it is applied, and once only", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  const canary = await Canary.start(home);
+  let answers: Promise<unknown[]> | undefined;
+  const writer = await disk.stopAtSync("data.db-wal", () => {
+    answers = Promise.all([
+      wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() }),
+      wire.call("db.execute", { sql: "insert into item values (2)" }),
+    ]);
+  });
+  kill(writer, "SIGKILL");
+  await gone("the writer", writer);
+  await answers;
+  assert.deepEqual(await itemsOf(wire), [1, 2]);
+  await canary.goesOn();
+  await home.killAll();
+  await home.start({ env: disk.env });
+  assert.deepEqual(await itemsOf(await home.wire()), [1, 2]);
+  await canary.goesOn();
+});
+
+// rule 9: after a failed sync
+test("a sync that fails ends all children, the log is folded anew, and nobody's write is lost or refused", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  const canary = await Canary.start(home);
+  for (let round = 0; round < 3; round++) {
+    const before = await home.status();
+    const children = before.processes.filter(({ role, state }) => role !== "front" && state !== "standby").map(({ pid }) => pid);
+    const writes: Promise<unknown>[] = [];
+    await disk.failSync("data.db-wal", () => {
+      for (let n = 0; n < 20; n++)
+        writes.push(wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 20 + n], key: wire.key() }));
+    });
+    await Promise.all(writes);
+    const after = await until("other children", async () => {
+      const status = await home.status();
+      return status.writes.state === "ok" && status.epoch > before.epoch && status;
+    });
+    for (const { role, pid } of after.processes)
+      if (role !== "front") assert.ok(!children.includes(pid), `the ${role} ${pid} has outlived the disk's failure`);
+    assert.deepEqual(await itemsOf(wire), Array.from({ length: (round + 1) * 20 }, (_, n) => n));
+    await canary.goesOn();
+  }
+});
+
+// rule 13: the ledger on a full disk
+test("a full disk under the ledger: nothing new is begun, what is held is kept and can be given back, and all goes on when there is room", async (t) => {
+  const { home, front, disk, wire } = await scene(t);
+  const other = await home.wire();
+  const { token } = await wire.call("lock.acquire", { name: "held before", key: wire.key() });
+  const kept = await wire.call("lock.acquire", { name: "kept", key: wire.key() });
+  disk.fill("ledger.db-wal");
+  // The first one is granted by the core and stays unsaid, because it cannot be written down.
+  const unsaid = other.call("lock.acquire", { name: "unsaid", key: other.key() });
+  await ledgerFull(front);
+  const { data } = await wire.refusal("lock.acquire", { name: "new", key: wire.key() });
+  assert.deepEqual([data.code, data.outcome, data.retryable], ["DISK_FULL", "none", true]);
+  await wire.call("lock.release", { name: "held before", token, key: wire.key() });
+  assert.deepEqual(await itemsOf(wire), []);
+  disk.makeRoom();
+  const { token: later } = await unsaid;
+  assert.ok(later > kept.token);
+  await until("new locks to be granted again", async () => (await wire.post("lock.acquire", { name: "new", key: wire.key(), waitMs: 0 })).result);
+  const canary = await Canary.start(home);
+  await canary.goesOn();
+});
+
+// rule 13: the ledger on a full disk
+test("a front that is killed while the disk under its ledger is full has told nobody of what its successor does not know", async (t) => {
+  const { home, front, disk, wire } = await scene(t);
+  const kept = await wire.call("lock.acquire", { name: "kept", key: wire.key() });
+  disk.fill("ledger.db-wal");
+  const unsaid = wire.post("lock.acquire", { name: "unsaid", key: wire.key() });
+  await ledgerFull(front);
+  const { secret } = wire;
+  await home.killAll();
+  await assert.rejects(unsaid, "the grant was told, and stands nowhere");
+  disk.makeRoom();
+  await home.start({ env: disk.env });
+  const back = await home.silent();
+  const welcome = await back.hello({ secret, mode: "resume", grants: [{ name: "kept", token: kept.token }] });
+  assert.deepEqual(welcome.grants.map(({ name }) => name), ["kept"]);
+  const other = await home.wire();
+  assert.ok((await other.call("lock.acquire", { name: "unsaid", key: other.key(), waitMs: 0 })).token > kept.token);
+});
+
+test("a full disk under the database: writes are refused with DISK_FULL and surely not done, reads and locks go on, and writes when there is room", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  disk.fill("data.db-wal");
+  const key = wire.key();
+  const write = { sql: "insert into item values (2)", key };
+  const { data } = await wire.refusal("db.execute", write);
+  assert.deepEqual([data.code, data.outcome, data.retryable], ["DISK_FULL", "none", true]);
+  assert.deepEqual(await itemsOf(wire), [1]);
+  const { token } = await wire.call("lock.acquire", { name: "meanwhile", key: wire.key() });
+  await wire.call("lock.release", { name: "meanwhile", token, key: wire.key() });
+  disk.makeRoom();
+  assert.equal((await wire.call("db.execute", write)).rowsAffected, 1);
+  assert.deepEqual(await itemsOf(wire), [1, 2]);
+  const canary = await Canary.start(home);
+  await canary.goesOn();
+});

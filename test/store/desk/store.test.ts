@@ -1,0 +1,269 @@
+/**
+ * The store with its real processes: what it is told to do it does, and what happens to its children it tells. Jobs are
+ * given as the core gives them.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { killOrphans } from "../../../src/store/index.js";
+import { readerId, requestKey, seq } from "../../../src/terms/index.js";
+import { until } from "../../support/patience.js";
+import { known, isGone, stateOf, stop } from "../../support/processes.js";
+import { tempDir } from "../../support/temp-dir.js";
+import { alice, bob, rig, type StoreRig } from "../store-rig.js";
+
+const table = "create table t (id integer primary key, a)";
+const insert = "insert into t (a) values (?)";
+const endless = "insert into t (a) with recursive n(x) as (select 1 union all select x from n) select count(*) from n";
+
+/** When the writer has begun with it. */
+function running(r: StoreRig, at: number) {
+  return until(`write ${at} to run`, async () => {
+    const seen = r.next("writer-progress");
+    r.obey({ to: "writer", kind: "probe" });
+    const { progress } = await seen;
+    return progress?.phase === "running" && progress.seq === at && progress;
+  });
+}
+
+test("writes are answered by the writer, and reads by the reader they are given to", async (t) => {
+  const r = rig(t);
+  const ready = await r.startWriter();
+  assert.deepEqual([ready.epoch, ready.storedSeq, ready.previousBootId, ready.tokensFrom], [1, 0, null, 1]);
+  await r.execute(table);
+  assert.deepEqual((await r.execute(insert, ["x"], { key: 1 })) as unknown, {
+    kind: "done",
+    result: { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 1 },
+  });
+  await r.startReader(1);
+  await r.startReader(2);
+  for (const reader of [1, 2]) {
+    const answered = await r.read("db.query", { sql: "select a from t" }, reader);
+    assert.deepEqual(answered.kind === "done" && answered.result.rows, [["x"]]);
+  }
+});
+
+test("requests in MessagePack are answered in MessagePack", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute("create table t (a)", [], { encoding: "msgpack" });
+  const answered = await r.execute("insert into t values (?) returning a", [Buffer.from("ü")], { encoding: "msgpack" });
+  assert.deepEqual(answered.kind === "done" && answered.result.rows, [[Buffer.from("ü")]]);
+});
+
+test("a killed writer is told with what it was doing, and the next one goes on", async (t) => {
+  const r = rig(t, { standby: true });
+  await r.startWriter();
+  await r.execute(table);
+  const standby = await until("a standby", () => r.store.processes().find(({ role }) => role === "standby"));
+  await r.execute(insert, ["acked"], { key: 1 });
+  const gone = await r.killWriter();
+  assert.deepEqual([gone.ioFailed, gone.progress?.phase, gone.reason], [false, "idle", "signal SIGKILL"]);
+  const ready = await r.startWriter();
+  assert.deepEqual([ready.epoch, ready.storedSeq, ready.previousBootId], [2, 2, "boot-1"]);
+  assert.equal(r.pidOf("writer"), standby.pid);
+  assert.equal((await r.execute(insert, ["acked"], { key: 1 })).kind, "done");
+  await r.startReader();
+  assert.deepEqual(await r.rows("select a from t"), [["acked"]]);
+});
+
+// rule 8: who was it
+test("of fifty writes that wait together the endless one is named, and the others are not applied", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute(table);
+  const given = Array.from({ length: 50 }, (_, at) => r.give("db.execute", at === 20 ? { sql: endless } : { sql: insert, args: [at] }));
+  for (const { answer } of given) answer.catch(() => undefined);
+  r.store.flush();
+  const culprit = given[20]?.seq ?? 0;
+  await running(r, culprit);
+  const gone = r.next("writer-gone");
+  r.obey({ to: "writer", kind: "kill", why: "it ran too long" });
+  const { progress, reason } = await gone;
+  assert.deepEqual([progress?.seq, progress?.phase, reason], [culprit, "running", "killed: it ran too long"]);
+  const { storedSeq } = await r.startWriter();
+  assert.ok(storedSeq < (given[0]?.seq ?? 0));
+  await r.startReader();
+  assert.deepEqual(await r.rows("select count(*) from t"), [[0]]);
+});
+
+test("a writer that was killed has been read to its last answer", async (t) => {
+  const r = rig(t, { limits: { groupRequestsMax: 1 } });
+  await r.startWriter();
+  await r.execute(table);
+  // The first ones are answered while the endless one runs; more than a pipe holds waits behind it.
+  const before = Array.from({ length: 20 }, (_, at) => r.give("db.execute", { sql: insert, args: [at] }));
+  const { seq: culprit, answer } = r.give("db.execute", { sql: endless });
+  answer.catch(() => undefined);
+  for (let at = 0; at < 40; at++) r.give("db.execute", { sql: insert, args: ["x".repeat(100_000)] }).answer.catch(() => undefined);
+  r.store.flush();
+  await running(r, culprit);
+  const gone = r.killWriter();
+  for (const { answer: early } of before) assert.equal((await early).kind, "done");
+  await gone;
+  const order = r.events.map(({ kind }) => kind);
+  assert.ok(order.lastIndexOf("writer-settled") < order.indexOf("writer-gone"));
+});
+
+test("when no writer can be had, it is told why, and asking again helps when the reason is gone", async (t) => {
+  const dir = tempDir(t);
+  const r = rig(t, { dir });
+  mkdirSync(r.places.database);
+  const unavailable = r.next("writer-unavailable");
+  r.obey({ to: "writer", kind: "start", repair: false });
+  assert.match((await unavailable).reason, /unable to open database file/);
+  assert.deepEqual(r.store.processes(), []);
+});
+
+test("a program that cannot be started makes no writer and no reader", async (t) => {
+  const r = rig(t, { node: "/nowhere/node" });
+  const unavailable = r.next("writer-unavailable");
+  const gone = r.next("reader-gone");
+  r.obey({ to: "writer", kind: "start", repair: false }, { to: "reader", kind: "start", reader: readerId(1) });
+  assert.match((await unavailable).reason, /cannot be started/);
+  assert.match((await gone).reason, /cannot be started/);
+});
+
+test("a reader that is killed is told, and so is one that cannot read", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.startReader(1);
+  const gone = r.next("reader-gone");
+  r.obey({ to: "reader", kind: "kill", reader: readerId(1), why: "too slow" });
+  assert.deepEqual(await gone, { kind: "reader-gone", reader: 1, reason: "killed: too slow" });
+  // What is still given to it goes nowhere: the core gives it to another.
+  r.giveRead("db.query", { sql: "select 1" }).answer.catch(() => undefined);
+  r.store.flush();
+});
+
+test("a reader without a database ends and says why", async (t) => {
+  const r = rig(t);
+  const gone = r.next("reader-gone");
+  r.obey({ to: "reader", kind: "start", reader: readerId(7) });
+  const { reader, reason } = await gone;
+  assert.equal(reader, 7);
+  assert.match(reason, /unable to open database file/);
+});
+
+// rule 17
+test("signals to the whole group end no child; the end of its pipe does", async (t) => {
+  const r = rig(t, { standby: true });
+  await r.startWriter();
+  await r.execute(table);
+  await r.startReader();
+  await until("a standby", () => r.store.processes().length === 3);
+  const children = r.store.processes().map(({ pid }) => known(pid));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) for (const { pid } of children) process.kill(pid, signal);
+  assert.equal((await r.execute(insert, ["x"])).kind, "done");
+  assert.deepEqual(await r.rows("select a from t"), [["x"]]);
+  await r.store.close();
+  assert.ok(children.every(isGone));
+});
+
+test("a store that is closed leaves one file with everything in it, and nobody behind", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute(table);
+  await r.execute(insert, ["x"]);
+  await r.startReader();
+  assert.equal(JSON.parse(readFileSync(r.places.children, "utf8")).length, 2);
+  const children = r.store.processes().map(({ pid }) => known(pid));
+  await r.store.close();
+  assert.ok(children.every(isGone));
+  assert.deepEqual([existsSync(r.places.children), existsSync(`${r.places.database}-wal`)], [false, false]);
+});
+
+test("every child is written down before it is told anything", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.startReader();
+  const written = JSON.parse(readFileSync(r.places.children, "utf8")) as { pid: number; startTime: string; role: string }[];
+  assert.deepEqual(
+    written.map(({ pid, startTime, role }) => ({ pid, startTime, role })),
+    r.store.processes().map(({ pid, role }) => ({ ...known(pid), role })),
+  );
+});
+
+// rule 2: a stopped orphan never hears that its front is gone
+test("a writer that stands still is ended before the next front starts its own", async (t) => {
+  const dir = tempDir(t);
+  const first = rig(t, { dir });
+  await first.startWriter();
+  await first.execute(table);
+  const orphan = known(first.pidOf("writer"));
+  await stop(orphan);
+  // Fifty writes are in its hands when the second front comes.
+  for (let at = 0; at < 50; at++) first.give("db.execute", { sql: insert, args: ["late"] }).answer.catch(() => undefined);
+  first.store.flush();
+  assert.deepEqual(await killOrphans(first.places), []);
+  assert.ok(isGone(orphan));
+  const second = rig(t, { dir });
+  assert.equal((await second.startWriter()).epoch, 2);
+  await second.startReader();
+  assert.deepEqual(await second.rows("select count(*) from t"), [[0]]);
+});
+
+test("tokens are reserved one block after the other, above what is asked", async (t) => {
+  const r = rig(t);
+  const { tokensTo, incarnation } = await r.startWriter();
+  const reserved = r.next("tokens-reserved");
+  r.obey({ to: "writer", kind: "reserve", above: 0, newIncarnation: false });
+  assert.deepEqual(await reserved, { kind: "tokens-reserved", tokensFrom: tokensTo, tokensTo: tokensTo + 2 ** 26, incarnation });
+  const above = r.next("tokens-reserved");
+  r.obey({ to: "writer", kind: "reserve", above: 2 ** 40, newIncarnation: true });
+  const { tokensFrom, incarnation: renamed } = await above;
+  assert.equal(tokensFrom, 2 ** 40 + 1);
+  assert.notEqual(renamed, incarnation);
+});
+
+test("the log is folded when it is asked for, and its size is told with every answer", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute("create table t (a)");
+  const settled = r.next("writer-settled");
+  await r.execute("insert into t values (?)", ["x".repeat(1_000_000)]);
+  assert.ok((await settled).walBytes > 1_000_000);
+  const checkpointed = r.next("checkpointed");
+  r.obey({ to: "writer", kind: "checkpoint" });
+  assert.deepEqual(await checkpointed, { kind: "checkpointed", walBytes: 0, complete: true });
+});
+
+test("a session that ended is told to the next writer until one has stored it", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute("create table t (a)", [], { key: 1, session: bob });
+  await stop(known(r.pidOf("writer")));
+  r.obey({ to: "writer", kind: "end-session", session: bob });
+  await r.killWriter();
+  await r.startWriter();
+  const late = await r.execute("insert into t values (1)", [], { key: 2, session: bob });
+  assert.equal(late.kind === "refused" && late.refusal.refused, "RETRY_TOO_OLD");
+  assert.equal((await r.execute("insert into t values (1)", [], { key: 2, session: alice })).kind, "done");
+});
+
+test("a session is settled by the writer that is there, also in the other encoding", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute("create table t (a)");
+  await r.execute("insert into t values (1) returning a", [], { key: 2 });
+  const settled = await r.settle(alice, [1, 2], "msgpack");
+  assert.deepEqual(settled.kind === "done" && settled.result.outcomes, [
+    { key: 1, outcome: "never", resultKept: false },
+    { key: 2, outcome: "applied", resultKept: true, result: { columns: ["a"], rows: [[1]], rowsAffected: 1, lastInsertRowid: 1 } },
+  ]);
+});
+
+test("what the core gives while there is no writer goes nowhere, and does no harm", async (t) => {
+  const r = rig(t);
+  r.give("db.execute", { sql: table }).answer.catch(() => undefined);
+  r.obey(
+    { to: "writer", kind: "kill", why: "nobody is there" },
+    { to: "writer", kind: "checkpoint" },
+    { to: "writer", kind: "forget", session: alice, below: requestKey(3) },
+  );
+  const seen = r.next("writer-progress");
+  r.obey({ to: "writer", kind: "probe" });
+  assert.deepEqual(await seen, { kind: "writer-progress", progress: undefined });
+  assert.equal((await r.startWriter()).storedSeq, seq(0));
+  assert.equal(stateOf(process.pid) === undefined, false);
+});

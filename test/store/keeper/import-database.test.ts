@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { loadSqlite } from "../../../src/sqlite/index.js";
+import { importDatabase } from "../../../src/store/index.js";
+import { isHoldfastError, type RefusalCode } from "../../../src/terms/index.js";
+import { tempDir } from "../../support/temp-dir.js";
+
+const wallNow = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+function make(path: string, ...statements: readonly string[]): void {
+  const database = new (loadSqlite())(path);
+  for (const sql of statements) database.exec(sql);
+  database.close();
+}
+
+function ask(path: string, sql: string): unknown {
+  const database = new (loadSqlite())(path, { readonly: true });
+  try {
+    return database.prepare(sql).pluck().all();
+  } finally {
+    database.close();
+  }
+}
+
+function order(dir: string, force = false) {
+  const database = join(dir, "data.db");
+  return { from: join(dir, "app.db"), places: { database, writerLock: `${database}.writer.lock` }, force, wallNow };
+}
+
+function refusedWith(code: RefusalCode) {
+  return (error: unknown) => {
+    assert.ok(isHoldfastError(error), String(error));
+    assert.equal(error.code, code);
+    return true;
+  };
+}
+
+test("rows, rowids and what is still in the log come along, and the file stays as it is", async (t) => {
+  const dir = tempDir(t);
+  const { from, places, ...rest } = order(dir);
+  make(
+    from,
+    "pragma journal_mode = wal",
+    "create table t (a)",
+    "insert into t (rowid, a) values (7, 'x'), (9, 'y')",
+    "delete from t where rowid = 7",
+  );
+  const before = readFileSync(from);
+  const imported = await importDatabase({ from, places, ...rest });
+  assert.equal(imported.tables, 1);
+  assert.deepEqual(ask(places.database, "select rowid from t"), [9]);
+  assert.deepEqual(readFileSync(from), before);
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name.includes("import")),
+    [],
+  );
+});
+
+test("a database with tables of its own is not written over, and is put aside when that is wanted", async (t) => {
+  const dir = tempDir(t);
+  const { from, places } = order(dir);
+  make(from, "create table fresh (a)");
+  make(places.database, "create table old (a)", "insert into old values (1)");
+  await assert.rejects(importDatabase(order(dir)), refusedWith("CONFIGURATION"));
+  assert.deepEqual(ask(places.database, "select a from old"), [1]);
+  await importDatabase(order(dir, true));
+  assert.deepEqual(ask(places.database, "select count(*) from fresh"), [0]);
+  assert.deepEqual(ask(`${places.database}.before-import-2026-01-02T030405.000Z`, "select a from old"), [1]);
+});
+
+test("a file that another program has open is not taken over", async (t) => {
+  const dir = tempDir(t);
+  const { from, places } = order(dir);
+  make(from, "create table t (a)");
+  const other = new (loadSqlite())(from);
+  other.exec("begin immediate");
+  try {
+    await assert.rejects(importDatabase(order(dir)), refusedWith("SQLITE_BUSY"));
+  } finally {
+    other.close();
+  }
+  assert.ok(!readdirSync(dir).includes("data.db"), `nothing may be left at ${places.database}`);
+});
+
+test("a damaged file, and another broker's database, are refused", async (t) => {
+  const dir = tempDir(t);
+  const { from } = order(dir);
+  writeFileSync(from, Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(5000, 7)]));
+  await assert.rejects(importDatabase(order(dir)), refusedWith("SQLITE_CORRUPT"));
+  const second = tempDir(t);
+  make(order(second).from, "create table _holdfast_meta (id)");
+  await assert.rejects(importDatabase(order(second)), refusedWith("DATA_FOREIGN"));
+});

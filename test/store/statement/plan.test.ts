@@ -1,0 +1,69 @@
+/** What a request is, before it runs. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Planner, type RequestPlan, type StoreParams } from "../../../src/store/statement/plan.js";
+import type { StoreMethod } from "../../../src/store/pipe/messages.js";
+import { isRefusal, limitsWith, type Refusal } from "../../../src/terms/index.js";
+
+const planner = new Planner(limitsWith({ parametersMax: 3, valueBytesMax: 1024 }));
+
+function plan(method: StoreMethod, params: object): RequestPlan | Refusal {
+  return planner.plan(method, params as StoreParams);
+}
+
+function code(found: RequestPlan | Refusal): string {
+  return isRefusal(found) ? found.refused : `${found.access}${found.alone ? " alone" : ""}`;
+}
+
+test("a request is judged by what it does", () => {
+  const cases: readonly [StoreMethod, object, string][] = [
+    ["db.execute", { sql: "select 1" }, "read"],
+    ["db.execute", { sql: "insert into t values (1)" }, "write"],
+    ["db.execute", { sql: "create table t (a)" }, "write alone"],
+    ["db.query", { sql: "select 1" }, "read"],
+    ["db.query", { sql: "with x as (select 1) delete from t" }, "READ_ONLY"],
+    ["db.batch", { statements: [{ sql: "select 1" }, { sql: "select 2" }] }, "read"],
+    ["db.batch", { statements: [{ sql: "select 1" }, { sql: "delete from t" }] }, "write"],
+    ["db.batch", { statements: [{ sql: "pragma defer_foreign_keys = on" }] }, "write alone"],
+    ["db.execute", { sql: "pragma defer_foreign_keys = on" }, "STATEMENT_REFUSED"],
+    ["db.script", { sql: "select 1; select 2" }, "write alone"],
+    ["db.script", { sql: "begin; select 2" }, "TRANSACTION_CONTROL"],
+    ["db.batch", { statements: [{ sql: "commit" }] }, "TRANSACTION_CONTROL"],
+    ["db.execute", { sql: "pragma foreign_keys = off" }, "STATEMENT_REFUSED"],
+  ];
+  for (const [method, params, expected] of cases) {
+    assert.equal(code(plan(method, params)), expected, JSON.stringify(params));
+    const judged = planner.judge(method, params as StoreParams);
+    assert.equal(isRefusal(judged) ? judged.refused : `${judged.access}${judged.alone ? " alone" : ""}`, expected);
+  }
+});
+
+test("a refusal names the statement of a batch and the place in its text", () => {
+  const found = plan("db.batch", { statements: [{ sql: "select 1" }, { sql: "vacuum" }] });
+  assert.ok(isRefusal(found));
+  assert.deepEqual(found.details, { position: 0, length: 6, statement: 1 });
+});
+
+test("values are bound by place and by name", () => {
+  const found = plan("db.execute", { sql: "select ?, :b", args: [1], named: { b: { $real: "2" } } });
+  assert.ok(!isRefusal(found));
+  const [anonymous, named] = found.statements[0]?.values as [unknown[], Record<string, unknown>];
+  assert.deepEqual([anonymous, { ...named }], [[1n], { b: 2 }]);
+});
+
+test("values that do not fit are refused by name, in a batch with the statement", () => {
+  const cases: readonly [object, string][] = [
+    [{ sql: "select ?" }, "PARAMETER_MISSING"],
+    [{ sql: "select ?", args: [1, 2] }, "PARAMETER_SURPLUS"],
+    [{ sql: "select ?", args: [true] }, "PARAMETER_INVALID"],
+    [{ sql: "select ?", args: ["x".repeat(1025)] }, "VALUE_TOO_LARGE"],
+    [{ sql: "select :a", named: { b: 1 } }, "PARAMETER_SURPLUS"],
+    [{ sql: "select ?, ?, ?, ?", args: [1, 2, 3, 4] }, "PARAMETER_SURPLUS"],
+  ];
+  for (const [params, expected] of cases) {
+    assert.equal(code(plan("db.execute", params)), expected);
+    const inBatch = plan("db.batch", { statements: [{ sql: "select 1" }, params] });
+    assert.ok(isRefusal(inBatch));
+    assert.deepEqual([inBatch.refused, inBatch.details?.["statement"]], [expected, 1]);
+  }
+});

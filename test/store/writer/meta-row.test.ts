@@ -1,0 +1,88 @@
+/** The one row that says whose the database is and how far it has come (rules 1, 2, 14). */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openDatabase } from "../../../src/sqlite/index.js";
+import { MetaRow, tokenBlock } from "../../../src/store/writer/meta-row.js";
+import { type TestLife, tempDir } from "../../support/temp-dir.js";
+
+function open(t: TestLife, path = join(tempDir(t), "data.db")) {
+  const database = openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
+  t.after(() => database.close());
+  return database;
+}
+
+test("the start write makes a new epoch and sets tokens aside that no start has had before", (t) => {
+  const database = open(t);
+  const first = MetaRow.start(database, "boot-1").ready;
+  assert.deepEqual({ ...first, incarnation: "", sqlite: "" }, {
+    epoch: 1,
+    storedSeq: 0,
+    previousBootId: null,
+    incarnation: "",
+    tokensFrom: 1,
+    tokensTo: 1 + tokenBlock,
+    sqlite: "",
+  });
+  const second = MetaRow.start(database, "boot-1").ready;
+  assert.deepEqual([second.epoch, second.tokensFrom, second.previousBootId], [2, first.tokensTo, "boot-1"]);
+  assert.equal(second.incarnation, first.incarnation);
+});
+
+test("the start write is on disk when it returns: the log has a commit of this epoch", (t) => {
+  const path = join(tempDir(t), "data.db");
+  MetaRow.start(open(t, path), "boot-1");
+  const other = openDatabase({ path, role: "reader", durability: "full", busyMs: 1000 });
+  assert.equal(other.prepare("select epoch from _holdfast_meta").pluck().get(), 1);
+  other.close();
+});
+
+// rule 2
+test("a writer whose epoch has passed cannot move the row", (t) => {
+  const database = open(t);
+  const old = MetaRow.start(database, "boot-1");
+  const young = MetaRow.start(database, "boot-1");
+  assert.deepEqual([old.advance(5, 0), young.advance(6, 0)], [false, true]);
+  assert.equal(old.reserve(0, false), undefined);
+});
+
+test("the sequence never goes back", (t) => {
+  const database = open(t);
+  const meta = MetaRow.start(database, "boot-1");
+  meta.advance(9, 0);
+  meta.advance(4, 0);
+  assert.equal(MetaRow.start(database, "boot-1").ready.storedSeq, 9);
+});
+
+test("a reservation begins above what was reserved and above what it is asked for", (t) => {
+  const database = open(t);
+  const meta = MetaRow.start(database, "boot-1");
+  const next = meta.reserve(0, false);
+  assert.equal(next?.tokensFrom, meta.ready.tokensTo);
+  const above = meta.reserve(10 * tokenBlock, false);
+  assert.equal(above?.tokensFrom, 10 * tokenBlock + 1);
+  assert.equal(above?.incarnation, meta.ready.incarnation);
+});
+
+test("a new incarnation is another one, and stays", (t) => {
+  const database = open(t);
+  const meta = MetaRow.start(database, "boot-1");
+  const renamed = meta.reserve(0, true);
+  assert.notEqual(renamed?.incarnation, meta.ready.incarnation);
+  assert.equal(MetaRow.start(database, "boot-1").ready.incarnation, renamed?.incarnation);
+});
+
+test("a database of a newer version is left alone", (t) => {
+  const database = open(t);
+  MetaRow.start(database, "boot-1");
+  database.exec("update _holdfast_meta set version = 99");
+  assert.throws(() => MetaRow.start(database, "boot-1"), { code: "DATA_FOREIGN" });
+  assert.equal(database.prepare("select epoch from _holdfast_meta").pluck().get(), 1);
+});
+
+test("a database that has tables already keeps them", (t) => {
+  const database = open(t);
+  database.exec("create table mine (a); insert into mine values (1)");
+  MetaRow.start(database, "boot-1");
+  assert.equal(database.prepare("select a from mine").pluck().get(), 1);
+});
