@@ -11,13 +11,19 @@ export interface ReachOptions {
   /** The name that others see beside a lock. */
   readonly program?: string;
   readonly signal?: AbortSignal;
+  /** One of the connections that the broker keeps for who looks after it. */
+  readonly operator?: boolean;
   readonly integers?: ConnectOptions["integers"];
   readonly session?: ConnectOptions["session"];
 }
 
+/** Who only looks does not wait long for a broker that does not answer. */
+const lookMs = 10_000;
+
 export function reach(call: Call, { start, program = "holdfast", ...more }: ReachOptions): Promise<Broker> {
   const { dir, socket } = call.options;
-  return connect({ dir, socket, start: start && mayStart(call.options, call.io), program, ...more });
+  const patience = start ? {} : { startTimeoutMs: lookMs };
+  return connect({ dir, socket, start: start && mayStart(call.options, call.io), program, ...patience, ...more });
 }
 
 /** Takes up a session that `holdfast acquire` made. Undefined: it has ended. */

@@ -10,8 +10,8 @@ import { lockNow, placeOf, watchQueue } from "./queue-watch.js";
 import { inTheWay, quoted } from "./words.js";
 
 export interface WaitOptions {
-  readonly nowait?: boolean;
-  readonly wait?: string;
+  /** False by -n. */
+  readonly wait?: string | false;
   readonly conflictExitCode: string;
   readonly reason?: string;
 }
@@ -26,22 +26,21 @@ export interface LockWish {
 
 export function withWaitOptions(parser: Parser): Parser {
   return parser
-    .option("-n, --nowait", "do not wait: give up at once when somebody else has it")
-    .option("-w, --wait <time>", "wait so long at most: 30 (seconds), 500ms, 2m")
+    .option("-w, --wait <time>", "wait so long at most: 30 (seconds), 500ms, 2m (default: for ever)")
+    .option("-n, --no-wait", "do not wait: give up at once when somebody else has it")
     .option("-E, --conflict-exit-code <code>", "the exit code when the lock is not got", String(exitCodes.notGot))
     .option("--reason <text>", "shown to those who wait");
 }
 
 export function lockWishOf(call: Call, name: string, options: WaitOptions): LockWish {
-  const { nowait, wait, reason, conflictExitCode } = options;
-  if (nowait === true && wait !== undefined) call.misused("-n does not wait and -w does: choose one");
-  const waitMs = wait === undefined ? undefined : parseDuration(wait);
-  if (wait !== undefined && waitMs === undefined)
+  const { wait, reason, conflictExitCode } = options;
+  const waitMs = typeof wait === "string" ? parseDuration(wait) : undefined;
+  if (typeof wait === "string" && waitMs === undefined)
     call.misused(`"${wait}" is not a length of time: 30 (seconds), 500ms, 2m`);
   const code = Number(conflictExitCode);
   if (!/^\d+$/.test(conflictExitCode) || code > 255)
     call.misused(`"${conflictExitCode}" is not an exit code: 0 to 255`);
-  return { name, reason, waitMs: nowait === true ? 0 : waitMs, conflictExitCode: code };
+  return { name, reason, waitMs: wait === false ? 0 : waitMs, conflictExitCode: code };
 }
 
 /** Waits as wished, telling who is in the way; a conflict is thrown with its words and the chosen exit code. */

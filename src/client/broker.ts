@@ -11,6 +11,7 @@ import { LockHandle } from "./lock-handle.js";
 import { Locks, runUnder } from "./locks.js";
 import { type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
+import { wallNow } from "./pulse.js";
 
 export interface AcquireOptions {
   /** How long to wait (ms). 0: not at all (LOCK_HELD). Default: for ever. Counted by the broker. */
@@ -336,5 +337,5 @@ function wrongWait(waitMs: unknown): Refusal | undefined {
 
 /** A session that is taken up has used request keys before, nobody knows how many: more than so many it were not by now. */
 function keysUsedByNow(): number {
-  return Math.floor((Date.now() - 1_700_000_000_000) * 16);
+  return Math.floor((wallNow() - 1_700_000_000_000) * 16);
 }

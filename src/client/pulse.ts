@@ -2,10 +2,15 @@
  * The only clock and the only timer of the library: says what time it is, and wakes whoever asked at the next deadline.
  * Nothing here keeps the program alive unless it is told to.
  */
-import { type Instant, instant, type Millis } from "../terms/index.js";
+import { type Instant, instant, type Millis, type WallTime, wallTime } from "../terms/index.js";
 
 export function now(): Instant {
   return instant(performance.now());
+}
+
+/** For what lies in files and sessions beyond this program's life; never for a deadline. */
+export function wallNow(): WallTime {
+  return wallTime(Date.now());
 }
 
 /** A Node timer of 2^31 ms or more fires at once. Longer waits are cut. */

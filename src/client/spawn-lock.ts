@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { isRefusalCode, type Refusal } from "../terms/index.js";
 import { isDead, startTimeOf } from "./process-identity.js";
+import { wallNow } from "./pulse.js";
 
 /** An owner that looks alive (a reused pid, a stopped process) is passed over after so long. */
 const ownedMsMax = 120_000;
@@ -105,7 +106,7 @@ export class SpawnLock {
 function isAbandoned(owner: Owner | undefined, path: string): boolean {
   if (owner === undefined || isDead(owner.pid, owner.startTime)) return true;
   const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > ownedMsMax;
+  return stat !== undefined && wallNow() - stat.mtimeMs > ownedMsMax;
 }
 
 function readOwner(path: string): Owner | undefined {

@@ -5,12 +5,12 @@
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HoldfastError, type LimitName, type Millis } from "../terms/index.js";
+import { after, HoldfastError, type LimitName, type Millis } from "../terms/index.js";
 import type { Broker } from "./broker.js";
 import { connect } from "./connect.js";
 import { type ConnectOptions, type Environment, settingsFrom } from "./options.js";
 import { isDead } from "./process-identity.js";
-import { sleep } from "./pulse.js";
+import { now, sleep } from "./pulse.js";
 import { startBroker } from "./spawn.js";
 
 export interface EphemeralOptions {
@@ -135,9 +135,9 @@ export class EphemeralBroker {
     const { pid } = this;
     const { timeoutMs = 30_000 } = this.#options;
     signal(pid, how);
-    const patience = AbortSignal.timeout(timeoutMs);
+    const patienceEnds = after(now(), timeoutMs);
     while (!isGone(pid)) {
-      if (patience.aborted)
+      if (now() > patienceEnds)
         throw new HoldfastError("MISUSE", `the broker (pid ${pid}) did not end within ${timeoutMs} ms`);
       await sleep(lookAgainMs, new AbortController().signal);
     }

@@ -14,6 +14,11 @@ export class Conversation {
   readonly encoding: Encoding;
   /** The session's secret as it was said or made at hello; told back once. */
   secret: string | undefined;
+  /**
+   * Requests for locks, which may wait for the very release that comes behind them: they never stop the reading. Their
+   * number is bounded by `locksPerSessionMax`.
+   */
+  readonly #acquiring = new Set<RequestId>();
   #inFlight = 0;
   #paused = false;
   #badFrames: number[] = [];
@@ -39,14 +44,19 @@ export class Conversation {
   }
 
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
-  begun(): void {
+  begun(request: RequestId, method: string): void {
+    if (method === "lock.acquire") {
+      this.#acquiring.add(request);
+      return;
+    }
     this.#inFlight++;
     if (this.#paused || this.#inFlight < this.#limits.requestsInFlightMax) return;
     this.#paused = true;
     this.link.pause();
   }
 
-  answered(): void {
+  answered(request: RequestId): void {
+    if (this.#acquiring.delete(request)) return;
     this.#inFlight--;
     if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
     this.#paused = false;
@@ -55,13 +65,13 @@ export class Conversation {
 
   result(request: RequestId, body: Buffer): void {
     this.link.send(encodeResult(request, body, this.encoding));
-    this.answered();
+    this.answered(request);
   }
 
   /** `begun`: whether the request was counted; a frame that could not be read was not. */
   refuse(request: RequestId | null, refusal: Refusal, begun: boolean): void {
     this.link.send(encodeRefusal(request, refusal, this.encoding));
-    if (begun) this.answered();
+    if (begun && request !== null) this.answered(request);
   }
 
   /** Whether the connection has sent so much rubbish that it is better ended. */

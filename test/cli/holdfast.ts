@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp-dir.js";
 
 /** out/test/cli/holdfast.js → dist/cli.js */
-const cli = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "dist", "cli.js");
+export const cli = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "dist", "cli.js");
 const boundMs = 60_000;
 
 export interface Ended {

@@ -1,7 +1,15 @@
 /** What SQLite throws, sorted. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isBusy, isDiskFailure, isFull, isSqliteFailure, loadSqlite, primaryCode, type SqliteFailure } from "../../src/sqlite/index.js";
+import {
+  isBusy,
+  isDiskFailure,
+  isFull,
+  isSqliteFailure,
+  loadSqlite,
+  primaryCode,
+  type SqliteFailure,
+} from "../../src/sqlite/index.js";
 
 function failure(code: string): SqliteFailure {
   return Object.assign(new Error("it failed"), { name: "SqliteError", code });
@@ -21,22 +29,23 @@ test("what SQLite throws is known, whatever copy of the package has thrown it", 
 });
 
 test("an extended code is led back to its family", () => {
-  assert.deepEqual(["SQLITE_CONSTRAINT_UNIQUE", "SQLITE_IOERR_FSYNC", "SQLITE_FULL"].map((code) => primaryCode(failure(code))), [
-    "SQLITE_CONSTRAINT",
-    "SQLITE_IOERR",
-    "SQLITE_FULL",
-  ]);
+  assert.deepEqual(
+    ["SQLITE_CONSTRAINT_UNIQUE", "SQLITE_IOERR_FSYNC", "SQLITE_FULL"].map((code) => primaryCode(failure(code))),
+    ["SQLITE_CONSTRAINT", "SQLITE_IOERR", "SQLITE_FULL"],
+  );
 });
 
 test("running out of memory in the middle of a write is not a failed disk", () => {
-  assert.deepEqual(["SQLITE_IOERR_FSYNC", "SQLITE_IOERR", "SQLITE_IOERR_NOMEM", "SQLITE_FULL"].map((code) => isDiskFailure(failure(code))), [
-    true,
-    true,
-    false,
-    false,
-  ]);
+  assert.deepEqual(
+    ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR", "SQLITE_IOERR_NOMEM", "SQLITE_FULL"].map((code) =>
+      isDiskFailure(failure(code)),
+    ),
+    [true, true, false, false],
+  );
 });
 
 test("a full disk and a locked file are known", () => {
-  assert.ok(isFull(failure("SQLITE_FULL")) && isBusy(failure("SQLITE_BUSY_SNAPSHOT")) && !isBusy(failure("SQLITE_FULL")));
+  assert.ok(
+    isFull(failure("SQLITE_FULL")) && isBusy(failure("SQLITE_BUSY_SNAPSHOT")) && !isBusy(failure("SQLITE_FULL")),
+  );
 });

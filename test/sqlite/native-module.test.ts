@@ -1,9 +1,20 @@
 /** Whether the installed better-sqlite3 fits is found out without loading it: loading the wrong one may end the process. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkModule, findModule, type InstalledModule, requireFromHere, satisfies } from "../../src/sqlite/native-module.js";
+import {
+  checkModule,
+  findModule,
+  type InstalledModule,
+  requireFromHere,
+  satisfies,
+} from "../../src/sqlite/native-module.js";
 
-const module12: InstalledModule = { folder: "/x", version: "12.11.1", nodeRange: "20.x || 22.x || 23.x", hasBinary: true };
+const module12: InstalledModule = {
+  folder: "/x",
+  version: "12.11.1",
+  nodeRange: "20.x || 22.x || 23.x",
+  hasBinary: true,
+};
 
 test("a range of Node versions is read as npm reads it, as far as packages use it", () => {
   const cases: readonly [string, string, boolean][] = [
@@ -21,7 +32,8 @@ test("a range of Node versions is read as npm reads it, as far as packages use i
     ["20.0.0", "20", true],
     ["20.0.0", "*", true],
   ];
-  for (const [version, range, expected] of cases) assert.equal(satisfies(version, range), expected, `${version} in ${range}`);
+  for (const [version, range, expected] of cases)
+    assert.equal(satisfies(version, range), expected, `${version} in ${range}`);
 });
 
 test("the module that is installed here fits this Node", () => {
@@ -44,6 +56,8 @@ test("a module that was never compiled is refused with the command that helps", 
 });
 
 test("a module that is not there is refused with the command that helps", () => {
-  const require = Object.assign(() => undefined, { resolve: () => assert.fail("nothing is loaded") }) as unknown as NodeJS.Require;
+  const require = Object.assign(() => undefined, {
+    resolve: () => assert.fail("nothing is loaded"),
+  }) as unknown as NodeJS.Require;
   assert.throws(() => findModule(require), { code: "NATIVE_MODULE", message: /npm install better-sqlite3@12/ });
 });

@@ -5,7 +5,12 @@ import { test } from "node:test";
 import { assertDurable, type Database, isSqliteFailure, openDatabase, primaryCode } from "../../src/sqlite/index.js";
 import { type TestLife, tempDir } from "../support/temp-dir.js";
 
-function open(t: TestLife, role: "writer" | "reader", durability: "full" | "off" = "full", path = join(tempDir(t), "data.db")): Database {
+function open(
+  t: TestLife,
+  role: "writer" | "reader",
+  durability: "full" | "off" = "full",
+  path = join(tempDir(t), "data.db"),
+): Database {
   const database = openDatabase({ path, role, durability, busyMs: 1000 });
   t.after(() => database.close());
   return database;
@@ -43,7 +48,10 @@ test("a reader cannot write, and makes no database", (t) => {
   assert.throws(() => open(t, "reader", "full", path), /unable to open database file/);
   open(t, "writer", "full", path).exec("create table t (a)");
   const reader = open(t, "reader", "full", path);
-  assert.throws(() => reader.exec("insert into t values (1)"), (error) => isSqliteFailure(error) && primaryCode(error) === "SQLITE_READONLY");
+  assert.throws(
+    () => reader.exec("insert into t values (1)"),
+    (error) => isSqliteFailure(error) && primaryCode(error) === "SQLITE_READONLY",
+  );
   assert.deepEqual(settings(reader), ["wal", 2, 1, 0, 1, 2]);
 });
 
@@ -51,6 +59,9 @@ test("a file that is no database is told apart from one that is locked", (t) => 
   const path = join(tempDir(t), "data.db");
   const first = openDatabase({ path, role: "writer", durability: "off", busyMs: 0, exclusive: true });
   first.exec("create table t (a)");
-  assert.throws(() => openDatabase({ path, role: "writer", durability: "off", busyMs: 0 }), (error) => isSqliteFailure(error) && primaryCode(error) === "SQLITE_BUSY");
+  assert.throws(
+    () => openDatabase({ path, role: "writer", durability: "off", busyMs: 0 }),
+    (error) => isSqliteFailure(error) && primaryCode(error) === "SQLITE_BUSY",
+  );
   first.close();
 });

@@ -23,7 +23,11 @@ test("a long text is not kept", () => {
 });
 
 test("rows are arrays and integers are exact", () => {
-  assert.deepEqual(new StatementCache(memory()).get("select 9007199254740993 as a, 1.0 as a, null").get(), [9007199254740993n, 1, null]);
+  assert.deepEqual(new StatementCache(memory()).get("select 9007199254740993 as a, 1.0 as a, null").get(), [
+    9007199254740993n,
+    1,
+    null,
+  ]);
 });
 
 test("a statement without columns is taken as well", () => {

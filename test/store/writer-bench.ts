@@ -52,7 +52,10 @@ export class WriterBench {
   readonly #answers = new Map<number, Answer>();
   #nextSeq = 1;
 
-  constructor(life: TestLife, { dir = tempDir(life), limits = {}, bootId = "boot-1", repair = false }: BenchOptions = {}) {
+  constructor(
+    life: TestLife,
+    { dir = tempDir(life), limits = {}, bootId = "boot-1", repair = false }: BenchOptions = {},
+  ) {
     const database = join(dir, "data.db");
     this.orders = {
       database,
@@ -72,7 +75,10 @@ export class WriterBench {
   give({ sql, args, named, params, method = "db.execute", ...more }: GivenWrite): number {
     const { session = alice, key, alone = false, mode = "run", encoding = "json" } = more;
     const at = this.#nextSeq++;
-    const body = { ...(params ?? { sql, ...(args && { args }), ...(named && { named }) }), ...(key !== undefined && { key }) };
+    const body = {
+      ...(params ?? { sql, ...(args && { args }), ...(named && { named }) }),
+      ...(key !== undefined && { key }),
+    };
     this.writer.take({
       kind: "write",
       seq: seq(at),

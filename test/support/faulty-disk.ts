@@ -2,11 +2,14 @@
  * A disk that fails when told to: a small library in C, compiled by the test and loaded before all others
  * (LD_PRELOAD), that stands between SQLite and the system's fsync and write.
  *
+ * With `shadowingEnv` it also keeps, beside each file of the database, a copy of what the last sync has brought to the disk;
+ * `losePower` puts these copies in the files' places. So what was only written, and never synced, is gone.
+ *
  * An order is a file: `sync` or `write` in the orders' directory, with what to do and to which files, for example
  * `stop data.db-wal`. What happens once (stop, eio) takes the order with it, so that one process and one call obey.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "./patience.js";
 import { known, type KnownProcess, stateOf } from "./processes.js";
@@ -56,12 +59,34 @@ static char ordered(const char *name, int fd) {
   return text[0];
 }
 
+/* A copy of the file behind fd, whole or not at all, as it is now that it is on disk. */
+static void shadow(int fd) {
+  char link[64], path[1024], draft[1100], copy[1100], block[65536];
+  if (getenv("HOLDFAST_TEST_SHADOWS") == NULL) return;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t size = readlink(link, path, sizeof path - 1);
+  if (size <= 0) return;
+  path[size] = 0;
+  if (strstr(path, "/data.db") == NULL || strstr(path, ".lock") != NULL) return;
+  snprintf(draft, sizeof draft, "%s.shadow.%d", path, (int)getpid());
+  snprintf(copy, sizeof copy, "%s.shadow", path);
+  int out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (out < 0) abort();
+  ssize_t part;
+  for (off_t at = 0; (part = pread(fd, block, sizeof block, at)) > 0; at += part)
+    if (write(out, block, (size_t)part) != part) abort();
+  close(out);
+  if (rename(draft, copy) != 0) abort();
+}
+
 static int synced(const char *symbol, int fd) {
   int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, symbol);
   char what = ordered("sync", fd);
   if (what == 'e') { errno = EIO; return -1; }
   if (what == 's') raise(SIGSTOP);
-  return real(fd);
+  int result = real(fd);
+  if (result == 0) shadow(fd);
+  return result;
 }
 
 int fsync(int fd) { return synced("fsync", fd); }
@@ -106,6 +131,23 @@ export class FaultyDisk {
   /** For the broker whose disk it is. */
   get env(): { readonly [name: string]: string } {
     return { LD_PRELOAD: this.#library, HOLDFAST_TEST_DISK: this.#orders };
+  }
+
+  /** The same for one whose power will be lost. */
+  get shadowingEnv(): { readonly [name: string]: string } {
+    return { ...this.env, HOLDFAST_TEST_SHADOWS: "1" };
+  }
+
+  /**
+   * What the disk has when the power goes: the files as they were synced last. All processes must be gone. The ledger
+   * goes as well, as after a restart of the machine, which this cannot show otherwise.
+   */
+  losePower(database: string, ledger: string): void {
+    for (const file of [database, `${database}-wal`]) {
+      rmSync(file, { force: true });
+      if (existsSync(`${file}.shadow`)) copyFileSync(`${file}.shadow`, file);
+    }
+    for (const file of [`${database}-shm`, ledger, `${ledger}-wal`, `${ledger}-shm`, `${ledger}-journal`]) rmSync(file, { force: true });
   }
 
   /** The next sync of such a file stands still before it reaches the disk. Resolves with the process that stands. */

@@ -2,8 +2,11 @@
 import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { signalExitCode } from "../child.js";
 import { type Call, type Command, Misuse, optionsOf } from "../command.js";
 import type { ActResult } from "../demo/act.js";
+import type { Crew } from "../demo/crew.js";
+import type { Stage } from "../demo/stage.js";
 import { formatCount } from "../durations.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 
@@ -60,19 +63,43 @@ function forgetSettings(): void {
 async function show(call: Call, options: DemoOptions): Promise<ExitCode> {
   const tree = treeFor(call, options.tree);
   const home = realpathSync(mkdtempSync(join(tmpdir(), "holdfast-demo-")));
-  const tidy = () => {
-    if (options.keep !== true) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
-  };
+  const scene: Scene = { crew: undefined, stage: undefined, signal: undefined };
+  const interrupted = endOnSignals(scene);
   try {
-    const done = await playActs(call, { tree, home, direct: options.direct === true });
+    const acts = playActs(call, { tree, home, direct: options.direct === true, scene });
+    const done = await Promise.race([acts, interrupted]).catch((error: unknown) => {
+      // What breaks while we end everybody is our own doing.
+      if (scene.signal === undefined) throw error;
+    });
+    if (scene.signal !== undefined) return await interrupted;
     if (options.keep === true)
       call.output.line(
         `\nkept: ${home}\n  holdfast --dir ${home} sql "select * from files order by bytes desc limit 10"`,
       );
-    return done ? exitCodes.ok : exitCodes.refused;
+    return done === true ? exitCodes.ok : exitCodes.refused;
   } finally {
-    tidy();
+    if (options.keep !== true) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** Whom to end when somebody presses Ctrl-C. */
+interface Scene {
+  crew: Crew | undefined;
+  stage: Stage | undefined;
+  signal: NodeJS.Signals | undefined;
+}
+
+/** First the crew, since it would start the broker again; then the broker; then the exit code of the signal. */
+function endOnSignals(scene: Scene): Promise<ExitCode> {
+  return new Promise((resolve) => {
+    const end = async (signal: NodeJS.Signals) => {
+      scene.signal = signal;
+      scene.crew?.dismiss();
+      await scene.stage?.close().catch(() => {});
+      resolve(signalExitCode(signal));
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void end(signal));
+  });
 }
 
 /** The nearest node_modules: of the directory that we are in, of those above it, or the one that holds this program. */
@@ -94,9 +121,10 @@ interface Plan {
   readonly tree: string;
   readonly home: string;
   readonly direct: boolean;
+  readonly scene: Scene;
 }
 
-async function playActs(call: Call, { tree, home, direct }: Plan): Promise<boolean> {
+async function playActs(call: Call, { tree, home, direct, scene }: Plan): Promise<boolean> {
   const [{ listDirectories, listFiles }, { play }, stages, report, { Progress }, { endBroker }] = await Promise.all([
     import("../demo/tree.js"),
     import("../demo/act.js"),
@@ -106,35 +134,33 @@ async function playActs(call: Call, { tree, home, direct }: Plan): Promise<boole
     import("../end-broker.js"),
   ]);
   const { output, io } = call;
+  const print = (lines: readonly string[]) => {
+    for (const line of lines) output.line(line);
+  };
   const filesTotal = listDirectories(tree).reduce((sum, directory) => sum + listFiles(tree, directory).length, 0);
-  const script = realpathSync(process.argv[1] ?? "");
-  const perform = async (stage: Awaited<ReturnType<typeof stages.directStage>>): Promise<ActResult> => {
+  const perform = async (stage: Stage): Promise<ActResult> => {
+    scene.stage = stage;
     try {
       return await play(stage, {
-        ...{ script, env: process.env, tree, home, indexers, filesTotal },
+        ...{ script: realpathSync(process.argv[1] ?? ""), env: process.env, tree, home, indexers, filesTotal },
         progress: (startMs) => new Progress(io, filesTotal, startMs),
+        onCrew: (crew) => {
+          scene.crew = crew;
+        },
       });
     } finally {
       await stage.close();
     }
   };
-  output.line(
-    `${indexers} indexers and an asker, ${formatCount(filesTotal)} files of ${shortPath(io.cwd, tree)}, one database`,
-  );
-  output.line("");
+  const what = `${formatCount(filesTotal)} files of ${shortPath(io.cwd, tree)}`;
+  print([`${indexers} indexers and an asker, ${what}, one database`, ""]);
   const behind = await perform(await stages.brokerStage(home, endBroker));
-  for (const line of ["", ...report.actLines(behind), "", ...report.verdictLines(behind).map((text) => `  ${text}`)])
-    output.line(line);
+  print(["", ...report.actLines(behind), "", ...report.verdictLines(behind)]);
   if (!direct) return report.succeeded(behind);
 
-  output.line("\nthe same on plain SQLite: WAL, synchronous=FULL, busy_timeout 5 s, nobody killed\n");
+  print(["", "the same on plain SQLite: WAL, synchronous=FULL, busy_timeout 5 s, nobody killed", ""]);
   const plain = await perform(await stages.directStage(home));
-  for (const line of [
-    ...report.besideLines(behind, plain),
-    "",
-    ...report.verdictLines(plain).map((text) => `  ${text}`),
-  ])
-    output.line(line);
+  print(["", ...report.besideLines(behind, plain), "", ...report.verdictLines(plain)]);
   return report.succeeded(behind) && report.succeeded(plain);
 }
 

@@ -94,7 +94,7 @@ async function makeRoom(call: Call, stop: boolean): Promise<void> {
       "ALREADY_RUNNING",
       `a broker runs (pid ${found.pid}) and has its database open; --stop lets import stop it first`,
     );
-  const broker = await reach(call, { start: false });
+  const broker = await reach(call, { start: false, operator: true });
   if (!(await endBroker(broker)))
     throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
 }

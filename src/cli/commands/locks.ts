@@ -83,7 +83,7 @@ function showLines(lock: LockInfo): string[] {
 async function ask(call: Call, which: { name?: string; prefix?: string }): Promise<readonly LockInfo[]> {
   let broker: Broker;
   try {
-    broker = await reach(call, { start: false });
+    broker = await reach(call, { start: false, operator: true });
   } catch (error) {
     if (isHoldfastError(error) && error.code === "NO_BROKER") return [];
     throw error;

@@ -9,7 +9,7 @@ export const ping: Command = {
   define() {},
   async run(call) {
     if (call.operands.length > 0) call.misused("ping takes no operands");
-    const broker = await reach(call, { start: false });
+    const broker = await reach(call, { start: false, operator: true });
     try {
       const start = performance.now();
       await broker.ping();

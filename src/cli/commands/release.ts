@@ -56,7 +56,7 @@ async function notHeld(call: Call, name: string): Promise<ExitCode> {
 
 async function lockWithoutStart(call: Call, name: string): Promise<LockInfo | undefined> {
   try {
-    const broker = await reach(call, { start: false });
+    const broker = await reach(call, { start: false, operator: true });
     try {
       return await lockNow(broker, name);
     } finally {

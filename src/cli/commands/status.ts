@@ -28,7 +28,7 @@ export const status: Command = {
 /** Undefined: no broker runs. */
 export async function statusOf(call: Call): Promise<StatusResult | undefined> {
   try {
-    const broker = await reach(call, { start: false });
+    const broker = await reach(call, { start: false, operator: true });
     try {
       return await broker.status();
     } finally {

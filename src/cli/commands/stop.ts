@@ -17,7 +17,7 @@ export const stop: Command = {
     if (call.operands.length > 0) call.misused("stop takes no operands");
     const patienceMs = parseDuration(wait);
     if (patienceMs === undefined) return call.misused(`"${wait}" is not a length of time: 30 (seconds), 500ms, 2m`);
-    const broker = await reach(call, { start: false }).catch((error: unknown) => {
+    const broker = await reach(call, { start: false, operator: true }).catch((error: unknown) => {
       if (isHoldfastError(error) && error.code === "NO_BROKER") return undefined;
       throw error;
     });

@@ -15,6 +15,8 @@ export interface ActOptions extends CrewOptions {
   readonly indexers: number;
   readonly filesTotal: number;
   readonly progress: (startMs: number) => Progress;
+  /** For whoever must end all of them before their time. */
+  readonly onCrew: (crew: Crew) => void;
 }
 
 export interface ActResult {
@@ -32,35 +34,34 @@ const brokerDiesAt = 0.6;
 
 export async function play(stage: Stage, options: ActOptions): Promise<ActResult> {
   const crew = new Crew(options);
+  options.onCrew(crew);
   try {
-    const roles = stage.roles;
+    const { roles, broker } = stage;
     await crew.hireAll([
       ...Array.from({ length: options.indexers }, (_, i) => ({ role: roles.indexer, number: i + 1 })),
       { role: roles.asker, number: 1 },
     ]);
     const startMs = machineMs();
     const progress = options.progress(startMs);
-    for (const member of crew.members)
-      crew.tell(member, {
-        kind: "begin",
-        tree: options.tree,
-        home: options.home,
-        number: member.number - 1,
-        numberMax: options.indexers,
-      });
+    begin(crew, options);
     const ticker = setInterval(() => progress.show(filesSoFar(crew), machineMs()), showMs);
-    const plot = stage.broker === undefined ? undefined : murders(crew, stage.broker, { ...options, progress });
-    await crew.untilOver();
-    clearInterval(ticker);
-    progress.close();
-    const elapsedMs = machineMs() - startMs;
-    const deaths = await plot;
+    const plot = broker === undefined ? [undefined, undefined] : murders(crew, broker, { ...options, progress });
+    const over = crew.untilOver().then(() => machineMs() - startMs);
+    const [elapsedMs, [indexerKill, brokerKill]] = await Promise.all([over, plot]).finally(() => {
+      clearInterval(ticker);
+      progress.close();
+    });
     await sendAskerHome(crew);
     const difference = await compareWithTree(options.tree, await stage.rows());
-    return { members: crew.members, elapsedMs, difference, indexerKill: deaths?.[0], brokerKill: deaths?.[1] };
+    return { members: crew.members, elapsedMs, difference, indexerKill, brokerKill };
   } finally {
     crew.dismiss();
   }
+}
+
+function begin(crew: Crew, { tree, home, indexers }: ActOptions): void {
+  for (const member of crew.members)
+    crew.tell(member, { kind: "begin", tree, home, number: member.number - 1, numberMax: indexers });
 }
 
 function filesSoFar(crew: Crew): number {

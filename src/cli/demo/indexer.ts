@@ -11,7 +11,7 @@ import { connectForDemo } from "./reach.js";
 import { hashFile, type IndexedFile, listDirectories, listFiles } from "./tree.js";
 
 /** Directories that one indexer works on at once, and files of each that are under way. */
-const directoriesMax = 4;
+const directoriesMax = 2;
 const filesMax = 4;
 /** How often the progress is told, and how old the knowledge of finished directories may be. */
 const tellMs = 200;

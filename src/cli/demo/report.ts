@@ -94,7 +94,8 @@ export function verdictLines(act: ActResult): string[] {
     lines.push(`broker killed: ${recovery(brokerKill.recoveryMs)} until the next acknowledged write`);
   lines.push(...unplayed(act), ...complaints(act));
   const exact = isExact(difference);
-  return [...lines, `table against tree, file by file: ${exact ? "exact" : differenceLines(difference).join("; ")}`];
+  lines.push(`table against tree, file by file: ${exact ? "exact" : differenceLines(difference).join("; ")}`);
+  return lines.map((line) => `  ${line}`);
 }
 
 function recovery(recoveryMs: number): string {

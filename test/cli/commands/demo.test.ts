@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { identityOf } from "../../../src/cli/processes.js";
 import { tempDir } from "../../support/temp-dir.js";
 import { Running } from "../holdfast.js";
 
@@ -21,6 +22,20 @@ test("the demo's table is exact after the deaths of an indexer and of the broker
     out,
   );
   assert.deepEqual(readdirSync(temporary), []);
+});
+
+test("a demo that is interrupted ends with the signal and leaves nothing behind, no broker either", async (t) => {
+  const tree = tempDir(t);
+  for (let f = 0; f < 2000; f++) writeFileSync(join(tree, `f${f}`), String(f));
+  const temporary = tempDir(t);
+  const running = new Running(["demo", "--tree", tree], { env: { TMPDIR: temporary } });
+  await running.until(/of 2,000 files/);
+  const [home = ""] = readdirSync(temporary);
+  const broker = JSON.parse(readFileSync(join(temporary, home, "run", "broker.json"), "utf8")) as { pid: number };
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  assert.deepEqual(readdirSync(temporary), []);
+  assert.equal(identityOf(broker.pid), undefined);
 });
 
 test("a tree that is not there ends with 64", async () => {

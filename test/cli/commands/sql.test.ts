@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Holdfast, Running } from "../holdfast.js";
+import { cli, Holdfast, Running } from "../holdfast.js";
 
 test("rows come tab-separated without header when piped, and in every form that is asked for", async (t) => {
   const holdfast = new Holdfast(t);
@@ -86,20 +86,44 @@ test("raw output is the bytes of the value", async (t) => {
   assert.deepEqual(Buffer.concat(running.outBytes), Buffer.from([0, 255, 10, 9]));
 });
 
-test("a fence lets a write through only while the lock is held under that token", async (t) => {
+test("a fence lets a write through while the lock is held under that token, and not later", async (t) => {
   const holdfast = new Holdfast(t);
   await holdfast.print("sql", "create table t(a)");
+  const write = [process.execPath, cli, "sql", "--fenced", "insert into t values (1)"];
   const inside = await holdfast.run([
     "lock",
     "demo",
     "--",
     "sh",
     "-c",
-    'echo "$HOLDFAST_LOCK_NAME:$HOLDFAST_LOCK_TOKEN"',
+    'echo "$HOLDFAST_LOCK_NAME:$HOLDFAST_LOCK_TOKEN"; "$@"',
+    "sh",
+    ...write,
   ]);
-  const late = await holdfast.run(["sql", "--fence", inside.out.trim(), "insert into t values (1)"]);
+  assert.equal(inside.code, 0, inside.err);
+  assert.match(inside.err, /1 row changed/);
+  const late = await holdfast.run(["sql", "--fence", inside.out.trim(), "insert into t values (2)"]);
   assert.equal(late.code, 1);
-  assert.equal(await holdfast.print("sql", "select count(*) from t"), "0\n");
+  assert.equal(await holdfast.print("sql", "select a from t"), "1\n");
+});
+
+test("a reader that stops reading ends it quietly", async (t) => {
+  const holdfast = new Holdfast(t);
+  const many = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) select i from n";
+  const { out, err } = await holdfast.run([
+    "lock",
+    "x",
+    "--",
+    "sh",
+    "-c",
+    '"$@" | head -n 1',
+    "sh",
+    process.execPath,
+    cli,
+    "sql",
+    many,
+  ]);
+  assert.deepEqual([out, err], ["1\n", ""]);
 });
 
 test("without a broker and without leave to start one it ends with 69", async (t) => {

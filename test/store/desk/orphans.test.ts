@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { currentBootId, killOrphans } from "../../../src/store/index.js";
 import { writeChildren } from "../../../src/store/desk/orphans.js";
+import { currentBootId, killOrphans } from "../../../src/store/index.js";
 import { isGone, known, stop } from "../../support/processes.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
 
@@ -23,7 +23,10 @@ test("what is written down is ended, also when it stands still", async (t) => {
   const children = join(tempDir(t), "children.json");
   const [one, two] = [known(idler(t).pid), known(idler(t).pid)];
   await stop(two);
-  writeChildren(children, [one, two].map((child) => ({ ...child, role: "writer", bootId })));
+  writeChildren(
+    children,
+    [one, two].map((child) => ({ ...child, role: "writer", bootId })),
+  );
   assert.deepEqual(await killOrphans({ children }), []);
   assert.ok(isGone(one) && isGone(two));
 });

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { killOrphans } from "../../../src/store/index.js";
 import { readerId, requestKey, seq } from "../../../src/terms/index.js";
 import { until } from "../../support/patience.js";
-import { known, isGone, stateOf, stop } from "../../support/processes.js";
+import { isGone, known, stateOf, stop } from "../../support/processes.js";
 import { tempDir } from "../../support/temp-dir.js";
 import { alice, bob, rig, type StoreRig } from "../store-rig.js";
 
@@ -72,7 +72,9 @@ test("of fifty writes that wait together the endless one is named, and the other
   const r = rig(t);
   await r.startWriter();
   await r.execute(table);
-  const given = Array.from({ length: 50 }, (_, at) => r.give("db.execute", at === 20 ? { sql: endless } : { sql: insert, args: [at] }));
+  const given = Array.from({ length: 50 }, (_, at) =>
+    r.give("db.execute", at === 20 ? { sql: endless } : { sql: insert, args: [at] }),
+  );
   for (const { answer } of given) answer.catch(() => undefined);
   r.store.flush();
   const culprit = given[20]?.seq ?? 0;
@@ -95,7 +97,8 @@ test("a writer that was killed has been read to its last answer", async (t) => {
   const before = Array.from({ length: 20 }, (_, at) => r.give("db.execute", { sql: insert, args: [at] }));
   const { seq: culprit, answer } = r.give("db.execute", { sql: endless });
   answer.catch(() => undefined);
-  for (let at = 0; at < 40; at++) r.give("db.execute", { sql: insert, args: ["x".repeat(100_000)] }).answer.catch(() => undefined);
+  for (let at = 0; at < 40; at++)
+    r.give("db.execute", { sql: insert, args: ["x".repeat(100_000)] }).answer.catch(() => undefined);
   r.store.flush();
   await running(r, culprit);
   const gone = r.killWriter();
@@ -153,7 +156,8 @@ test("signals to the whole group end no child; the end of its pipe does", async 
   await r.startReader();
   await until("a standby", () => r.store.processes().length === 3);
   const children = r.store.processes().map(({ pid }) => known(pid));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) for (const { pid } of children) process.kill(pid, signal);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    for (const { pid } of children) process.kill(pid, signal);
   assert.equal((await r.execute(insert, ["x"])).kind, "done");
   assert.deepEqual(await r.rows("select a from t"), [["x"]]);
   await r.store.close();
@@ -177,7 +181,11 @@ test("every child is written down before it is told anything", async (t) => {
   const r = rig(t);
   await r.startWriter();
   await r.startReader();
-  const written = JSON.parse(readFileSync(r.places.children, "utf8")) as { pid: number; startTime: string; role: string }[];
+  const written = JSON.parse(readFileSync(r.places.children, "utf8")) as {
+    pid: number;
+    startTime: string;
+    role: string;
+  }[];
   assert.deepEqual(
     written.map(({ pid, startTime, role }) => ({ pid, startTime, role })),
     r.store.processes().map(({ pid, role }) => ({ ...known(pid), role })),
@@ -193,7 +201,8 @@ test("a writer that stands still is ended before the next front starts its own",
   const orphan = known(first.pidOf("writer"));
   await stop(orphan);
   // Fifty writes are in its hands when the second front comes.
-  for (let at = 0; at < 50; at++) first.give("db.execute", { sql: insert, args: ["late"] }).answer.catch(() => undefined);
+  for (let at = 0; at < 50; at++)
+    first.give("db.execute", { sql: insert, args: ["late"] }).answer.catch(() => undefined);
   first.store.flush();
   assert.deepEqual(await killOrphans(first.places), []);
   assert.ok(isGone(orphan));
@@ -208,7 +217,12 @@ test("tokens are reserved one block after the other, above what is asked", async
   const { tokensTo, incarnation } = await r.startWriter();
   const reserved = r.next("tokens-reserved");
   r.obey({ to: "writer", kind: "reserve", above: 0, newIncarnation: false });
-  assert.deepEqual(await reserved, { kind: "tokens-reserved", tokensFrom: tokensTo, tokensTo: tokensTo + 2 ** 26, incarnation });
+  assert.deepEqual(await reserved, {
+    kind: "tokens-reserved",
+    tokensFrom: tokensTo,
+    tokensTo: tokensTo + 2 ** 26,
+    incarnation,
+  });
   const above = r.next("tokens-reserved");
   r.obey({ to: "writer", kind: "reserve", above: 2 ** 40, newIncarnation: true });
   const { tokensFrom, incarnation: renamed } = await above;
@@ -249,7 +263,12 @@ test("a session is settled by the writer that is there, also in the other encodi
   const settled = await r.settle(alice, [1, 2], "msgpack");
   assert.deepEqual(settled.kind === "done" && settled.result.outcomes, [
     { key: 1, outcome: "never", resultKept: false },
-    { key: 2, outcome: "applied", resultKept: true, result: { columns: ["a"], rows: [[1]], rowsAffected: 1, lastInsertRowid: 1 } },
+    {
+      key: 2,
+      outcome: "applied",
+      resultKept: true,
+      result: { columns: ["a"], rows: [[1]], rowsAffected: 1, lastInsertRowid: 1 },
+    },
   ]);
 });
 

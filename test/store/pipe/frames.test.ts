@@ -1,10 +1,17 @@
 /** Frames are cut as they were sent, whatever the socket makes of them. */
 import assert from "node:assert/strict";
-import { createServer, connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FrameCutter, FrameQueue, type Frame, frameBytesMax, frameHead, payloadAt } from "../../../src/store/pipe/frames.js";
+import {
+  type Frame,
+  FrameCutter,
+  FrameQueue,
+  frameBytesMax,
+  frameHead,
+  payloadAt,
+} from "../../../src/store/pipe/frames.js";
 import { tempDir } from "../../support/temp-dir.js";
 
 function framed(payloads: readonly Uint8Array[]): Buffer {
@@ -27,18 +34,25 @@ function cut(chunks: readonly Buffer[]): { frames: Frame[]; between: boolean } {
 
 test("frames come out as they went in, wherever the chunks are cut", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), fc.array(fc.integer({ min: 1, max: 30 })), (payloads, lengths) => {
-      const stream = framed(payloads);
-      const chunks: Buffer[] = [];
-      for (let at = 0, turn = 0; at < stream.length; turn++) {
-        const length = lengths[turn % Math.max(lengths.length, 1)] ?? stream.length;
-        chunks.push(stream.subarray(at, at + length));
-        at += length;
-      }
-      const { frames, between } = cut(chunks);
-      assert.deepEqual(frames.map(({ kind, payload }) => [kind, [...payload]]), payloads.map((payload, at) => [at % 256, [...payload]]));
-      assert.ok(between);
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 40 })),
+      fc.array(fc.integer({ min: 1, max: 30 })),
+      (payloads, lengths) => {
+        const stream = framed(payloads);
+        const chunks: Buffer[] = [];
+        for (let at = 0, turn = 0; at < stream.length; turn++) {
+          const length = lengths[turn % Math.max(lengths.length, 1)] ?? stream.length;
+          chunks.push(stream.subarray(at, at + length));
+          at += length;
+        }
+        const { frames, between } = cut(chunks);
+        assert.deepEqual(
+          frames.map(({ kind, payload }) => [kind, [...payload]]),
+          payloads.map((payload, at) => [at % 256, [...payload]]),
+        );
+        assert.ok(between);
+      },
+    ),
   );
 });
 
@@ -50,7 +64,9 @@ test("a stream that stops inside of a frame is not between two", () => {
 test("a frame of many chunks is put together once", () => {
   const payload = Buffer.alloc(300_000, 7);
   const stream = framed([payload, Buffer.from("x")]);
-  const chunks = Array.from({ length: Math.ceil(stream.length / 1000) }, (_, at) => stream.subarray(at * 1000, at * 1000 + 1000));
+  const chunks = Array.from({ length: Math.ceil(stream.length / 1000) }, (_, at) =>
+    stream.subarray(at * 1000, at * 1000 + 1000),
+  );
   const { frames } = cut(chunks);
   assert.equal(frames.length, 2);
   assert.ok(frames[0]?.payload.equals(payload));
@@ -74,7 +90,10 @@ test("what was gathered leaves in order, small and large pieces alike", async (t
     head.writeUInt16LE(at, payloadAt);
     queue.add(at + 1, head, Buffer.alloc(size, at));
   }
-  assert.equal(queue.bytes, sizes.reduce((sum, size) => sum + size + 7, 0));
+  assert.equal(
+    queue.bytes,
+    sizes.reduce((sum, size) => sum + size + 7, 0),
+  );
   await new Promise<void>((done) => {
     const server = createServer((socket: Socket) => {
       const cutter = new FrameCutter();
@@ -90,7 +109,12 @@ test("what was gathered leaves in order, small and large pieces alike", async (t
     });
   });
   assert.deepEqual(
-    received.map(({ kind, payload }) => [kind, payload.readUInt16LE(0), payload.length - 2, payload.subarray(2).every((byte) => byte === kind - 1)]),
+    received.map(({ kind, payload }) => [
+      kind,
+      payload.readUInt16LE(0),
+      payload.length - 2,
+      payload.subarray(2).every((byte) => byte === kind - 1),
+    ]),
     sizes.map((size, at) => [at + 1, at, size, true]),
   );
 });

@@ -1,7 +1,7 @@
 /** Each message comes out as it went in. */
 import assert from "node:assert/strict";
-import { PassThrough } from "node:stream";
 import type { Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { type Frame, FrameCutter, FrameQueue } from "../../../src/store/pipe/frames.js";
 import * as messages from "../../../src/store/pipe/messages.js";
@@ -23,15 +23,38 @@ function through(send: (queue: FrameQueue) => void): Frame {
 }
 
 const toWriter: readonly messages.ToWriter[] = [
-  { kind: "write", seq: seq(large), mode: "run", session, key: requestKey(large), alone: false, method: "db.execute", encoding: "json", raw },
-  { kind: "write", seq: seq(1), mode: "replay", session, key: undefined, alone: true, method: "db.script", encoding: "msgpack", raw: Buffer.alloc(0) },
+  {
+    kind: "write",
+    seq: seq(large),
+    mode: "run",
+    session,
+    key: requestKey(large),
+    alone: false,
+    method: "db.execute",
+    encoding: "json",
+    raw,
+  },
+  {
+    kind: "write",
+    seq: seq(1),
+    mode: "replay",
+    session,
+    key: undefined,
+    alone: true,
+    method: "db.script",
+    encoding: "msgpack",
+    raw: Buffer.alloc(0),
+  },
   { kind: "settle", seq: seq(7), session, keys: [requestKey(1), requestKey(large)], encoding: "msgpack" },
   { kind: "settle", seq: seq(7), session, keys: [], encoding: "json" },
   { kind: "forget", session, below: requestKey(12) },
   { kind: "end-session", session },
   { kind: "reserve", above: large - 1, newIncarnation: true },
   { kind: "checkpoint" },
-  { kind: "go", orders: { database: "/d", writerLock: "/l", progress: "/p", limits: limitsWith(), bootId: "b", repair: true } },
+  {
+    kind: "go",
+    orders: { database: "/d", writerLock: "/l", progress: "/p", limits: limitsWith(), bootId: "b", repair: true },
+  },
 ];
 
 for (const message of toWriter)
@@ -59,7 +82,16 @@ test("a reader is told what to read", () => {
 });
 
 test("what a child says about itself comes back", () => {
-  const ready: messages.FromWriter = { kind: "ready", epoch: 1, storedSeq: 2, previousBootId: null, incarnation: "i", tokensFrom: 1, tokensTo: 9, sqlite: "3" };
+  const ready: messages.FromWriter = {
+    kind: "ready",
+    epoch: 1,
+    storedSeq: 2,
+    previousBootId: null,
+    incarnation: "i",
+    tokensFrom: 1,
+    tokensTo: 9,
+    sqlite: "3",
+  };
   assert.deepEqual(messages.readFromWriter(through((queue) => messages.sendFromWriter(queue, ready))), ready);
 });
 

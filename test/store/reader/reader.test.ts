@@ -24,7 +24,10 @@ class ReaderBench {
   }
 }
 
-function benches(t: Parameters<typeof bench>[0], limits: { readonly [name: string]: number } = {}): { w: WriterBench; r: ReaderBench } {
+function benches(
+  t: Parameters<typeof bench>[0],
+  limits: { readonly [name: string]: number } = {},
+): { w: WriterBench; r: ReaderBench } {
   let r: ReaderBench | undefined;
   t.after(() => r?.reader.close());
   const w = bench(t);
@@ -37,7 +40,12 @@ test("a read sees what was settled before it, and what was not is not there", (t
   const { w, r } = benches(t);
   w.run("insert into t (a) values ('x')");
   w.give({ sql: "insert into t (a) values ('y')" });
-  assert.deepEqual(r.read({ sql: "select a from t" }).result, { columns: ["a"], rows: [["x"]], rowsAffected: 0, lastInsertRowid: null });
+  assert.deepEqual(r.read({ sql: "select a from t" }).result, {
+    columns: ["a"],
+    rows: [["x"]],
+    rowsAffected: 0,
+    lastInsertRowid: null,
+  });
 });
 
 // rule 4
@@ -62,8 +70,14 @@ test("no read is served from the snapshot of an earlier one, whatever that was",
 test("the reads of a batch see one state", (t) => {
   const { w, r } = benches(t);
   w.run("insert into t (a) values (1)");
-  const { result } = r.read({ statements: [{ sql: "select count(*) from t" }, { sql: "select a from t where a = ?", args: [1] }] }, "db.batch");
-  assert.deepEqual(result.results.map((one: { rows: unknown }) => one.rows), [[[1]], [[1]]]);
+  const { result } = r.read(
+    { statements: [{ sql: "select count(*) from t" }, { sql: "select a from t where a = ?", args: [1] }] },
+    "db.batch",
+  );
+  assert.deepEqual(
+    result.results.map((one: { rows: unknown }) => one.rows),
+    [[[1]], [[1]]],
+  );
 });
 
 test("a statement that writes is refused by a reader, whatever led it there", (t) => {
@@ -92,10 +106,30 @@ test("all types arrive as they are, in both encodings", (t) => {
   const { r } = benches(t);
   const sql = "select 1, 9007199254740993, 1.5, 2.0, -0.0, 9e999, 'ü', x'00ff', null";
   assert.deepEqual(r.read({ sql }).result.rows, [
-    [1, { $int: "9007199254740993" }, 1.5, { $real: "2" }, { $real: "-0" }, { $real: "Infinity" }, "ü", { $blob: "AP8=" }, null],
+    [
+      1,
+      { $int: "9007199254740993" },
+      1.5,
+      { $real: "2" },
+      { $real: "-0" },
+      { $real: "Infinity" },
+      "ü",
+      { $blob: "AP8=" },
+      null,
+    ],
   ]);
   assert.deepEqual(r.read({ sql }, "db.query", "msgpack").result.rows, [
-    [1, 9007199254740993n, 1.5, { $real: "2" }, { $real: "-0" }, { $real: "Infinity" }, "ü", Buffer.from([0, 255]), null],
+    [
+      1,
+      9007199254740993n,
+      1.5,
+      { $real: "2" },
+      { $real: "-0" },
+      { $real: "Infinity" },
+      "ü",
+      Buffer.from([0, 255]),
+      null,
+    ],
   ]);
 });
 
@@ -113,14 +147,18 @@ test("columns are named after the schema that the rows come from", (t) => {
 test("an error says where it is", (t) => {
   const { r } = benches(t);
   const { refusal } = r.read({ sql: "  select nix from t" });
-  assert.deepEqual([refusal?.refused, refusal?.details?.["position"], refusal?.details?.["length"]], ["SQLITE_ERROR", 9, 3]);
+  assert.deepEqual(
+    [refusal?.refused, refusal?.details?.["position"], refusal?.details?.["length"]],
+    ["SQLITE_ERROR", 9, 3],
+  );
 });
 
 test("the answers before a statement that may be slow do not wait for it", (t) => {
   const { r } = benches(t);
   r.read({ sql: "select 1" });
   assert.equal(r.flushes, 1);
-  const slow = "with recursive n(x) as (select 1 union all select x + 1 from n where x < 300000) select count(*) from n";
+  const slow =
+    "with recursive n(x) as (select 1 union all select x + 1 from n where x < 300000) select count(*) from n";
   r.read({ sql: slow });
   r.read({ sql: slow });
   assert.equal(r.flushes, 3);

@@ -1,8 +1,8 @@
 /** What a request is, before it runs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Planner, type RequestPlan, type StoreParams } from "../../../src/store/statement/plan.js";
 import type { StoreMethod } from "../../../src/store/pipe/messages.js";
+import { type BoundStatement, Planner, type RequestPlan, type StoreParams } from "../../../src/store/statement/plan.js";
 import { isRefusal, limitsWith, type Refusal } from "../../../src/terms/index.js";
 
 const planner = new Planner(limitsWith({ parametersMax: 3, valueBytesMax: 1024 }));
@@ -47,7 +47,7 @@ test("a refusal names the statement of a batch and the place in its text", () =>
 test("values are bound by place and by name", () => {
   const found = plan("db.execute", { sql: "select ?, :b", args: [1], named: { b: { $real: "2" } } });
   assert.ok(!isRefusal(found));
-  const [anonymous, named] = found.statements[0]?.values as [unknown[], Record<string, unknown>];
+  const [anonymous, named] = (found.statements[0] as BoundStatement).values as [unknown[], Record<string, unknown>];
   assert.deepEqual([anonymous, { ...named }], [[1n], { b: 2 }]);
 });
 

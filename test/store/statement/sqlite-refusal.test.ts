@@ -8,7 +8,10 @@ function refused(code: string): string {
 }
 
 test("an error of SQLite becomes a refusal with SQLite's own words", () => {
-  const error = Object.assign(new Error("UNIQUE constraint failed: t.a"), { name: "SqliteError", code: "SQLITE_CONSTRAINT_UNIQUE" });
+  const error = Object.assign(new Error("UNIQUE constraint failed: t.a"), {
+    name: "SqliteError",
+    code: "SQLITE_CONSTRAINT_UNIQUE",
+  });
   assert.deepEqual(refusalOf(error), {
     refused: "SQLITE_CONSTRAINT",
     message: "UNIQUE constraint failed: t.a",
@@ -37,11 +40,16 @@ test("each family has its word, and what has none is an error of the statement",
 });
 
 test("a value that JavaScript cannot hold makes the result too large", () => {
-  const error = Object.assign(new Error("Cannot create a string longer than 0x1fffffe8 characters"), { code: "ERR_STRING_TOO_LONG" });
+  const error = Object.assign(new Error("Cannot create a string longer than 0x1fffffe8 characters"), {
+    code: "ERR_STRING_TOO_LONG",
+  });
   assert.equal(refusalOf(error).refused, "RESULT_TOO_LARGE");
   assert.equal(refusalOf(new RangeError("Invalid string length")).refused, "RESULT_TOO_LARGE");
 });
 
 test("a fault of our own is not blamed on the statement, and is known to be undone", () => {
-  assert.deepEqual([refusalOf(new TypeError("x")).refused, refusalOf(new TypeError("x")).outcome], ["INTERNAL", "none"]);
+  assert.deepEqual(
+    [refusalOf(new TypeError("x")).refused, refusalOf(new TypeError("x")).outcome],
+    ["INTERNAL", "none"],
+  );
 });

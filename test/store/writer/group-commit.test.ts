@@ -19,7 +19,10 @@ import { WriteQueue } from "../../../src/store/writer/write-queue.js";
 import { type Refusal, refuse, seq } from "../../../src/terms/index.js";
 import { alice, bench, bob, codes, type WriterBench } from "../writer-bench.js";
 
-function withTable(t: Parameters<typeof bench>[0], table = "create table t (id integer primary key, a unique, n int)"): WriterBench {
+function withTable(
+  t: Parameters<typeof bench>[0],
+  table = "create table t (id integer primary key, a unique, n int)",
+): WriterBench {
   const made = bench(t);
   made.run(table);
   return made;
@@ -29,7 +32,11 @@ test("requests that wait together are settled together, in the order in which th
   const w = withTable(t);
   const given = [1, 2, 3].map((a) => w.give({ sql: "insert into t (a) values (?)", args: [a] }));
   assert.deepEqual(w.turn(), given);
-  assert.deepEqual(w.rows("select id, a from t"), [[1, 1], [2, 2], [3, 3]]);
+  assert.deepEqual(w.rows("select id, a from t"), [
+    [1, 1],
+    [2, 2],
+    [3, 3],
+  ]);
 });
 
 test("a request that fails takes back only its own work", (t) => {
@@ -45,12 +52,12 @@ test("a request that fails takes back only its own work", (t) => {
   assert.deepEqual(w.rows("select a from t order by a"), [[1], [3]]);
 });
 
+// rule 3: the transaction is gone after the offender, and whoever stood before and behind it is run again
 for (const [how, offence] of [
   ["a statement with OR ROLLBACK", "insert or rollback into t (a) values (1)"],
   ["a trigger with RAISE(ROLLBACK)", "insert into bad values (1)"],
   ["a table with ON CONFLICT ROLLBACK", "insert into harsh values (1)"],
 ] as const)
-  // rule 3: the transaction is gone after the offender, and whoever stood before and behind it is run again
   test(`${how} ends nobody's transaction but its own`, (t) => {
     const w = withTable(t);
     w.run("create table bad (x)");
@@ -117,14 +124,40 @@ function brittleGroups(w: WriterBench) {
   const replies = new RepliesKept(database, limits, 0);
   const queue = new WriteQueue(new Planner(limits), limits);
   const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
-  const transaction = new BrittleTransaction({ database, meta, replies, schema, progress: new ProgressFile(progressPath) });
-  const parts = { limits, queue, transaction, replies, runner, schema, obstacle: () => undefined, now: () => 0, report: () => {} };
+  const transaction = new BrittleTransaction({
+    database,
+    meta,
+    replies,
+    schema,
+    progress: new ProgressFile(progressPath),
+  });
+  const parts = {
+    limits,
+    queue,
+    transaction,
+    replies,
+    runner,
+    schema,
+    obstacle: () => undefined,
+    now: () => 0,
+    report: () => {},
+  };
   return { groups: new GroupCommit(parts), transaction, queue };
 }
 
 function executeMessage(at: number, sql: string): WriteMessage {
   const raw = encodeRequest(at, "db.execute", { sql }, "json");
-  return { kind: "write", seq: seq(at), mode: "run", session: alice, key: undefined, alone: false, method: "db.execute", encoding: "json", raw };
+  return {
+    kind: "write",
+    seq: seq(at),
+    mode: "run",
+    session: alice,
+    key: undefined,
+    alone: false,
+    method: "db.execute",
+    encoding: "json",
+    raw,
+  };
 }
 
 const parents = "create table parent (id integer primary key)";
@@ -144,11 +177,10 @@ test("a deferred constraint that one request breaks is not held against its neig
   const w = bench(t);
   w.run(parents);
   w.run(deferredChildren);
-  assert.deepEqual(codes(w.group(["insert into parent values (1)", "insert into child values (7)", "insert into parent values (2)"])), [
-    "done",
-    "SQLITE_CONSTRAINT",
-    "done",
-  ]);
+  assert.deepEqual(
+    codes(w.group(["insert into parent values (1)", "insert into child values (7)", "insert into parent values (2)"])),
+    ["done", "SQLITE_CONSTRAINT", "done"],
+  );
   assert.deepEqual(w.rows("select id from parent"), [[1], [2]]);
 });
 
@@ -164,7 +196,11 @@ test("defer_foreign_keys of one batch reaches no neighbour", (t) => {
   w.run("create table child (p references parent (id))");
   w.run("insert into parent values (1)");
   w.run("insert into child values (1)");
-  const loose = batch("pragma defer_foreign_keys = on", "insert into child values (2)", "insert into parent values (2)");
+  const loose = batch(
+    "pragma defer_foreign_keys = on",
+    "insert into child values (2)",
+    "insert into parent values (2)",
+  );
   assert.deepEqual(codes(w.group([loose, "delete from parent where id = 1"])), ["done", "SQLITE_CONSTRAINT"]);
 });
 
@@ -184,7 +220,14 @@ test("when the COMMIT of a group fails, each of its members is run alone", (t) =
   const { groups, transaction, queue } = brittleGroups(w);
   for (const [at, a] of [1, 2, 1].entries()) queue.add(executeMessage(at + 1, `insert into t (a) values (${a})`));
   const answers = groups.next();
-  assert.deepEqual(answers.map(({ id, kind }) => [id, kind]), [[1, "done"], [2, "done"], [3, "refused"]]);
+  assert.deepEqual(
+    answers.map(({ id, kind }) => [id, kind]),
+    [
+      [1, "done"],
+      [2, "done"],
+      [3, "refused"],
+    ],
+  );
   assert.equal(transaction.commits, 3);
   assert.deepEqual(w.rows("select a from t"), [[1], [2]]);
 });
@@ -199,9 +242,13 @@ test("a group ends when its limits are reached, and the rest goes into the next 
 test("a group that has run for long enough is committed, and the rest is not lost", (t) => {
   const w = bench(t, { limits: { groupMs: 1 } });
   w.run("create table t (a)");
-  const slow = "insert into t with recursive n(x) as (select 1 union all select x + 1 from n where x < 100000) select count(*) from n";
+  const slow =
+    "insert into t with recursive n(x) as (select 1 union all select x + 1 from n where x < 100000) select count(*) from n";
   const given = [1, 2, 3].map(() => w.give({ sql: slow }));
-  assert.deepEqual([w.turn(), w.turn(), w.turn()], given.map((at) => [at]));
+  assert.deepEqual(
+    [w.turn(), w.turn(), w.turn()],
+    given.map((at) => [at]),
+  );
 });
 
 test("every commit moves the sequence in the meta row", (t) => {
@@ -215,11 +262,10 @@ test("what changes nothing waits for no disk and is answered all the same", (t) 
   const w = withTable(t);
   w.run({ sql: "insert into t (a) values (1)", key: 1 });
   const before = w.value("select seq from _holdfast_meta");
-  assert.deepEqual(codes(w.group([{ sql: "insert into t (a) values (1)", key: 1 }, "insert into t (a) values (1)", "nonsense"])), [
-    "done",
-    "SQLITE_CONSTRAINT",
-    "STATEMENT_REFUSED",
-  ]);
+  assert.deepEqual(
+    codes(w.group([{ sql: "insert into t (a) values (1)", key: 1 }, "insert into t (a) values (1)", "nonsense"])),
+    ["done", "SQLITE_CONSTRAINT", "STATEMENT_REFUSED"],
+  );
   assert.equal(w.value("select seq from _holdfast_meta"), before);
 });
 
@@ -236,7 +282,10 @@ test("a writer whose epoch has passed commits nothing and ends", (t) => {
 test("who writes past the broker is noticed", (t) => {
   const w = withTable(t);
   w.asStranger(`${parents}; ${deferredChildren}`);
-  assert.deepEqual(codes(w.group(["insert into child values (7)", "insert into parent values (7)"])), ["SQLITE_CONSTRAINT", "done"]);
+  assert.deepEqual(codes(w.group(["insert into child values (7)", "insert into parent values (7)"])), [
+    "SQLITE_CONSTRAINT",
+    "done",
+  ]);
   assert.match(w.reports.join(), /past the broker/);
 });
 

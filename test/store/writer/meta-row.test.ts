@@ -15,15 +15,18 @@ function open(t: TestLife, path = join(tempDir(t), "data.db")) {
 test("the start write makes a new epoch and sets tokens aside that no start has had before", (t) => {
   const database = open(t);
   const first = MetaRow.start(database, "boot-1").ready;
-  assert.deepEqual({ ...first, incarnation: "", sqlite: "" }, {
-    epoch: 1,
-    storedSeq: 0,
-    previousBootId: null,
-    incarnation: "",
-    tokensFrom: 1,
-    tokensTo: 1 + tokenBlock,
-    sqlite: "",
-  });
+  assert.deepEqual(
+    { ...first, incarnation: "", sqlite: "" },
+    {
+      epoch: 1,
+      storedSeq: 0,
+      previousBootId: null,
+      incarnation: "",
+      tokensFrom: 1,
+      tokensTo: 1 + tokenBlock,
+      sqlite: "",
+    },
+  );
   const second = MetaRow.start(database, "boot-1").ready;
   assert.deepEqual([second.epoch, second.tokensFrom, second.previousBootId], [2, first.tokensTo, "boot-1"]);
   assert.equal(second.incarnation, first.incarnation);

@@ -112,11 +112,14 @@ test("the mark of what was forgotten outlives the writer", (t) => {
   before.close();
   const w = bench(t, { dir });
   assert.deepEqual(codes([w.run({ sql: insert, args: [3], key: 4 })]), ["RETRY_TOO_OLD"]);
-  assert.deepEqual(w.settle(alice, [4, 41, 42]).map(({ key, outcome }: { key: number; outcome: string }) => [key, outcome]), [
-    [4, "unknown"],
-    [41, "applied"],
-    [42, "never"],
-  ]);
+  assert.deepEqual(
+    w.settle(alice, [4, 41, 42]).map(({ key, outcome }: { key: number; outcome: string }) => [key, outcome]),
+    [
+      [4, "unknown"],
+      [41, "applied"],
+      [42, "never"],
+    ],
+  );
 });
 
 test("settling says for good what became of each key, with its result", (t) => {
@@ -124,12 +127,20 @@ test("settling says for good what became of each key, with its result", (t) => {
   w.run({ sql: `${insert} returning a`, args: ["x"], key: 2 });
   assert.deepEqual(w.settle(alice, [1, 2]), [
     { key: 1, outcome: "never", resultKept: false },
-    { key: 2, outcome: "applied", resultKept: true, result: { columns: ["a"], rows: [["x"]], rowsAffected: 1, lastInsertRowid: 1 } },
+    {
+      key: 2,
+      outcome: "applied",
+      resultKept: true,
+      result: { columns: ["a"], rows: [["x"]], rowsAffected: 1, lastInsertRowid: 1 },
+    },
   ]);
   // What was told to be never stays so, and what was applied is still told.
   assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], key: 1 })]), ["RETRY_TOO_OLD"]);
   assert.equal(w.run({ sql: `${insert} returning a`, args: ["x"], key: 2 }).kind, "done");
-  assert.deepEqual(w.settle(alice, [1, 2]).map(({ outcome }: { outcome: string }) => outcome), ["never", "applied"]);
+  assert.deepEqual(
+    w.settle(alice, [1, 2]).map(({ outcome }: { outcome: string }) => outcome),
+    ["never", "applied"],
+  );
 });
 
 test("a session that nobody knew is settled as well, and stays so over the writer's death", (t) => {
@@ -146,7 +157,12 @@ test("a session that has ended answers for its keys and runs no others", (t) => 
   const first = w.run({ sql: insert, args: ["x"], key: 1 });
   w.writer.take({ kind: "end-session", session: alice });
   assert.deepEqual(w.turn(), []);
-  assert.deepEqual(w.said.at(-1), { kind: "settled", walBytes: (w.said.at(-1) as { walBytes: number }).walBytes, housekept: 1, answers: [] });
+  assert.deepEqual(w.said.at(-1), {
+    kind: "settled",
+    walBytes: (w.said.at(-1) as { walBytes: number }).walBytes,
+    housekept: 1,
+    answers: [],
+  });
   assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);
   assert.deepEqual(codes([w.run({ sql: insert, args: ["y"], key: 2 })]), ["RETRY_TOO_OLD"]);
   assert.equal(w.value("select ended is not null from _holdfast_sessions"), 1);
@@ -154,13 +170,21 @@ test("a session that has ended answers for its keys and runs no others", (t) => 
 
 test("the keys of other sessions are their own", (t) => {
   const w = withTable(bench(t));
-  assert.deepEqual(codes(w.group([alice, bob].map((session) => ({ sql: insert, args: [session], key: 1, session })))), ["done", "done"]);
+  assert.deepEqual(codes(w.group([alice, bob].map((session) => ({ sql: insert, args: [session], key: 1, session })))), [
+    "done",
+    "done",
+  ]);
   assert.equal(w.value("select count(*) from t"), 2);
 });
 
 test("answers beyond the bound go, those of ended sessions first, and their keys are never run again", (t) => {
   const w = withTable(bench(t, { limits: { repliesBytesAllMax: 1024 * 1024, replyBytesKeptMax: 256 * 1024 } }));
-  const large = (key: number, session = alice) => ({ sql: `${insert} returning a`, args: ["x".repeat(200_000)], key, session });
+  const large = (key: number, session = alice) => ({
+    sql: `${insert} returning a`,
+    args: ["x".repeat(200_000)],
+    key,
+    session,
+  });
   w.run(large(1, bob));
   w.run(large(1));
   w.writer.take({ kind: "end-session", session: bob });

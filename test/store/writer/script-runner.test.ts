@@ -27,7 +27,11 @@ test("an atomic script that fails leaves nothing, and says at which statement", 
 
 test("a script that is not atomic keeps what came before the error, and says how much that is", (t) => {
   const w = bench(t);
-  const { refusal } = script(w, "create table t (a primary key); insert into t values (1); insert into t values (1); insert into t values (2)", { atomic: false });
+  const { refusal } = script(
+    w,
+    "create table t (a primary key); insert into t values (1); insert into t values (1); insert into t values (2)",
+    { atomic: false },
+  );
   assert.equal(refusal?.refused, "SQLITE_CONSTRAINT");
   assert.deepEqual([refusal?.details?.["statement"], refusal?.details?.["applied"]], [2, 2]);
   assert.deepEqual(w.rows("select a from t"), [[1]]);
@@ -36,10 +40,16 @@ test("a script that is not atomic keeps what came before the error, and says how
 test("a script comes again under its key and is not applied again, however it ended", (t) => {
   const w = bench(t);
   w.run("create table t (a)");
-  for (const [key, atomic] of [[1, true], [2, false]] as const) {
+  for (const [key, atomic] of [
+    [1, true],
+    [2, false],
+  ] as const) {
     const first = script(w, "insert into t values (1); insert into t values (2) returning a", { atomic, key });
     assert.equal(first.kind, "done");
-    assert.deepEqual(script(w, "insert into t values (1); insert into t values (2) returning a", { atomic, key }), first);
+    assert.deepEqual(
+      script(w, "insert into t values (1); insert into t values (2) returning a", { atomic, key }),
+      first,
+    );
   }
   const broken = script(w, "insert into t values (3); insert into nowhere values (4)", { atomic: false, key: 3 });
   const again = script(w, "insert into t values (3); insert into nowhere values (4)", { atomic: false, key: 3 });
@@ -91,5 +101,6 @@ test("the place of an error is counted in the whole text", (t) => {
 test("all results of a script together have one bound", (t) => {
   const w = bench(t, { limits: { resultBytesMax: 1024 } });
   const text = `select '${"x".repeat(500)}'`;
-  for (const atomic of [true, false]) assert.deepEqual(codes([script(w, `${text}; ${text}; ${text}`, { atomic })]), ["RESULT_TOO_LARGE"]);
+  for (const atomic of [true, false])
+    assert.deepEqual(codes([script(w, `${text}; ${text}; ${text}`, { atomic })]), ["RESULT_TOO_LARGE"]);
 });

@@ -35,5 +35,11 @@ test("the kernel's list of locks names who holds one, not who waits for one or o
 
 test("holders are told by name and number", () => {
   assert.equal(told([]), "another process");
-  assert.equal(told([{ pid: 1, program: "sqlite3" }, { pid: 2, program: "vi" }]), "sqlite3 (pid 1), vi (pid 2)");
+  assert.equal(
+    told([
+      { pid: 1, program: "sqlite3" },
+      { pid: 2, program: "vi" },
+    ]),
+    "sqlite3 (pid 1), vi (pid 2)",
+  );
 });

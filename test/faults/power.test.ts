@@ -1,0 +1,118 @@
+/**
+ * Losses of power: everything is killed at once, and the database has what was synced and nothing else. What was
+ * acknowledged is there all the same; what was told once stays true.
+ *
+ * The copies are made at each sync (support/faulty-disk.ts). It cannot show a disk that lies, nor sectors that are torn.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Crew } from "../processes/crew.js";
+import { Home } from "../support/broker.js";
+import { FaultyDisk } from "../support/faulty-disk.js";
+import { gone, kill } from "../support/processes.js";
+import type { Wire } from "../support/wire.js";
+
+interface Scene {
+  readonly home: Home;
+  readonly disk: FaultyDisk;
+  readonly start: () => Promise<void>;
+  readonly losePower: () => Promise<void>;
+}
+
+async function scene(t: TestContext): Promise<Scene> {
+  const home = new Home(t);
+  const disk = FaultyDisk.make(home.dir);
+  const start = async () => {
+    await home.start({ env: disk.shadowingEnv });
+  };
+  await start();
+  const losePower = async () => {
+    await home.killAll();
+    disk.losePower(home.database, join(home.dir, "run", "ledger.db"));
+  };
+  return { home, disk, start, losePower };
+}
+
+async function itemsOf(wire: Wire): Promise<unknown[]> {
+  return (await wire.call("db.query", { sql: "select n from item order by n" })).rows.map(([n]) => n);
+}
+
+async function table(home: Home): Promise<Wire> {
+  const wire = await home.wire();
+  await wire.call("db.execute", { sql: "create table item (n integer)", key: wire.key() });
+  return wire;
+}
+
+// rule 1: acknowledged is on disk
+test("six losses of power under load take no acknowledged write, and none is there twice", async (t) => {
+  const { home, start, losePower } = await scene(t);
+  await Crew.prepare(await home.connect(), 3);
+  // Locks end with the machine, so these programs have none; they live on, as programs of another machine would.
+  const crew = await Crew.start(t, home, { members: 3, works: ["inserts", "counter"], start: false });
+  for (let n = 0; n < 6; n++) {
+    await crew.eachGoesOn(10 + n * 7);
+    await losePower();
+    await start();
+  }
+  await crew.eachGoesOn(10);
+  await crew.finish();
+  await crew.check(await home.connect());
+});
+
+// rule 1: nothing is told before it is on disk
+test("a write that was in doubt and is then said to be applied survives a loss of power at that moment", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  const { secret } = wire;
+  const key = wire.key();
+  await disk.stopAtSync("data.db-wal", () => {
+    void wire.post("db.execute", { sql: "insert into item values (1)", key });
+  });
+  // It is written and not synced. Nobody survives: the next writer recovers it out of the system's memory.
+  await home.killAll();
+  await start();
+  const judge = await home.wire();
+  const told = (await judge.call("session.settle", { secret, keys: [key] })).outcomes[0]?.outcome;
+  assert.equal(told, "applied", "the test is about this case");
+  await losePower();
+  await start();
+  assert.deepEqual(await itemsOf(await home.wire()), [1], "it was said to be applied, and is gone");
+});
+
+// rule 9: after a failed sync the log must not be gone on with
+test("what is acknowledged after a sync that failed survives a loss of power", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  for (let round = 0; round < 3; round++) {
+    const writes: Promise<unknown>[] = [];
+    await disk.failSync("data.db-wal", () => {
+      for (let n = 0; n < 10; n++) writes.push(wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 10 + n], key: wire.key() }));
+    });
+    await Promise.all(writes);
+  }
+  await losePower();
+  await start();
+  assert.deepEqual(await itemsOf(await home.wire()), Array.from({ length: 30 }, (_, n) => n));
+});
+
+// rule 1: the first act of every writer
+test("a write that was refused for good with its writer at the sync does not come back after a loss of power", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  const { token } = await wire.call("lock.acquire", { name: "index", key: wire.key() });
+  // A reader has looked: so the next writer takes the log as the readers know it, and does not recover it.
+  assert.deepEqual(await itemsOf(wire), []);
+  let fate: Promise<string | undefined> | undefined;
+  const writer = await disk.stopAtSync("data.db-wal", () => {
+    fate = wire.post("db.execute", { sql: "insert into item values (1)", fence: [{ name: "index", token }], key: wire.key() }).then(({ error }) => error?.data.code);
+  });
+  await wire.call("lock.release", { name: "index", token, key: wire.key() });
+  kill(writer, "SIGKILL");
+  await gone("the writer", writer);
+  assert.equal(await fate, "FENCED");
+  await wire.call("db.execute", { sql: "insert into item values (2)", key: wire.key() });
+  await losePower();
+  await start();
+  assert.deepEqual(await itemsOf(await home.wire()), [2]);
+});

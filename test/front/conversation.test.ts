@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Conversation } from "../../src/front/conversation.js";
+import { connectionId, limitsWith, refuse } from "../../src/terms/index.js";
+import type { Link } from "../../src/transport/index.js";
+
+/** A link that notes when it is read and when not. */
+function rig(requestsInFlightMax: number) {
+  const said: string[] = [];
+  const link = {
+    id: connectionId(1),
+    encoding: "json",
+    send: () => undefined,
+    pause: () => said.push("pause"),
+    resume: () => said.push("resume"),
+  };
+  return { said, conversation: new Conversation(link as unknown as Link, limitsWith({ requestsInFlightMax })) };
+}
+
+test("a connection with too many unanswered requests is not read until half of them are answered", () => {
+  const { said, conversation } = rig(4);
+  for (let request = 1; request <= 4; request++) conversation.begun(request, "db.execute");
+  assert.deepEqual(said, ["pause"]);
+  conversation.result(1, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.refuse(2, refuse("SQL_EMPTY", "nothing"), true);
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("requests for locks never stop the reading, for the release that they wait for may stand behind them", () => {
+  const { said, conversation } = rig(4);
+  for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire");
+  conversation.begun(101, "lock.release");
+  assert.deepEqual(said, []);
+  conversation.result(101, Buffer.from("{}"));
+  conversation.refuse(1, refuse("LOCK_TIMEOUT", "too late"), true);
+  assert.equal(conversation.inFlight, 0);
+});
+
+test("an answer to a frame that could not be read counts for nothing", () => {
+  const { conversation } = rig(4);
+  conversation.begun(1, "db.execute");
+  conversation.refuse(null, refuse("PARSE_ERROR", "not JSON"), false);
+  assert.equal(conversation.inFlight, 1);
+});
+
+test("ten frames that cannot be read in ten seconds are too many", () => {
+  const { conversation } = rig(4);
+  const verdicts = Array.from({ length: 10 }, (_, i) => conversation.badFrame(i * 100));
+  assert.deepEqual(verdicts, [...Array(9).fill(false), true]);
+  assert.equal(conversation.badFrame(60_000), false, "long after");
+});
