@@ -18,7 +18,7 @@ export interface OutputOptions {
   readonly quiet?: boolean;
 }
 
-export function formatOf(options: OutputOptions, isTerminal: boolean): Format {
+function formatOf(options: OutputOptions, isTerminal: boolean): Format {
   for (const format of ["json", "jsonl", "csv", "table", "raw"] as const) if (options[format] === true) return format;
   return isTerminal ? "table" : "tabs";
 }
@@ -104,7 +104,7 @@ export class Output {
 }
 
 /** https://no-color.org: any value but the empty one switches colours off. */
-export function mayPaint(io: Io): boolean {
+function mayPaint(io: Io): boolean {
   return io.columns !== undefined && (io.env["NO_COLOR"] ?? "") === "" && io.env["TERM"] !== "dumb";
 }
 

@@ -1,9 +1,11 @@
 /** How a command gets to its broker: the one that belongs to the options, started if there is none and that is allowed. */
+import { createConnection } from "node:net";
 import { type Broker, type ConnectOptions, connect } from "../client/index.js";
 import { isHoldfastError } from "../terms/index.js";
 import type { BoundSecret } from "./bound-secret.js";
-import type { Call } from "./command.js";
-import { mayStart } from "./surroundings.js";
+import { type Call, ExitWith } from "./command.js";
+import { exitCodes } from "./exit-codes.js";
+import { mayStart, placesOf } from "./surroundings.js";
 
 export interface ReachOptions {
   /** False: this command never starts a broker. */
@@ -11,19 +13,44 @@ export interface ReachOptions {
   /** The name that others see beside a lock. */
   readonly program?: string;
   readonly signal?: AbortSignal;
-  /** One of the connections that the broker keeps for who looks after it. */
-  readonly operator?: boolean;
   readonly integers?: ConnectOptions["integers"];
   readonly session?: ConnectOptions["session"];
+}
+
+export function reach(call: Call, { start, program = "holdfast", ...more }: ReachOptions): Promise<Broker> {
+  const { dir, socket } = call.options;
+  return connect({ dir, socket, start: start && mayStart(call.options, call.io), program, ...more });
 }
 
 /** Who only looks does not wait long for a broker that does not answer. */
 const lookMs = 10_000;
 
-export function reach(call: Call, { start, program = "holdfast", ...more }: ReachOptions): Promise<Broker> {
+/** For commands that look after a broker: the one that runs, or undefined. One that runs and is deaf is an error. */
+export async function reachRunning(call: Call): Promise<Broker | undefined> {
   const { dir, socket } = call.options;
-  const patience = start ? {} : { startTimeoutMs: lookMs };
-  return connect({ dir, socket, start: start && mayStart(call.options, call.io), program, ...patience, ...more });
+  try {
+    return await connect({ dir, socket, start: false, startTimeoutMs: lookMs, program: "holdfast", operator: true });
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== "NO_BROKER") throw error;
+    const places = placesOf(call.options, call.io);
+    if (await nobodyListens(places.socket)) return undefined;
+    const words = `a broker listens at ${places.socket}, but does not answer: ${error.message}`;
+    throw new ExitWith(`${words}\n\`holdfast logs\` may tell why; its process is named in ${places.info}`, {
+      exitCode: exitCodes.noBroker,
+      cause: error,
+    });
+  }
+}
+
+function nobodyListens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ path });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "ENOENT" || code === "ECONNREFUSED"));
+  });
 }
 
 /** Takes up a session that `holdfast acquire` made. Undefined: it has ended. */

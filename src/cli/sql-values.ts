@@ -26,7 +26,7 @@ export function valueOfWord(word: string, asText: boolean): TypedValue {
   return word;
 }
 
-export const argumentTypes = ["int", "real", "text", "null", "blob"] as const;
+const argumentTypes = ["int", "real", "text", "null", "blob"] as const;
 type ArgumentType = (typeof argumentTypes)[number];
 
 export interface NamedValue {

@@ -22,10 +22,6 @@ export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));
 }
 
-export function padStart(text: string, width: number): string {
-  return " ".repeat(Math.max(0, width - widthOf(text))) + text;
-}
-
 /** Shortened to the width, the cut shown by an ellipsis. */
 export function cut(text: string, widthMax: number): string {
   if (widthOf(text) <= widthMax) return text;

@@ -59,6 +59,7 @@ export class StoreEvents {
         this.#tokensReserved(event);
         return locks.grantAll(now);
       case "checkpointed":
+        writes.logIs(event.walBytes);
         return reads.checkpointed(event.walBytes, now);
       case "reader-ready":
         return reads.readerReady(event.reader, now);

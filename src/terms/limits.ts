@@ -100,7 +100,6 @@ export const limitTable = {
   nameBytesMax: row(512, 1, 4096, "NAME_INVALID", "a name is read by people"),
   metaBytesMax: row(4 * KiB, 0, 64 * KiB, "META_TOO_LARGE", "a reason, a program name; not a data store"),
   resumeWindowMs: row(30 * second, 100, hour, "SESSION_EXPIRED", "how long a session without connection is kept"),
-  recoveryGraceMs: row(10 * second, 100, hour, null, "after a restart, for holders whose death cannot be proved"),
   endedKeysMs: row(24 * hour, second, 30 * 24 * hour, "RETRY_TOO_OLD", "answers of an ended session are kept so long"),
   replyBytesKeptMax: row(256 * KiB, 0, 8 * MiB, "RESULT_NOT_KEPT", "a larger answer is not stored with its key"),
   repliesBytesAllMax: row(

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Broker } from "../../src/client/index.js";
+import type { RefusalCode } from "../../src/terms/index.js";
 import type { Home, Life } from "../support/broker.js";
 import { built } from "../support/built.js";
 import { within } from "../support/patience.js";
@@ -20,6 +21,7 @@ export interface CrewOptions {
   readonly members: number;
   readonly works: readonly Work[];
   readonly start: boolean;
+  readonly forgiven?: RefusalCode;
 }
 
 interface Member {
@@ -105,13 +107,13 @@ export class Crew {
     return { acknowledged };
   }
 
-  #hire(number: number, { works, start }: CrewOptions): Promise<void> {
+  #hire(number: number, { works, start, forgiven }: CrewOptions): Promise<void> {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"));
     const child = fork(program, { env, stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
     const ledger = join(this.#home.dir, `member-${number}.ledger`);
     const member: Member = { number, child, ledger, acknowledged: 0 };
     this.#members.push(member);
-    const order: Order = { library: built.library, dir: this.#home.dir, member: number, ledger, start, works };
+    const order: Order = { library: built.library, dir: this.#home.dir, member: number, ledger, start, works, forgiven };
     return new Promise((resolve, reject) => {
       child.once("exit", (code, signal) => reject(new Error(`member ${number} ended (${code ?? signal}) before it was connected`)));
       child.on("message", (message) => {
@@ -151,25 +153,27 @@ function readLedger(path: string): LedgerLine[] {
 }
 
 /** What of one kind was sent, and what of it was acknowledged. */
-function sentAndDone(lines: readonly LedgerLine[], work: Work): { sent: Set<number>; done: Set<number> } {
+function sentAndDone(lines: readonly LedgerLine[], work: Work): { sent: Set<number>; done: Set<number>; refused: Set<number> } {
   const of = (end: LedgerLine["end"]) => new Set(lines.filter((line) => line.work === work && line.end === end).map(({ n }) => n));
-  return { sent: of("sent"), done: of("ok") };
+  return { sent: of("sent"), done: of("ok"), refused: of("no") };
 }
 
 async function checkInserts(broker: Broker, member: number, lines: readonly LedgerLine[]): Promise<void> {
-  const { sent, done } = sentAndDone(lines, "inserts");
+  const { sent, done, refused } = sentAndDone(lines, "inserts");
   const rows = await broker.query<{ n: number }>("select n from item where member = ?", [member]);
   const there = new Set(rows.map(({ n }) => n));
   // The primary key sees to it that nothing is there twice; a second try would have been refused.
   assert.deepEqual([...done].filter((n) => !there.has(n)), [], `acknowledged inserts of member ${member} that are gone`);
   assert.deepEqual([...there].filter((n) => !sent.has(n)), [], `rows of member ${member} that nobody sent`);
+  assert.deepEqual([...refused].filter((n) => there.has(n)), [], `rows of member ${member} that were said not to be applied`);
 }
 
 async function checkCounter(broker: Broker, member: number, lines: readonly LedgerLine[]): Promise<void> {
-  const { sent, done } = sentAndDone(lines, "counter");
+  const { sent, done, refused } = sentAndDone(lines, "counter");
+  const most = sent.size - refused.size;
   const row = await broker.get<{ n: number }>("select n from counter where member = ?", [member]);
   const n = row?.n ?? -1;
-  assert.ok(n >= done.size && n <= sent.size, `the counter of member ${member} is ${n}; ${done.size} were acknowledged, ${sent.size} sent`);
+  assert.ok(n >= done.size && n <= most, `the counter of member ${member} is ${n}; ${done.size} were acknowledged, ${most} sent and not refused`);
 }
 
 /** As one client sees it, in the order of its own log. */

@@ -12,6 +12,8 @@ export interface Order {
   readonly start: boolean;
   /** What the member does over and over. */
   readonly works: readonly Work[];
+  /** A refusal with this code, and surely not applied, is noted and no failure. */
+  readonly forgiven: string | undefined;
 }
 
 /** `inserts`: rows of its own. `counter`: adds 1 to its own counter. `fenced`: reads the shared counter and writes one more, under a lock. */

@@ -25,7 +25,7 @@ import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
 import { count, formatBytes } from "../durations.js";
 import { endBroker } from "../end-broker.js";
 import { exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reachRunning } from "../reach.js";
 import { environmentFor } from "../surroundings.js";
 import { statusOf } from "./status.js";
 
@@ -94,8 +94,8 @@ async function makeRoom(call: Call, stop: boolean): Promise<void> {
       "ALREADY_RUNNING",
       `a broker runs (pid ${found.pid}) and has its database open; --stop lets import stop it first`,
     );
-  const broker = await reach(call, { start: false, operator: true });
-  if (!(await endBroker(broker)))
+  const broker = await reachRunning(call);
+  if (broker !== undefined && !(await endBroker(broker)))
     throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
 }
 
@@ -118,7 +118,7 @@ async function runImport(call: Call, file: string, force: boolean): Promise<Impo
 }
 
 /** The last line is the outcome; anything else is a fault of the broker's program. */
-export function outcomeIn(words: string, code: number | null): Imported {
+function outcomeIn(words: string, code: number | null): Imported {
   const line = words.trim().split("\n").pop() ?? "";
   const outcome = parsed(line);
   if (outcome === undefined)

@@ -2,14 +2,12 @@
  * `holdfast locks`: who holds which lock and who waits; `holdfast locks show NAME`: one of them in full.
  * Starts nothing: where no broker runs, nothing is held.
  */
-import type { Broker } from "../../client/index.js";
-import { isHoldfastError } from "../../terms/index.js";
 import { BoundSecrets } from "../bound-secret.js";
 import { integer } from "../cells.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { formatDuration } from "../durations.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reachRunning } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 import { holderText, type LockInfo, quoted, stateOf, waiterText } from "../words.js";
 
@@ -81,13 +79,8 @@ function showLines(lock: LockInfo): string[] {
 }
 
 async function ask(call: Call, which: { name?: string; prefix?: string }): Promise<readonly LockInfo[]> {
-  let broker: Broker;
-  try {
-    broker = await reach(call, { start: false, operator: true });
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === "NO_BROKER") return [];
-    throw error;
-  }
+  const broker = await reachRunning(call);
+  if (broker === undefined) return [];
   try {
     const { locks: found } = await broker.call("lock.list", which);
     return found.map((lock) => withoutBound(lock, boundTokens(call)));

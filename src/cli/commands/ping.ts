@@ -2,14 +2,18 @@
 import type { Command } from "../command.js";
 import { formatDuration } from "../durations.js";
 import { exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reachRunning } from "../reach.js";
 
 export const ping: Command = {
   prints: true,
   define() {},
   async run(call) {
     if (call.operands.length > 0) call.misused("ping takes no operands");
-    const broker = await reach(call, { start: false, operator: true });
+    const broker = await reachRunning(call);
+    if (broker === undefined) {
+      call.output.warn("no broker is running");
+      return exitCodes.noBroker;
+    }
     try {
       const start = performance.now();
       await broker.ping();

@@ -1,11 +1,10 @@
 /** `holdfast release NAME`: gives back what `holdfast acquire` took, by the secret that it left. */
-import { isHoldfastError } from "../../terms/index.js";
 import { BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { isAlive } from "../processes.js";
 import { lockNow } from "../queue-watch.js";
-import { reach, tryResume } from "../reach.js";
+import { reachRunning, tryResume } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 import { holderText, type LockInfo, quoted } from "../words.js";
 import { pidOf } from "./acquire.js";
@@ -55,15 +54,10 @@ async function notHeld(call: Call, name: string): Promise<ExitCode> {
 }
 
 async function lockWithoutStart(call: Call, name: string): Promise<LockInfo | undefined> {
+  const broker = await reachRunning(call);
   try {
-    const broker = await reach(call, { start: false, operator: true });
-    try {
-      return await lockNow(broker, name);
-    } finally {
-      await broker.close();
-    }
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === "NO_BROKER") return undefined;
-    throw error;
+    return broker && (await lockNow(broker, name));
+  } finally {
+    await broker?.close();
   }
 }

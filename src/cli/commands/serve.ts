@@ -43,7 +43,7 @@ export const serve: Command = {
 };
 
 /** `name=value`; whether there is such a limit, and its range, the broker knows. */
-export function limitsIn(words: readonly string[]): { [name: string]: number } {
+function limitsIn(words: readonly string[]): { [name: string]: number } {
   const limits: { [name: string]: number } = {};
   for (const word of words) {
     const found = /^(\w+)=(\d+)$/.exec(word);

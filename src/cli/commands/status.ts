@@ -2,11 +2,10 @@
 import { statSync } from "node:fs";
 import type { StatusResult } from "../../client/index.js";
 import type { Places } from "../../places/index.js";
-import { isHoldfastError } from "../../terms/index.js";
 import type { Call, Command } from "../command.js";
 import { count, formatBytes, formatCount, formatDuration } from "../durations.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reachRunning } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 
 export const status: Command = {
@@ -27,16 +26,11 @@ export const status: Command = {
 
 /** Undefined: no broker runs. */
 export async function statusOf(call: Call): Promise<StatusResult | undefined> {
+  const broker = await reachRunning(call);
   try {
-    const broker = await reach(call, { start: false, operator: true });
-    try {
-      return await broker.status();
-    } finally {
-      await broker.close();
-    }
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === "NO_BROKER") return undefined;
-    throw error;
+    return await broker?.status();
+  } finally {
+    await broker?.close();
   }
 }
 

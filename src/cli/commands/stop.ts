@@ -1,10 +1,9 @@
 /** `holdfast stop`: ends the broker in good order and waits until it is gone. Starts none, not even to stop it. */
-import { isHoldfastError } from "../../terms/index.js";
 import { type Command, optionsOf } from "../command.js";
 import { formatDuration, parseDuration } from "../durations.js";
 import { endBroker } from "../end-broker.js";
 import { exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reachRunning } from "../reach.js";
 
 export const stop: Command = {
   prints: false,
@@ -17,10 +16,7 @@ export const stop: Command = {
     if (call.operands.length > 0) call.misused("stop takes no operands");
     const patienceMs = parseDuration(wait);
     if (patienceMs === undefined) return call.misused(`"${wait}" is not a length of time: 30 (seconds), 500ms, 2m`);
-    const broker = await reach(call, { start: false, operator: true }).catch((error: unknown) => {
-      if (isHoldfastError(error) && error.code === "NO_BROKER") return undefined;
-      throw error;
-    });
+    const broker = await reachRunning(call);
     if (broker === undefined) {
       call.output.comment("holdfast: no broker was running");
       return exitCodes.noBroker;

@@ -18,7 +18,7 @@ import { hashFile, listDirectories, listFiles } from "./tree.js";
 const busyTimeoutMs = 5000;
 const tellMs = 200;
 
-export function directDatabase(home: string): string {
+function directDatabase(home: string): string {
   return join(home, "direct.db");
 }
 

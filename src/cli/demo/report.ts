@@ -29,7 +29,7 @@ function cellsOf(member: Member, elapsedMs: number): string[] {
   return [labelOf(member), formatCount(files), perSecond(files, elapsedMs), String(waits), waited, ...figures];
 }
 
-export function labelOf({ role, number, fate }: Pick<Member, "role" | "number" | "fate">): string {
+function labelOf({ role, number, fate }: Pick<Member, "role" | "number" | "fate">): string {
   const name = role === "asker" || role === "direct-asker" ? "asker" : `indexer ${number}`;
   if (fate === "killed") return `${name} †`;
   return fate === "failed" ? `${name} !` : name;

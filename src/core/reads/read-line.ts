@@ -36,6 +36,8 @@ const watchMs = 20;
 const slowMs = 50;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
+/** A full log is tried to be folded again after so long (ms). */
+const foldAgainMs = 1000;
 const idleMs = 30_000;
 /** After a reader died before it was ready, no other is started for so long (ms): the next would die the same way. */
 const restMs = 1000;
@@ -53,7 +55,9 @@ export class ReadLine {
   readonly #holding = { writer: true, fold: false };
   /** The log was asked to be folded and the writer has not answered. */
   #folding = false;
+  #walBytes = 0;
   #walBytesTried = 0;
+  #foldedAt = 0 as Instant;
   /** No reader is started before. */
   #restUntil = 0 as Instant;
 
@@ -122,18 +126,31 @@ export class ReadLine {
   /** The log has grown: let the readers finish, then have it folded into the database (rule 16). */
   walGrew(walBytes: number, now: Instant): void {
     const { walBytesMax } = this.#parts.limits;
+    this.#walBytes = walBytes;
     if (walBytes < walBytesMax || this.#holding.fold) return;
     // A fold that could not finish is tried again only when the log has grown by a quarter.
     if (walBytes < this.#walBytesTried + walBytesMax / 4) return;
-    this.#walBytesTried = walBytes;
+    this.#fold(now);
+  }
+
+  checkpointed(walBytes: number, now: Instant): void {
+    this.#walBytes = walBytes;
+    this.#foldedAt = now;
+    if (walBytes < this.#parts.limits.walBytesMax) this.#walBytesTried = 0;
+    this.foldOver(now);
+    if (this.#logFull) this.#armWatch(now);
+  }
+
+  #fold(now: Instant): void {
+    this.#walBytesTried = this.#walBytes;
     this.#holding.fold = true;
     this.#foldIfQuiet();
     this.#armWatch(now);
   }
 
-  checkpointed(walBytes: number, now: Instant): void {
-    if (walBytes < this.#parts.limits.walBytesMax) this.#walBytesTried = 0;
-    this.foldOver(now);
+  /** Nothing is written any more, so it cannot grow: only time brings the next try. */
+  get #logFull(): boolean {
+    return this.#walBytes >= this.#parts.limits.walBytesHardMax;
   }
 
   /** The fold is done, or the writer that was asked for it is gone. */
@@ -201,8 +218,9 @@ export class ReadLine {
     this.#startMissing(now);
     this.#pump(now);
     if (this.#line.length > 0) this.#endGreediest(now);
+    if (this.#logFull && !this.#holding.fold && between(this.#foldedAt, now) >= foldAgainMs) this.#fold(now);
     const spare = this.#readers.size > this.#parts.limits.readersMin;
-    if (this.running > 0 || this.#line.length > 0 || this.#holding.fold) this.#armWatch(now);
+    if (this.running > 0 || this.#line.length > 0 || this.#holding.fold || this.#logFull) this.#armWatch(now);
     else if (spare) this.#watch = this.#parts.deadlines.arm("read-watch", undefined, after(now, idleMs));
   }
 

@@ -67,6 +67,7 @@ export class WriteLine {
   #watch: Deadline | undefined;
   #retry: Deadline | undefined;
   #settledCount = 0;
+  #walBytes = 0;
 
   constructor(parts: WriteLineParts, firstSeq: Seq) {
     this.#parts = parts;
@@ -104,6 +105,7 @@ export class WriteLine {
     const { session } = write;
     session?.writes.set(write.key ?? write, write);
     if (this.#state.kind === "unavailable") this.#refuse(write, unavailable(this.#state.reason), now);
+    else if (this.logFull && write.settles === undefined) this.#refuse(write, this.#logFullRefusal(), now);
     else if (this.#line.length === 0 && this.#hasRoom()) this.#send(write, false, now);
     else this.#line.push(write.owner, write);
   }
@@ -161,7 +163,23 @@ export class WriteLine {
     this.pump(now);
   }
 
+  /** How large the log is now; beyond the hard limit nothing is written until it has been folded. */
+  logIs(walBytes: number): void {
+    this.#walBytes = walBytes;
+  }
+
+  get logFull(): boolean {
+    return this.#walBytes >= this.#parts.limits.walBytesHardMax;
+  }
+
+  #logFullRefusal(): Refusal {
+    const limit = this.#parts.limits.walBytesHardMax;
+    const message = `the database's log has ${this.#walBytes} bytes, ${limit} are allowed; it is being folded into the database`;
+    return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#walBytes });
+  }
+
   settled(event: WriterSettled, now: Instant): void {
+    this.logIs(event.walBytes);
     for (const { seq: settledSeq, answer } of event.answers) {
       const write = this.#dispatched.get(settledSeq);
       if (write === undefined) continue;

@@ -41,6 +41,20 @@ test("a broker that was started on demand is told of in full, and stopped until 
   assert.equal((await holdfast.run(["stop"])).code, 69);
 });
 
+test("a broker that runs but does not answer is not said to be gone", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "select 1");
+  const pid = holdfast.brokerPid() ?? 0;
+  process.kill(pid, "SIGSTOP");
+  try {
+    const { code, out, err } = await holdfast.run(["status"]);
+    assert.deepEqual([code, out], [69, ""]);
+    assert.match(err, /a broker listens at .*broker\.sock, but does not answer/);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+});
+
 test("serve runs in the foreground until it is told to end; a second one is refused with 75", async (t) => {
   const holdfast = new Holdfast(t);
   const server = holdfast.start(["serve", "--limit", "waitersMax=5"]);
