@@ -75,7 +75,13 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
       },
     });
     const { limit = [], "log-level": logLevel, import: takeOver, ...rest } = values;
-    return { version, takeOver, ...rest, limits: parseLimits(limit, "--limit"), logLevel };
+    return {
+      version,
+      ...(takeOver === undefined ? {} : { takeOver }),
+      ...rest,
+      limits: parseLimits(limit, "--limit"),
+      logLevel,
+    };
   } catch (error) {
     throw error instanceof HoldfastError ? error : wrongSetting("MISUSE", error as Error);
   }
