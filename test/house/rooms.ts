@@ -46,7 +46,12 @@ export const rooms = {
   "client/conversation": { imports: ["terms"], outside: [], pure: true },
   client: { imports: ["client/conversation", "terms", "protocol", "places"], outside: ["ws", "node:*"], pure: false },
   // daemon only in commands/serve.ts, lazily: one-place.test.ts.
-  cli: { imports: ["terms", "client", "places", "daemon"], outside: ["commander", "node:*"], pure: false },
+  // better-sqlite3 in one file only, for the demo of doing without a broker: one-place.test.ts.
+  cli: {
+    imports: ["terms", "client", "places", "daemon"],
+    outside: ["commander", "better-sqlite3", "node:*"],
+    pure: false,
+  },
 } as const satisfies Record<string, Room>;
 
 export const roomNames = Object.keys(rooms) as RoomName[];
