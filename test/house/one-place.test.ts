@@ -27,70 +27,8 @@ const clocks: { what: string; pattern: RegExp; files: string[] }[] = [
 /** Modules that are timers or clocks by another name. */
 const clockModules = ["node:timers", "node:timers/promises", "node:perf_hooks"];
 
-/** Files that need one of these beside the places above, each with its reason. */
-const exceptions: { file: string; what: string; because: string }[] = [
-  {
-    file: "src/cli/demo/direct.ts",
-    what: "better-sqlite3",
-    because: "the demo shows what programs do without a broker",
-  },
-  {
-    file: "src/client/broker.ts",
-    what: "the wall clock",
-    because: "a session that several processes speak for needs keys that rise from one process to the next",
-  },
-  {
-    file: "src/client/spawn-lock.ts",
-    what: "the wall clock",
-    because: "the age of a file is told by the wall clock only",
-  },
-  {
-    file: "src/store/desk/orphans.ts",
-    what: "the steady clock",
-    because: "a bound on waiting for killed processes, before there is a loop",
-  },
-  {
-    file: "src/store/desk/orphans.ts",
-    what: "a timer",
-    because: "a killed process is looked at until the kernel has taken it away, before there is a loop",
-  },
-  {
-    file: "src/store/desk/orphans.ts",
-    what: "node:timers/promises",
-    because: "a killed process is looked at until the kernel has taken it away, before there is a loop",
-  },
-  { file: "src/store/desk/store.ts", what: "a timer", because: "a bound on the children's end, after the loop" },
-  {
-    file: "src/store/desk/store.ts",
-    what: "node:timers/promises",
-    because: "a bound on the children's end, after the loop",
-  },
-  {
-    file: "src/store/pipe/progress-file.ts",
-    what: "the steady clock",
-    because: "the writer notes since when a statement runs, on the clock that the front reads",
-  },
-  {
-    file: "src/store/reader/reader.ts",
-    what: "the steady clock",
-    because: "learns which texts are quick; only when answers are handed over depends on it",
-  },
-  {
-    file: "src/store/writer/writer.ts",
-    what: "the steady clock",
-    because: "bounds the execution in one group; only the size of groups depends on it",
-  },
-  {
-    file: "src/store/writer/meta-row.ts",
-    what: "the wall clock",
-    because: "tokens after a reboot begin above what the clock says (rule 14)",
-  },
-  {
-    file: "src/store/writer/replies-kept.ts",
-    what: "the wall clock",
-    because: "how long answers of ended sessions are kept spans reboots",
-  },
-];
+/** Files that need one of these beside the places above, each with its reason. A file of its own: test/house/exceptions.json. */
+const exceptions = JSON.parse(read("test/house/exceptions.json")) as { file: string; what: string; because: string }[];
 
 const sources = sourcesIn("src");
 

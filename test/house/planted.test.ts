@@ -177,6 +177,7 @@ function furnishedHouse(t: TestLife): string {
   const codes = Object.keys(refusals).map((code) => `| \`${code}\` |\n`);
   plant(house, "proto/PROTOCOL.md", codes.join(""));
   plant(house, "test/house/allowances.json", "{}\n");
+  plant(house, "test/house/exceptions.json", "[]\n");
   for (const part of ["out/test/house", "out/test/support/temp-dir.js", "out/src/terms"]) {
     cpSync(join(root, part), join(house, part), { recursive: true });
   }
