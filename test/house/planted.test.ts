@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { refusals } from "../../src/terms/index.js";
 import type { TestLife } from "../support/temp-dir.js";
 import { roomNames } from "./rooms.js";
-import { emptyHouse, filesIn, plant, root } from "./tree.js";
+import { emptyHouse, filesIn, plant, read, root } from "./tree.js";
 
 interface Violation {
   /** The test file that must notice. */
@@ -155,6 +155,12 @@ const violations: Record<string, Violation> = {
     text: "// @ts-ignore\nexport const found: string = 1;\n",
     says: /'@ts-ignore': 1/,
   },
+  "a limit that the README tells wrongly": {
+    by: "limits-table",
+    file: "README.md",
+    text: "<!-- limits -->\n| none |\n<!-- /limits -->\n",
+    says: /actual - expected/,
+  },
   "a skipped test": {
     by: "escapes",
     file: "test/front/front.test.ts",
@@ -178,6 +184,7 @@ function furnishedHouse(t: TestLife): string {
   plant(house, "proto/PROTOCOL.md", codes.join(""));
   plant(house, "test/house/allowances.json", "{}\n");
   plant(house, "test/house/exceptions.json", "[]\n");
+  plant(house, "README.md", read("README.md"));
   for (const part of ["out/test/house", "out/test/support/temp-dir.js", "out/src/terms"]) {
     cpSync(join(root, part), join(house, part), { recursive: true });
   }
