@@ -11,7 +11,7 @@ import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
 import { notRun } from "./writes/settlement.js";
-import { newWrite, type Write } from "./writes/write.js";
+import { newWrite } from "./writes/write.js";
 import type { WriteLine } from "./writes/write-line.js";
 
 export interface ClientRequestsParts {
@@ -168,18 +168,20 @@ export class ClientRequests {
   }
 
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
-    const { key, fences, alone, timeoutMs, parcel } = command;
-    const verdict = judgeKey(session, key);
+    const verdict = judgeKey(session, command.key);
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
+    if (this.#joins(session, command, connection)) return;
     const seenBefore = verdict.kind === "seen";
-    const earlier = key === undefined ? undefined : session.writes.get(key);
-    if (earlier !== undefined) return this.#repeat(earlier, command, connection);
-    if (this.#refusedNow(command, seenBefore)) return;
+    if (!this.#refusedNow(command, seenBefore)) this.#submit(session, command, seenBefore, now);
+  }
+
+  #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
+    const { connection, request, key, fences, alone, timeoutMs, parcel } = command;
     session.writesSent++;
     const write = newWrite({
       session,
       owner: session.id,
-      asker: { connection: command.connection, request: command.request },
+      asker: { connection, request },
       order: session.writesSent,
       key,
       fences,
@@ -192,16 +194,21 @@ export class ClientRequests {
     this.#parts.writes.submit(write, now);
   }
 
-  /** The same key is under way. One key, one outcome: a refusal is this one's too, a result is what is stored then. */
-  #repeat(earlier: Write, command: WriteCommand, connection: Connection): void {
-    const { session } = earlier;
-    earlier.repeats.push((answer, now) => {
+  /**
+   * Whether the same key is under way: then this one waits. One key, one outcome: a refusal is this one's too, and a
+   * result is what is stored then.
+   */
+  #joins(session: Session, command: WriteCommand, connection: Connection): boolean {
+    const earlier = command.key === undefined ? undefined : session.writes.get(command.key);
+    earlier?.repeats.push((answer, now) => {
       if (answer.kind === "refused") return this.#refuse(command, answer.refusal);
-      if (session !== undefined && isPresent(session) && connection.session === session)
-        return this.#write(session, command, connection, now);
-      const over = refuse("SESSION_EXPIRED", "the session ended before the write was looked up");
-      this.#refuse(command, { ...over, outcome: "unknown" });
+      if (!isPresent(session) || connection.session !== session) {
+        const over = refuse("SESSION_EXPIRED", "the session ended before the write was looked up");
+        return this.#refuse(command, { ...over, outcome: "unknown" });
+      }
+      if (!this.#joins(session, command, connection)) this.#submit(session, command, true, now);
     });
+    return earlier !== undefined;
   }
 
   #read(session: Session, command: ReadCommand, now: Instant): void {

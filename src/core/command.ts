@@ -78,6 +78,8 @@ export type StoreEvent =
       readonly kind: "writer-settled";
       /** In the order of dispatch; all of one group at once, after its fsync. */
       readonly answers: readonly { readonly seq: Seq; readonly answer: StoreAnswer }[];
+      /** The highest sequence that this writer has on disk, if any: what changed nothing is settled and is not there. */
+      readonly storedSeq?: Seq;
       readonly walBytes: number;
     }
   /** The process is gone and every byte it had written has been read. */

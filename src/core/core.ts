@@ -141,7 +141,7 @@ export class Core {
         return;
       case "drain":
         this.#requests.ending = true;
-        return;
+        return this.#storeEvents.mark.end();
       case "hello":
       case "goodbye":
       case "settle":
@@ -217,6 +217,8 @@ export class Core {
         return this.#writes.watch(now);
       case "writer-retry":
         return this.#writes.retryWriter();
+      case "ledger-mark":
+        return this.#storeEvents.mark.write();
       default:
         return impossible(deadline.kind, "deadline");
     }

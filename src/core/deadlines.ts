@@ -23,7 +23,9 @@ export type DeadlineKind =
   /** Is a write over its limit? Runs while the writer is busy. Owner: none. */
   | "write-watch"
   /** Try again to have a writer. Owner: none. */
-  | "writer-retry";
+  | "writer-retry"
+  /** The ledger is told how far data.db has come. Owner: none. */
+  | "ledger-mark";
 
 export interface Deadline<Owner = unknown> {
   readonly kind: DeadlineKind;

@@ -4,14 +4,17 @@
  */
 import { type Instant, impossible, type Seq } from "../terms/index.js";
 import type { StoreEvent } from "./command.js";
+import type { Deadlines } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import type { LockTable } from "./locks/lock-table.js";
 import type { TokenBlock } from "./locks/token-block.js";
+import { Mark } from "./mark.js";
 import type { ReadLine } from "./reads/read-line.js";
 import type { WriteLine } from "./writes/write-line.js";
 
 export interface StoreEventsParts {
   readonly draft: Draft;
+  readonly deadlines: Deadlines;
   readonly tokens: TokenBlock;
   readonly locks: LockTable;
   readonly writes: WriteLine;
@@ -22,37 +25,36 @@ export class StoreEvents {
   readonly #parts: StoreEventsParts;
   /** Tokens below this may have been given before this life of the broker: no block may begin there. */
   tokensAbove = 0;
-  /** As the last writer found it at its start: data.db has at least this. Later writes may have settled without a row. */
-  #storedSeq: Seq;
+  readonly mark: Mark;
 
   constructor(parts: StoreEventsParts, storedSeq: Seq) {
     this.#parts = parts;
-    this.#storedSeq = storedSeq;
+    this.mark = new Mark(parts, storedSeq);
   }
 
   handle(event: StoreEvent, now: Instant): void {
     const { tokens, locks, writes, reads } = this.#parts;
     switch (event.kind) {
       case "writer-ready":
-        this.#storedSeq = event.storedSeq;
+        this.mark.begins(event.storedSeq);
         this.#tokensReserved(event);
         writes.writerReady(event.storedSeq, now);
-        reads.holdForWriter(false, now);
+        reads.writerIs("ready", now);
         locks.writesSettled(now);
         return locks.grantAll(now);
       case "writer-settled":
+        if (event.storedSeq !== undefined) this.mark.stored(event.storedSeq, now);
         writes.settled(event, now);
         reads.walGrew(event.walBytes, now);
         return locks.writesSettled(now);
       case "writer-gone":
         tokens.reservationLost();
-        reads.holdForWriter(true, now);
-        reads.foldOver(now);
+        reads.writerIs("starting", now);
         if (event.ioFailed) reads.endReaders("the disk failed under the writer");
         return writes.writerGone(event);
       case "writer-unavailable":
         writes.writerUnavailable(event.reason, now);
-        return reads.holdForWriter(false, now);
+        return reads.writerIs("unavailable", now);
       case "writer-progress":
         return writes.progressSeen(event.progress, now);
       case "tokens-reserved":
@@ -85,6 +87,6 @@ export class StoreEvents {
       return;
     }
     tokens.reserved(tokensFrom, tokensTo);
-    draft.ledger.push({ kind: "mark", tokensTo, seq: this.#storedSeq, incarnation });
+    this.mark.reserved(tokensTo, incarnation);
   }
 }

@@ -18,7 +18,7 @@ export class Conversation {
    * Requests for locks, which may wait for the very release that comes behind them: they never stop the reading. Their
    * number is bounded by `locksPerSessionMax`.
    */
-  readonly #acquiring = new Set<RequestId>();
+  readonly #acquiring = new Map<RequestId, number>();
   #inFlight = 0;
   #paused = false;
   #badFrames: number[] = [];
@@ -46,7 +46,7 @@ export class Conversation {
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string): void {
     if (method === "lock.acquire") {
-      this.#acquiring.add(request);
+      this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
     this.#inFlight++;
@@ -56,11 +56,20 @@ export class Conversation {
   }
 
   answered(request: RequestId): void {
-    if (this.#acquiring.delete(request)) return;
+    if (this.#acquireAnswered(request)) return;
     this.#inFlight--;
     if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
     this.#paused = false;
     this.link.resume();
+  }
+
+  /** An id may be in use twice, against the rules: all the same every answer counts once. */
+  #acquireAnswered(request: RequestId): boolean {
+    const asked = this.#acquiring.get(request);
+    if (asked === undefined) return false;
+    if (asked > 1) this.#acquiring.set(request, asked - 1);
+    else this.#acquiring.delete(request);
+    return true;
   }
 
   result(request: RequestId, body: Buffer): void {

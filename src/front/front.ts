@@ -8,17 +8,17 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Core, Job, Letter, StoreEvent } from "../core/index.js";
+import type { Core, StoreEvent } from "../core/index.js";
 import type { Ledger } from "../ledger/index.js";
-import { closings, encodeNotification, type StatusResult } from "../protocol/index.js";
+import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
-import { type ConnectionId, type Refusal, refusals } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
-import { Conversation } from "./conversation.js";
 import { Incoming } from "./incoming.js";
-import { bodyOf, type Greeting } from "./letters.js";
+import type { Greeting } from "./letters.js";
 import type { FrontOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
+import { Postman } from "./postman.js";
+import { type Probe, Probes } from "./probes.js";
 import { Pulse } from "./pulse.js";
 import { remember, settleThePast, type WriterReady } from "./rebirth.js";
 import { Routes } from "./routes.js";
@@ -26,15 +26,16 @@ import { statusOf } from "./status.js";
 
 /** How long a drain waits for what is in the store's hands (ms); after it the children are ended all the same. */
 const drainMs = 10_000;
+/** How soon a turn comes though nothing happens: the ledger was full, or a client is over its limit. */
+const againMs = 250;
 
 export class Front {
   readonly #options: FrontOptions;
   readonly #pulse: Pulse;
   readonly #store: Store;
   readonly #incoming: Incoming;
-  readonly #conversations = new Map<ConnectionId, Conversation>();
-  /** Conversations that have something to flush. */
-  readonly #touched = new Set<Conversation>();
+  readonly #postman: Postman;
+  readonly #probes: Probes;
   readonly #startedAt;
   #core!: Core;
   #ledger!: Ledger;
@@ -42,7 +43,11 @@ export class Front {
   #greeting!: Greeting;
   #firstEvent: ((event: StoreEvent) => void) | undefined;
   #onTurn: (() => void) | undefined;
+  /** As the last turn has found it, and since when it has been so. */
+  #wasIdle = true;
   #idleSince: number;
+  #ledgerFull = false;
+  #again = false;
 
   /** Resolves when clients may come. Rejects with START_FAILED, or what the ledger or the store say. */
   static async start(options: FrontOptions): Promise<Front> {
@@ -62,15 +67,20 @@ export class Front {
     this.#pulse = new Pulse(() => this.#turn());
     this.#startedAt = this.#pulse.wallNow();
     this.#idleSince = this.#pulse.now();
-    this.#store = new Store(
-      { entry: entries, places, limits, bootId, nowWall: () => this.#pulse.wallNow(), log },
-      (event) => this.#fromStore(event),
+    const wallNow = () => this.#pulse.wallNow();
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, wallNow });
+    this.#probes = new Probes(
+      (probe) => this.#probe(probe),
+      () => this.#pulse.now(),
+    );
+    this.#store = new Store({ entry: entries, places, limits, bootId, nowWall: wallNow, log }, (event) =>
+      this.#fromStore(event),
     );
     const stop = () => options.onStopRequested();
     const routes = new Routes({
       limits,
       processes,
-      wallNow: () => this.#pulse.wallNow(),
+      wallNow,
       status: () => this.#status(),
       stop,
     });
@@ -82,7 +92,7 @@ export class Front {
 
   /** For how long there has been no connection, no session and no lock (ms). */
   get idleMs(): number {
-    return this.#isIdle() ? this.#pulse.now() - this.#idleSince : 0;
+    return this.#wasIdle && this.#isIdle() ? this.#pulse.now() - this.#idleSince : 0;
   }
 
   get summary(): { sessions: number; connections: number; held: number; waiting: number } {
@@ -92,15 +102,14 @@ export class Front {
   // ── links: what the transport calls ───────────────────────────────────────────────────────────────────────────────
 
   onOpen(link: Link): void {
-    this.#conversations.set(link.id, new Conversation(link, this.#options.limits));
+    this.#postman.open(link);
     this.#core.handle({ kind: "connected", connection: link.id }, this.#pulse.now());
     this.#pulse.soon();
   }
 
   onFrame(link: Link, data: Buffer, isBinary: boolean): void {
-    const conversation = this.#conversations.get(link.id);
+    const conversation = this.#postman.touch(link);
     if (conversation === undefined) return;
-    this.#touched.add(conversation);
     this.#pulse.soon();
     if (isBinary !== (conversation.encoding === "msgpack"))
       return conversation.link.close(closings.wrongKind.code, "the other kind of frame was agreed on");
@@ -108,11 +117,7 @@ export class Front {
   }
 
   onClose(link: Link): void {
-    const conversation = this.#conversations.get(link.id);
-    if (conversation === undefined) return;
-    this.#conversations.delete(link.id);
-    this.#touched.delete(conversation);
-    this.#idleSince = this.#pulse.now();
+    if (!this.#postman.gone(link)) return;
     this.#core.handle({ kind: "disconnected", connection: link.id }, this.#pulse.now());
     this.#pulse.soon();
   }
@@ -122,12 +127,9 @@ export class Front {
   /** Begins nothing new, tells the clients, waits for what is under way, ends the children. */
   async drain(reason: string): Promise<void> {
     this.#core.handle({ kind: "drain" }, this.#pulse.now());
-    for (const conversation of this.#conversations.values()) {
-      conversation.link.send(encodeNotification("session.closing", { reason, retryAfterMs: 0 }, conversation.encoding));
-      conversation.link.flush();
-    }
+    this.#postman.sayClosing(reason);
     await this.#quiet();
-    for (const { link } of this.#conversations.values()) link.close(closings.restarting.code, reason);
+    this.#postman.closeAll(reason);
     this.#turn();
     this.#pulse.stop();
     await this.#store.close();
@@ -161,26 +163,31 @@ export class Front {
         "the broker stood still; every deadline moves by it",
       );
       this.#core.handle({ kind: "paused", ms: pausedMs }, now);
+      this.#postman.backlog.paused(pausedMs);
     }
     this.#core.expire(now);
     this.#outbox.obey(this.#core.takeTurn());
-    for (const conversation of this.#touched) this.#flush(conversation);
-    this.#touched.clear();
+    this.#postman.flush(now);
+    if (this.#probes.work()) this.#pulse.soon();
+    this.#noteIdle(now);
+    if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#lookAgain();
     this.#pulse.wakeAt(this.#core.nextDeadline(now), now);
     this.#onTurn?.();
   }
 
-  #flush(conversation: Conversation): void {
-    const { link } = conversation;
-    link.flush();
-    if (link.bufferedBytes <= this.#options.limits.outputBytesMax) return;
-    this.#options.log(
-      "warn",
-      { connection: link.id, bufferedBytes: link.bufferedBytes },
-      "a client does not read what it asked for",
-    );
-    link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
-    link.terminate();
+  #noteIdle(now: number): void {
+    const idle = this.#isIdle();
+    if (!idle || !this.#wasIdle) this.#idleSince = now;
+    this.#wasIdle = idle;
+  }
+
+  #lookAgain(): void {
+    if (this.#again) return;
+    this.#again = true;
+    this.#pulse.after(againMs, () => {
+      this.#again = false;
+      this.#pulse.soon();
+    });
   }
 
   // ── in ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,50 +201,11 @@ export class Front {
     this.#pulse.soon();
   }
 
-  #probe({ session, process }: Extract<Job, { to: "system" }>): void {
+  #probe({ session, process }: Probe): void {
     const fate = this.#options.processes.fateOf(process);
     if (fate === "dead") this.#options.log("info", { session, process: process.pid }, "a client's process is gone");
     this.#core.handle({ kind: "process-fate", session, process, fate }, this.#pulse.now());
     this.#pulse.soon();
-  }
-
-  // ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #deliver(letters: readonly Letter[]): void {
-    for (const letter of letters) {
-      const conversation = this.#conversations.get(letter.to);
-      if (conversation === undefined) continue;
-      this.#touched.add(conversation);
-      this.#write(conversation, letter);
-    }
-  }
-
-  #write(conversation: Conversation, letter: Letter): void {
-    const { link, encoding } = conversation;
-    switch (letter.kind) {
-      case "refused":
-        return conversation.refuse(letter.request, letter.refusal, true);
-      case "lost":
-        return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
-      case "expired":
-        return link.send(encodeNotification("session.expired", {}, encoding));
-      case "taken":
-        link.send(encodeNotification("session.taken", {}, encoding));
-        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
-      case "hangup":
-        return this.#hangUp(conversation, letter.refusal);
-      case "welcome":
-        link.admitted();
-        break;
-      default:
-    }
-    const context = { greeting: this.#greeting, secret: conversation.secret, wallNow: this.#pulse.wallNow() };
-    conversation.result(letter.request, bodyOf(letter, encoding, context));
-  }
-
-  #hangUp(conversation: Conversation, refusal: Refusal): void {
-    const code = refusal.refused === "HELLO_TIMEOUT" ? closings.helloTimeout.code : closings.misbehaved.code;
-    conversation.link.close(code, refusal.message);
   }
 
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,22 +215,23 @@ export class Front {
     const ready = await settleThePast(places, () => this.#startWriter());
     this.#greet(ready);
     const say = (text: string, fields: { readonly [field: string]: unknown }) => log("info", fields, text);
-    const { core, ledger } = remember(ready, { places, limits, bootId, now: this.#pulse.now(), log: say });
+    const times = { now: this.#pulse.now(), wallNow: this.#pulse.wallNow() };
+    const { core, ledger } = remember(ready, { places, limits, bootId, ...times, log: say });
     this.#core = core;
     this.#ledger = ledger;
     this.#outbox = new Outbox({
       ledger,
       store: this.#store,
-      probe: (job) => this.#probe(job),
-      deliver: (letters) => this.#deliver(letters),
+      probe: (job) => this.#probes.add(job),
+      deliver: (letters) => this.#postman.deliver(letters),
       onLedgerFull: (full) => {
         log(
           "error",
           { full },
           full ? "the disk under the ledger is full: nothing new is begun" : "the ledger can be written again",
         );
+        this.#ledgerFull = full;
         this.#core.handle({ kind: "ledger", full }, this.#pulse.now());
-        if (full) this.#pulse.after(250, () => this.#pulse.soon());
       },
     });
     await new Promise<void>((resolve) => {

@@ -3,15 +3,16 @@
  *
  *   1. Children of a dead front are killed: nothing may write that this front did not send (rule 2).
  *   2. The writer takes its lock, settles what was in doubt with one durable write, reserves tokens (rule 1).
- *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13).
+ *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13). One that
+ *      lies beside a database that no writer has had before is not believed, but for the tokens that were given.
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
-import { Core, type Memory, type StoreEvent } from "../core/index.js";
+import { Core, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { killOrphans } from "../store/index.js";
-import { HoldfastError, type Instant, type Limits } from "../terms/index.js";
+import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
 
@@ -20,6 +21,7 @@ export interface RebirthParts {
   readonly limits: Limits;
   readonly bootId: string;
   readonly now: Instant;
+  readonly wallNow: WallTime;
   readonly log: (text: string, fields: { readonly [field: string]: unknown }) => void;
 }
 
@@ -37,18 +39,14 @@ export async function settleThePast(places: Places, start: () => Promise<StoreEv
 /** Steps 3 and 4. The core is given the writer's word last; it may then still wait for tokens. */
 export function remember(ready: WriterReady, parts: RebirthParts): { core: Core; ledger: Ledger } {
   const { ledger: path } = parts.places;
-  const sameBoot = ready.previousBootId === parts.bootId;
-  if (!sameBoot) Ledger.discard(path);
-  let ledger = Ledger.open(path);
+  const { previousBootId } = ready;
+  const sameBoot = previousBootId === parts.bootId;
+  if (!sameBoot && previousBootId !== null) Ledger.discard(path);
+  const ledger = Ledger.open(path);
   const contents = ledger.read();
-  const memory = contents === "damaged" ? afterDamage(parts) : believed(contents, ready, parts);
-  if (contents !== "damaged" && memory.sessions !== contents.sessions) {
-    // Rows that hold no more must not be found by the next start.
-    ledger.close();
-    Ledger.discard(path);
-    ledger = Ledger.open(path);
-    ledger.read();
-  }
+  const memory = contents === "damaged" ? afterDamage(ready, parts) : believed(contents, ready, parts);
+  // Rows that hold no more must not be found by the next start. The mark stays until tokens above it are reserved.
+  if (contents !== "damaged" && memory.sessions !== contents.sessions) ledger.commit(ends(contents));
   const core = new Core(parts.limits, ready.storedSeq);
   core.restore(memory, parts.now);
   core.handle(ready, parts.now);
@@ -57,24 +55,41 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   return { core, ledger };
 }
 
-function afterDamage({ log, limits }: RebirthParts): Memory {
+/** What was given before is told by data.db, unless that is another file now: then by the clock. */
+function afterDamage(ready: WriterReady, { log, limits, wallNow }: RebirthParts): Memory {
   log("the ledger was damaged: all locks are void, and none is granted for one resume window", {
     graceMs: limits.resumeWindowMs,
   });
-  return { ...nothing, graceMs: limits.resumeWindowMs };
+  const tokensAbove = ready.previousBootId === null ? tokensByClock(wallNow) : 0;
+  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };
 }
 
-/** What the ledger says, unless the database is older than the ledger: then only its tokens count (rule 14). */
-function believed(contents: LedgerContents, ready: WriterReady, { log }: RebirthParts): Memory {
+/** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
+function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RebirthParts): Memory {
   const { sessions, grants, waiters, mark } = contents;
   if (mark === undefined) return { sessions, grants, waiters, tokensAbove: 0, graceMs: 0 };
   const { tokensTo, seq, incarnation } = mark;
-  const putBack = seq > ready.storedSeq || incarnation !== ready.incarnation || tokensTo > ready.tokensFrom;
-  if (!putBack) return { sessions, grants, waiters, tokensAbove: tokensTo, graceMs: 0 };
-  log("the database file was put back to an older state: sessions and locks are void", {
+  const { storedSeq, tokensFrom, previousBootId } = ready;
+  const another = previousBootId === null || incarnation !== ready.incarnation;
+  if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
+    return { sessions, grants, waiters, tokensAbove: tokensTo, graceMs: 0 };
+  // Those who held something may still believe in it, until they have come back and were told.
+  const graceMs = grants.length > 0 ? limits.resumeWindowMs : 0;
+  log("the database file is older than what was known of it, or another: sessions and locks are void", {
     ledgerSeq: seq,
-    storedSeq: ready.storedSeq,
+    storedSeq,
+    graceMs,
   });
+  // Nobody can tell whether the machine was restarted since the ledger was written, so its tokens may be too low.
+  const byClock = previousBootId === null ? tokensByClock(wallNow) : 0;
   // One above what the writer has reserved at least, so that it is asked for a new incarnation in any case.
-  return { ...nothing, tokensAbove: Math.max(tokensTo, ready.tokensFrom + 1) };
+  return { ...nothing, tokensAbove: Math.max(tokensTo, byClock, tokensFrom + 1), graceMs };
+}
+
+function ends({ sessions, grants, waiters }: LedgerContents): LedgerEntry[] {
+  return [
+    ...grants.map(({ token }): LedgerEntry => ({ kind: "grant-ended", token })),
+    ...waiters.map(({ arrival }): LedgerEntry => ({ kind: "unqueued", arrival })),
+    ...sessions.map(({ session }): LedgerEntry => ({ kind: "session-ended", session })),
+  ];
 }

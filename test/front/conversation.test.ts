@@ -50,3 +50,12 @@ test("ten frames that cannot be read in ten seconds are too many", () => {
   assert.deepEqual(verdicts, [...Array(9).fill(false), true]);
   assert.equal(conversation.badFrame(60_000), false, "long after");
 });
+
+test("an id that is used twice, against the rules, does not spoil the count", () => {
+  const { said, conversation } = rig(4);
+  for (let n = 0; n < 3; n++) conversation.begun("same", "lock.acquire");
+  for (let n = 0; n < 2; n++) conversation.begun("same", "db.query");
+  for (let n = 0; n < 5; n++) conversation.answered("same");
+  assert.equal(conversation.inFlight, 0);
+  assert.deepEqual(said, []);
+});

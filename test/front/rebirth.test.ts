@@ -5,11 +5,24 @@ import type { LedgerEntry } from "../../src/core/index.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
 import { Ledger } from "../../src/ledger/index.js";
 import { type Places, placesFor } from "../../src/places/index.js";
-import { instant, limitsWith, lockName, requestKey, seq, sessionId, token } from "../../src/terms/index.js";
+import {
+  after,
+  connectionId,
+  instant,
+  limitsWith,
+  lockName,
+  requestKey,
+  seq,
+  sessionId,
+  token,
+  tokensByClock,
+  wallTime,
+} from "../../src/terms/index.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const session = sessionId("b".repeat(32));
 const now = instant(1000);
+const wallNow = wallTime(Date.UTC(2026, 0, 1));
 
 function placesIn(dir: string): Places {
   const places = placesFor({ env: {}, platform: "linux", uid: 0, home: "/", tmpdir: "/tmp", dir });
@@ -39,13 +52,19 @@ const ready: WriterReady = {
 
 /** A broker that is born where another has died. */
 function born(dir: string, said: Partial<WriterReady> = {}) {
-  const places = placesIn(dir);
-  const before = Ledger.open(places.ledger);
+  const before = Ledger.open(placesIn(dir).ledger);
   before.read();
   before.commit(rows());
   before.close();
+  return bornAgain(dir, said);
+}
+
+/** It finds the ledger as it is. */
+function bornAgain(dir: string, said: Partial<WriterReady> = {}) {
+  const places = placesIn(dir);
   const logged: string[] = [];
-  const parts = { places, limits: limitsWith(), bootId: "this boot", now, log: (text: string) => logged.push(text) };
+  const log = (text: string) => logged.push(text);
+  const parts = { places, limits: limitsWith(), bootId: "this boot", now, wallNow, log };
   const { core, ledger } = remember({ ...ready, ...said }, parts);
   ledger.close();
   return { core, logged, turn: core.takeTurn() };
@@ -79,4 +98,51 @@ test("when the database was put back, holders are void and tokens begin above al
 test("a database of another incarnation voids what the ledger knows", (t) => {
   const { core } = born(tempDir(t), { incarnation: "second" });
   assert.equal(core.counts.held, 0);
+});
+
+// rule 14: until tokens above the old ones are reserved, every start must find how far they had come
+test("a start that ends before it has new tokens leaves the next one what it needs to know", (t) => {
+  const dir = tempDir(t);
+  const old = { storedSeq: seq(10), tokensFrom: 20, tokensTo: 84 };
+  born(dir, old);
+  const { core, turn } = bornAgain(dir, { ...old, tokensFrom: 84, tokensTo: 148 });
+  assert.deepEqual([core.ready, core.counts.held, core.counts.sessions], [false, 0, 0]);
+  const reserve = turn.dispatch.find((job) => job.kind === "reserve");
+  assert.ok(reserve?.kind === "reserve" && reserve.newIncarnation && reserve.above >= 100);
+});
+
+test("tokens of a database that was put in the place of another begin above all that were given", (t) => {
+  const { core, turn } = born(tempDir(t), {
+    ...{ epoch: 1, storedSeq: seq(0), previousBootId: null, incarnation: "third" },
+    ...{ tokensFrom: 1, tokensTo: 65 },
+  });
+  assert.deepEqual([core.ready, core.counts.held], [false, 0]);
+  const reserve = turn.dispatch.find((job) => job.kind === "reserve");
+  assert.ok(reserve?.kind === "reserve");
+  assert.ok(reserve.above >= Math.max(100, tokensByClock(wallNow)));
+});
+
+test("the first start of all asks for nothing", (t) => {
+  const first = { epoch: 1, storedSeq: seq(0), previousBootId: null, tokensFrom: 1, tokensTo: 65 };
+  const { core, turn } = bornAgain(tempDir(t), first);
+  assert.ok(core.ready);
+  assert.ok(!turn.dispatch.some((job) => job.kind === "reserve"));
+});
+
+// promise 4: who held a lock lives on, and has not heard yet that it is void
+test("when the database was put back, nothing is granted until the holders have been told", (t) => {
+  const { core } = born(tempDir(t), { incarnation: "second" });
+  core.handle({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
+  const connection = connectionId(1);
+  const identity = { program: "other", version: "", process: undefined, bound: false };
+  core.handle({ kind: "connected", connection }, now);
+  const hello = { mode: "new", identity, windowMs: undefined, grants: [], pending: [], ackedBelow: undefined } as const;
+  core.handle({ kind: "hello", connection, request: 1, session: sessionId("c".repeat(32)), ...hello }, now);
+  const name = lockName("index/rebuild", 512);
+  if (typeof name !== "string") throw new Error("not a name");
+  const ask = { key: requestKey(1), name, waitMs: undefined, reason: "" };
+  core.handle({ kind: "acquire", connection, request: 2, ...ask }, now);
+  assert.equal(core.counts.held, 0);
+  core.expire(after(now, limitsWith().resumeWindowMs));
+  assert.equal(core.counts.held, 1);
 });

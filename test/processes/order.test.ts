@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { until, within } from "../support/patience.js";
-import { isGone, kill, known, stateOf } from "../support/processes.js";
+import { gone, isGone, kill, known, stateOf, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 /** A write that takes the writer a while (some 10 to 20 ms on an idle machine). */
@@ -190,4 +190,28 @@ test("what a killed front had sent to its writer is done before its successor sp
   await canary.goesOn();
   await canary.goesOn();
   assert.deepEqual(await rowsNow(), applied, "what was said never to have been applied has come");
+});
+
+// rule 2: orphans
+test("what a killed front had sent to a writer that stood still is never done, also when that writer wakes up", async (t) => {
+  const home = new Home(t);
+  const first = await home.start();
+  const wire = await home.wire();
+  await table(wire);
+  const { secret } = wire;
+  const writer = await home.processOf("writer");
+  await stop(writer);
+  const keys = Array.from({ length: 50 }, () => wire.key());
+  for (const key of keys) void wire.post("db.execute", { sql: `insert into item values (${key}, 'late')`, key });
+  await until("all to be with the writer", async () => (await home.status()).writes.dispatched === keys.length);
+  await first.kill();
+  await home.start();
+  const judge = await home.wire();
+  const { outcomes } = await judge.call("session.settle", { secret, keys });
+  assert.deepEqual([...new Set(outcomes.map(({ outcome }) => outcome))], ["never"]);
+  kill(writer, "SIGCONT");
+  await gone("the old writer", writer);
+  assert.equal(await countOf(judge), 0, "what was said never to have been applied has come");
+  const canary = await Canary.start(home);
+  await canary.goesOn();
 });

@@ -63,8 +63,9 @@ export function besideLines(broker: ActResult, direct: ActResult): string[] {
     `${perSecond(act.difference.rowsInTable, act.elapsedMs)}/s`,
   ]);
   lines.push(beside("together", sums[0] ?? [], sums[1] ?? []));
-  if (broker.brokerKill === undefined) return lines;
-  return [...lines, "", "  (the broker's maxima contain its own death and restart)"];
+  lines.push("", "  A process has up to 8 writes under way at the broker, and one on plain SQLite.");
+  if (broker.brokerKill !== undefined) lines.push("  The broker's maxima contain its own death and restart.");
+  return lines;
 }
 
 function beside(label: string, left: readonly string[], right: readonly string[]): string {

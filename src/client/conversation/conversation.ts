@@ -90,7 +90,8 @@ export class Conversation {
       case "disconnected":
         return this.#disconnected(event.reason, event.luck, now);
       case "unsendable":
-        return this.#inFlight.refused(event.id, event.refusal);
+        this.#inFlight.refused(event.id, event.refusal);
+        return this.#partIfDone(now);
       case "time":
         return this.#timePassed(now);
       case "close":
@@ -257,7 +258,7 @@ export class Conversation {
     if (state.at === "greeting" && state.request === id) return this.#notWelcome(refusal, now);
     if (state.at === "settling" && state.request === id) return this.#notSettled(refusal, now);
     if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
-    if (refusal.refused === "SHUTTING_DOWN" && this.#closing === undefined && this.#inFlight.turnedAway(id))
+    if (refusal.refused === "SHUTTING_DOWN" && this.#closing === undefined && this.#inFlight.turnedAway(id, refusal))
       return this.#leave(0);
     if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.has(id))
       return this.#sessionEnded(refusal.message, now);

@@ -140,10 +140,13 @@ export class InFlight {
     this.#refuse(call, refusal);
   }
 
-  /** A broker that ends has not looked at it: surely not applied, to be sent to the next one under the same key. */
-  turnedAway(id: number): boolean {
+  /**
+   * A broker that ends has not looked at it: to be sent to the next one under the same key. One that was sent before may
+   * have been applied then; should the session be over by the time, that must be settled first.
+   */
+  turnedAway(id: number, refusal: Refusal): boolean {
     const call = this.#calls.get(id);
-    if (call !== undefined) call.state = "kept";
+    if (call !== undefined && refusal.outcome !== "unknown") call.state = "kept";
     return call !== undefined;
   }
 

@@ -3,10 +3,16 @@
  * busy with a slow one the session that has most of them gives one up. Pure choices over the pool as it is.
  */
 import { between, type Instant } from "../../terms/index.js";
-import { hasReadOf, type Reader, rowMax } from "./reader.js";
+import { type Reader, rowMax } from "./reader.js";
 
 /** When all readers are busy and others wait, the greediest session's oldest read is ended after so long (ms). */
 const crowdedMs = 2000;
+
+/** Whether any session could be given a reader: with a thousand waiting it must not be asked of each of them. */
+export function hasRoom(readers: Iterable<Reader>): boolean {
+  for (const { state, stuck, row } of readers) if (state === "ready" && !stuck && row.length < rowMax) return true;
+  return false;
+}
 
 /** The reader with the shortest row that this session may use. The last free one is left to those who have none. */
 export function chooseReader(readers: Iterable<Reader>, session: string): Reader | undefined {
@@ -18,7 +24,7 @@ export function chooseReader(readers: Iterable<Reader>, session: string): Reader
   for (const reader of readers) {
     if (reader.state !== "ready") continue;
     ready++;
-    const own = hasReadOf(reader, session);
+    const own = reader.owners.has(session);
     if (own) used++;
     // Nobody is put behind a slow read, so a reader that has one is free for nobody.
     if (reader.stuck) continue;
@@ -51,15 +57,14 @@ export function greediestReader(
     const owner = row[0]?.read?.session.id;
     if (owner !== undefined) shares.set(owner, (shares.get(owner) ?? 0) + 1);
   }
-  let least = Number.POSITIVE_INFINITY;
-  for (const session of waiting) least = Math.min(least, shares.get(session) ?? 0);
+  const most = Math.max(0, ...shares.values());
+  const fewerWait = [...waiting].some((session) => (shares.get(session) ?? 0) < most);
   let chosen: Reader | undefined;
-  let most = least;
   for (const reader of readers) {
-    const share = shares.get(reader.row[0]?.read?.session.id ?? "") ?? 0;
-    if (share <= least || share < most || between(reader.headSince, now) < crowdedMs) continue;
-    if (chosen === undefined || share > most || reader.headSince < chosen.headSince) chosen = reader;
-    most = share;
+    const owner = reader.row[0]?.read?.session.id;
+    if (owner === undefined || shares.get(owner) !== most || !fewerWait) continue;
+    if (chosen === undefined || reader.headSince < chosen.headSince) chosen = reader;
   }
+  if (chosen === undefined || between(chosen.headSince, now) < crowdedMs) return undefined;
   return chosen;
 }

@@ -19,9 +19,9 @@ import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
 import { connectionOf, type Session } from "../sessions/session.js";
 import { HeldReads } from "./held-reads.js";
-import { chooseReader, greediestReader, needsMore } from "./pool-share.js";
+import { chooseReader, greediestReader, hasRoom, needsMore } from "./pool-share.js";
 import { isAskedBy, type Read } from "./read.js";
-import { headRefusal, newReader, type Reader, rowMax } from "./reader.js";
+import { checkReader, give, headRefusal, newReader, type Reader, takeBackBehind, takeFirst } from "./reader.js";
 
 export interface ReadLineParts {
   readonly limits: Limits;
@@ -53,6 +53,8 @@ export class ReadLine {
   #watch: Deadline | undefined;
   /** Reads are not begun: the writer is being replaced, or the log is folded. */
   readonly #holding = { writer: true, fold: false };
+  /** There is a writer that can fold the log. */
+  #canFold = false;
   /** The log was asked to be folded and the writer has not answered. */
   #folding = false;
   #walBytes = 0;
@@ -116,18 +118,27 @@ export class ReadLine {
 
   // ── holding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** While a new writer settles what was in doubt, nobody reads what may not last, and no reader is started (rule 1). */
-  holdForWriter(hold: boolean, now: Instant): void {
-    this.#holding.writer = hold;
+  /**
+   * While a new writer settles what was in doubt (`starting`), nobody reads what may not last, and no reader is started
+   * (rule 1). Without a writer reads go on, but nobody can fold the log.
+   */
+  writerIs(state: "starting" | "ready" | "unavailable", now: Instant): void {
+    this.#holding.writer = state === "starting";
+    this.#canFold = state === "ready";
+    if (!this.#canFold) {
+      this.#folding = false;
+      this.#holding.fold = false;
+    }
     this.#startMissing(now);
     this.#pump(now);
+    if (this.#logFull && this.#canFold) this.#armWatch(now);
   }
 
   /** The log has grown: let the readers finish, then have it folded into the database (rule 16). */
   walGrew(walBytes: number, now: Instant): void {
     const { walBytesMax } = this.#parts.limits;
     this.#walBytes = walBytes;
-    if (walBytes < walBytesMax || this.#holding.fold) return;
+    if (walBytes < walBytesMax || this.#holding.fold || !this.#canFold) return;
     // A fold that could not finish is tried again only when the log has grown by a quarter.
     if (walBytes < this.#walBytesTried + walBytesMax / 4) return;
     this.#fold(now);
@@ -137,7 +148,9 @@ export class ReadLine {
     this.#walBytes = walBytes;
     this.#foldedAt = now;
     if (walBytes < this.#parts.limits.walBytesMax) this.#walBytesTried = 0;
-    this.foldOver(now);
+    this.#folding = false;
+    this.#holding.fold = false;
+    this.#pump(now);
     if (this.#logFull) this.#armWatch(now);
   }
 
@@ -151,13 +164,6 @@ export class ReadLine {
   /** Nothing is written any more, so it cannot grow: only time brings the next try. */
   get #logFull(): boolean {
     return this.#walBytes >= this.#parts.limits.walBytesHardMax;
-  }
-
-  /** The fold is done, or the writer that was asked for it is gone. */
-  foldOver(now: Instant): void {
-    this.#folding = false;
-    this.#holding.fold = false;
-    this.#pump(now);
   }
 
   // ── readers come and go ───────────────────────────────────────────────────────────────────────────────────────────
@@ -195,11 +201,11 @@ export class ReadLine {
     if (reader === undefined || first === undefined) return;
     if (first.number !== event.read)
       throw new Error(`read line: reader ${event.reader} answered ${event.read} before ${first.number}`);
-    reader.row.shift();
+    const read = takeFirst(reader);
     reader.stuck = false;
     reader.headSince = now;
     reader.idleSince = now;
-    if (first.read !== undefined) this.#answer(first.read, event.answer);
+    if (read !== undefined) this.#answer(read, event.answer);
     this.#foldIfQuiet();
     this.#pump(now);
   }
@@ -218,21 +224,18 @@ export class ReadLine {
     this.#startMissing(now);
     this.#pump(now);
     if (this.#line.length > 0) this.#endGreediest(now);
-    if (this.#logFull && !this.#holding.fold && between(this.#foldedAt, now) >= foldAgainMs) this.#fold(now);
+    if (this.#logFull && this.#canFold && !this.#holding.fold && between(this.#foldedAt, now) >= foldAgainMs)
+      this.#fold(now);
     const spare = this.#readers.size > this.#parts.limits.readersMin;
-    if (this.running > 0 || this.#line.length > 0 || this.#holding.fold || this.#logFull) this.#armWatch(now);
+    if (this.running > 0 || this.#line.length > 0 || this.#holding.fold) this.#armWatch(now);
+    else if (this.#logFull && this.#canFold) this.#armWatch(now);
     else if (spare) this.#watch = this.#parts.deadlines.arm("read-watch", undefined, after(now, idleMs));
   }
 
   check(): void {
     this.#line.check();
     this.#held.check();
-    for (const { state, row, stuck } of this.#readers.values()) {
-      if (state === "starting" && row.length > 0) throw new Error("read line: a reader that is not ready has reads");
-      if (row.length > rowMax) throw new Error("read line: a row is too long");
-      if (stuck && row.some(({ read }, place) => place > 0 && read !== undefined))
-        throw new Error("read line: somebody waits behind a slow read");
-    }
+    for (const reader of this.#readers.values()) checkReader(reader);
     const { readersMax, readersMin } = this.#parts.limits;
     if (this.#readers.size > Math.max(readersMax, readersMin)) throw new Error("read line: too many readers");
   }
@@ -247,8 +250,11 @@ export class ReadLine {
       chosen = chooseReader(readers.values(), session);
       return chosen !== undefined;
     };
-    for (let read = this.#line.take(may); read !== undefined; read = this.#line.take(may))
-      if (chosen !== undefined) this.#give(read, chosen, now);
+    while (this.#line.length > 0 && hasRoom(readers.values())) {
+      const read = this.#line.take(may);
+      if (read === undefined || chosen === undefined) break;
+      this.#give(read, chosen, now);
+    }
     const canGrow = this.#readers.size < this.#parts.limits.readersMax && now >= this.#restUntil;
     if (this.#line.length > 0 && canGrow && needsMore(readers.values())) this.#start();
   }
@@ -256,7 +262,7 @@ export class ReadLine {
   #give(read: Read, reader: Reader, now: Instant): void {
     const number = this.#nextRead++;
     if (reader.row.length === 0) reader.headSince = now;
-    reader.row.push({ number, read });
+    give(reader, number, read);
     this.#parts.draft.dispatch.push({
       to: "reader",
       kind: "read",
@@ -277,7 +283,7 @@ export class ReadLine {
     }
     const runningMs = between(reader.headSince, now);
     if (runningMs < slowMs) return;
-    this.#takeBackBehind(reader);
+    this.#giveBack(takeBackBehind(reader));
     reader.stuck = true;
     if (head.read === undefined) return this.#lookAtGap(reader, runningMs);
     const verdict = this.#overdue(head.read, runningMs);
@@ -309,16 +315,6 @@ export class ReadLine {
     if (greediest === undefined) return;
     greediest.killed = "crowded";
     this.#kill(greediest, "all readers are busy and others wait");
-  }
-
-  #takeBackBehind(reader: Reader): void {
-    const behind: Read[] = [];
-    for (const [place, row] of reader.row.entries()) {
-      if (place === 0 || row.read === undefined) continue;
-      behind.push(row.read);
-      row.read = undefined;
-    }
-    this.#giveBack(behind);
   }
 
   /** To the front of their queues again, but for those that nobody waits for. */
@@ -363,7 +359,7 @@ export class ReadLine {
 
   #kill(reader: Reader, why: string): void {
     if (reader.state === "ending") return;
-    this.#takeBackBehind(reader);
+    this.#giveBack(takeBackBehind(reader));
     reader.row.length = Math.min(reader.row.length, 1);
     reader.state = "ending";
     this.#parts.draft.dispatch.push({ to: "reader", kind: "kill", reader: reader.id, why });

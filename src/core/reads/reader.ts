@@ -22,6 +22,8 @@ export interface Reader {
   readonly id: ReaderId;
   state: "starting" | "ready" | "ending";
   readonly row: Row[];
+  /** Whose reads are in the row, and how many of each session. */
+  readonly owners: Map<string, number>;
   /** When the first of the row began to run, as far as the core can know. */
   headSince: Instant;
   /** Its row was taken back because the first is slow: nobody is put behind that one. */
@@ -36,12 +38,50 @@ export const rowMax = 32;
 
 export function newReader(id: ReaderId): Reader {
   const since = 0 as Instant;
-  return { id, state: "starting", row: [], headSince: since, stuck: false, killed: undefined, idleSince: since };
+  const row: Row[] = [];
+  const owners = new Map<string, number>();
+  return { id, state: "starting", row, owners, headSince: since, stuck: false, killed: undefined, idleSince: since };
 }
 
-export function hasReadOf(reader: Reader, session: string): boolean {
-  for (const { read } of reader.row) if (read?.session.id === session) return true;
-  return false;
+export function give(reader: Reader, number: number, read: Read): void {
+  reader.row.push({ number, read });
+  const { id } = read.session;
+  reader.owners.set(id, (reader.owners.get(id) ?? 0) + 1);
+}
+
+/** The first of its row is answered. */
+export function takeFirst(reader: Reader): Read | undefined {
+  const read = reader.row.shift()?.read;
+  if (read !== undefined) disown(reader, read);
+  return read;
+}
+
+/** All but the first go to others; the reader runs them all the same, so they leave gaps. */
+export function takeBackBehind(reader: Reader): Read[] {
+  const behind: Read[] = [];
+  for (const [place, row] of reader.row.entries()) {
+    if (place === 0 || row.read === undefined) continue;
+    behind.push(row.read);
+    disown(reader, row.read);
+    row.read = undefined;
+  }
+  return behind;
+}
+
+function disown({ owners }: Reader, { session: { id } }: Read): void {
+  const count = owners.get(id) ?? 0;
+  if (count > 1) owners.set(id, count - 1);
+  else owners.delete(id);
+}
+
+export function checkReader({ id, state, row, owners, stuck }: Reader): void {
+  if (state === "starting" && row.length > 0) throw new Error(`reader ${id}: not ready, and has reads`);
+  if (row.length > rowMax) throw new Error(`reader ${id}: its row is too long`);
+  if (stuck && row.some(({ read }, place) => place > 0 && read !== undefined))
+    throw new Error(`reader ${id}: somebody waits behind a slow read`);
+  const counted = row.filter(({ read }) => read !== undefined && owners.has(read.session.id)).length;
+  const claimed = [...owners.values()].reduce((sum, count) => sum + count, 0);
+  if (counted !== claimed) throw new Error(`reader ${id}: it is not known whose reads it has`);
 }
 
 /** What the read that ran when its process ended is told; nothing when it was not its doing and it may run again. */

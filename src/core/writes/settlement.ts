@@ -24,12 +24,11 @@ export interface Death {
 const deathsMax = 3;
 
 /**
- * Who is to blame: the write for which the broker killed the writer; the one that ran at that moment may be another,
- * which came after it. Without a kill, the one that ran.
+ * Who is to blame: the write for which the broker killed the writer, if it did (`killing`), though it may be answered
+ * by now; what ran when the kill came may be another. Without a kill, the one that ran.
  */
-export function culpritOf(writes: Iterable<Write>, progress: WriterProgress | undefined): Seq | undefined {
-  for (const write of writes) if (write.killed !== undefined) return write.seq;
-  return progress?.phase === "running" ? progress.seq : undefined;
+export function culpritOf(killing: Seq | undefined, progress: WriterProgress | undefined): Seq | undefined {
+  return killing ?? (progress?.phase === "running" ? progress.seq : undefined);
 }
 
 export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {

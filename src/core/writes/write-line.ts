@@ -58,6 +58,8 @@ export class WriteLine {
   #state: WriterState = { kind: "starting" };
   /** When the present writer was ready; what was noted before was noted by another. */
   #readyAt = 0 as Instant;
+  /** The write because of which the present writer is being killed. */
+  #killing: Seq | undefined;
   /** What the last writer that died was doing. */
   #lastProgress: WriterProgress | undefined;
   /** The disk failed under a writer, and none has repaired the log since (rule 9). */
@@ -152,7 +154,8 @@ export class WriteLine {
     const before = [...this.#dispatched.values()];
     this.#dispatched.clear();
     this.#dispatchedBytes = 0;
-    const death = { storedSeq, culprit: culpritOf(before, this.#lastProgress) };
+    const death = { storedSeq, culprit: culpritOf(this.#killing, this.#lastProgress) };
+    this.#killing = undefined;
     this.#lastProgress = undefined;
     for (const write of before) {
       if (death.culprit === undefined) write.deaths++;
@@ -185,8 +188,7 @@ export class WriteLine {
       if (write === undefined) continue;
       this.#remove(write, settledSeq);
       this.#settledCount++;
-      // A replay is asked for only when a fence is broken, and a fence that is broken stays so.
-      this.#finish(write, answer.kind === "absent" ? { kind: "refused", refusal: this.#fenced(write) } : answer, now);
+      this.#finish(write, answer.kind === "absent" ? { kind: "refused", refusal: fenced(write) } : answer, now);
     }
     this.pump(now);
   }
@@ -224,9 +226,9 @@ export class WriteLine {
 
   /** The busy writer was looked at: is the statement it runs over its time? */
   progressSeen(progress: WriterProgress | undefined, now: Instant): void {
-    if (this.#state.kind !== "ready" || progress === undefined || progress.since < this.#readyAt) return;
+    if (this.#state.kind !== "ready" || this.#killing !== undefined || progress?.phase !== "running") return;
     const write = this.#dispatched.get(progress.seq);
-    if (write === undefined || write.killed !== undefined || progress.phase !== "running") return;
+    if (write === undefined || progress.since < this.#readyAt) return;
     const verdict = overdue(write, this.#clock.runningMs(progress, now), {
       limits: this.#parts.limits,
       contended: this.#othersWait(write),
@@ -234,6 +236,7 @@ export class WriteLine {
     });
     if (verdict === undefined) return;
     write.killed = verdict;
+    this.#killing = progress.seq;
     this.#clock.killed(write.owner, now);
     this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why: `write ${progress.seq}: ${verdict}` });
   }
@@ -291,10 +294,10 @@ export class WriteLine {
   #send(write: Write, asks: boolean, now: Instant): void {
     const { session, fences } = write;
     let mode: "run" | "replay" = "run";
-    if (this.#brokenFence(write) !== undefined) {
+    write.broken = fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
+    if (write.broken !== undefined) {
       // Sent before, it may have been applied while the lock was held; only the store knows.
-      if (!asks && !write.seenBefore)
-        return this.#finish(write, { kind: "refused", refusal: this.#fenced(write) }, now);
+      if (!asks && !write.seenBefore) return this.#finish(write, { kind: "refused", refusal: fenced(write) }, now);
       mode = "replay";
     }
     const at = write.seq ?? seq(this.#nextSeq++);
@@ -336,17 +339,6 @@ export class WriteLine {
     }
   }
 
-  #brokenFence(write: Write): Fence | undefined {
-    return write.fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
-  }
-
-  #fenced(write: Write): Refusal {
-    const fence = this.#brokenFence(write);
-    if (fence === undefined) throw new Error(`write line: write ${write.seq} has no broken fence`);
-    const message = `the lock ${JSON.stringify(fence.name)} is no longer held under token ${fence.token}`;
-    return refuse("FENCED", message, { name: fence.name, token: fence.token });
-  }
-
   #remove(write: Write, at: Seq): void {
     this.#dispatched.delete(at);
     this.#dispatchedBytes -= write.parcel.size;
@@ -380,4 +372,10 @@ export class WriteLine {
 
 function unavailable(reason: string): Refusal {
   return refuse("WRITER_UNAVAILABLE", `no writer can be had: ${reason}`, { reason });
+}
+
+function fenced({ broken: fence, seq: at }: Write): Refusal {
+  if (fence === undefined) throw new Error(`write line: write ${at} was to be run and was only looked up`);
+  const message = `the lock ${JSON.stringify(fence.name)} is no longer held under token ${fence.token}`;
+  return refuse("FENCED", message, { name: fence.name, token: fence.token });
 }

@@ -35,6 +35,8 @@ export interface Write {
   cancelledAt: Instant | undefined;
   /** Why the writer that has it in its hands was killed because of it. */
   killed: "timeout" | "cancel" | undefined;
+  /** The fence for which it is only looked up and not run. */
+  broken: Fence | undefined;
   /** The same request was sent again meanwhile: what is to be done when this one is answered. */
   readonly repeats: ((answer: FinalAnswer, now: Instant) => void)[];
 }
@@ -75,6 +77,7 @@ export function newWrite(start: WriteStart): Write {
     deaths: 0,
     cancelledAt: undefined,
     killed: undefined,
+    broken: undefined,
     repeats: [],
   };
 }

@@ -2,7 +2,7 @@
  * The front's side of the writer, and of the one that stands by.
  *
  *   none ──start──► starting ──ready──► ready ──gone──► none      the core is told of each step and starts the next one
- *                      └──cannot──► none
+ *                      └──cannot──► none                        (one that dies without a word is replaced first)
  *
  * | state    | what holds                                                        | who may end it               |
  * |----------|-------------------------------------------------------------------|------------------------------|
@@ -27,8 +27,11 @@ export type WriterJob = Extract<StoreJob, { to: "writer" }>;
 
 type State =
   | { readonly kind: "none" }
-  | { readonly kind: "starting"; readonly child: Child; reason: string | undefined }
+  | { readonly kind: "starting"; readonly child: Child; readonly repair: boolean; reason: string | undefined }
   | { readonly kind: "ready"; readonly child: Child };
+
+/** A process that is killed while it starts says nothing of the database; so many in a row do. */
+const silentDeathsMax = 3;
 
 export class WriterDesk {
   readonly #options: StoreOptions;
@@ -40,6 +43,7 @@ export class WriterDesk {
   readonly #ended: SessionId[] = [];
   /** How many of the sessions told to this writer it has stored. */
   #stored = 0;
+  #silentDeaths = 0;
   #closing = false;
 
   constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
@@ -116,11 +120,16 @@ export class WriterDesk {
     try {
       const child = this.#standby ?? this.#bear("writer");
       this.#standby = undefined;
-      this.#state = { kind: "starting", child, reason: undefined };
+      this.#state = { kind: "starting", child, repair, reason: undefined };
       sendToWriter(child.out, { kind: "go", orders: { database, writerLock, progress, limits, bootId, repair } });
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  #startAgain(repair: boolean): void {
+    this.#start(repair);
+    this.child?.flush();
   }
 
   #bear(role: "writer" | "standby"): Child {
@@ -161,6 +170,7 @@ export class WriterDesk {
         return this.#on({
           kind: "writer-settled",
           answers: message.answers.map((answer) => ({ seq: seq(answer.id), answer: storeAnswer(answer) })),
+          storedSeq: seq(message.storedSeq),
           walBytes: message.walBytes,
         });
       case "reserved": {
@@ -179,6 +189,7 @@ export class WriterDesk {
     const { child } = this.#state;
     this.#state = { kind: "ready", child };
     this.#stored = 0;
+    this.#silentDeaths = 0;
     for (const session of this.#ended) this.#send({ kind: "end-session", session });
     child.flush();
     this.#standBy();
@@ -205,7 +216,11 @@ export class WriterDesk {
     const before = this.#state;
     this.#state = { kind: "none" };
     if (this.#closing) return;
-    if (before.kind === "starting") return this.#on({ kind: "writer-unavailable", reason: before.reason ?? reason });
+    if (before.kind === "starting") {
+      if (before.reason === undefined && ++this.#silentDeaths < silentDeathsMax) return this.#startAgain(before.repair);
+      this.#silentDeaths = 0;
+      return this.#on({ kind: "writer-unavailable", reason: before.reason ?? reason });
+    }
     const ioFailed = exitCode === exitCodes.diskFailed;
     this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });
   }

@@ -4,7 +4,7 @@
  *
  *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 16 bytes session · the request as it came
  *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
- *   settled  f64 bytes of the log · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
+ *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
  *   read     f64 read · u8 encoding · u8 method · the request as it came
  *   answers  answer …
  */
@@ -105,6 +105,8 @@ export type FromWriter =
       readonly kind: "settled";
       readonly walBytes: number;
       readonly housekept: number;
+      /** The highest sequence that this writer has on disk, 0 for none. A group that changed nothing has left none there. */
+      readonly storedSeq: number;
       readonly answers: readonly Answer[];
     }
   | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
@@ -141,6 +143,7 @@ const msgpackFlag = 4;
 const sessionBytes = 16;
 const writeHeadBytes = 8 + 8 + 1 + 1 + sessionBytes;
 const readHeadBytes = 8 + 1 + 1;
+const settledHeadBytes = 24;
 const settleHeadBytes = 8 + 1 + sessionBytes;
 const answerHeadBytes = 8 + 1 + 4;
 const answerKinds = { "done-json": 0, "done-msgpack": 1, refused: 2, absent: 3 } as const;
@@ -197,9 +200,10 @@ export function sendToReader(queue: FrameQueue, message: ToReader): void {
 
 export function sendFromWriter(queue: FrameQueue, message: FromWriter): void {
   if (message.kind !== "settled") return sendJson(queue, kinds[message.kind], message);
-  const head = frameHead(16);
+  const head = frameHead(settledHeadBytes);
   head.writeDoubleLE(message.walBytes, payloadAt);
   head.writeDoubleLE(message.housekept, payloadAt + 8);
+  head.writeDoubleLE(message.storedSeq, payloadAt + 16);
   queue.add(kinds.settled, head, packAnswers(message.answers));
 }
 
@@ -309,7 +313,8 @@ export function readFromWriter({ kind, payload }: Frame): FromWriter {
       kind: "settled",
       walBytes: payload.readDoubleLE(0),
       housekept: payload.readDoubleLE(8),
-      answers: unpackAnswers(payload, 16),
+      storedSeq: payload.readDoubleLE(16),
+      answers: unpackAnswers(payload, settledHeadBytes),
     };
   return readJson<FromWriter>(payload, kind, ["loaded", "ready", "reserved", "checkpointed", "unavailable"]);
 }

@@ -49,8 +49,10 @@ export class ChangeRunner {
       "RELEASE _holdfast_rowid",
     ].map((sql) => database.prepare<unknown[]>(sql));
     this.#last = markRowid;
-    // The connection's own start write has inserted a row as well.
+    // The connection's own start write has inserted a row as well. Rolled back as a whole: a savepoint alone would commit.
+    database.exec("BEGIN");
     this.#setMark();
+    database.exec("ROLLBACK");
   }
 
   /**

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { assertDurable, type Database, type Statement, sqliteVersion } from "../../sqlite/index.js";
-import { HoldfastError } from "../../terms/index.js";
+import { HoldfastError, tokensByClock, wallTime } from "../../terms/index.js";
 import type { WriterReady } from "../pipe/messages.js";
 import {
   createMeta,
@@ -20,8 +20,6 @@ import {
 
 /** Lock tokens that one reservation sets aside: never in the path of a grant, and 2^27 reservations fit below 2^53. */
 export const tokenBlock = 2 ** 26;
-
-const secondsAt2100 = 4_102_444_800;
 
 interface Stored {
   readonly version: number;
@@ -64,7 +62,8 @@ export class MetaRow {
     try {
       const before = readOrCreate(database);
       const epoch = before.epoch + 1;
-      const floor = before.boot_id === null || before.boot_id === bootId ? 1 : clockFloor(nowWall);
+      // rule 14: after a reboot the ledger is gone, and this file may be an older one that was put back
+      const floor = before.boot_id === null || before.boot_id === bootId ? 1 : tokensByClock(wallTime(nowWall));
       const tokensFrom = Math.max(before.tokens_to, floor);
       const tokensTo = checkedTokens(tokensFrom + tokenBlock);
       database
@@ -99,16 +98,6 @@ export class MetaRow {
       .run(tokensTo, incarnation);
     return { tokensFrom, tokensTo, incarnation };
   }
-}
-
-/**
- * After a reboot the ledger is gone, and this file may be an older one that was put back: then only the clock knows how
- * far tokens have come (rule 14). A start takes 2^26 of them, and a second has 2^20. A clock that is beyond the year
- * 2100 is wrong, and believing it once would use the numbers up.
- */
-function clockFloor(nowWall: number): number {
-  const seconds = Math.floor(nowWall / 1000);
-  return seconds > 0 && seconds < secondsAt2100 ? seconds * 2 ** 20 : 1;
 }
 
 function readOrCreate(database: Database): Stored {

@@ -35,12 +35,18 @@ export class Transaction {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  #storedSeq = seq(0);
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
     this.#begin = parts.database.prepare("BEGIN IMMEDIATE");
     this.#commit = parts.database.prepare("COMMIT");
     this.#rollback = parts.database.prepare("ROLLBACK");
+  }
+
+  /** The highest sequence that this writer has on disk, 0 for none. */
+  get storedSeq(): Seq {
+    return this.#storedSeq;
   }
 
   /** False when SQLite has ended the transaction by itself: nothing of it is left. */
@@ -92,6 +98,7 @@ export class Transaction {
       this.abandon();
       return refusalOf(error);
     }
+    if (upTo > this.#storedSeq) this.#storedSeq = upTo;
     replies.committed();
     if (schemaChange) schema.refresh();
     return undefined;

@@ -4,7 +4,7 @@
  */
 import { type Database, type FileLock, isBusy, openDatabase, StatementCache } from "../../sqlite/index.js";
 import { type Refusal, refuse } from "../../terms/index.js";
-import type { FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
+import type { Answer, FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { ProgressFile } from "../pipe/progress-file.js";
 import { Planner } from "../statement/plan.js";
@@ -112,10 +112,10 @@ export class Writer {
     this.#doChores(send);
     if (this.#queue.length > 0) {
       const answers = this.#groups.next();
-      send({ kind: "settled", walBytes: this.#log.bytes, housekept: this.#housekeptNow(), answers });
+      this.#settled(answers, send);
     } else if (this.#replies.housekeepingDue) {
       this.#groups.housekeep();
-      send({ kind: "settled", walBytes: this.#log.bytes, housekept: this.#housekeptNow(), answers: [] });
+      this.#settled([], send);
     }
     return this.#queue.length > 0;
   }
@@ -139,6 +139,12 @@ export class Writer {
     if (!this.#log.isOver(walBytesHardMax)) return undefined;
     const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
+  }
+
+  #settled(answers: readonly Answer[], send: (message: FromWriter) => void): void {
+    const { bytes: walBytes } = this.#log;
+    const { storedSeq } = this.#transaction;
+    send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, answers });
   }
 
   #housekeptNow(): number {

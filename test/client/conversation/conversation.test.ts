@@ -255,6 +255,21 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.welcome({ resumed: true }), ["→ w1 key 1", "→ w2 key 2", "open again, resumed"]);
   });
 
+  // rule 6: the first sending may have been applied
+  it("and a write that it had got before is settled, should the session be over by then", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN", { outcome: "unknown" }), []);
+    rig.returns();
+    assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED"), ["session lost", "→ session.hello"]);
+    assert.deepEqual(rig.welcome(), ["→ session.settle"]);
+    const outcomes = [{ key: 1, outcome: "applied", result: 1 }];
+    assert.deepEqual(rig.answer("session.settle", { outcomes }), ["w = 1", "open again"]);
+  });
+
   it("and is not started again merely because somebody was connected", () => {
     const rig = new Rig();
     rig.begin();

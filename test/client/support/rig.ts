@@ -110,8 +110,9 @@ export class Rig {
     return this.handle({ kind: "answered", id: this.#idOf(name), result });
   }
 
-  refuse(name: string, code: RefusalCode): string[] {
-    return this.handle({ kind: "refused", id: this.#idOf(name), refusal: refuse(code, "so the broker says") });
+  refuse(name: string, code: RefusalCode, more: { readonly outcome?: "unknown" } = {}): string[] {
+    const refusal = { ...refuse(code, "so the broker says"), ...more };
+    return this.handle({ kind: "refused", id: this.#idOf(name), refusal });
   }
 
   granted(name: string, token: number): string[] {

@@ -118,6 +118,28 @@ test("when no writer can be had, it is told why, and asking again helps when the
   assert.deepEqual(r.store.processes(), []);
 });
 
+// What is in doubt would be refused with an unknown outcome, though the next process can settle it.
+test("a writer that is killed while it starts is replaced without a word", async (t) => {
+  const r = rig(t);
+  const ready = r.next("writer-ready");
+  r.obey({ to: "writer", kind: "start", repair: false });
+  process.kill(r.pidOf("writer"), "SIGKILL");
+  await ready;
+  assert.deepEqual(
+    r.events.map(({ kind }) => kind),
+    ["writer-ready"],
+  );
+  assert.equal((await r.execute(table)).kind, "done");
+});
+
+test("when each process for the writer dies without a word, none can be had", async (t) => {
+  const r = rig(t, { node: "/bin/false" });
+  const unavailable = r.next("writer-unavailable");
+  r.obey({ to: "writer", kind: "start", repair: false });
+  assert.match((await unavailable).reason, /exit code 1/);
+  assert.deepEqual(r.store.processes(), []);
+});
+
 test("a program that cannot be started makes no writer and no reader", async (t) => {
   const r = rig(t, { node: "/nowhere/node" });
   const unavailable = r.next("writer-unavailable");

@@ -70,7 +70,13 @@ const answers: readonly messages.Answer[] = [
 ];
 
 test("a writer's and a reader's answers come back", () => {
-  const settled: messages.FromWriter = { kind: "settled", walBytes: 2 ** 40, housekept: 3, answers };
+  const settled: messages.FromWriter = {
+    kind: "settled",
+    walBytes: 2 ** 40,
+    housekept: 3,
+    storedSeq: 2 ** 41,
+    answers,
+  };
   assert.deepEqual(messages.readFromWriter(through((queue) => messages.sendFromWriter(queue, settled))), settled);
   const read: messages.FromReader = { kind: "answers", answers };
   assert.deepEqual(messages.readFromReader(through((queue) => messages.sendFromReader(queue, read))), read);

@@ -161,6 +161,7 @@ test("a session that has ended answers for its keys and runs no others", (t) => 
     kind: "settled",
     walBytes: (w.said.at(-1) as { walBytes: number }).walBytes,
     housekept: 1,
+    storedSeq: 2,
     answers: [],
   });
   assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);

@@ -13,7 +13,7 @@ import { FaultyDisk } from "../../support/faulty-disk.js";
 import { until } from "../../support/patience.js";
 import type { KnownProcess } from "../../support/processes.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
-import { type Answered, type RigOptions, rig, type StoreRig } from "../store-rig.js";
+import { type Answered, rig, type StoreRig } from "../store-rig.js";
 
 const table = "create table t (id integer primary key, a)";
 const insert = "insert into t (a) values (?)";
@@ -21,11 +21,11 @@ const wal = "data.db-wal";
 
 type Life = TestLife & Parameters<typeof rig>[0];
 
-/** A store on a disk that obeys, where such a disk can be had. */
-function rigOnDisk(t: Life, options: RigOptions = {}): { r: StoreRig; disk: FaultyDisk; dir: string } | undefined {
+/** A store on a disk that obeys. */
+function rigOnDisk(t: Life): { r: StoreRig; disk: FaultyDisk; dir: string } {
   const disk = FaultyDisk.make(tempDir(t));
-  const dir = options.dir ?? tempDir(t);
-  return disk && { r: rig(t, { ...options, dir, env: disk.env }), disk, dir };
+  const dir = tempDir(t);
+  return { r: rig(t, { dir, env: disk.env }), disk, dir };
 }
 
 async function killChild(r: StoreRig, child: KnownProcess): Promise<void> {
@@ -40,9 +40,7 @@ function code(answered: Answered): string {
 
 // rule 1
 test("a write that was told to be absent does not come back, though its writer died in the middle of its sync", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk, dir } = made;
+  const { r, disk, dir } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   await r.execute(insert, ["acked"], { key: 1 });
@@ -67,9 +65,7 @@ test("a write that was told to be absent does not come back, though its writer d
 
 // rule 1
 test("a write that is found after its writer died is told only when the disk has it", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk } = made;
+  const { r, disk } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   const standing = await disk.stopAtSync(wal, () =>
@@ -87,9 +83,7 @@ test("a write that is found after its writer died is told only when the disk has
 
 // rule 8: no timeout while committing, so it must be known
 test("a writer that waits for the disk says that it is committing, and up to which write", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk } = made;
+  const { r, disk } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   const given = [1, 2, 3].map((a) => r.give("db.execute", { sql: insert, args: [a] }));
@@ -105,9 +99,7 @@ test("a writer that waits for the disk says that it is committing, and up to whi
 
 // rule 9
 test("a sync that fails ends the writer without an answer, and the next one writes the log anew before it is ready", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk, dir } = made;
+  const { r, disk, dir } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   await r.execute(insert, ["x".repeat(500_000)], { key: 1 });
@@ -131,9 +123,7 @@ test("a sync that fails ends the writer without an answer, and the next one writ
 
 // rule 9
 test("a log that cannot be written anew after the disk has failed makes no writer", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk } = made;
+  const { r, disk } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   await r.killWriter();
@@ -143,9 +133,7 @@ test("a log that cannot be written anew after the disk has failed makes no write
 });
 
 test("on a full disk writes are refused and nothing of them is applied, reads go on, and with room all is well again", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk } = made;
+  const { r, disk } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   await r.execute(insert, ["before"]);
@@ -162,9 +150,7 @@ test("on a full disk writes are refused and nothing of them is applied, reads go
 
 // rule 3: SQLite may end the whole transaction when a statement finds the disk full, and need not
 test("a statement that finds the disk full in its middle leaves no part of its group behind", async (t) => {
-  const made = rigOnDisk(t);
-  if (made === undefined) return;
-  const { r, disk } = made;
+  const { r, disk } = rigOnDisk(t);
   await r.startWriter();
   await r.execute(table);
   await r.startReader();
@@ -216,7 +202,7 @@ test("a stranger who has the database locked is named, and is waited for only so
 
 // rule 2
 test("the writer's lock is held for as long as the writer lives, whatever memory is collected in it", async (t) => {
-  const r = rig(t, { execArgv: ["--expose-gc", "--gc-interval=2000"] });
+  const r = rig(t, { execArgv: ["--expose-gc", "--import", "data:text/javascript,setInterval(gc, 5)"] });
   await r.startWriter();
   await r.execute(table);
   for (let turn = 0; turn < 20; turn++) await r.execute(insert, ["x".repeat(1000)]);

@@ -1,0 +1,56 @@
+/**
+ * How far data.db has come, written down in the ledger: the next start finds by it that the file was put back to an
+ * older state, or is another (rule 14). Never beyond what is on disk, and behind it by a second at most.
+ */
+import { after, type Instant, type Millis, type Seq } from "../terms/index.js";
+import type { Deadline, Deadlines } from "./deadlines.js";
+import type { Draft } from "./draft.js";
+
+const everyMs: Millis = 1000;
+
+export interface MarkParts {
+  readonly draft: Draft;
+  readonly deadlines: Deadlines;
+}
+
+export class Mark {
+  readonly #parts: MarkParts;
+  #seq: Seq;
+  /** The tokens reserved in this life; until there are any, what an earlier one has written stays. */
+  #block: { readonly tokensTo: number; readonly incarnation: string } | undefined;
+  #due: Deadline | undefined;
+  /** The broker is ending: what is settled from here on is written down at once. */
+  #ending = false;
+
+  constructor({ draft, deadlines }: MarkParts, seq: Seq) {
+    this.#parts = { draft, deadlines };
+    this.#seq = seq;
+  }
+
+  /** As a new writer has found it. */
+  begins(seq: Seq): void {
+    this.#seq = seq;
+  }
+
+  reserved(tokensTo: number, incarnation: string): void {
+    this.#block = { tokensTo, incarnation };
+    this.write();
+  }
+
+  stored(seq: Seq, now: Instant): void {
+    if (seq <= this.#seq) return;
+    this.#seq = seq;
+    if (this.#ending) this.write();
+    else if (!this.#due?.armed) this.#due = this.#parts.deadlines.arm("ledger-mark", undefined, after(now, everyMs));
+  }
+
+  end(): void {
+    this.#ending = true;
+    if (this.#due?.armed) this.write();
+  }
+
+  write(): void {
+    this.#parts.deadlines.cancel(this.#due);
+    if (this.#block !== undefined) this.#parts.draft.ledger.push({ kind: "mark", seq: this.#seq, ...this.#block });
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The conversations, and letters on their way to them: each goes to its link in the words of the wire, and leaves with
+ * the end of the turn. Who does not read what was sent is hung up on.
+ */
+import type { Letter } from "../core/index.js";
+import { closings, encodeNotification } from "../protocol/index.js";
+import { type ConnectionId, type Instant, type Limits, type Refusal, refusals, type WallTime } from "../terms/index.js";
+import type { Link } from "../transport/index.js";
+import { Backlog } from "./backlog.js";
+import { Conversation } from "./conversation.js";
+import { bodyOf, type Greeting } from "./letters.js";
+import type { FrontLog } from "./options.js";
+
+export interface PostmanParts {
+  readonly limits: Limits;
+  readonly log: FrontLog;
+  readonly greeting: () => Greeting;
+  readonly wallNow: () => WallTime;
+}
+
+export class Postman {
+  readonly #parts: PostmanParts;
+  readonly #conversations = new Map<ConnectionId, Conversation>();
+  /** Conversations that have something to flush. */
+  readonly #touched = new Set<Conversation>();
+  readonly backlog: Backlog<Conversation>;
+
+  constructor(parts: PostmanParts) {
+    this.#parts = parts;
+    this.backlog = new Backlog(parts.limits);
+  }
+
+  // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(link: Link): void {
+    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits));
+  }
+
+  /** Something comes from it, so something may go to it in this turn. */
+  touch(link: Link): Conversation | undefined {
+    const conversation = this.#conversations.get(link.id);
+    if (conversation !== undefined) this.#touched.add(conversation);
+    return conversation;
+  }
+
+  /** Answers whether it was there. */
+  gone(link: Link): boolean {
+    const conversation = this.#conversations.get(link.id);
+    if (conversation === undefined) return false;
+    this.#conversations.delete(link.id);
+    this.#touched.delete(conversation);
+    this.backlog.gone(conversation);
+    return true;
+  }
+
+  // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  deliver(letters: readonly Letter[]): void {
+    for (const letter of letters) {
+      const conversation = this.#conversations.get(letter.to);
+      if (conversation === undefined) continue;
+      this.#touched.add(conversation);
+      this.#write(conversation, letter);
+    }
+  }
+
+  /** What was delivered leaves; once a turn. */
+  flush(now: Instant): void {
+    for (const conversation of this.#touched) {
+      conversation.link.flush();
+      this.backlog.note(conversation);
+    }
+    this.#touched.clear();
+    for (const slow of this.backlog.takeSlow(now)) this.#cutOff(slow);
+  }
+
+  sayClosing(reason: string): void {
+    for (const { link, encoding } of this.#conversations.values()) {
+      link.send(encodeNotification("session.closing", { reason, retryAfterMs: 0 }, encoding));
+      link.flush();
+    }
+  }
+
+  closeAll(reason: string): void {
+    for (const { link } of this.#conversations.values()) link.close(closings.restarting.code, reason);
+  }
+
+  #write(conversation: Conversation, letter: Letter): void {
+    const { link, encoding } = conversation;
+    switch (letter.kind) {
+      case "refused":
+        return conversation.refuse(letter.request, letter.refusal, true);
+      case "lost":
+        return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
+      case "expired":
+        return link.send(encodeNotification("session.expired", {}, encoding));
+      case "taken":
+        link.send(encodeNotification("session.taken", {}, encoding));
+        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
+      case "hangup":
+        return this.#hangUp(conversation, letter.refusal);
+      case "welcome":
+        link.admitted();
+        break;
+      default:
+    }
+    const { greeting, wallNow } = this.#parts;
+    const context = { greeting: greeting(), secret: conversation.secret, wallNow: wallNow() };
+    conversation.result(letter.request, bodyOf(letter, encoding, context));
+  }
+
+  #hangUp(conversation: Conversation, refusal: Refusal): void {
+    const code = refusal.refused === "HELLO_TIMEOUT" ? closings.helloTimeout.code : closings.misbehaved.code;
+    conversation.link.close(code, refusal.message);
+  }
+
+  #cutOff({ link }: Conversation): void {
+    const { bufferedBytes } = link;
+    this.#parts.log("warn", { connection: link.id, bufferedBytes }, "a client does not read what it asked for");
+    link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
+    link.terminate();
+  }
+}

@@ -1,0 +1,466 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { FakeReader } from "../support/fake-readers.js";
+import { TestBroker } from "../support/test-broker.js";
+import type { TestClient } from "../support/test-client.js";
+import { seqOf, whatOf } from "../support/values.js";
+
+function two(limits: { readonly [name: string]: number } = {}): [TestBroker, TestClient, TestClient] {
+  const broker = new TestBroker({ limits });
+  return [broker, broker.client("anna"), broker.client("bert")];
+}
+
+function whats({ row }: FakeReader): string[] {
+  return row.map(({ parcel }) => whatOf(parcel).what);
+}
+
+/** What each reader has, the first of them running. */
+function rows(broker: TestBroker): string[] {
+  return [...broker.readers.all.values()].map((reader) => whats(reader).join(" "));
+}
+
+function killed(broker: TestBroker): number[] {
+  return [...broker.readers.all.values()].filter((reader) => reader.killed !== undefined).map(({ id }) => id);
+}
+
+// ── own writes (rule 4) ─────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a read is not begun before the writes that its client sent before it are settled", () => {
+  const [broker, a, b] = two();
+  a.write("w");
+  const read = a.read("r");
+  b.read("other");
+  assert.deepEqual(rows(broker).join(""), "other");
+  broker.settle();
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a read waits for every write before it, also when a later one is answered first", () => {
+  const [broker, a] = two();
+  const held = a.hold("x");
+  a.release(held);
+  a.write("w1");
+  assert.equal(a.write("w2", { fences: [held] }).refusal.code, "FENCED");
+  a.read("r");
+  assert.deepEqual(rows(broker).join(""), "");
+  broker.settle();
+  assert.deepEqual(rows(broker).join(""), "r");
+});
+
+test("a read whose last write was cancelled still waits for the ones before", () => {
+  const [broker, a] = two({ writesDispatchedMax: 1 });
+  a.write("w1");
+  const cancelled = a.write("w2");
+  a.read("r");
+  a.cancel(cancelled);
+  assert.deepEqual(rows(broker).join(""), "");
+  broker.settle();
+  assert.deepEqual(rows(broker).join(""), "r");
+});
+
+test("a read waits for a write of its client that goes again after the writer died", () => {
+  const [broker, a] = two();
+  a.write("w1");
+  a.write("w2");
+  a.read("r");
+  broker.killWriter({ jobs: 2, phase: "running" });
+  broker.writerReady();
+  assert.deepEqual(rows(broker).join(""), "");
+  broker.settle();
+  assert.deepEqual(rows(broker).join(""), "r");
+});
+
+test("a read after a write that was sent again waits for the one that is under way", () => {
+  const [broker, a] = two();
+  a.write("w", { key: 1 });
+  a.disconnect();
+  a.resume();
+  a.write("w", { key: 1 });
+  a.read("r");
+  assert.deepEqual(rows(broker).join(""), "");
+  broker.settle();
+  assert.deepEqual(rows(broker).join(""), "r");
+});
+
+test("a read does not wait for writes that are sent after it", () => {
+  const [broker, a] = two();
+  a.write("w1");
+  const read = a.read("r");
+  a.write("w2");
+  broker.settle(1);
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("the time that a read was held does not count as running time", () => {
+  const [broker, a] = two({ readMs: 1000 });
+  a.write("w");
+  const read = a.read("r");
+  broker.pass(20_000);
+  broker.settle();
+  broker.pass(900);
+  assert.deepEqual(killed(broker), []);
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a read that is held can be cancelled", () => {
+  const [broker, a] = two();
+  a.write("w");
+  const read = a.read("r");
+  a.cancel(read);
+  assert.equal(read.refusal.code, "CANCELLED");
+  broker.settle();
+  assert.deepEqual(rows(broker).join(""), "");
+});
+
+// ── the pool (rule 16) ──────────────────────────────────────────────────────────────────────────────────────────────
+
+test("reads of several sessions are spread over the readers", () => {
+  const [broker, a, b] = two();
+  a.read("a1");
+  b.read("b1");
+  assert.deepEqual(rows(broker), ["a1", "b1"]);
+});
+
+test("no session has all readers: the last free one is left to others", () => {
+  const [broker, a, b] = two();
+  for (let i = 1; i <= 5; i++) a.read(`a${i}`);
+  assert.deepEqual(rows(broker), ["a1 a2 a3 a4 a5", ""]);
+  b.read("b1");
+  assert.deepEqual(rows(broker)[1], "b1");
+});
+
+test("one reader's hands are not filled without end, and the rest waits in fair order", () => {
+  const [broker, a] = two();
+  const reads = Array.from({ length: 40 }, (_, i) => a.read(`${i}`));
+  assert.equal([...broker.readers.all.values()][0]?.row.length, 32);
+  assert.equal(broker.core.counts.readsQueued, 8);
+  for (let i = 0; i < 40; i++) broker.read(`${i}`);
+  assert.ok(reads.every((read, i) => read.body === `saw ${i}`));
+});
+
+test("nobody stands behind a slow read: those behind it are given to others", () => {
+  const [broker, a] = two();
+  a.read("slow");
+  const quick = a.read("quick");
+  assert.deepEqual(rows(broker), ["slow quick", ""]);
+  broker.pass(60);
+  broker.startReaders();
+  assert.equal(broker.readers.running("quick")?.row.length, 1);
+  broker.read("quick");
+  assert.equal(quick.body, "saw quick");
+});
+
+test("what was taken back and is answered by the slow reader after all is not answered twice", () => {
+  const [broker, a, b] = two();
+  const slow = a.read("slow");
+  const quick = a.read("quick");
+  b.read("other");
+  broker.pass(60);
+  broker.startReaders();
+  broker.read("slow");
+  broker.do(broker.readers.answer(1));
+  assert.equal(slow.body, "saw slow");
+  assert.ok(quick.open);
+  const again = [...broker.readers.all.values()].find(
+    ({ id, row }) => id !== 1 && row.length > 0 && whats({ row } as FakeReader).includes("quick"),
+  );
+  assert.ok(again !== undefined);
+});
+
+test("a reader that runs what was taken back without end is ended, and nobody is told", () => {
+  const [broker, a] = two();
+  a.read("slow");
+  const endless = a.read("endless", { endless: true });
+  broker.pass(60);
+  broker.startReaders();
+  broker.read("slow");
+  assert.deepEqual(rows(broker)[0], "endless");
+  broker.pass(300);
+  assert.deepEqual(killed(broker), [1]);
+  broker.buryReaders();
+  assert.ok(endless.open);
+});
+
+test("the pool grows while slow reads keep its readers busy, and shrinks when they are idle", () => {
+  const [broker, a] = two({ readersMax: 4 });
+  for (let i = 1; i <= 4; i++) {
+    a.read(`slow ${i}`);
+    broker.pass(100);
+    broker.startReaders();
+  }
+  assert.equal(broker.readers.all.size, 4);
+  for (let i = 1; i <= 3; i++) broker.read(`slow ${i}`);
+  broker.read("slow 4");
+  broker.pass(61_000);
+  broker.buryReaders();
+  assert.equal(broker.readers.all.size, 2);
+});
+
+test("a session with endless reads keeps one reader from nobody", () => {
+  const [broker, a, b] = two({ readersMax: 4 });
+  for (let i = 1; i <= 10; i++) a.read(`endless ${i}`);
+  for (let i = 0; i < 10; i++) {
+    broker.pass(100);
+    broker.startReaders();
+  }
+  const quick = b.read("quick");
+  broker.read("quick");
+  assert.equal(quick.body, "saw quick");
+  assert.deepEqual(killed(broker), []);
+});
+
+test("when every reader is busy and somebody with fewer waits, the greediest gives up its oldest read after two seconds", () => {
+  const broker = new TestBroker({ limits: { readersMax: 3 } });
+  const [a, b, c] = [broker.client(), broker.client(), broker.client()];
+  const oldest = a.read("a1");
+  broker.pass(100);
+  broker.startReaders();
+  const second = a.read("a2");
+  broker.pass(100);
+  broker.startReaders();
+  b.read("b1");
+  broker.pass(2500);
+  assert.deepEqual(killed(broker), []);
+  const waiting = c.read("c1");
+  broker.pass(100);
+  assert.equal(killed(broker).length, 1);
+  broker.buryReaders();
+  broker.startReaders();
+  assert.equal(oldest.refusal.code, "STATEMENT_TIMEOUT");
+  assert.ok(second.open);
+  broker.read("c1");
+  assert.equal(waiting.body, "saw c1");
+});
+
+test("a session that waits only for itself ends nobody's read", () => {
+  const broker = new TestBroker({ limits: { readersMax: 2 } });
+  const [a, b] = [broker.client(), broker.client()];
+  a.read("a1");
+  b.read("b1");
+  broker.pass(100);
+  a.read("a2");
+  broker.pass(10_000);
+  assert.deepEqual(killed(broker), []);
+});
+
+test("a large read is not starved while small ones of others cannot be served", () => {
+  const [broker, a, b] = two({ readersMax: 2 });
+  a.read("slow");
+  broker.pass(60);
+  a.read("a waits");
+  const large = b.read("large", { size: 10_000_000 });
+  broker.read("large");
+  assert.equal(large.body, "saw large");
+});
+
+// ── over its time ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a read that is over its time is ended with its process, and another process takes its place", () => {
+  const [broker, a] = two({ readMs: 1000 });
+  const [read, longer] = [a.read("r"), a.read("longer", { timeoutMs: 5000 })];
+  broker.pass(1020);
+  assert.deepEqual(killed(broker), [1]);
+  broker.buryReaders();
+  assert.equal(read.refusal.code, "STATEMENT_TIMEOUT");
+  broker.startReaders();
+  broker.pass(4000);
+  assert.ok(longer.open);
+});
+
+test("a pause of the broker ends no read", () => {
+  const [broker, a] = two({ readMs: 1000 });
+  a.read("r");
+  broker.pause(60_000);
+  broker.pass(500);
+  assert.deepEqual(killed(broker), []);
+});
+
+test("a cancelled read that waits is gone at once, a running one when it has run for a quarter of a second", () => {
+  const [broker, a] = two();
+  const reads = Array.from({ length: 33 }, (_, i) => a.read(`${i}`));
+  const [first, last] = [reads[0], reads[32]];
+  assert.ok(first !== undefined && last !== undefined);
+  a.cancel(last);
+  assert.equal(last.refusal.code, "CANCELLED");
+  a.cancel(first);
+  broker.pass(240);
+  assert.deepEqual(killed(broker), []);
+  broker.pass(40);
+  broker.buryReaders();
+  assert.equal(first.refusal.code, "CANCELLED");
+});
+
+test("the reads of a connection that is gone are not begun, and those that run are ended soon", () => {
+  const [broker, a] = two();
+  for (let i = 0; i < 40; i++) a.read(`${i}`);
+  a.write("w");
+  a.read("held");
+  a.disconnect();
+  assert.equal(broker.core.counts.readsQueued, 0);
+  broker.pass(300);
+  assert.deepEqual(killed(broker), [1]);
+  broker.buryReaders();
+  broker.settle();
+  assert.deepEqual([broker.core.counts.readsQueued, broker.core.counts.readsRunning], [0, 0]);
+});
+
+test("a read whose reader died runs once more, and is refused when a second one dies of it", () => {
+  const [broker, a] = two();
+  const read = a.read("r");
+  for (let i = 0; i < 2; i++) {
+    assert.ok(read.open);
+    const reader = broker.readers.running("r");
+    assert.ok(reader !== undefined);
+    broker.readerGone(reader.id, "SIGSEGV");
+    broker.startReaders();
+  }
+  assert.equal(read.refusal.code, "STATEMENT_CRASHED");
+  assert.equal(broker.readers.all.size, 2);
+});
+
+test("those that stood behind a read that killed its reader go to another", () => {
+  const [broker, a] = two({ readersMin: 1, readersMax: 1 });
+  const reads = [a.read("r1"), a.read("r2"), a.read("r3")];
+  broker.readerGone(1);
+  broker.startReaders();
+  assert.deepEqual(whats([...broker.readers.all.values()][0] as FakeReader).sort(), ["r1", "r2", "r3"]);
+  for (const what of rows(broker).join(" ").split(" ")) broker.read(what);
+  assert.ok(reads.every((read) => !read.open));
+});
+
+test("readers that die before they are ready are not started again in a loop", () => {
+  const [broker] = two();
+  const { length } = broker.turns;
+  for (let i = 0; i < 200; i++) {
+    for (const { id, state } of [...broker.readers.all.values()])
+      if (i === 0 || state === "starting") broker.readerGone(id, "no such file");
+    broker.pass(20);
+  }
+  const jobs = broker.turns.slice(length).flatMap(({ dispatch }) => dispatch);
+  const started = jobs.filter(({ to, kind }) => to === "reader" && kind === "start").length;
+  assert.ok(started >= 6 && started <= 12, `${started} were started in four seconds`);
+});
+
+// ── the writer, the log ─────────────────────────────────────────────────────────────────────────────────────────────
+
+test("while the writer is replaced no read is begun and no reader is started", () => {
+  const [broker, a] = two();
+  const before = a.read("before");
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  const during = a.read("during");
+  broker.read("before");
+  assert.equal(before.body, "saw before");
+  broker.readerGone(1);
+  assert.deepEqual(rows(broker), [""]);
+  broker.writerReady();
+  broker.read("during");
+  assert.equal(during.body, "saw during");
+  assert.equal(broker.readers.all.size, 2);
+});
+
+test("without a writer reads go on", () => {
+  const [broker, a] = two();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.do(broker.writer.refuse());
+  const read = a.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("when the disk failed all readers end, and others are started only when a writer has repaired it", () => {
+  const [broker, a] = two();
+  const read = a.read("r");
+  broker.killWriter({ jobs: 0, phase: "idle", ioFailed: true });
+  assert.deepEqual(killed(broker), [1, 2]);
+  broker.buryReaders();
+  assert.equal(broker.readers.all.size, 0);
+  broker.writerReady();
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+/** The writer says how long its log is. */
+function logIs(broker: TestBroker, walBytes: number): void {
+  broker.do({ kind: "writer-settled", answers: [], storedSeq: seqOf(0), walBytes });
+}
+
+test("when the log has grown reads wait, those that run finish or are ended, and the writer folds it", () => {
+  const [broker, a, b] = two();
+  const [quick, slow] = [a.read("quick"), b.read("slow", { endless: true })];
+  const { walBytesMax } = broker.limits;
+  logIs(broker, walBytesMax);
+  const waiting = a.read("waiting");
+  broker.read("quick");
+  assert.equal(quick.body, "saw quick");
+  assert.equal(broker.writer.taken("checkpoint").length, 0);
+  broker.pass(1020);
+  assert.deepEqual(killed(broker), [2]);
+  broker.buryReaders();
+  assert.equal(slow.refusal.code, "STATEMENT_TIMEOUT");
+  assert.equal(broker.writer.taken("checkpoint").length, 1);
+  broker.startReaders();
+  assert.ok(waiting.open);
+  logIs(broker, walBytesMax);
+  broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
+  broker.read("waiting");
+  assert.equal(waiting.body, "saw waiting");
+});
+
+test("a fold that did not finish is tried again when the log has grown by a quarter", () => {
+  const [broker] = two();
+  const { walBytesMax } = broker.limits;
+  const folds = () => broker.writer.taken("checkpoint").length;
+  logIs(broker, walBytesMax);
+  assert.equal(folds(), 1);
+  broker.do({ kind: "checkpointed", walBytes: walBytesMax, complete: false });
+  logIs(broker, walBytesMax * 1.2);
+  assert.equal(folds(), 0);
+  logIs(broker, walBytesMax * 1.25);
+  assert.equal(folds(), 1);
+  broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
+  logIs(broker, walBytesMax);
+  assert.equal(folds(), 1);
+});
+
+test("a fold that the writer died in is over", () => {
+  const [broker, a] = two();
+  logIs(broker, broker.limits.walBytesMax);
+  const read = a.read("r");
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a log that is full is not folded while there is no writer, and reads go on meanwhile", () => {
+  const [broker, a] = two({ walBytesMax: 1_048_576, walBytesHardMax: 2_097_152 });
+  logIs(broker, 2_097_152);
+  broker.do({ kind: "checkpointed", walBytes: 2_097_152, complete: false });
+  broker.writer.taken("checkpoint");
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.pass(5000);
+  broker.do(broker.writer.refuse());
+  broker.pass(4000);
+  assert.deepEqual(broker.writer.taken("checkpoint"), []);
+  const read = a.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+  broker.pass(1000);
+  broker.writerReady();
+  broker.pass(1000);
+  assert.equal(broker.writer.taken("checkpoint").length, 1);
+});
+
+test("a reader that answers out of its order is a fault, and one that is not known is not heard", () => {
+  const [broker, a] = two();
+  a.read("r1");
+  const answer = { kind: "done", body: "" } as const;
+  assert.throws(() => broker.do({ kind: "read-settled", reader: 1 as never, read: 99, answer }));
+  const other = new TestBroker();
+  other.do({ kind: "read-settled", reader: 77 as never, read: 1, answer });
+  other.do({ kind: "reader-gone", reader: 77 as never, reason: "" });
+  other.do({ kind: "reader-ready", reader: 77 as never });
+});

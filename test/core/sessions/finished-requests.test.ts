@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FinishedRequests } from "../../../src/core/sessions/finished-requests.js";
+import { key } from "../support/values.js";
+
+test("an outcome is known until it is acknowledged, and is not taken up after", () => {
+  const finished = new FinishedRequests();
+  for (const number of [1, 2, 3]) finished.add(key(number), { kind: "released" });
+  finished.acknowledge(3);
+  finished.acknowledge(2);
+  assert.equal(finished.ackedBelow, 3);
+  assert.equal(finished.get(key(2)), undefined);
+  assert.deepEqual(finished.get(key(3)), { kind: "released" });
+  finished.add(key(1), { kind: "released" });
+  assert.equal(finished.size, 1);
+});
+
+test("a client that acknowledges nothing does not grow the broker", () => {
+  const finished = new FinishedRequests();
+  for (let number = 1; number <= 5000; number++) finished.add(key(number), { kind: "released" });
+  assert.equal(finished.size, 1024);
+  assert.equal(finished.get(key(1)), undefined);
+  assert.deepEqual(finished.get(key(5000)), { kind: "released" });
+});

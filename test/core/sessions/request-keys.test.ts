@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judgeKey } from "../../../src/core/sessions/request-keys.js";
+import type { Session } from "../../../src/core/sessions/session.js";
+import { TestBroker } from "../support/test-broker.js";
+import { key } from "../support/values.js";
+
+function verdict(
+  number: number | undefined,
+  known: { keyHigh?: number; restored?: boolean; ackedBelow?: number },
+): string {
+  const { keyHigh = 0, restored = false, ackedBelow = 0 } = known;
+  const session = { keyHigh, restored, finished: { ackedBelow } } as unknown as Session;
+  return judgeKey(session, number === undefined ? undefined : key(number)).kind;
+}
+
+test("a key says whether the writer may have had it: never, perhaps, or long ago", () => {
+  assert.equal(verdict(5, { keyHigh: 4 }), "fresh");
+  assert.equal(verdict(5, { keyHigh: 5 }), "seen");
+  assert.equal(verdict(3, { keyHigh: 5 }), "seen");
+  assert.equal(verdict(5, { restored: true }), "seen");
+  assert.equal(verdict(5, { keyHigh: 5, ackedBelow: 6 }), "refused");
+  assert.equal(verdict(6, { keyHigh: 5, ackedBelow: 6 }), "fresh");
+  assert.equal(verdict(undefined, { restored: true }), "fresh");
+});
+
+test("a write whose key was acknowledged is never executed", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  client.write("w", { key: 1 });
+  broker.settle();
+  client.ack(2);
+  const { code, details } = client.write("w", { key: 1 }).refusal;
+  assert.deepEqual([code, details], ["RETRY_TOO_OLD", { key: 1, ackedBelow: 2 }]);
+  assert.equal(broker.writer.waiting.length, 0);
+});
+
+test("what a client acknowledges at hello counts as well", () => {
+  const client = new TestBroker().client();
+  client.disconnect();
+  client.resume({ ack: 7 });
+  assert.equal(client.write("w", { key: 6 }).refusal.code, "RETRY_TOO_OLD");
+  assert.ok(client.write("w", { key: 7 }).open);
+});
+
+test("the writer may forget replies when many were acknowledged, not one by one", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  for (let below = 2; below <= 200; below++) client.ack(below);
+  assert.deepEqual(
+    broker.writer.taken("forget").map(({ below }) => below),
+    [64, 128, 192],
+  );
+});

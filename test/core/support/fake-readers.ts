@@ -1,0 +1,64 @@
+/** The reader processes that a test plays: each has a row of reads and answers its first, or dies. */
+import type { Job, StoreEvent } from "../../../src/core/index.js";
+import { reader, whatOf } from "./values.js";
+
+type ReaderJob = Extract<Job, { to: "reader" }>;
+type ReadJob = Extract<ReaderJob, { kind: "read" }>;
+
+export interface FakeReader {
+  readonly id: number;
+  state: "starting" | "ready";
+  /** The first one is running. */
+  readonly row: ReadJob[];
+  /** Why the core has it killed. */
+  killed: string | undefined;
+}
+
+export class FakeReaders {
+  readonly all = new Map<number, FakeReader>();
+
+  obey(job: ReaderJob): void {
+    const known = this.all.get(job.reader);
+    switch (job.kind) {
+      case "start":
+        this.all.set(job.reader, { id: job.reader, state: "starting", row: [], killed: undefined });
+        return;
+      case "read":
+        if (known?.state !== "ready" || known.killed !== undefined)
+          throw new Error(`reader ${job.reader} was given a read`);
+        known.row.push(job);
+        return;
+      case "kill":
+        if (known !== undefined) known.killed = job.why;
+    }
+  }
+
+  ready(id: number): StoreEvent {
+    this.#get(id).state = "ready";
+    return { kind: "reader-ready", reader: reader(id) };
+  }
+
+  /** The first of its row is answered. */
+  answer(id: number): StoreEvent {
+    const job = this.#get(id).row.shift();
+    if (job === undefined) throw new Error(`reader ${id} has nothing to answer`);
+    const body = `saw ${whatOf(job.parcel).what}`;
+    return { kind: "read-settled", reader: reader(id), read: job.read, answer: { kind: "done", body } };
+  }
+
+  gone(id: number, reason = "killed"): StoreEvent {
+    this.all.delete(id);
+    return { kind: "reader-gone", reader: reader(id), reason };
+  }
+
+  /** Who runs this read now, if anyone. */
+  running(what: string): FakeReader | undefined {
+    return [...this.all.values()].find(({ row }) => row[0] !== undefined && whatOf(row[0].parcel).what === what);
+  }
+
+  #get(id: number): FakeReader {
+    const found = this.all.get(id);
+    if (found === undefined) throw new Error(`there is no reader ${id}`);
+    return found;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The writer that a test plays: takes jobs in order, runs them in groups, dies at any point of a group, and keeps what a
+ * real one would have on disk. What it applies is counted, so that twice is seen.
+ */
+import type { Job, StoreAnswer, StoreEvent, WriterProgress } from "../../../src/core/index.js";
+import { refuse } from "../../../src/terms/index.js";
+import { seqOf, whatOf } from "./values.js";
+
+type WriterJob = Extract<Job, { to: "writer" }>;
+export type WriteJob = Extract<WriterJob, { kind: "write" }>;
+type SettleJob = Extract<WriterJob, { kind: "settle" }>;
+type Answer = { readonly seq: WriteJob["seq"]; readonly answer: StoreAnswer };
+
+/** Where in a group of `jobs` the process dies. */
+export interface Death {
+  /** So many of the waiting jobs are in the group; of them all were run but for the last, which is running. */
+  readonly jobs: number;
+  readonly phase: "running" | "committing" | "committed" | "idle";
+  /** Nobody can read the progress file. */
+  readonly blind?: boolean;
+  readonly ioFailed?: boolean;
+}
+
+export interface Applied {
+  readonly seq: number;
+  readonly session: string;
+  readonly key: number | undefined;
+  readonly what: string;
+}
+
+export class FakeWriter {
+  state: "none" | "starting" | "ready" = "none";
+  /** In its pipe, in order. */
+  waiting: (WriteJob | SettleJob)[] = [];
+  storedSeq: number;
+  /** What the present process has stored; 0 before its first commit. */
+  #stored = 0;
+  epoch = 0;
+  tokensTo = 1;
+  readonly tokensPerBlock: number;
+  incarnation = "first";
+  walBytes = 0;
+  /** Committed, in order. */
+  readonly applied: Applied[] = [];
+  /** Hears of each write when it is there for all to see: answered, or found by the next writer. */
+  onApplied: (applied: Applied) => void = () => undefined;
+  /** Committed by a writer that died before it could say so. */
+  readonly #inDoubt: Applied[] = [];
+  readonly asked: WriterJob[] = [];
+  readonly #replies = new Map<string, string>();
+  readonly #ended = new Set<string>();
+
+  constructor(storedSeq = 0, tokensPerBlock = 1_000_000) {
+    this.storedSeq = storedSeq;
+    this.tokensPerBlock = tokensPerBlock;
+  }
+
+  obey(job: WriterJob): void {
+    switch (job.kind) {
+      case "start":
+        if (this.state !== "none") throw new Error(`a writer was to be started while one is ${this.state}`);
+        this.state = "starting";
+        break;
+      case "write":
+      case "settle":
+        if (this.state === "ready") this.waiting.push(job);
+        break;
+      case "end-session":
+        this.#ended.add(job.session);
+        break;
+      default:
+    }
+    if (job.kind !== "write" && job.kind !== "settle") this.asked.push(job);
+  }
+
+  /** Takes out what was asked of it in this kind since the last time. */
+  taken<Kind extends WriterJob["kind"]>(kind: Kind): Extract<WriterJob, { kind: Kind }>[] {
+    const found = this.asked.filter((job): job is Extract<WriterJob, { kind: Kind }> => job.kind === kind);
+    for (const job of found) this.asked.splice(this.asked.indexOf(job), 1);
+    return found;
+  }
+
+  /** The start write has returned. */
+  ready(): StoreEvent {
+    this.state = "ready";
+    this.#stored = 0;
+    this.waiting = [];
+    this.epoch++;
+    for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
+    const tokensFrom = this.tokensTo;
+    this.tokensTo += this.tokensPerBlock;
+    const { epoch, storedSeq, incarnation, tokensTo } = this;
+    return {
+      kind: "writer-ready",
+      epoch,
+      storedSeq: seqOf(storedSeq),
+      previousBootId: null,
+      incarnation,
+      tokensFrom,
+      tokensTo,
+    };
+  }
+
+  reserve({ above, newIncarnation }: Extract<WriterJob, { kind: "reserve" }>): StoreEvent {
+    const tokensFrom = Math.max(this.tokensTo, above + 1);
+    this.tokensTo = tokensFrom + this.tokensPerBlock;
+    if (newIncarnation) this.incarnation += "'";
+    return { kind: "tokens-reserved", tokensFrom, tokensTo: this.tokensTo, incarnation: this.incarnation };
+  }
+
+  /** How many of what waits can be run: those before the first that does not end. */
+  get runnable(): number {
+    const endless = this.waiting.findIndex((job) => whatOf(job.parcel).endless);
+    return endless < 0 ? this.waiting.length : endless;
+  }
+
+  /** One group: the first `jobs` of what waits. */
+  settle(jobs = this.waiting.length): StoreEvent {
+    const answers = this.#run(this.waiting.splice(0, jobs));
+    for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
+    return { kind: "writer-settled", answers, storedSeq: seqOf(this.#stored), walBytes: this.walBytes };
+  }
+
+  die({ jobs, phase, blind = false, ioFailed = false }: Death, now: number): StoreEvent {
+    const group = this.waiting.slice(0, jobs);
+    if (phase === "committed") this.#run(group);
+    const last = group.at(-1);
+    const progress: WriterProgress = {
+      seq: last === undefined || phase === "idle" ? seqOf(0) : last.seq,
+      phase: phase === "committed" ? "committing" : phase,
+      since: now,
+    };
+    this.state = "none";
+    this.waiting = [];
+    return { kind: "writer-gone", progress: blind ? undefined : progress, ioFailed, reason: "killed" };
+  }
+
+  /** The successor cannot be had. */
+  refuse(reason = "no room"): StoreEvent {
+    this.state = "none";
+    return { kind: "writer-unavailable", reason };
+  }
+
+  #run(group: readonly (WriteJob | SettleJob)[]): Answer[] {
+    const answers: Answer[] = [];
+    let wrote = false;
+    for (const job of group) {
+      const answer = job.kind === "settle" ? this.#outcomes(job) : this.#write(job);
+      wrote ||= answer.kind === "done";
+      answers.push({ seq: job.seq, answer });
+    }
+    const last = Math.max(...group.map((job) => job.seq));
+    if (wrote) {
+      this.storedSeq = Math.max(this.storedSeq, last);
+      this.#stored = this.storedSeq;
+    }
+    return answers;
+  }
+
+  #write(job: WriteJob): StoreAnswer {
+    const { seq, session, key, mode } = job;
+    const { what, fails } = whatOf(job.parcel);
+    const stored = key === undefined ? undefined : this.#replies.get(`${session}/${key}`);
+    if (stored !== undefined) return { kind: "done", body: stored };
+    if (mode === "replay") return { kind: "absent" };
+    if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
+    if (fails) return { kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", `${what} failed`) };
+    const applied = { seq, session, key, what };
+    this.applied.push(applied);
+    this.#inDoubt.push(applied);
+    if (key !== undefined) this.#replies.set(`${session}/${key}`, `did ${what}`);
+    return { kind: "done", body: `did ${what}` };
+  }
+
+  #outcomes({ session, keys }: SettleJob): StoreAnswer {
+    const body = keys.map((key) => `${key}:${this.#replies.has(`${session}/${key}`) ? "applied" : "never"}`);
+    return { kind: "done", body: body.join(" ") };
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The ledger as it would be on disk: the core's entries, turn by turn, and what a next life of the broker is told of
+ * them. An entry that no table of ours would take is an error of the core.
+ */
+import type { GrantRow, LedgerEntry, Memory, SessionRow, WaiterRow } from "../../../src/core/index.js";
+import { impossible } from "../../../src/terms/index.js";
+
+type Mark = Extract<LedgerEntry, { kind: "mark" }>;
+
+export class LedgerRows {
+  readonly sessions = new Map<string, SessionRow>();
+  readonly grants = new Map<number, GrantRow>();
+  readonly waiters = new Map<number, WaiterRow>();
+  mark: Mark | undefined;
+  #tokenHigh = 0;
+
+  /** One transaction. What it leaves is checked as a whole, not each of its steps. */
+  commit(entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) this.#write(entry);
+    if (entries.length > 0) this.#check();
+  }
+
+  memory(): Memory {
+    const { sessions, grants, waiters, mark } = this;
+    return {
+      sessions: [...sessions.values()],
+      grants: [...grants.values()],
+      waiters: [...waiters.values()],
+      tokensAbove: mark?.tokensTo ?? 0,
+      graceMs: 0,
+    };
+  }
+
+  #write(entry: LedgerEntry): void {
+    switch (entry.kind) {
+      case "session-opened":
+        this.sessions.set(entry.row.session, entry.row);
+        return;
+      case "session-ended":
+        if (!this.sessions.delete(entry.session)) throw new Error(`ledger: session ${entry.session} was not there`);
+        return;
+      case "granted":
+        if (entry.row.token <= this.#tokenHigh) throw new Error(`ledger: token ${entry.row.token} went back`);
+        this.#tokenHigh = entry.row.token;
+        this.grants.set(entry.row.token, entry.row);
+        return;
+      case "grant-ended":
+        if (!this.grants.delete(entry.token)) throw new Error(`ledger: grant ${entry.token} was not there`);
+        return;
+      case "queued":
+        if (this.waiters.has(entry.row.arrival)) throw new Error(`ledger: arrival ${entry.row.arrival} twice`);
+        this.waiters.set(entry.row.arrival, entry.row);
+        return;
+      case "unqueued":
+        if (!this.waiters.delete(entry.arrival)) throw new Error(`ledger: arrival ${entry.arrival} was not there`);
+        return;
+      case "mark":
+        this.mark = entry;
+        return;
+      default:
+        impossible(entry, "ledger entry");
+    }
+  }
+
+  #check(): void {
+    const held = new Set<string>();
+    for (const { name, session } of this.grants.values()) {
+      if (held.has(name)) throw new Error(`ledger: two grants of ${name}`);
+      if (!this.sessions.has(session)) throw new Error(`ledger: ${name} is held by nobody`);
+      held.add(name);
+    }
+    for (const { name, session } of this.waiters.values())
+      if (!this.sessions.has(session)) throw new Error(`ledger: nobody waits for ${name}`);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The core with a front, a store and an operating system that a test plays, on a clock that the test moves. After every
+ * command the core's own check runs and the turn is obeyed as the real front obeys it: rows, jobs, letters.
+ */
+import {
+  type Command,
+  Core,
+  type Job,
+  type Letter,
+  type Memory,
+  type StoreEvent,
+  type Turn,
+} from "../../../src/core/index.js";
+import { type Instant, type Limits, limitsWith } from "../../../src/terms/index.js";
+import { FakeReaders } from "./fake-readers.js";
+import { type Death, FakeWriter } from "./fake-writer.js";
+import { LedgerRows } from "./ledger-rows.js";
+import { TestClient } from "./test-client.js";
+import { at, seqOf } from "./values.js";
+
+export interface TestBrokerOptions {
+  readonly limits?: { readonly [name: string]: number };
+  readonly memory?: Partial<Memory>;
+  readonly writer?: FakeWriter;
+  readonly ledger?: LedgerRows;
+  readonly startMs?: number;
+  /** The writer is ready and so are the readers (the standard), or nothing has happened yet. */
+  readonly started?: boolean;
+}
+
+const noMemory: Memory = { sessions: [], grants: [], waiters: [], tokensAbove: 0, graceMs: 0 };
+let clients = 0;
+
+export class TestBroker {
+  readonly limits: Limits;
+  readonly core: Core;
+  readonly writer: FakeWriter;
+  readonly readers = new FakeReaders();
+  readonly ledger: LedgerRows;
+  readonly probes: Extract<Job, { to: "system" }>[] = [];
+  /** Every letter, in order; clients find theirs here. */
+  readonly letters: Letter[] = [];
+  readonly turns: Turn[] = [];
+  now: Instant;
+
+  constructor(options: TestBrokerOptions = {}) {
+    this.limits = limitsWith(options.limits);
+    this.writer = options.writer ?? new FakeWriter();
+    this.ledger = options.ledger ?? new LedgerRows();
+    this.now = at(options.startMs ?? 1000);
+    this.core = new Core(this.limits, seqOf(this.writer.storedSeq));
+    this.core.restore({ ...noMemory, ...options.memory }, this.now);
+    this.#obey();
+    if (options.started ?? true) this.start();
+  }
+
+  /** The writer's first word, and the readers that are started then. */
+  start(): void {
+    this.#from(this.writer.ready());
+    this.startReaders();
+  }
+
+  startReaders(): void {
+    for (const { id, state } of [...this.readers.all.values()])
+      if (state === "starting") this.#from(this.readers.ready(id));
+  }
+
+  /** A client that has said hello to a session of its own. */
+  client(program?: string, hello: Parameters<TestClient["hello"]>[0] = {}): TestClient {
+    const client = this.stranger(program);
+    client.hello(hello);
+    return client;
+  }
+
+  /** A client that is connected and has said nothing. */
+  stranger(program?: string): TestClient {
+    clients++;
+    const made = new TestClient(this, clients, program ?? `client ${clients}`);
+    made.connect();
+    return made;
+  }
+
+  do(command: Command): readonly Letter[] {
+    this.core.handle(command, this.now);
+    return this.#obey();
+  }
+
+  // ── the store ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The writer answers the first `jobs` of what it has: all, unless said otherwise. */
+  settle(jobs?: number): readonly Letter[] {
+    return this.#from(this.writer.settle(jobs));
+  }
+
+  killWriter(death: Death): readonly Letter[] {
+    return this.#from(this.writer.die(death, this.now));
+  }
+
+  writerReady(): readonly Letter[] {
+    const letters = this.#from(this.writer.ready());
+    this.startReaders();
+    return letters;
+  }
+
+  /** The reader that runs this read answers it. */
+  read(what: string): readonly Letter[] {
+    const reader = this.readers.running(what);
+    if (reader === undefined) throw new Error(`nobody runs ${what}`);
+    return this.#from(this.readers.answer(reader.id));
+  }
+
+  readerGone(id: number, reason?: string): readonly Letter[] {
+    return this.#from(this.readers.gone(id, reason));
+  }
+
+  /** Those that the core had killed are gone. */
+  buryReaders(): void {
+    for (const { id, killed } of [...this.readers.all.values()]) if (killed !== undefined) this.readerGone(id);
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Lets time pass, deadline by deadline, as the real front sleeps. */
+  pass(ms: number): readonly Letter[] {
+    const letters: Letter[] = [];
+    const end = this.now + ms;
+    for (let next = this.core.nextDeadline(this.now); next !== undefined && next <= end; ) {
+      this.now = at(Math.max(this.now, next));
+      letters.push(...this.#expire());
+      const after = this.core.nextDeadline(this.now);
+      // A deadline that stays where it is would be a loop without end.
+      if (after !== undefined && after <= this.now && after === next)
+        throw new Error(`deadline ${after} does not go away`);
+      next = after;
+    }
+    this.now = at(end);
+    letters.push(...this.#expire());
+    return letters;
+  }
+
+  /** The whole broker stands still; it notices before it does anything else. */
+  pause(ms: number): readonly Letter[] {
+    this.now = at(this.now + ms);
+    return this.do({ kind: "paused", ms });
+  }
+
+  // ── the turn ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #from(event: StoreEvent): readonly Letter[] {
+    return this.do(event);
+  }
+
+  #expire(): readonly Letter[] {
+    this.core.expire(this.now);
+    return this.#obey();
+  }
+
+  #obey(): readonly Letter[] {
+    this.core.check();
+    const turn = this.core.takeTurn();
+    this.core.check();
+    this.turns.push(turn);
+    this.ledger.commit(turn.ledger);
+    for (const job of turn.dispatch) {
+      if (job.to === "writer") this.writer.obey(job);
+      else if (job.to === "reader") this.readers.obey(job);
+      else this.probes.push(job);
+    }
+    this.letters.push(...turn.send);
+    return turn.send;
+  }
+}

@@ -1,0 +1,129 @@
+/** What the core decided, in words: one line for each row, job and letter of a turn. */
+import type { Job, LedgerEntry, Letter, Turn } from "../../../src/core/index.js";
+import { type ConnectionId, impossible } from "../../../src/terms/index.js";
+import { whatOf } from "./values.js";
+
+/** How sessions and connections are called in the story. */
+export interface Cast {
+  session(id: string): string;
+  connection(id: ConnectionId): string;
+}
+
+/** Lines that follow each other and say the same are one, with how often. */
+export function linesOf(turns: readonly Turn[], cast: Cast): string[] {
+  const lines: string[] = [];
+  for (const { ledger, dispatch, send } of turns) {
+    for (const entry of ledger) lines.push(`rows    ${rowWords(entry, cast)}`);
+    for (const job of dispatch)
+      lines.push(job.to === "system" ? `system  ${jobWords(job, cast)}` : `store   ${jobWords(job, cast)}`);
+    for (const letter of send) lines.push(`${cast.connection(letter.to).padEnd(7)} ${letterWords(letter, cast)}`);
+  }
+  return folded(lines);
+}
+
+function folded(lines: readonly string[]): string[] {
+  const out: { line: string; times: number }[] = [];
+  for (const line of lines) {
+    const last = out.at(-1);
+    if (last?.line === line) last.times++;
+    else out.push({ line, times: 1 });
+  }
+  return out.map(({ line, times }) => (times === 1 ? line : `${line} (${times} times)`));
+}
+
+function rowWords(entry: LedgerEntry, cast: Cast): string {
+  switch (entry.kind) {
+    case "session-opened":
+      return `session ${cast.session(entry.row.session)}`;
+    case "session-ended":
+      return `session ${cast.session(entry.session)} ended`;
+    case "granted":
+      return `${entry.row.name} granted to ${cast.session(entry.row.session)} under ${entry.row.token}`;
+    case "grant-ended":
+      return `grant ${entry.token} ended`;
+    case "queued":
+      return `${cast.session(entry.row.session)} waits for ${entry.row.name}, place ${entry.row.arrival}`;
+    case "unqueued":
+      return `place ${entry.arrival} left`;
+    case "mark":
+      return `tokens below ${entry.tokensTo} reserved, writes to ${entry.seq} stored`;
+    default:
+      return impossible(entry, "ledger entry");
+  }
+}
+
+function jobWords(job: Job, cast: Cast): string {
+  switch (job.kind) {
+    case "write": {
+      const mode = job.mode === "replay" ? "look up" : "run";
+      const key = job.key === undefined ? "no key" : `key ${job.key}`;
+      return `${mode} write ${job.seq}: ${whatOf(job.parcel).what} (${cast.session(job.session)}, ${key})`;
+    }
+    case "settle":
+      return `settle ${job.seq}: ${cast.session(job.session)}, keys ${job.keys.join(" ")}`;
+    case "forget":
+      return `forget replies of ${cast.session(job.session)} below ${job.below}`;
+    case "end-session":
+      return `session ${cast.session(job.session)} is over`;
+    case "reserve":
+      return `reserve tokens above ${job.above}${job.newIncarnation ? ", new incarnation" : ""}`;
+    case "checkpoint":
+      return "fold the log";
+    case "probe":
+      return "look at the writer";
+    case "probe-process":
+      return `is process ${job.process.pid} of ${cast.session(job.session)} alive?`;
+    case "read":
+      return `reader ${job.reader}: ${whatOf(job.parcel).what}`;
+    case "start":
+      return job.to === "writer"
+        ? `start a writer${job.repair ? " and repair the log" : ""}`
+        : `start reader ${job.reader}`;
+    case "kill":
+      return job.to === "writer" ? `kill the writer: ${job.why}` : `kill reader ${job.reader}: ${job.why}`;
+    default:
+      return impossible(job, "job");
+  }
+}
+
+function letterWords(letter: Letter, cast: Cast): string {
+  switch (letter.kind) {
+    case "welcome": {
+      const held = letter.grants.map(({ name, token }) => `${name} under ${token}`);
+      const lost = letter.lost.map(({ name, token }) => `${name} under ${token}`);
+      const holds = held.length === 0 ? "" : `, holds ${held.join(", ")}`;
+      return `welcome${letter.resumed ? " back" : ""}${holds}${lost.length === 0 ? "" : `, LOST ${lost.join(", ")}`}`;
+    }
+    case "answer":
+      return `answer: ${String(letter.body)}`;
+    case "refused":
+      return `${letter.refusal.refused}${letter.refusal.outcome === undefined ? "" : ` (${letter.refusal.outcome})`}: ${named(letter.refusal.message, cast)}`;
+    case "granted":
+      return `granted ${letter.grant.name} under ${letter.grant.token} after ${letter.waitedMs} ms`;
+    case "released":
+    case "farewell":
+    case "taken":
+    case "expired":
+      return letter.kind;
+    case "acquire-cancelled":
+      return `cancel: ${letter.outcome}`;
+    case "listing":
+      return letter.locks
+        .map(({ name, draining, holders, waitersTotal }) => {
+          const by = holders.map(({ session }) => cast.session(session)).join(", ");
+          return `${name}: ${draining ? "draining" : `held by ${by === "" ? "nobody" : by}`}, ${waitersTotal} waiting`;
+        })
+        .join("; ");
+    case "lost":
+      return `lost ${letter.fence.name}: ${letter.reason}`;
+    case "hangup":
+      return `hung up: ${letter.refusal.message}`;
+    default:
+      return impossible(letter, "letter");
+  }
+}
+
+/** Ids in sentences are long; the story has names for them. */
+function named(message: string, cast: Cast): string {
+  return message.replace(/[0-9a-f]{32}/g, (id) => cast.session(id));
+}

@@ -1,0 +1,225 @@
+/**
+ * Plays a story: commands in, one a line; under each, indented, what the core decided. Comments begin with #.
+ *
+ *   anna hello [pid=N] [window=MS] [keeps=LOCK,…] [pending=KEY,…]     connects first if there is no connection
+ *   anna acquire LOCK [wait=MS] [key=N] · anna release LOCK · anna cancels KEY · anna lists
+ *   anna write WHAT [under=LOCK [of=bert]] [key=N|none] [endless] [fails] · anna read WHAT [endless]
+ *   anna disconnects · anna goodbye · anna settles bert keys=1,2
+ *   writer settles [N] · writer dies running|committing|committed|idle [jobs=N] · writer ready · writer refused
+ *   writer runs MS                                                     the first of what it has, for so long by now
+ *   reader answers WHAT · reader N dies · readers start · system says 100 dead
+ *   time passes MS · broker stands MS · broker restarts · broker drains
+ *
+ * The first line may be `limits NAME=N …`.
+ */
+import type { Fence, Letter } from "../../../src/core/index.js";
+import type { ConnectionId } from "../../../src/terms/index.js";
+import type { Death } from "./fake-writer.js";
+import { TestBroker } from "./test-broker.js";
+import { TestClient } from "./test-client.js";
+import { type Cast, linesOf } from "./transcript-words.js";
+import { key, seqOf } from "./values.js";
+
+interface Words {
+  readonly plain: readonly string[];
+  readonly named: ReadonlyMap<string, string>;
+}
+
+/** The story with what is decided now under each of its commands. */
+export function played(story: string): string {
+  const out: string[] = [];
+  let stage: Stage | undefined;
+  for (const line of story.trimEnd().split("\n")) {
+    if (line.startsWith("  ")) continue;
+    out.push(line);
+    const words = wordsOf(line);
+    if (words.plain.length === 0) continue;
+    if (stage === undefined && words.plain[0] === "limits") stage = new Stage(words.named);
+    else {
+      stage ??= new Stage(new Map());
+      try {
+        out.push(...stage.play(words).map((effect) => `  ${effect}`));
+      } catch (error) {
+        throw new Error(`${line}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      }
+    }
+  }
+  return `${out.join("\n")}\n`;
+}
+
+function wordsOf(line: string): Words {
+  const plain: string[] = [];
+  const named = new Map<string, string>();
+  if (line.startsWith("#")) return { plain, named };
+  for (const word of line.split(" ").filter((one) => one !== "")) {
+    const [name, value] = word.split("=");
+    if (value === undefined || name === undefined) plain.push(word);
+    else named.set(name, value);
+  }
+  return { plain, named };
+}
+
+class Stage implements Cast {
+  #broker: TestBroker;
+  readonly #limits: { readonly [name: string]: number };
+  readonly #clients = new Map<string, TestClient>();
+  readonly #connected = new Set<string>();
+  readonly #connections = new Map<ConnectionId, string>();
+  /** Letters of earlier lives of the broker. */
+  readonly #earlier: Letter[] = [];
+
+  constructor(limits: ReadonlyMap<string, string>) {
+    this.#limits = Object.fromEntries([...limits].map(([name, value]) => [name, Number(value)]));
+    this.#broker = new TestBroker({ limits: this.#limits });
+  }
+
+  session(id: string): string {
+    for (const [name, client] of this.#clients) if (client.session === id) return name;
+    return id;
+  }
+
+  connection(id: ConnectionId): string {
+    const name = this.#connections.get(id) ?? `${id}`;
+    return this.#clients.get(name)?.to === id ? name : `(${name})`;
+  }
+
+  play({ plain, named }: Words): string[] {
+    const [who = "", ...rest] = plain;
+    const { length } = this.#broker.turns;
+    const before = this.#broker;
+    const words = { plain: rest, named };
+    if (who === "writer") this.#writer(words);
+    else if (who === "reader" || who === "readers") this.#reader(words);
+    else if (who === "time") this.#broker.pass(Number(rest[1]));
+    else if (who === "broker") this.#live(words);
+    else if (who === "system") this.#system(words);
+    else this.#client(who, words);
+    return linesOf(this.#broker.turns.slice(this.#broker === before ? length : 0), this);
+  }
+
+  #writer({ plain: [verb, how], named }: Words): void {
+    const broker = this.#broker;
+    if (verb === "settles") broker.settle(how === undefined ? undefined : Number(how));
+    else if (verb === "ready") broker.do(broker.writer.ready());
+    else if (verb === "refused") broker.do(broker.writer.refuse());
+    else if (verb === "dies") {
+      const jobs = Number(named.get("jobs") ?? broker.writer.waiting.length);
+      broker.killWriter({ jobs, phase: how as Death["phase"] });
+    } else if (verb === "runs") {
+      const seq = broker.writer.waiting[0]?.seq ?? seqOf(0);
+      broker.do({ kind: "writer-progress", progress: { seq, phase: "running", since: broker.now - Number(how) } });
+    } else throw new Error(`a writer does not know ${verb}`);
+  }
+
+  #reader({ plain: [verb = "", what = ""] }: Words): void {
+    if (verb === "start") this.#broker.startReaders();
+    else if (verb === "answers") this.#broker.read(what);
+    else if (what === "dies") this.#broker.readerGone(Number(verb));
+    else throw new Error(`a reader does not know ${verb}`);
+  }
+
+  #live({ plain: [verb, ms] }: Words): void {
+    if (verb === "stands") this.#broker.pause(Number(ms));
+    else if (verb === "drains") this.#broker.do({ kind: "drain" });
+    else if (verb === "restarts") this.#restart();
+    else throw new Error(`a broker does not know ${verb}`);
+  }
+
+  #restart(): void {
+    const { writer, ledger, now } = this.#broker;
+    writer.state = "none";
+    this.#earlier.push(...this.#broker.letters);
+    this.#connected.clear();
+    this.#broker = new TestBroker({
+      limits: this.#limits,
+      memory: ledger.memory(),
+      writer,
+      ledger,
+      startMs: now + 100,
+    });
+    for (const client of this.#clients.values()) client.broker = this.#broker;
+  }
+
+  #system({ plain: [, pid, fate] }: Words): void {
+    for (const { identity, session } of this.#broker.ledger.sessions.values()) {
+      const { process } = identity;
+      if (process?.pid !== Number(pid)) continue;
+      this.#broker.do({ kind: "process-fate", session, process, fate: fate === "dead" ? "dead" : "alive" });
+    }
+  }
+
+  #client(who: string, { plain: [verb, what = "", ...flags], named }: Words): void {
+    const client = this.#clients.get(who) ?? new TestClient(this.#broker, this.#clients.size + 1, who);
+    this.#clients.set(who, client);
+    const numbered = named.get("key");
+    const keyed = numbered === undefined ? {} : { key: Number(numbered) };
+    const marks = { endless: flags.includes("endless"), fails: flags.includes("fails") };
+    switch (verb) {
+      case "hello":
+        return this.#hello(who, client, named);
+      case "acquire":
+        client.acquire(what, { ...keyed, ...(named.has("wait") ? { waitMs: Number(named.get("wait")) } : {}) });
+        return;
+      case "release":
+        client.release(this.#fence(client, what), keyed);
+        return;
+      case "cancels":
+        client.cancelAcquire(Number(what));
+        return;
+      case "lists":
+        client.list();
+        return;
+      case "write": {
+        const under = named.get("under");
+        const holder = this.#clients.get(named.get("of") ?? who) ?? client;
+        const fences = under === undefined ? [] : [this.#fence(holder, under)];
+        client.write(what, { fences, ...marks, ...keyed, ...(numbered === "none" ? { key: undefined } : {}) });
+        return;
+      }
+      case "read":
+        client.read(what, marks);
+        return;
+      case "disconnects":
+        this.#connected.delete(who);
+        return client.disconnect();
+      case "goodbye":
+        client.goodbye();
+        return;
+      case "settles":
+        client.settle(this.#clients.get(what) as TestClient, numbers(named.get("keys")));
+        return;
+      default:
+        throw new Error(`a client does not know ${verb}`);
+    }
+  }
+
+  #hello(who: string, client: TestClient, named: ReadonlyMap<string, string>): void {
+    if (!this.#connected.has(who) || named.has("anew")) client.connect();
+    this.#connected.add(who);
+    this.#connections.set(client.to, who);
+    const [pid, window] = [named.get("pid"), named.get("window")];
+    const keeps = named.get("keeps")?.split(",") ?? [];
+    client.hello({
+      ...(pid === undefined ? {} : { process: { pid: Number(pid), startTime: "1" } }),
+      ...(window === undefined ? {} : { windowMs: Number(window) }),
+      grants: keeps.map((lock) => this.#fence(client, lock)),
+      pending: numbers(named.get("pending")).map((number) => key(number)),
+    });
+  }
+
+  /** The last grant of this lock that the client was told of. */
+  #fence(client: TestClient, lock: string): Fence {
+    const mine = (letter: Letter) => this.#connections.get(letter.to) === client.program;
+    const told = [...this.#earlier, ...this.#broker.letters].filter(mine).flatMap((letter) => {
+      if (letter.kind === "granted") return [letter.grant];
+      return letter.kind === "welcome" ? letter.grants : [];
+    });
+    const fence = told.filter(({ name }) => name === lock).at(-1);
+    if (fence === undefined) throw new Error(`${client.program} was never told of a grant of ${lock}`);
+    return { name: fence.name, token: fence.token };
+  }
+}
+
+function numbers(list: string | undefined): number[] {
+  return list === undefined ? [] : list.split(",").map(Number);
+}

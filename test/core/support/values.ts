@@ -1,0 +1,83 @@
+/** The core's branded values out of plain ones, so that a test says only what matters to it. */
+import type { Command, Parcel, ProcessIdentity, SessionIdentity } from "../../../src/core/index.js";
+import {
+  type ConnectionId,
+  connectionId,
+  type Instant,
+  instant,
+  type LockName,
+  lockName,
+  type ReaderId,
+  type RequestKey,
+  readerId,
+  requestKey,
+  type Seq,
+  type SessionId,
+  seq,
+  sessionId,
+  type Token,
+  token,
+} from "../../../src/terms/index.js";
+
+export function session(number: number): SessionId {
+  return sessionId(number.toString(16).padStart(32, "0"));
+}
+
+export function connection(number: number): ConnectionId {
+  return connectionId(number);
+}
+
+export function name(text: string): LockName {
+  const made = lockName(text, 512);
+  if (typeof made !== "string") throw new Error(`${text} ${made.wrong}`);
+  return made;
+}
+
+export function key(number: number): RequestKey {
+  return requestKey(number);
+}
+
+export function tokenOf(number: number): Token {
+  return token(number);
+}
+
+export function seqOf(number: number): Seq {
+  return seq(number);
+}
+
+export function reader(number: number): ReaderId {
+  return readerId(number);
+}
+
+export function at(ms: number): Instant {
+  return instant(ms);
+}
+
+export function program(words: { program?: string; process?: ProcessIdentity; bound?: boolean } = {}): SessionIdentity {
+  return { program: words.program ?? "test", version: "1", process: words.process, bound: words.bound ?? false };
+}
+
+/** What a write or read of a test carries to the store that the test plays. */
+export interface TestParcel extends Parcel {
+  readonly what: string;
+  /** SQLite refuses it. */
+  readonly fails: boolean;
+  /** It runs until its process is killed. */
+  readonly endless: boolean;
+}
+
+export interface ParcelWords {
+  readonly size?: number;
+  readonly fails?: boolean;
+  readonly endless?: boolean;
+}
+
+export function parcel(what: string, { size = 100, fails = false, endless = false }: ParcelWords = {}): TestParcel {
+  return { what, size, fails, endless };
+}
+
+export function whatOf(carried: Parcel): TestParcel {
+  return carried as TestParcel;
+}
+
+export type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { culpritOf, fateOf, notRun } from "../../../src/core/writes/settlement.js";
+import { newWrite, type Write } from "../../../src/core/writes/write.js";
+import { refuse } from "../../../src/terms/index.js";
+import { connection, key, parcel, seqOf, session } from "../support/values.js";
+
+function write(at: number, more: Partial<Write> = {}): Write {
+  const asker = { connection: connection(1), request: "r" };
+  const made = newWrite({
+    session: undefined,
+    owner: session(1),
+    asker,
+    order: at,
+    key: key(at),
+    fences: [],
+    alone: false,
+    timeoutMs: undefined,
+    parcel: parcel("w"),
+    settles: undefined,
+    seenBefore: false,
+  });
+  return { ...made, seq: seqOf(at), ...more };
+}
+
+/** What becomes of a write: the kind of its fate, or the code of its refusal and what that says of the outcome. */
+function fate(one: Write, storedSeq: number, culprit?: number): string {
+  const given = fateOf(one, {
+    storedSeq: seqOf(storedSeq),
+    culprit: culprit === undefined ? undefined : seqOf(culprit),
+  });
+  if (given.kind !== "refused") return given.kind;
+  return [given.refusal.refused, ...(given.refusal.outcome ?? [])].join("").replace("unknown", " unknown");
+}
+
+test("what is committed is answered from its key, or not at all", () => {
+  assert.equal(fate(write(5), 5), "ask");
+  assert.equal(fate(write(5, { key: undefined }), 5), "OUTCOME_UNKNOWN");
+  assert.equal(fate(write(5), 4), "again");
+  assert.equal(fate(write(5, { key: undefined }), 4), "again");
+});
+
+test("the culprit is refused for what it did, unless it was committed all the same", () => {
+  assert.equal(fate(write(5), 4, 5), "STATEMENT_CRASHED");
+  assert.equal(fate(write(5, { killed: "timeout" }), 4, 5), "STATEMENT_TIMEOUT");
+  assert.equal(fate(write(5, { killed: "cancel" }), 4, 5), "CANCELLED");
+  assert.equal(fate(write(5, { killed: "timeout" }), 5, 5), "ask");
+  assert.equal(fate(write(6), 4, 5), "again");
+});
+
+test("the broker's own kill names the culprit, not what ran when it came", () => {
+  const running = { seq: seqOf(6), phase: "running", since: 0 } as const;
+  assert.equal(culpritOf(undefined, running), 6);
+  assert.equal(culpritOf(seqOf(5), running), 5);
+  assert.equal(culpritOf(undefined, { ...running, phase: "committing" }), undefined);
+  assert.equal(culpritOf(undefined, { ...running, phase: "idle" }), undefined);
+  assert.equal(culpritOf(undefined, undefined), undefined);
+});
+
+test("a write in whose hands three writers died of nobody knows what is taken for the cause", () => {
+  assert.equal(fate(write(5, { deaths: 2 }), 4), "again");
+  assert.equal(fate(write(5, { deaths: 3 }), 4), "STATEMENT_CRASHED");
+  assert.equal(fate(write(5, { deaths: 3 }), 5), "ask");
+});
+
+test("a write that was cancelled and not committed is not run for nothing", () => {
+  assert.equal(fate(write(5, { cancelledAt: 1 as never }), 4), "CANCELLED");
+  assert.equal(fate(write(5, { cancelledAt: 1 as never, seenBefore: true }), 4), "again");
+});
+
+test("a question about another session is asked again, whatever is stored", () => {
+  const settles = [key(1)];
+  assert.equal(fate(write(5, { settles, key: undefined, seenBefore: true }), 9), "again");
+  assert.equal(
+    fate(write(5, { settles, key: undefined, seenBefore: true, deaths: 3 }), 9),
+    "STATEMENT_CRASHED unknown",
+  );
+});
+
+test("of a write that was sent before, no refusal says that it was not applied", () => {
+  const seenBefore = true;
+  assert.equal(fate(write(5, { seenBefore }), 4, 5), "STATEMENT_CRASHED unknown");
+  assert.equal(fate(write(5, { seenBefore, deaths: 3 }), 4), "STATEMENT_CRASHED unknown");
+  assert.equal(notRun({ seenBefore }, refuse("CANCELLED", "")).outcome, "unknown");
+  assert.equal(notRun({ seenBefore: false }, refuse("CANCELLED", "")).outcome, undefined);
+});
+
+test("a write that was never dispatched has no fate", () => {
+  assert.throws(() => fate({ ...write(1), seq: undefined }, 1));
+});

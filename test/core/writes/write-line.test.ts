@@ -1,0 +1,635 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TestBroker } from "../support/test-broker.js";
+import type { TestClient } from "../support/test-client.js";
+import { name, seqOf, tokenOf, whatOf } from "../support/values.js";
+
+function two(options: ConstructorParameters<typeof TestBroker>[0] = {}): [TestBroker, TestClient, TestClient] {
+  const broker = new TestBroker(options);
+  return [broker, broker.client("anna"), broker.client("bert")];
+}
+
+function inHand(broker: TestBroker): string[] {
+  return broker.writer.waiting.map(({ parcel }) => whatOf(parcel).what);
+}
+
+/** Says that the first of what the writer has is running, for so long by now. */
+function running(broker: TestBroker, ms: number): void {
+  const [head] = broker.writer.waiting;
+  const progress = { seq: head?.seq ?? seqOf(0), phase: "running", since: broker.now - ms } as const;
+  broker.do({ kind: "writer-progress", progress });
+}
+
+// ── order ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("writes reach the writer in the order in which they are sent, numbered after all that is stored", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  for (const what of ["w1", "w2", "w3"]) client.write(what);
+  assert.deepEqual(inHand(broker), ["w1", "w2", "w3"]);
+  assert.deepEqual(
+    broker.writer.waiting.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
+});
+
+test("a write is answered when its group is on disk, and not before", () => {
+  const [broker, a] = two();
+  const [first, second] = [a.write("w1"), a.write("w2")];
+  assert.ok(first.open);
+  broker.settle(1);
+  assert.equal(first.body, "did w1");
+  assert.ok(second.open);
+});
+
+test("what SQLite refuses is refused in its own words", () => {
+  const [broker, a] = two();
+  const refused = a.write("w", { fails: true });
+  broker.settle();
+  assert.equal(refused.refusal.code, "SQLITE_CONSTRAINT");
+});
+
+test("beyond what the writer may have in its hands writes wait, in fair order between sessions", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 2 } });
+  for (let i = 1; i <= 6; i++) a.write(`a${i}`, { size: 40_000 });
+  b.write("b1");
+  assert.deepEqual(inHand(broker), ["a1", "a2"]);
+  assert.equal(broker.core.counts.queued, 5);
+  broker.settle(2);
+  assert.deepEqual(inHand(broker), ["a3", "b1"]);
+});
+
+test("the bytes in the writer's hands are bounded as well", () => {
+  const [broker, a] = two({ limits: { groupBytesMax: 1024 } });
+  for (let i = 1; i <= 5; i++) a.write(`w${i}`, { size: 1000 });
+  assert.deepEqual(inHand(broker), ["w1", "w2", "w3"]);
+});
+
+test("nothing is sent before the writer is ready", () => {
+  const broker = new TestBroker({ started: false });
+  const client = broker.client();
+  const asked = client.write("w");
+  assert.deepEqual([inHand(broker), broker.core.counts.queued], [[], 1]);
+  broker.start();
+  broker.settle();
+  assert.equal(asked.body, "did w");
+});
+
+// ── fences ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a fenced write is refused when its lock is no longer held under its token", () => {
+  const [broker, a, b] = two();
+  const held = a.hold("x");
+  a.release(held);
+  const { code, details } = a.write("late", { fences: [held] }).refusal;
+  assert.deepEqual([code, details], ["FENCED", { name: "x", token: held.token }]);
+  b.hold("x");
+  assert.equal(a.write("later", { fences: [held] }).refusal.code, "FENCED");
+  assert.deepEqual(inHand(broker), []);
+});
+
+test("every fence of a write must hold", () => {
+  const [broker, a] = two();
+  const [x, y] = [a.hold("x"), a.hold("y")];
+  a.write("both", { fences: [x, y] });
+  a.release(y);
+  assert.equal(a.write("one", { fences: [x, y] }).refusal.code, "FENCED");
+  assert.deepEqual(inHand(broker), ["both"]);
+});
+
+test("the fence is looked at when the write goes to the writer, not when it is sent", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  const held = a.hold("x");
+  b.write("in the way");
+  const fenced = b.write("under the lock", { fences: [held] });
+  a.release(held);
+  broker.settle();
+  assert.equal(fenced.refusal.code, "FENCED");
+});
+
+test("a release takes effect after the writes that its session sent before it", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  const fenced = a.write("under the lock", { fences: [held] });
+  const release = a.release(held);
+  const waiting = b.acquire("x");
+  assert.ok(release.open);
+  broker.settle();
+  assert.equal(release.answer.kind, "released");
+  assert.ok(waiting.open);
+  broker.settle();
+  assert.equal(fenced.body, "did under the lock");
+  assert.ok(!waiting.open);
+});
+
+test("a release does not overtake an earlier write because a later one was cancelled", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  const fenced = a.write("w1", { fences: [held] });
+  const cancelled = a.write("w2", { fences: [held] });
+  const release = a.release(held);
+  a.cancel(cancelled);
+  assert.equal(cancelled.refusal.code, "CANCELLED");
+  assert.ok(release.open);
+  broker.settle();
+  broker.settle();
+  assert.equal(fenced.body, "did w1");
+  assert.equal(release.answer.kind, "released");
+});
+
+test("the writes of a session that ended and that the writer has not are dropped", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const dropped = a.write("dropped");
+  b.settle(a, [1]);
+  assert.equal(dropped.refusal.code, "SESSION_EXPIRED");
+  broker.settle();
+  broker.settle();
+  assert.deepEqual(
+    broker.writer.applied.map(({ what }) => what),
+    ["in the way"],
+  );
+});
+
+// ── the same key again ──────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a write that is sent again under its key is applied once and answered as the first time", () => {
+  const [broker, a] = two();
+  const first = a.write("w", { key: 1 });
+  broker.settle();
+  const again = a.write("w", { key: 1 });
+  broker.settle();
+  assert.deepEqual([first.body, again.body], ["did w", "did w"]);
+  assert.equal(broker.writer.applied.length, 1);
+});
+
+test("a write that is sent again while it is under way waits for the first, and both are answered", () => {
+  const [broker, a] = two();
+  a.write("w", { key: 1 });
+  a.disconnect();
+  a.resume();
+  const again = a.write("w", { key: 1 });
+  assert.deepEqual(inHand(broker), ["w"]);
+  broker.settle();
+  assert.deepEqual(inHand(broker), ["w"]);
+  broker.settle();
+  assert.equal(again.body, "did w");
+  assert.equal(broker.writer.applied.length, 1);
+});
+
+test("however often a write is sent while it is under way, it is applied once and each is answered", () => {
+  const [broker, a] = two();
+  const asked = [1, 2, 3, 4].map(() => a.write("w", { key: 1 }));
+  for (let i = 0; i < 4; i++) broker.settle();
+  assert.deepEqual(
+    asked.map(({ body }) => body),
+    ["did w", "did w", "did w", "did w"],
+  );
+  assert.equal(broker.writer.applied.length, 1);
+});
+
+test("what was refused under a key is not run again for the request that waited for it", () => {
+  const [broker, a] = two();
+  const first = a.write("w", { key: 1, fails: true });
+  const again = a.write("w", { key: 1, fails: true });
+  broker.settle();
+  assert.equal(first.refusal.code, "SQLITE_CONSTRAINT");
+  assert.equal(again.refusal.code, "SQLITE_CONSTRAINT");
+  assert.deepEqual(inHand(broker), []);
+});
+
+test("a fenced write that was applied is answered when it is sent again after its lock is gone", () => {
+  const [broker, a] = two();
+  const held = a.hold("x");
+  a.write("w", { key: 1, fences: [held] });
+  broker.settle();
+  a.release(held, { key: 2 });
+  const again = a.write("w", { key: 1, fences: [held] });
+  assert.deepEqual(
+    broker.writer.waiting.map((job) => job.kind === "write" && job.mode),
+    ["replay"],
+  );
+  broker.settle();
+  assert.equal(again.body, "did w");
+});
+
+test("a fenced write that was never applied is fenced when it is sent again after its lock is gone", () => {
+  const [broker, a] = two();
+  const held = a.hold("x");
+  a.write("w", { key: 1, fences: [held], fails: true });
+  broker.settle();
+  a.release(held, { key: 2 });
+  const again = a.write("w", { key: 1, fences: [held] });
+  broker.settle();
+  assert.deepEqual([again.refusal.code, again.refusal.outcome], ["FENCED", undefined]);
+  assert.equal(broker.writer.applied.length, 0);
+});
+
+test("a fence on a token that is yet to be given is broken, also when the token is given meanwhile", () => {
+  const [broker, a, b] = two();
+  a.write("w", { key: 1, fails: true });
+  broker.settle();
+  const fence = { ...b.hold("y"), name: name("x") };
+  const future = { ...fence, token: tokenOf(fence.token + 1) };
+  assert.equal(a.write("fresh", { key: 9, fences: [future] }).refusal.code, "FENCED");
+  const again = a.write("w", { key: 1, fences: [future] });
+  assert.equal(b.hold("x").token, future.token);
+  broker.settle();
+  assert.equal(again.refusal.code, "FENCED");
+});
+
+test("a resumed session sends again what the writer had not, behind nothing of its old connection", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  a.write("w1", { key: 11, fences: [held] });
+  a.release(held, { key: 12 });
+  a.resume({ grants: [held] });
+  assert.equal(broker.core.counts.held, 1);
+  const again = a.write("w1", { key: 11, fences: [held] });
+  const release = a.release(held, { key: 12 });
+  broker.settle();
+  broker.settle();
+  assert.equal(again.body, "did w1");
+  assert.equal(release.answer.kind, "released");
+  assert.equal(broker.writer.applied.length, 2);
+});
+
+test("a release that waits behind a write takes effect though its connection is lost", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  a.write("w1", { fences: [held] });
+  a.release(held);
+  a.disconnect();
+  const waiting = b.acquire("x");
+  broker.settle();
+  broker.settle();
+  assert.ok(!waiting.open);
+});
+
+// ── the writer dies ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("while a writer is replaced nothing is told and nothing is sent, and then all goes on in the old order", () => {
+  const [broker, a, b] = two();
+  const asked = [a.write("w1"), b.write("w2"), a.write("w3")];
+  broker.killWriter({ jobs: 3, phase: "committing" });
+  asked.push(b.write("w4"));
+  assert.ok(asked.every(({ open }) => open));
+  assert.deepEqual(inHand(broker), []);
+  broker.writerReady();
+  assert.deepEqual(inHand(broker), ["w1", "w2", "w3", "w4"]);
+  assert.deepEqual(
+    broker.writer.waiting.map(({ seq }) => seq),
+    [1, 2, 3, 4],
+  );
+  broker.settle();
+  assert.deepEqual(
+    asked.map(({ body }) => body),
+    ["did w1", "did w2", "did w3", "did w4"],
+  );
+});
+
+test("a write that was committed and not answered is answered from its key, in its old place, and not run again", () => {
+  const [broker, a] = two();
+  const first = a.write("w1");
+  const second = a.write("w2");
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  assert.deepEqual(
+    broker.writer.waiting.map(({ seq }) => seq),
+    [1, 2],
+  );
+  broker.settle();
+  assert.deepEqual([first.body, second.body], ["did w1", "did w2"]);
+  assert.deepEqual(
+    broker.writer.applied.map(({ what }) => what),
+    ["w1", "w2"],
+  );
+});
+
+test("of a write without a key nobody can tell whether it was committed", () => {
+  const [broker, a] = two();
+  const asked = a.write("w", { key: undefined });
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  assert.equal(asked.refusal.code, "OUTCOME_UNKNOWN");
+});
+
+test("a write that SQLite had refused in a committed group runs again where it was, before anything of the next holder", () => {
+  const [broker, a, b] = two();
+  const held = a.hold("x");
+  const asked = a.write("w1", { fails: true });
+  a.write("w2");
+  a.release(held);
+  const waiting = b.acquire("x");
+  broker.killWriter({ jobs: 2, phase: "committed" });
+  broker.writerReady();
+  assert.ok(waiting.open);
+  broker.settle(1);
+  assert.equal(asked.refusal.code, "SQLITE_CONSTRAINT");
+  assert.ok(waiting.open);
+  broker.settle();
+  assert.ok(!waiting.open);
+});
+
+test("the fence of a write that goes again is looked at again", () => {
+  const [broker, a, b] = two();
+  const held = a.hold("x");
+  const asked = a.write("w", { fences: [held] });
+  a.release(held);
+  const waiting = b.acquire("x");
+  broker.killWriter({ jobs: 1, phase: "committing" });
+  broker.writerReady();
+  assert.equal(asked.refusal.code, "FENCED");
+  assert.ok(!waiting.open);
+  assert.deepEqual(inHand(broker), []);
+});
+
+test("a fenced write that was committed is answered though its lock is gone", () => {
+  const [broker, a] = two();
+  const held = a.hold("x");
+  const asked = a.write("w", { fences: [held] });
+  a.release(held);
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  broker.settle();
+  assert.equal(asked.body, "did w");
+});
+
+test("a resend that waits for a write that the writer died of is refused with it, and the order stays", () => {
+  const [broker, a, b] = two();
+  const first = a.write("w1", { key: 1 });
+  const other = b.write("w2");
+  const again = a.write("w1", { key: 1 });
+  broker.killWriter({ jobs: 1, phase: "running" });
+  broker.writerReady();
+  assert.equal(first.refusal.code, "STATEMENT_CRASHED");
+  assert.equal(again.refusal.code, "STATEMENT_CRASHED");
+  assert.deepEqual(inHand(broker), ["w2"]);
+  broker.settle();
+  assert.equal(other.body, "did w2");
+});
+
+test("a writer that dies before it is ready has run nothing: its predecessor's culprit is not run again", () => {
+  const [broker, a] = two();
+  const asked = a.write("w", { endless: true });
+  broker.killWriter({ jobs: 1, phase: "running" });
+  broker.writer.state = "none";
+  broker.do({
+    kind: "writer-gone",
+    progress: { seq: seqOf(0), phase: "idle", since: 0 },
+    ioFailed: false,
+    reason: "killed",
+  });
+  broker.writerReady();
+  assert.equal(asked.refusal.code, "STATEMENT_CRASHED");
+});
+
+test("after the disk failed every writer is started for repair until one is ready", () => {
+  const [broker] = two();
+  const repairs = () => broker.writer.taken("start").map(({ repair }) => repair);
+  broker.killWriter({ jobs: 0, phase: "idle", ioFailed: true });
+  assert.deepEqual(repairs(), [true]);
+  broker.writer.state = "none";
+  broker.do({ kind: "writer-gone", progress: undefined, ioFailed: false, reason: "killed" });
+  assert.deepEqual(repairs(), [true]);
+  broker.writerReady();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  assert.deepEqual(repairs(), [false]);
+});
+
+// ── no writer ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("when no writer can be had, what was in doubt is unknown and what was not sent is surely not applied", () => {
+  const [broker, a] = two({ limits: { writesDispatchedMax: 1 } });
+  const [doubtful, queued] = [a.write("w1"), a.write("w2")];
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.do(broker.writer.refuse("the disk is gone"));
+  assert.deepEqual([doubtful.refusal.code, doubtful.refusal.outcome], ["WRITER_UNAVAILABLE", "unknown"]);
+  assert.deepEqual([queued.refusal.code, queued.refusal.outcome], ["WRITER_UNAVAILABLE", undefined]);
+  assert.deepEqual(a.write("w3").refusal.details, { reason: "the disk is gone" });
+});
+
+test("a write that may have been applied before is never told as surely not applied", () => {
+  const outcomes: (string | undefined)[] = [];
+  for (const obstacle of ["unavailable", "ending", "ledger", "cancelled", "crashed"] as const) {
+    const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+    a.write("w", { key: 1 });
+    broker.settle();
+    if (obstacle === "unavailable") {
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.do(broker.writer.refuse());
+    }
+    if (obstacle === "ending") broker.do({ kind: "drain" });
+    if (obstacle === "ledger") broker.do({ kind: "ledger", full: true });
+    if (obstacle === "cancelled") b.write("in the way");
+    const again = a.write("w", { key: 1 });
+    if (obstacle === "cancelled") a.cancel(again);
+    if (obstacle === "crashed") {
+      broker.killWriter({ jobs: 1, phase: "running" });
+      broker.writerReady();
+    }
+    outcomes.push(again.refusal.outcome);
+  }
+  assert.deepEqual(outcomes, ["unknown", "unknown", "unknown", "unknown", "unknown"]);
+});
+
+test("a write that was never with the writer is surely not applied, however often it is sent", () => {
+  const [broker, a] = two();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.do(broker.writer.refuse());
+  for (let i = 0; i < 2; i++) assert.equal(a.write("w", { key: 1 }).refusal.outcome, undefined);
+});
+
+test("a writer is tried for again every five seconds, once", () => {
+  const [broker] = two();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writer.taken("start");
+  for (let i = 0; i < 3; i++) {
+    broker.do(broker.writer.refuse());
+    broker.pass(4999);
+    assert.equal(broker.writer.taken("start").length, 0);
+    broker.pass(1);
+    assert.deepEqual(broker.writer.taken("start"), [{ to: "writer", kind: "start", repair: true }]);
+  }
+  broker.writerReady();
+  broker.pass(20_000);
+  assert.equal(broker.writer.taken("start").length, 0);
+});
+
+test("two goodbyes and a release behind refused writes are each answered once", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  const asked = [a.write("w1"), a.write("w2"), a.release(held), a.goodbye()];
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.do(broker.writer.refuse());
+  assert.deepEqual(
+    asked.map(({ answer }) => answer.kind),
+    ["refused", "refused", "released", "farewell"],
+  );
+});
+
+// ── over its time ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a busy writer is looked at, an idle one is not", () => {
+  const [broker, a] = two();
+  broker.pass(1000);
+  assert.equal(broker.writer.taken("probe").length, 0);
+  a.write("w");
+  broker.pass(1000);
+  assert.equal(broker.writer.taken("probe").length, 10);
+  broker.settle();
+  broker.pass(1000);
+  assert.equal(broker.writer.taken("probe").length, 0);
+});
+
+test("a write that runs too long is ended: sooner when others wait, later when it is alone, in its own time if it says one", () => {
+  const limits = { writeMs: 30_000, writeContendedMs: 5000 };
+  const cases = [
+    { others: false, timeoutMs: undefined, limit: 30_000 },
+    { others: true, timeoutMs: undefined, limit: 5000 },
+    { others: true, timeoutMs: 60_000, limit: 5000 },
+    { others: false, timeoutMs: 60_000, limit: 60_000 },
+    { others: false, timeoutMs: 100, limit: 100 },
+  ];
+  for (const { others, timeoutMs, limit } of cases) {
+    const [broker, a, b] = two({ limits, startMs: 1_000_000 });
+    const asked = a.write("w", timeoutMs === undefined ? { endless: true } : { endless: true, timeoutMs });
+    if (others) b.write("waits");
+    broker.pass(100_000);
+    running(broker, limit - 1);
+    assert.equal(broker.writer.taken("kill").length, 0, `${limit} ms`);
+    running(broker, limit);
+    running(broker, limit + 100);
+    assert.equal(broker.writer.taken("kill").length, 1, `${limit} ms`);
+    broker.killWriter({ jobs: 1, phase: "running" });
+    broker.writerReady();
+    assert.equal(asked.refusal.code, "STATEMENT_TIMEOUT");
+  }
+});
+
+test("when a kill comes too late for its write, the one that runs by then is not blamed for it", () => {
+  for (const answered of [true, false]) {
+    const [broker, a, b] = two({ startMs: 100_000 });
+    const slow = a.write("slow", { timeoutMs: 100 });
+    const innocent = b.write("innocent");
+    broker.pass(1000);
+    running(broker, 200);
+    assert.equal(broker.writer.taken("kill").length, 1);
+    if (answered) broker.settle(1);
+    broker.killWriter({ jobs: answered ? 1 : 2, phase: "running" });
+    broker.writerReady();
+    broker.settle();
+    assert.equal(innocent.body, "did innocent");
+    if (answered) assert.equal(slow.body, "did slow");
+    else assert.equal(slow.refusal.code, "STATEMENT_TIMEOUT");
+  }
+});
+
+test("nobody is ended while the writer commits", () => {
+  const [broker, a] = two({ startMs: 100_000 });
+  a.write("w");
+  broker.pass(90_000);
+  const progress = { seq: seqOf(1), phase: "committing", since: broker.now - 60_000 } as const;
+  broker.do({ kind: "writer-progress", progress });
+  broker.do({ kind: "writer-progress", progress: undefined });
+  assert.equal(broker.writer.taken("kill").length, 0);
+});
+
+test("what a former writer noted does not count against the present one's writes", () => {
+  const [broker, a, b] = two({ startMs: 100_000 });
+  a.write("w1", { key: undefined });
+  b.write("w2");
+  const since = broker.now;
+  broker.pass(4900);
+  broker.killWriter({ jobs: 2, phase: "committing" });
+  broker.pass(5000);
+  broker.writerReady();
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "running", since } });
+  assert.equal(broker.writer.taken("kill").length, 0);
+});
+
+test("the broker's own pauses do not count as running time", () => {
+  const [broker, a] = two({ startMs: 1_000_000 });
+  a.write("w", { timeoutMs: 1000 });
+  const since = broker.now;
+  broker.pass(500);
+  broker.pause(60_000);
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "running", since } });
+  assert.equal(broker.writer.taken("kill").length, 0);
+  broker.pass(500);
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "running", since } });
+  assert.equal(broker.writer.taken("kill").length, 1);
+});
+
+test("a queued write is cancelled at once, a running one when it has run for a quarter of a second", () => {
+  const [broker, a] = two({ limits: { writesDispatchedMax: 1 }, startMs: 100_000 });
+  const [first, second] = [a.write("w1", { endless: true }), a.write("w2")];
+  a.cancel(second);
+  assert.equal(second.refusal.code, "CANCELLED");
+  a.cancel(first);
+  broker.pass(1000);
+  running(broker, 249);
+  assert.equal(broker.writer.taken("kill").length, 0);
+  running(broker, 250);
+  assert.equal(broker.writer.taken("kill").length, 1);
+  broker.killWriter({ jobs: 1, phase: "running" });
+  broker.writerReady();
+  assert.equal(first.refusal.code, "CANCELLED");
+});
+
+test("a write that is cancelled and quick is answered as if nothing had been said", () => {
+  const [broker, a] = two();
+  const asked = a.write("w");
+  a.cancel(asked);
+  broker.settle();
+  assert.equal(asked.body, "did w");
+});
+
+test("nobody cancels what another connection asked", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  a.write("w1");
+  const queued = a.write("w2");
+  b.cancel(queued);
+  broker.settle();
+  broker.settle();
+  assert.equal(queued.body, "did w2");
+});
+
+test("a session whose writes were killed three times in a minute writes alone and short", () => {
+  const [broker, a, b] = two({ startMs: 1_000_000 });
+  for (let i = 0; i < 3; i++) {
+    a.write("endless", { endless: true, timeoutMs: 10 });
+    broker.pass(100);
+    running(broker, 50);
+    broker.killWriter({ jobs: 1, phase: "running" });
+    broker.writerReady();
+  }
+  for (const client of [a, b]) client.write("w");
+  assert.deepEqual(
+    broker.writer.waiting.map((job) => job.kind === "write" && job.alone),
+    [true, false],
+  );
+  broker.pass(2000);
+  broker.writer.taken("kill");
+  running(broker, 1000);
+  assert.equal(broker.writer.taken("kill").length, 1);
+});
+
+test("settling waits for the writes of that session that are with the writer", () => {
+  const [broker, a, b] = two();
+  a.write("w", { key: 1 });
+  const settled = b.settle(a, [1]);
+  assert.deepEqual(
+    broker.writer.waiting.map(({ kind }) => kind),
+    ["write", "settle"],
+  );
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  broker.settle();
+  assert.equal(settled.body, "1:applied");
+});
