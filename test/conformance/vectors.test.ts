@@ -11,7 +11,16 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import WebSocket from "ws";
 import { checkOf } from "../../src/protocol/check.js";
-import { decodeFrame, type Encoding, encodeRequest, errorNumber, type Frame, isMethod, methods, subprotocols } from "../../src/protocol/index.js";
+import {
+  decodeFrame,
+  type Encoding,
+  encodeRequest,
+  errorNumber,
+  type Frame,
+  isMethod,
+  methods,
+  subprotocols,
+} from "../../src/protocol/index.js";
 import { isRefusalCode } from "../../src/terms/index.js";
 import { type Front, Home, type Life } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
@@ -35,7 +44,10 @@ interface Vector {
 }
 
 const vectors = readdirSync(folder).map((file): Vector => {
-  return { ...(JSON.parse(readFileSync(join(folder, file), "utf8")) as Omit<Vector, "name">), name: file.replace(/\.json$/, "") };
+  return {
+    ...(JSON.parse(readFileSync(join(folder, file), "utf8")) as Omit<Vector, "name">),
+    name: file.replace(/\.json$/, ""),
+  };
 });
 const byName = new Map(vectors.map((vector) => [vector.name, vector]));
 
@@ -80,7 +92,10 @@ class Line {
 
   static async open(home: Home, encoding: Encoding): Promise<Line> {
     const line = new Line(home, encoding);
-    await within("a connection", new Promise((resolve, reject) => line.#socket.once("open", resolve).once("error", reject)));
+    await within(
+      "a connection",
+      new Promise((resolve, reject) => line.#socket.once("open", resolve).once("error", reject)),
+    );
     return line;
   }
 
@@ -105,13 +120,17 @@ class Line {
     const fence = params["fence"] === undefined ? {} : { fence: [{ name: "index/rebuild", token }] };
     const released = params["token"] === undefined ? {} : { token };
     const again = { ...params, ...fence, ...released, key: Number(params["key"]) + 100 };
-    this.#socket.send(encodeRequest(id ?? undefined, method, again, this.#encoding), { binary: this.#encoding === "msgpack" });
+    this.#socket.send(encodeRequest(id ?? undefined, method, again, this.#encoding), {
+      binary: this.#encoding === "msgpack",
+    });
   }
 
   /** The answer under this id, taken out of what was heard. */
   async answer(id: string | number | null | undefined): Promise<Frame> {
     for (;;) {
-      const at = this.#heard.findIndex((frame) => frame.kind !== "notification" && "id" in frame && frame.id === (id ?? null));
+      const at = this.#heard.findIndex(
+        (frame) => frame.kind !== "notification" && "id" in frame && frame.id === (id ?? null),
+      );
       if (at >= 0) return this.#heard.splice(at, 1)[0]!;
       assert.ok(this.#socket.readyState === WebSocket.OPEN, `the connection ended before the answer under ${id}`);
       await within(
@@ -172,13 +191,15 @@ for (const encoding of ["json", "msgpack"] as const) {
         if (name === "lock.acquire.wait" && frame.kind === "result") token = (frame.result as { token: number }).token;
       }
     }
-    for (const [request, expected] of later) assertAnswer(await line.answer(request.means.id), request, expected, encoding);
+    for (const [request, expected] of later)
+      assertAnswer(await line.answer(request.means.id), request, expected, encoding);
     for (const [name, expected] of underToken) {
       line.sayAgain(vector(name), token);
       assertAnswer(await line.answer(vector(name).means.id), vector(name), expected, encoding);
     }
     // What is not answered breaks nothing.
-    for (const name of ["session.ack.all-below", "session.cancel.number", "session.cancel.string"]) line.say(vector(name));
+    for (const name of ["session.ack.all-below", "session.cancel.number", "session.cancel.string"])
+      line.say(vector(name));
     // Another connection takes the session up, and says goodbye; then what became of its keys is told.
     const second = await Line.open(home, encoding);
     await told(second, "session.hello.resume", "any");
@@ -215,7 +236,14 @@ for (const encoding of ["json", "msgpack"] as const) {
 test("every request among the vectors is part of the conversation", () => {
   const said = new Set([
     ...story.map(([name]) => name),
-    ...["session.hello.resume", "session.goodbye.request", "session.settle.request", "session.hello.bound", "session.hello.least", "admin.stop.request"],
+    ...[
+      "session.hello.resume",
+      "session.goodbye.request",
+      "session.settle.request",
+      "session.hello.bound",
+      "session.hello.least",
+      "admin.stop.request",
+    ],
     ...["session.ack.all-below", "session.cancel.number", "session.cancel.string"],
   ]);
   const requests = vectors.filter(({ direction, means }) => direction === "to broker" && means.kind !== "frame-error");

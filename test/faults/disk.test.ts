@@ -32,7 +32,9 @@ async function scene(t: TestContext, limits: { readonly [name: string]: number }
 
 /** Whatever is asked for after this is refused; what came before may wait for room. */
 async function ledgerFull(front: Front): Promise<void> {
-  await until("the broker to notice that its ledger is full", () => front.output.includes("the disk under the ledger is full"));
+  await until("the broker to notice that its ledger is full", () =>
+    front.output.includes("the disk under the ledger is full"),
+  );
 }
 
 async function itemsOf(wire: Wire): Promise<unknown[]> {
@@ -49,7 +51,11 @@ test("a write that its writer was killed with at the sync, and that was refused 
   assert.deepEqual(await itemsOf(next), [1]);
   let fate: Promise<string | undefined> | undefined;
   const writer = await disk.stopAtSync("data.db-wal", () => {
-    const write = wire.post("db.execute", { sql: "insert into item values (2)", fence: [{ name: "index", token }], key: wire.key() });
+    const write = wire.post("db.execute", {
+      sql: "insert into item values (2)",
+      fence: [{ name: "index", token }],
+      key: wire.key(),
+    });
     fate = write.then(({ error }) => error?.data.code);
   });
   // The commit stands in the log, on its way to the disk. Its lock goes, so it is not to be run again.
@@ -92,11 +98,15 @@ test("a sync that fails ends all children, the log is folded anew, and nobody's 
   const canary = await Canary.start(home);
   for (let round = 0; round < 3; round++) {
     const before = await home.status();
-    const children = before.processes.filter(({ role, state }) => role !== "front" && state !== "standby").map(({ pid }) => pid);
+    const children = before.processes
+      .filter(({ role, state }) => role !== "front" && state !== "standby")
+      .map(({ pid }) => pid);
     const writes: Promise<unknown>[] = [];
     await disk.failSync("data.db-wal", () => {
       for (let n = 0; n < 20; n++)
-        writes.push(wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 20 + n], key: wire.key() }));
+        writes.push(
+          wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 20 + n], key: wire.key() }),
+        );
     });
     await Promise.all(writes);
     const after = await until("other children", async () => {
@@ -105,7 +115,10 @@ test("a sync that fails ends all children, the log is folded anew, and nobody's 
     });
     for (const { role, pid } of after.processes)
       if (role !== "front") assert.ok(!children.includes(pid), `the ${role} ${pid} has outlived the disk's failure`);
-    assert.deepEqual(await itemsOf(wire), Array.from({ length: (round + 1) * 20 }, (_, n) => n));
+    assert.deepEqual(
+      await itemsOf(wire),
+      Array.from({ length: (round + 1) * 20 }, (_, n) => n),
+    );
     await canary.goesOn();
   }
 });
@@ -127,7 +140,10 @@ test("a full disk under the ledger: nothing new is begun, what is held is kept a
   disk.makeRoom();
   const { token: later } = await unsaid;
   assert.ok(later > kept.token);
-  await until("new locks to be granted again", async () => (await wire.post("lock.acquire", { name: "new", key: wire.key(), waitMs: 0 })).result);
+  await until(
+    "new locks to be granted again",
+    async () => (await wire.post("lock.acquire", { name: "new", key: wire.key(), waitMs: 0 })).result,
+  );
   const canary = await Canary.start(home);
   await canary.goesOn();
 });
@@ -146,7 +162,10 @@ test("a front that is killed while the disk under its ledger is full has told no
   await home.start({ env: disk.env });
   const back = await home.silent();
   const welcome = await back.hello({ secret, mode: "resume", grants: [{ name: "kept", token: kept.token }] });
-  assert.deepEqual(welcome.grants.map(({ name }) => name), ["kept"]);
+  assert.deepEqual(
+    welcome.grants.map(({ name }) => name),
+    ["kept"],
+  );
   const other = await home.wire();
   assert.ok((await other.call("lock.acquire", { name: "unsaid", key: other.key(), waitMs: 0 })).token > kept.token);
 });

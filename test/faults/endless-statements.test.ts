@@ -59,7 +59,9 @@ test("reads behind an endless one are answered while it runs", async () => {
   const [greedy, other] = [await home.wire(), await home.wire()];
   const hung = greedy.post("db.query", { sql: endless, timeoutMs: 60_000 });
   // More than there are readers: some of them were put behind the endless one.
-  const behind = await Promise.all(Array.from({ length: 100 }, (_, n) => other.call("db.query", { sql: "select ?", args: [n] })));
+  const behind = await Promise.all(
+    Array.from({ length: 100 }, (_, n) => other.call("db.query", { sql: "select ?", args: [n] })),
+  );
   assert.deepEqual(
     behind.map(({ rows }) => rows[0]?.[0]),
     Array.from({ length: 100 }, (_, n) => n),
@@ -127,7 +129,10 @@ test("a running read and a running write that are cancelled end with CANCELLED, 
     ["db.execute", { sql: endlessWrite, timeoutMs: 60_000 }],
   ] as const) {
     const answer = wire.postAs(method, method, method === "db.query" ? params : { ...params, key: wire.key() });
-    const behind = wire.postAs("behind", "db.execute", { sql: "insert into item (who) values ('behind')", key: wire.key() });
+    const behind = wire.postAs("behind", "db.execute", {
+      sql: "insert into item (who) values ('behind')",
+      key: wire.key(),
+    });
     wire.notify("session.cancel", { id: method });
     assert.deepEqual(refusalOf(await answer), { code: "CANCELLED", outcome: "none" }, method);
     assert.equal((await behind).error, undefined);
@@ -152,7 +157,9 @@ test("the cancel of a request that is answered, or never was, changes nothing", 
   await wire.call("db.execute", { sql: "insert into item (who) values ('late cancel')", key: wire.key() });
   wire.notify("session.cancel", { id: 2 });
   wire.notify("session.cancel", { id: "nothing" });
-  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from item where who = 'late cancel'" })).rows, [[1]]);
+  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from item where who = 'late cancel'" })).rows, [
+    [1],
+  ]);
 });
 
 test("the readers and the writer that were ended have successors, and no process is left over", async () => {
@@ -160,6 +167,12 @@ test("the readers and the writer that were ended have successors, and no process
     const { pid, processes } = await home.status();
     const children = processes.filter(({ role }) => role !== "front").map((one) => one.pid);
     const there = childrenOf(pid).filter((one) => !isGone(one));
-    return processes.some(({ role }) => role === "writer") && there.map((one) => one.pid).sort().join() === children.sort().join();
+    return (
+      processes.some(({ role }) => role === "writer") &&
+      there
+        .map((one) => one.pid)
+        .sort()
+        .join() === children.sort().join()
+    );
   });
 });

@@ -70,7 +70,9 @@ test("200 connections that never say hello are closed with 4408; whoever comes m
   // The places for those who come back, and for people who look, are others.
   const operator = await home.silent({ headers: { "holdfast-purpose": "operator" } });
   await operator.hello();
-  const codes = await Promise.all(open.map(async (wire) => (await within("the end of a silent connection", wire.closed)).code));
+  const codes = await Promise.all(
+    open.map(async (wire) => (await within("the end of a silent connection", wire.closed)).code),
+  );
   assert.deepEqual([...new Set(codes)], [4408]);
   await home.wire();
 });
@@ -113,8 +115,13 @@ test("a thousand connections that come and go leave none behind", async () => {
       }),
     );
   const wire = await home.wire();
-  assert.ok((await wire.call("lock.list", { prefix: "passing/" })).locks.every(({ holders }) => !holders[0]?.connected));
+  assert.ok(
+    (await wire.call("lock.list", { prefix: "passing/" })).locks.every(({ holders }) => !holders[0]?.connected),
+  );
   await wire.call("session.goodbye", {});
   await wire.drop();
-  await until("the connections to be as few as before", async () => (await home.status()).connections <= before.connections);
+  await until(
+    "the connections to be as few as before",
+    async () => (await home.status()).connections <= before.connections,
+  );
 });

@@ -68,8 +68,18 @@ const unreadable: readonly {
     code: "INVALID_REQUEST",
     id: 1,
   },
-  { what: "an id that is an object", frame: JSON.stringify({ ...ping, id: {} }), number: -32600, code: "INVALID_REQUEST" },
-  { what: "an id with a fraction", frame: JSON.stringify({ ...ping, id: 1.5 }), number: -32600, code: "INVALID_REQUEST" },
+  {
+    what: "an id that is an object",
+    frame: JSON.stringify({ ...ping, id: {} }),
+    number: -32600,
+    code: "INVALID_REQUEST",
+  },
+  {
+    what: "an id with a fraction",
+    frame: JSON.stringify({ ...ping, id: 1.5 }),
+    number: -32600,
+    code: "INVALID_REQUEST",
+  },
   { what: "an id that is null", frame: JSON.stringify({ ...ping, id: null }), number: -32600, code: "INVALID_REQUEST" },
   {
     what: "an id of 65 characters",

@@ -22,7 +22,10 @@ test("a write while another program has the file locked is refused with SQLITE_B
   const wire = await home.wire();
   await wire.call("db.execute", { sql: "create table item (n integer)", key: wire.key() });
   const root = new URL("../../../", import.meta.url);
-  const intruder = spawn(process.execPath, ["--input-type=module", "-e", program, home.database], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const intruder = spawn(process.execPath, ["--input-type=module", "-e", program, home.database], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const stranger = known(intruder.pid ?? 0);
   t.after(() => kill(stranger, "SIGKILL"));
   let said = "";
@@ -32,7 +35,10 @@ test("a write while another program has the file locked is refused with SQLITE_B
   await until("the intruder to have its lock", () => said === "locked");
   const key = wire.key();
   const { data } = await wire.refusal("db.execute", { sql: "insert into item values (1)", key });
-  assert.deepEqual([data.code, data.retryable, data.outcome, data.details["pid"]], ["SQLITE_BUSY", true, "none", stranger.pid]);
+  assert.deepEqual(
+    [data.code, data.retryable, data.outcome, data.details["pid"]],
+    ["SQLITE_BUSY", true, "none", stranger.pid],
+  );
   assert.deepEqual((await wire.call("db.query", { sql: "select * from item" })).rows, []);
   const { token } = await wire.call("lock.acquire", { name: "meanwhile", key: wire.key() });
   await wire.call("lock.release", { name: "meanwhile", token, key: wire.key() });

@@ -33,7 +33,9 @@ async function together(writes: readonly string[]): Promise<(string | undefined)
   const first = admin.post("db.execute", { sql: `insert into pace values (${slowly})`, key: admin.key() });
   // It is with the writer before the others come.
   await admin.call("session.ping", {});
-  const answers = await Promise.all(writes.map((sql, n) => wires[n]!.post("db.execute", { sql, ...(n % 2 === 0 ? { key: 1 } : {}) })));
+  const answers = await Promise.all(
+    writes.map((sql, n) => wires[n]!.post("db.execute", { sql, ...(n % 2 === 0 ? { key: 1 } : {}) })),
+  );
   assert.equal((await first).error, undefined);
   return answers.map(({ error }) => error?.data.code);
 }
@@ -46,8 +48,15 @@ test("a neighbour that rolls the whole transaction back is refused alone, in eac
      create table raises (n integer); create trigger raise before insert on raises when new.n = 0 begin select raise(rollback, 'no'); end;
      create table item (n integer primary key)`,
   );
-  const offenders = ["insert or rollback into unique_a values (0)", "insert into rolls_back values (0)", "insert into raises values (0)", "update or rollback unique_a set n = 0"];
-  const writes = Array.from({ length: 20 }, (_, n) => (n % 5 === 2 ? offenders[(n - 2) / 5] ?? "" : `insert into item values (${n})`));
+  const offenders = [
+    "insert or rollback into unique_a values (0)",
+    "insert into rolls_back values (0)",
+    "insert into raises values (0)",
+    "update or rollback unique_a set n = 0",
+  ];
+  const writes = Array.from({ length: 20 }, (_, n) =>
+    n % 5 === 2 ? (offenders[(n - 2) / 5] ?? "") : `insert into item values (${n})`,
+  );
   await script("insert into unique_a values (1)");
   const codes = await together(writes);
   for (const [n, code] of codes.entries()) assert.equal(code, n % 5 === 2 ? "SQLITE_CONSTRAINT" : undefined, writes[n]);
@@ -62,27 +71,50 @@ test("a deferred constraint is judged for each write alone, not mended or broken
      create table child (id integer primary key, parent integer references parent (id) deferrable initially deferred);
      create table other (n integer primary key)`,
   );
-  const codes = await together(["insert into child values (1, 1)", "insert into parent values (1)", "insert into other values (1)", "insert into child values (2, 99)", "insert into other values (2)"]);
+  const codes = await together([
+    "insert into child values (1, 1)",
+    "insert into parent values (1)",
+    "insert into other values (1)",
+    "insert into child values (2, 99)",
+    "insert into other values (2)",
+  ]);
   assert.deepEqual(codes, ["SQLITE_CONSTRAINT", undefined, undefined, "SQLITE_CONSTRAINT", undefined]);
-  assert.deepEqual((await admin.call("db.query", { sql: "select (select count(*) from child), (select count(*) from parent), (select count(*) from other)" })).rows, [[0, 1, 2]]);
+  assert.deepEqual(
+    (
+      await admin.call("db.query", {
+        sql: "select (select count(*) from child), (select count(*) from parent), (select count(*) from other)",
+      })
+    ).rows,
+    [[0, 1, 2]],
+  );
   await script("drop table child; drop table parent; drop table other");
 });
 
 // rule 7: connection state
 test("a setting that one write makes is not there for the next", async () => {
-  await script("create table up (id integer primary key); create table down (up integer references up (id)); insert into up values (1); insert into down values (1)");
+  await script(
+    "create table up (id integer primary key); create table down (up integer references up (id)); insert into up values (1); insert into down values (1)",
+  );
   const setter = await home.wire();
   await setter.post("db.script", { sql: "pragma defer_foreign_keys = on; select 1", key: setter.key() });
   await setter.post("db.script", { sql: "pragma foreign_keys = off; select 1", key: setter.key() });
-  assert.equal((await admin.refusal("db.execute", { sql: "delete from up", key: admin.key() })).data.code, "SQLITE_CONSTRAINT");
+  assert.equal(
+    (await admin.refusal("db.execute", { sql: "delete from up", key: admin.key() })).data.code,
+    "SQLITE_CONSTRAINT",
+  );
 });
 
 // rule 16: rowids of strangers
 test("a write that inserts nothing is not told the rowid that a neighbour inserted", async () => {
-  await script("create table numbered (id integer primary key, n integer unique); insert into numbered values (100, 1)");
+  await script(
+    "create table numbered (id integer primary key, n integer unique); insert into numbered values (100, 1)",
+  );
   const other = await home.wire();
   await other.call("db.execute", { sql: "insert into numbered values (500, 2)", key: other.key() });
-  const ignored = await admin.call("db.execute", { sql: "insert or ignore into numbered (n) values (1)", key: admin.key() });
+  const ignored = await admin.call("db.execute", {
+    sql: "insert or ignore into numbered (n) values (1)",
+    key: admin.key(),
+  });
   assert.deepEqual([ignored.rowsAffected, ignored.lastInsertRowid], [0, null]);
   const mine = await admin.call("db.execute", { sql: "insert into numbered (n) values (3)", key: admin.key() });
   assert.equal(mine.lastInsertRowid, 501);
@@ -92,7 +124,8 @@ test("a write that inserts nothing is not told the rowid that a neighbour insert
 test("a statement that was prepared before another program changed the table is told with the new columns", async () => {
   await script("create table shape (a, b); insert into shape values (1, 2)");
   const reader = await home.wire();
-  for (let n = 0; n < 3; n++) assert.deepEqual((await reader.call("db.query", { sql: "select * from shape" })).columns, ["a", "b"]);
+  for (let n = 0; n < 3; n++)
+    assert.deepEqual((await reader.call("db.query", { sql: "select * from shape" })).columns, ["a", "b"]);
   await script("alter table shape add column c default 3");
   for (let n = 0; n < 3; n++) {
     const { columns, rows } = await reader.call("db.query", { sql: "select * from shape" });
@@ -108,7 +141,8 @@ test("the log stays bounded while readers never rest", async () => {
   const readers = await Promise.all([home.wire(), home.wire(), home.wire()]);
   let reading = true;
   const loops = readers.map(async (reader) => {
-    while (reading) await reader.call("db.query", { sql: `select count(*), ${slowly.replace("100000", "20000")} from bulk` });
+    while (reading)
+      await reader.call("db.query", { sql: `select count(*), ${slowly.replace("100000", "20000")} from bulk` });
   });
   let largest = 0;
   for (let n = 0; n < 60; n++) {

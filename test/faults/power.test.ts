@@ -87,13 +87,19 @@ test("what is acknowledged after a sync that failed survives a loss of power", a
   for (let round = 0; round < 3; round++) {
     const writes: Promise<unknown>[] = [];
     await disk.failSync("data.db-wal", () => {
-      for (let n = 0; n < 10; n++) writes.push(wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 10 + n], key: wire.key() }));
+      for (let n = 0; n < 10; n++)
+        writes.push(
+          wire.call("db.execute", { sql: "insert into item values (?)", args: [round * 10 + n], key: wire.key() }),
+        );
     });
     await Promise.all(writes);
   }
   await losePower();
   await start();
-  assert.deepEqual(await itemsOf(await home.wire()), Array.from({ length: 30 }, (_, n) => n));
+  assert.deepEqual(
+    await itemsOf(await home.wire()),
+    Array.from({ length: 30 }, (_, n) => n),
+  );
 });
 
 // rule 1: the first act of every writer
@@ -105,7 +111,9 @@ test("a write that was refused for good with its writer at the sync does not com
   assert.deepEqual(await itemsOf(wire), []);
   let fate: Promise<string | undefined> | undefined;
   const writer = await disk.stopAtSync("data.db-wal", () => {
-    fate = wire.post("db.execute", { sql: "insert into item values (1)", fence: [{ name: "index", token }], key: wire.key() }).then(({ error }) => error?.data.code);
+    fate = wire
+      .post("db.execute", { sql: "insert into item values (1)", fence: [{ name: "index", token }], key: wire.key() })
+      .then(({ error }) => error?.data.code);
   });
   await wire.call("lock.release", { name: "index", token, key: wire.key() });
   kill(writer, "SIGKILL");

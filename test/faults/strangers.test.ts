@@ -28,15 +28,28 @@ test("a session cannot be taken up with another secret, nor with its id", async 
   const { token } = await owner.call("lock.acquire", { name: "mine", key: owner.key() });
   const thief = await home.silent();
   const wrong = randomBytes(32).toString("base64url");
-  assert.equal((await thief.refusal("session.hello", { ...hello, secret: wrong, mode: "resume" })).data.code, "SESSION_EXPIRED");
+  assert.equal(
+    (await thief.refusal("session.hello", { ...hello, secret: wrong, mode: "resume" })).data.code,
+    "SESSION_EXPIRED",
+  );
   const id = owner.welcome?.session ?? "";
-  assert.equal((await thief.refusal("session.hello", { ...hello, secret: id, mode: "resume" })).data.code, "PARAMS_INVALID");
+  assert.equal(
+    (await thief.refusal("session.hello", { ...hello, secret: id, mode: "resume" })).data.code,
+    "PARAMS_INVALID",
+  );
   const padded = Buffer.from(id, "hex").toString("base64url").padEnd(43, "A");
-  assert.equal((await thief.refusal("session.hello", { ...hello, secret: padded, mode: "resume" })).data.code, "SESSION_EXPIRED");
+  assert.equal(
+    (await thief.refusal("session.hello", { ...hello, secret: padded, mode: "resume" })).data.code,
+    "SESSION_EXPIRED",
+  );
   // Listing the lock as its own brings the thief nothing.
   const { grants, lost } = await thief.hello({ grants: [{ name: "mine", token }] });
   assert.deepEqual({ grants, lost }, { grants: [], lost: [{ name: "mine", token }] });
-  await owner.call("db.execute", { sql: "insert into note values ('owner')", key: owner.key(), fence: [{ name: "mine", token }] });
+  await owner.call("db.execute", {
+    sql: "insert into note values ('owner')",
+    key: owner.key(),
+    fence: [{ name: "mine", token }],
+  });
 });
 
 test("whoever knows the secret speaks for the session, and the connection before is told and closed with 4409", async () => {
@@ -61,7 +74,10 @@ test("a lock is released by nobody but its session, and under no other token", a
   const name = "kept";
   const { token } = await owner.call("lock.acquire", { name, key: owner.key() });
   assert.equal((await other.refusal("lock.release", { name, token, key: other.key() })).data.code, "LOCK_NOT_HELD");
-  assert.equal((await owner.refusal("lock.release", { name, token: token + 1, key: owner.key() })).data.code, "LOCK_NOT_HELD");
+  assert.equal(
+    (await owner.refusal("lock.release", { name, token: token + 1, key: owner.key() })).data.code,
+    "LOCK_NOT_HELD",
+  );
   assert.equal((await other.refusal("lock.acquire", { name, key: other.key(), waitMs: 0 })).data.code, "LOCK_HELD");
   await owner.call("lock.release", { name, token, key: owner.key() });
   assert.equal((await owner.refusal("lock.release", { name, token, key: owner.key() })).data.code, "LOCK_NOT_HELD");
@@ -74,7 +90,10 @@ test("a write under a wrong token, a lock that nobody holds or one that was rele
     [{ name: "fence", token: token + 1 }],
     [{ name: "fence", token: 1 }],
     [{ name: "nobody's", token }],
-    [{ name: "fence", token }, { name: "nobody's", token }],
+    [
+      { name: "fence", token },
+      { name: "nobody's", token },
+    ],
   ];
   for (const fence of fences)
     for (const key of [wire.key(), undefined]) {
@@ -83,7 +102,11 @@ test("a write under a wrong token, a lock that nobody holds or one that was rele
       assert.deepEqual([data.code, data.outcome], ["FENCED", "none"]);
     }
   await wire.call("lock.release", { name: "fence", token, key: wire.key() });
-  const late = await wire.refusal("db.execute", { sql: "insert into note values ('fenced')", fence: [{ name: "fence", token }], key: wire.key() });
+  const late = await wire.refusal("db.execute", {
+    sql: "insert into note values ('fenced')",
+    fence: [{ name: "fence", token }],
+    key: wire.key(),
+  });
   assert.equal(late.data.code, "FENCED");
   assert.deepEqual((await wire.call("db.query", { sql: "select * from note where text = 'fenced'" })).rows, []);
 });
@@ -99,10 +122,16 @@ test("a key that was used for another body is refused with KEY_REUSED, and the f
     { ...body, args: [{ $blob: "Zmlyc3Q=" }] },
   ])
     assert.equal((await wire.refusal("db.execute", other)).data.code, "KEY_REUSED");
-  assert.equal((await wire.refusal("db.batch", { statements: [{ sql: "delete from note" }], key })).data.code, "KEY_REUSED");
+  assert.equal(
+    (await wire.refusal("db.batch", { statements: [{ sql: "delete from note" }], key })).data.code,
+    "KEY_REUSED",
+  );
   // The same body, spelled in another way and under another id, is the same request.
   assert.deepEqual(await wire.call("db.execute", { key, args: ["first"], sql: body.sql, ack: 1 }), first);
-  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from note where text in ('first', 'second')" })).rows, [[1]]);
+  assert.deepEqual(
+    (await wire.call("db.query", { sql: "select count(*) from note where text in ('first', 'second')" })).rows,
+    [[1]],
+  );
 });
 
 test("the key of a lock request that was used for another name is refused with KEY_REUSED", async () => {
@@ -125,7 +154,10 @@ test("a key that was acknowledged is refused with RETRY_TOO_OLD and not executed
     assert.deepEqual([data.code, data.outcome], ["RETRY_TOO_OLD", "unknown"]);
   }
   assert.equal((await wire.refusal("lock.acquire", { name: "old", key: 2 })).data.code, "RETRY_TOO_OLD");
-  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from note where text = 'acknowledged'" })).rows, [[2]]);
+  assert.deepEqual(
+    (await wire.call("db.query", { sql: "select count(*) from note where text = 'acknowledged'" })).rows,
+    [[2]],
+  );
 });
 
 test("a session that has ended is not taken up again", async () => {

@@ -18,7 +18,12 @@ test("ten SIGKILLs of the writer under load lose nothing and double nothing; onl
   const home = new Home(t);
   await home.start();
   await Crew.prepare(await home.connect(), members);
-  const crew = await Crew.start(t, home, { members, works: ["inserts", "counter", "fenced"], start: false, forgiven: "STATEMENT_CRASHED" });
+  const crew = await Crew.start(t, home, {
+    members,
+    works: ["inserts", "counter", "fenced"],
+    start: false,
+    forgiven: "STATEMENT_CRASHED",
+  });
   for (let n = 0; n < 10; n++) {
     await crew.eachGoesOn(2 + (n % 3) * 5);
     const writer = await home.processOf("writer");
@@ -37,7 +42,10 @@ test("a reader that is killed takes no answer with it: what it had runs again in
   const wire = await home.wire();
   for (let n = 0; n < 5; n++) {
     const reads = Array.from({ length: 40 }, (_, i) =>
-      wire.call("db.query", { sql: "with recursive c(x) as (select 1 union all select x + 1 from c limit 20000) select ?, max(x) from c", args: [i] }),
+      wire.call("db.query", {
+        sql: "with recursive c(x) as (select 1 union all select x + 1 from c limit 20000) select ?, max(x) from c",
+        args: [i],
+      }),
     );
     kill(await home.processOf("reader"), "SIGKILL");
     for (const [i, read] of reads.entries()) assert.deepEqual((await read).rows, [[i, 20_000]]);

@@ -35,7 +35,7 @@ export class Crew {
   readonly #home: Home;
   readonly #members: Member[] = [];
   readonly #failures: string[] = [];
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   /** Makes the tables and starts the members; resolves when all are connected. */
   static async start(life: Life, home: Home, options: CrewOptions): Promise<Crew> {
@@ -54,13 +54,15 @@ export class Crew {
        insert into shared values (0);
        create table held (id integer primary key autoincrement, token integer, member integer, n integer)`,
     );
-    for (let member = 0; member < members; member++) await broker.execute("insert into counter values (?, 0)", [member]);
+    for (let member = 0; member < members; member++)
+      await broker.execute("insert into counter values (?, 0)", [member]);
   }
 
   private constructor(life: Life, home: Home) {
     this.#home = home;
     life.after(() => {
-      for (const { child } of this.#members) if (child.exitCode === null && child.signalCode === null) kill(known(child.pid ?? 0), "SIGKILL");
+      for (const { child } of this.#members)
+        if (child.exitCode === null && child.signalCode === null) kill(known(child.pid ?? 0), "SIGKILL");
     });
   }
 
@@ -102,20 +104,35 @@ export class Crew {
     }
     await checkFenced(broker, fenced);
     const integrity = await broker.query("pragma integrity_check");
-    assert.deepEqual(integrity.map((row) => ({ ...row })), [{ integrity_check: "ok" }]);
+    assert.deepEqual(
+      integrity.map((row) => ({ ...row })),
+      [{ integrity_check: "ok" }],
+    );
     assert.ok(acknowledged > 0);
     return { acknowledged };
   }
 
   #hire(number: number, { works, start, forgiven }: CrewOptions): Promise<void> {
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"));
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"),
+    );
     const child = fork(program, { env, stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
     const ledger = join(this.#home.dir, `member-${number}.ledger`);
     const member: Member = { number, child, ledger, acknowledged: 0 };
     this.#members.push(member);
-    const order: Order = { library: built.library, dir: this.#home.dir, member: number, ledger, start, works, forgiven };
+    const order: Order = {
+      library: built.library,
+      dir: this.#home.dir,
+      member: number,
+      ledger,
+      start,
+      works,
+      forgiven,
+    };
     return new Promise((resolve, reject) => {
-      child.once("exit", (code, signal) => reject(new Error(`member ${number} ended (${code ?? signal}) before it was connected`)));
+      child.once("exit", (code, signal) =>
+        reject(new Error(`member ${number} ended (${code ?? signal}) before it was connected`)),
+      );
       child.on("message", (message) => {
         const word = message as FromMember;
         if (word.kind === "listening") child.send({ kind: "begin", order } satisfies ToMember);
@@ -153,8 +170,12 @@ function readLedger(path: string): LedgerLine[] {
 }
 
 /** What of one kind was sent, and what of it was acknowledged. */
-function sentAndDone(lines: readonly LedgerLine[], work: Work): { sent: Set<number>; done: Set<number>; refused: Set<number> } {
-  const of = (end: LedgerLine["end"]) => new Set(lines.filter((line) => line.work === work && line.end === end).map(({ n }) => n));
+function sentAndDone(
+  lines: readonly LedgerLine[],
+  work: Work,
+): { sent: Set<number>; done: Set<number>; refused: Set<number> } {
+  const of = (end: LedgerLine["end"]) =>
+    new Set(lines.filter((line) => line.work === work && line.end === end).map(({ n }) => n));
   return { sent: of("sent"), done: of("ok"), refused: of("no") };
 }
 
@@ -163,9 +184,21 @@ async function checkInserts(broker: Broker, member: number, lines: readonly Ledg
   const rows = await broker.query<{ n: number }>("select n from item where member = ?", [member]);
   const there = new Set(rows.map(({ n }) => n));
   // The primary key sees to it that nothing is there twice; a second try would have been refused.
-  assert.deepEqual([...done].filter((n) => !there.has(n)), [], `acknowledged inserts of member ${member} that are gone`);
-  assert.deepEqual([...there].filter((n) => !sent.has(n)), [], `rows of member ${member} that nobody sent`);
-  assert.deepEqual([...refused].filter((n) => there.has(n)), [], `rows of member ${member} that were said not to be applied`);
+  assert.deepEqual(
+    [...done].filter((n) => !there.has(n)),
+    [],
+    `acknowledged inserts of member ${member} that are gone`,
+  );
+  assert.deepEqual(
+    [...there].filter((n) => !sent.has(n)),
+    [],
+    `rows of member ${member} that nobody sent`,
+  );
+  assert.deepEqual(
+    [...refused].filter((n) => there.has(n)),
+    [],
+    `rows of member ${member} that were said not to be applied`,
+  );
 }
 
 async function checkCounter(broker: Broker, member: number, lines: readonly LedgerLine[]): Promise<void> {
@@ -173,7 +206,10 @@ async function checkCounter(broker: Broker, member: number, lines: readonly Ledg
   const most = sent.size - refused.size;
   const row = await broker.get<{ n: number }>("select n from counter where member = ?", [member]);
   const n = row?.n ?? -1;
-  assert.ok(n >= done.size && n <= most, `the counter of member ${member} is ${n}; ${done.size} were acknowledged, ${most} sent and not refused`);
+  assert.ok(
+    n >= done.size && n <= most,
+    `the counter of member ${member} is ${n}; ${done.size} were acknowledged, ${most} sent and not refused`,
+  );
 }
 
 /** As one client sees it, in the order of its own log. */
@@ -187,7 +223,9 @@ function checkTokens(member: number, lines: readonly LedgerLine[]): void {
 }
 
 async function checkFenced(broker: Broker, lines: readonly LedgerLine[]): Promise<void> {
-  const held = await broker.query<{ id: number; token: number; n: number }>("select id, token, n from held order by id");
+  const held = await broker.query<{ id: number; token: number; n: number }>(
+    "select id, token, n from held order by id",
+  );
   const row = await broker.get<{ n: number }>("select n from shared");
   // Each wrote one more than it had read, so a lost or doubled one would show here.
   assert.equal(row?.n, held.length);
@@ -197,5 +235,9 @@ async function checkFenced(broker: Broker, lines: readonly LedgerLine[]): Promis
   }
   const tokens = new Set(held.map(({ token }) => token));
   const done = lines.filter(({ end }) => end === "ok");
-  assert.deepEqual(done.filter(({ token }) => !tokens.has(token ?? 0)), [], "acknowledged fenced writes that are gone");
+  assert.deepEqual(
+    done.filter(({ token }) => !tokens.has(token ?? 0)),
+    [],
+    "acknowledged fenced writes that are gone",
+  );
 }

@@ -42,7 +42,9 @@ async function rowsAfterwards(home: Home): Promise<unknown[]> {
 
 test("SIGTERM under load: what was begun is answered, clients are told, and the broker ends with 0 and all its children", async (t) => {
   const { home, front, children, wire } = await scene(t);
-  const posts = Array.from({ length: 50 }, (_, n) => wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})`, key: wire.key() }));
+  const posts = Array.from({ length: 50 }, (_, n) =>
+    wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})`, key: wire.key() }),
+  );
   await Promise.race(posts);
   const ending = await front.stop();
   assert.deepEqual(ending, { code: 0, signal: null }, front.output);
@@ -58,7 +60,11 @@ test("SIGTERM under load: what was begun is answered, clients are told, and the 
 test("what comes after SIGTERM is refused with SHUTTING_DOWN and surely not done", async (t) => {
   const { home, front, wire } = await scene(t);
   // Something to wait for, so that the end takes a while.
-  const slow = wire.post("db.execute", { sql: `insert into item values (0 * ${endless})`, timeoutMs: 1500, key: wire.key() });
+  const slow = wire.post("db.execute", {
+    sql: `insert into item values (0 * ${endless})`,
+    timeoutMs: 1500,
+    key: wire.key(),
+  });
   kill(front.known, "SIGTERM");
   await wire.notice("session.closing");
   const { data } = await wire.refusal("db.execute", { sql: "insert into item values (1)", key: wire.key() });
@@ -74,7 +80,9 @@ test("what comes after SIGTERM is refused with SHUTTING_DOWN and surely not done
 test("Ctrl-C to the whole group: the children finish what they have, and the broker ends with 0", async (t) => {
   const { home, front, wire } = await scene(t);
   const { epoch } = await home.status();
-  const posts = Array.from({ length: 30 }, (_, n) => wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})` }));
+  const posts = Array.from({ length: 30 }, (_, n) =>
+    wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})` }),
+  );
   await Promise.race(posts);
   process.kill(-front.pid, "SIGINT");
   assert.deepEqual(await within("the end", front.exited), { code: 0, signal: null }, front.output);
@@ -89,7 +97,9 @@ test("Ctrl-C to the whole group: the children finish what they have, and the bro
 test("TERM and HUP to every process of the broker end it as TERM to the front does", async (t) => {
   const { home, front, children, wire } = await scene(t);
   const { epoch } = await home.status();
-  const posts = Array.from({ length: 30 }, (_, n) => wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})` }));
+  const posts = Array.from({ length: 30 }, (_, n) =>
+    wire.post("db.execute", { sql: `insert into item values (${n} + 0 * ${slowly})` }),
+  );
   await Promise.race(posts);
   for (const child of children) for (const signal of ["SIGHUP", "SIGTERM"] as const) kill(child, signal);
   assert.equal((await front.stop()).code, 0);

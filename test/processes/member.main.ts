@@ -31,7 +31,12 @@ function fail(error: unknown): void {
 
 async function work(order: Order): Promise<void> {
   const library = (await import(order.library)) as Library;
-  const broker = await library.connect({ dir: order.dir, start: order.start, program: `member-${order.member}`, reconnectTimeoutMs: 60_000 });
+  const broker = await library.connect({
+    dir: order.dir,
+    start: order.start,
+    program: `member-${order.member}`,
+    reconnectTimeoutMs: 60_000,
+  });
   tell({ kind: "connected" });
   const member = new Member(broker, library, order);
   await Promise.all(order.works.flatMap((one) => member.loops(one)));

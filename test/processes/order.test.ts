@@ -37,7 +37,9 @@ test("a read that follows a write on its connection sees it, however slow the wr
     void wire.post("db.execute", { sql: `insert into item values ${values}`, ...key });
     reads.push(
       n % 4 === 0
-        ? wire.call("db.batch", { statements: [{ sql: "select count(*) from item" }] }).then(({ results }) => results[0]!)
+        ? wire
+            .call("db.batch", { statements: [{ sql: "select count(*) from item" }] })
+            .then(({ results }) => results[0]!)
         : wire.call("db.query", { sql: "select count(*) from item" }),
     );
   }
@@ -71,7 +73,11 @@ test("a lock that is released behind a slow fenced write is granted only when th
     const { token } = await first.call("lock.acquire", { name: "handed on", key: first.key() });
     const granted = next.call("lock.acquire", { name: "handed on", key: next.key() });
     const fence = [{ name: "handed on", token }];
-    const write = first.post("db.execute", { sql: `insert into item values (${n}, ${slowly}), (${n}, ${slowly})`, fence, key: first.key() });
+    const write = first.post("db.execute", {
+      sql: `insert into item values (${n}, ${slowly}), (${n}, ${slowly})`,
+      fence,
+      key: first.key(),
+    });
     void first.post("lock.release", { name: "handed on", token, key: first.key() });
     const grant = await granted;
     const seen = await countOf(next);
@@ -113,8 +119,11 @@ test("a holder that dies with slow fenced writes under way leaves nothing that l
   const { token } = await holder.call("lock.acquire", { name: "left behind", key: holder.key() });
   const granted = next.call("lock.acquire", { name: "left behind", key: next.key() });
   for (let n = 0; n < 50; n++)
-    void holder
-      .post("db.execute", { sql: `insert into item values (${n}, ${slowly})`, fence: [{ name: "left behind", token }], key: holder.key() });
+    void holder.post("db.execute", {
+      sql: `insert into item values (${n}, ${slowly})`,
+      fence: [{ name: "left behind", token }],
+      key: holder.key(),
+    });
   await until("the first of its writes", async () => Number(await countOf(next)) > 0);
   doomed.kill("SIGKILL");
   await holder.drop();
@@ -122,7 +131,11 @@ test("a holder that dies with slow fenced writes under way leaves nothing that l
   assert.ok(grant.token > token);
   const seen = await countOf(next);
   // Every write that was still on its way would be through before this one.
-  await next.call("db.execute", { sql: "insert into item values (1000, 'next')", fence: [{ name: "left behind", token: grant.token }], key: next.key() });
+  await next.call("db.execute", {
+    sql: "insert into item values (1000, 'next')",
+    fence: [{ name: "left behind", token: grant.token }],
+    key: next.key(),
+  });
   assert.equal(await countOf(next), Number(seen) + 1);
   await canary.goesOn();
 });
@@ -135,7 +148,10 @@ test("a holder that was killed and is reaped by nobody loses its lock at once", 
   // The shell becomes a program that never asks what became of its child.
   const parent = spawn("sh", ["-c", "sleep 1000 & echo $!; exec sleep 1000"], { stdio: ["ignore", "pipe", "ignore"] });
   t.after(() => parent.kill("SIGKILL"));
-  const line = await within("the child's pid", new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text)))));
+  const line = await within(
+    "the child's pid",
+    new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text)))),
+  );
   const child = known(Number(line));
   t.after(() => kill(child, "SIGKILL"));
   const holder = await home.wire({ process: child });
@@ -184,8 +200,13 @@ test("what a killed front had sent to its writer is done before its successor sp
   const judge = await home.wire();
   const { outcomes } = await judge.call("session.settle", { secret, keys });
   const applied = outcomes.filter(({ outcome }) => outcome === "applied").map(({ key }) => key);
-  assert.deepEqual([...new Set(outcomes.map(({ outcome }) => outcome))].sort(), ["applied", "never"], "the kill came in the middle");
-  const rowsNow = async () => (await judge.call("db.query", { sql: "select n from item order by n" })).rows.map(([n]) => n);
+  assert.deepEqual(
+    [...new Set(outcomes.map(({ outcome }) => outcome))].sort(),
+    ["applied", "never"],
+    "the kill came in the middle",
+  );
+  const rowsNow = async () =>
+    (await judge.call("db.query", { sql: "select n from item order by n" })).rows.map(([n]) => n);
   assert.deepEqual(await rowsNow(), applied);
   await canary.goesOn();
   await canary.goesOn();

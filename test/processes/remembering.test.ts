@@ -6,12 +6,17 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { AcquireResult } from "../../src/protocol/index.js";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import type { Wire } from "../support/wire.js";
 
 /** Another connection for the same session, after its broker died. */
-async function back(home: Home, before: Wire, more: { readonly grants?: { name: string; token: number }[]; readonly pending?: number[] }) {
+async function back(
+  home: Home,
+  before: Wire,
+  more: { readonly grants?: { name: string; token: number }[]; readonly pending?: number[] },
+) {
   const wire = await home.silent({ headers: { "holdfast-purpose": "resuming" } });
   const welcome = await wire.hello({ secret: before.secret, mode: "resume", ...more });
   return { wire, welcome };
@@ -27,7 +32,7 @@ test("a grant, a release and a queue place that were told are known to the next 
     const waiters = [await home.wire(), await home.wire(), await home.wire()];
     const name = `told/${n}`;
     const freed = await holder.call("lock.acquire", { name: `freed/${n}`, key: holder.key() });
-    const waits = [];
+    const waits: { waiter: Wire; key: number }[] = [];
     for (const waiter of waiters) {
       const key = waiter.key();
       waits.push({ waiter, key });
@@ -41,7 +46,10 @@ test("a grant, a release and a queue place that were told are known to the next 
     await front.kill();
     front = await home.start();
     const stranger = await home.wire();
-    assert.equal((await stranger.refusal("lock.acquire", { name, key: stranger.key(), waitMs: 0 })).data.code, "LOCK_HELD");
+    assert.equal(
+      (await stranger.refusal("lock.acquire", { name, key: stranger.key(), waitMs: 0 })).data.code,
+      "LOCK_HELD",
+    );
     const free = await stranger.call("lock.acquire", { name: `freed/${n}`, key: stranger.key(), waitMs: 0 });
     assert.ok(free.token > token);
     const { welcome } = await back(home, holder, { grants: [{ name, token }] });
@@ -67,7 +75,7 @@ test("waiters keep their places over a crash, whoever comes back first", async (
   }
   await front.kill();
   await home.start();
-  const again = [];
+  const again: { wire: Wire; granted: Promise<AcquireResult> }[] = [];
   for (const { wire, key } of [...waiters].reverse()) {
     const { wire: next } = await back(home, wire, { pending: [key] });
     again.unshift({ wire: next, granted: next.call("lock.acquire", { name: "queue", key }) });
@@ -114,11 +122,19 @@ test("a damaged ledger voids all locks: holders are told, tokens go on, and noth
   writeFileSync(ledger, "this is not a ledger, and was never one ".repeat(500));
   await home.start({ limits: { resumeWindowMs: 1500 } });
   const returned = await home.silent();
-  const { data } = await returned.refusal("session.hello", { protocol: { min: 1, max: 1 }, secret: holder.secret, mode: "resume", grants: [{ name: "void", token }] });
+  const { data } = await returned.refusal("session.hello", {
+    protocol: { min: 1, max: 1 },
+    secret: holder.secret,
+    mode: "resume",
+    grants: [{ name: "void", token }],
+  });
   assert.equal(data.code, "SESSION_EXPIRED");
   const next = await home.wire();
   // The holder of before may still believe in its lock.
-  assert.equal((await next.refusal("lock.acquire", { name: "void", key: next.key(), waitMs: 0 })).data.code, "LOCK_HELD");
+  assert.equal(
+    (await next.refusal("lock.acquire", { name: "void", key: next.key(), waitMs: 0 })).data.code,
+    "LOCK_HELD",
+  );
   assert.ok((await next.call("lock.acquire", { name: "void", key: next.key() })).token > token);
 });
 
@@ -136,7 +152,8 @@ test("a database that was put back to an older state gives no token again, and n
   const { incarnation } = await home.status();
   const holder = await home.wire();
   let token = 0;
-  for (let n = 0; n < 20; n++) token = (await holder.call("lock.acquire", { name: `late/${n}`, key: holder.key() })).token;
+  for (let n = 0; n < 20; n++)
+    token = (await holder.call("lock.acquire", { name: `late/${n}`, key: holder.key() })).token;
   await holder.call("db.execute", { sql: "insert into item values (1)", key: holder.key() });
   await front.kill();
   await home.killAll();
@@ -147,6 +164,10 @@ test("a database that was put back to an older state gives no token again, and n
   const next = await home.wire();
   assert.ok((await next.call("lock.acquire", { name: "late/0", key: next.key() })).token > token);
   const returned = await home.silent();
-  const { data } = await returned.refusal("session.hello", { protocol: { min: 1, max: 1 }, secret: holder.secret, mode: "resume" });
+  const { data } = await returned.refusal("session.hello", {
+    protocol: { min: 1, max: 1 },
+    secret: holder.secret,
+    mode: "resume",
+  });
   assert.equal(data.code, "SESSION_EXPIRED");
 });

@@ -7,9 +7,9 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
+import { GoBetween } from "../support/go-between.js";
 import { standStillFor, until, within } from "../support/patience.js";
 import { kill, stop } from "../support/processes.js";
-import { Proxy } from "../support/proxy.js";
 import { Wire } from "../support/wire.js";
 
 const slowly = "(with recursive c(x) as (select 1 union all select x + 1 from c limit 300000) select max(x) from c)";
@@ -18,7 +18,10 @@ async function countOf(wire: Wire, how: string): Promise<unknown> {
   return (await wire.call("db.query", { sql: "select count(*) from item where how = ?", args: [how] })).rows[0]?.[0];
 }
 
-async function homeWithTable(t: { after(clean: () => void | Promise<void>): void }, limits: { [name: string]: number }): Promise<{ home: Home; admin: Wire; canary: Canary }> {
+async function homeWithTable(
+  t: { after(clean: () => void | Promise<void>): void },
+  limits: { [name: string]: number },
+): Promise<{ home: Home; admin: Wire; canary: Canary }> {
   const home = new Home(t);
   await home.start({ limits });
   const canary = await Canary.start(home);
@@ -70,7 +73,7 @@ test("a write that is sent again while the first is under way is answered by it"
 // rule 6: settling
 test("a write whose answer was lost with its session is answered from what was stored, and not applied again", async (t) => {
   const { home, admin, canary } = await homeWithTable(t, {});
-  const line = await Proxy.open(home);
+  const line = await GoBetween.open(home);
   const program = await home.connect({ socket: line.path, resumeWindowMs: 100 });
   await program.execute("insert into item values ('warm', 1)");
   const lock = await program.acquire("of the session");
@@ -92,7 +95,7 @@ test("a write whose answer was lost with its session is answered from what was s
 // rule 6: settling
 test("a write that never reached the broker before its session was over is applied once under the next", async (t) => {
   const { home, admin, canary } = await homeWithTable(t, {});
-  const line = await Proxy.open(home);
+  const line = await GoBetween.open(home);
   const program = await home.connect({ socket: line.path, resumeWindowMs: 100 });
   await program.acquire("of the session");
   line.holdRequests();
@@ -125,14 +128,17 @@ test("what became of the keys of an ended session is told for good, and the sess
   await old.notice("session.expired");
   const { data } = await old.refusal("db.execute", { sql: "insert into item values ('kept', 2)", key: 3 });
   assert.ok(data.code === "SESSION_EXPIRED" || data.code === "NOT_READY", data.code);
-  assert.deepEqual((await ask()).outcomes.map(({ key, outcome }) => [key, outcome]), told);
+  assert.deepEqual(
+    (await ask()).outcomes.map(({ key, outcome }) => [key, outcome]),
+    told,
+  );
   assert.equal(await countOf(judge, "kept"), 1);
   await canary.goesOn();
 });
 
 test("a line that breaks again and again costs a program nothing but time", async (t) => {
   const { home, admin, canary } = await homeWithTable(t, {});
-  const line = await Proxy.open(home);
+  const line = await GoBetween.open(home);
   const program = await home.connect({ socket: line.path });
   const lock = await program.acquire("through it all");
   const answers: Promise<unknown>[] = [];
@@ -163,7 +169,9 @@ test("500 clients that come back after the broker stood still for longer than th
   const canary = await Canary.start(home);
   const secrets = Array.from({ length: total }, () => randomBytes(32).toString("base64url"));
   const first = await Promise.all(secrets.map((secret) => home.wire({ secret })));
-  const grants = await Promise.all(first.map(async (wire, n) => wire.call("lock.acquire", { name: `storm/${n}`, key: wire.key() })));
+  const grants = await Promise.all(
+    first.map(async (wire, n) => wire.call("lock.acquire", { name: `storm/${n}`, key: wire.key() })),
+  );
   await stop(front.known);
   for (const wire of first) wire.socket.terminate();
   const back = secrets.map((secret, n) => comeBack(home, secret, { name: `storm/${n}`, token: grants[n]?.token ?? 0 }));
@@ -171,7 +179,10 @@ test("500 clients that come back after the broker stood still for longer than th
   await standStillFor(5000);
   kill(front.known, "SIGCONT");
   for (const [n, welcome] of (await within("all to be back", Promise.all(back))).entries())
-    assert.deepEqual([welcome.resumed, welcome.lost, welcome.grants.map(({ token }) => token)], [true, [], [grants[n]?.token]]);
+    assert.deepEqual(
+      [welcome.resumed, welcome.lost, welcome.grants.map(({ token }) => token)],
+      [true, [], [grants[n]?.token]],
+    );
   await canary.goesOn();
 
   async function comeBack(where: Home, secret: string, held: { name: string; token: number }) {

@@ -36,7 +36,9 @@ function run(args: readonly string[]): Promise<Ended> {
 
 test("fifty programs that begin at once, and find no broker, get one broker and no error", async (t) => {
   const home = new Home(t);
-  const endings = await Promise.all(Array.from({ length: 50 }, (_, n) => run([newcomer, built.library, home.dir, String(n), "idleExitMs=60000"])));
+  const endings = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => run([newcomer, built.library, home.dir, String(n), "idleExitMs=60000"])),
+  );
   for (const { code, stderr } of endings) assert.equal(code, 0, stderr);
   const found = new Set(endings.map(({ stdout }) => stdout.trim()));
   assert.equal(found.size, 1, `brokers ${[...found].join(", ")}`);
@@ -93,7 +95,14 @@ test("a second broker on the same directory ends with 75, whatever was done to t
     assert.match(front.output, new RegExp(`pid ${first.pid}`));
   };
   await second();
-  for (const command of [["status"], ["status", "--json"], ["ping"], ["locks"], ["sql", "select 1"], ["sql", "pragma integrity_check"]]) {
+  for (const command of [
+    ["status"],
+    ["status", "--json"],
+    ["ping"],
+    ["locks"],
+    ["sql", "select 1"],
+    ["sql", "pragma integrity_check"],
+  ]) {
     const { code, stderr } = await run([built.cli, "--dir", home.dir, ...command]);
     assert.equal(code, 0, `${command.join(" ")}: ${stderr}`);
   }

@@ -137,7 +137,11 @@ export class Home {
   /** Kills the front and all its children at once, as a loss of power would. */
   async killAll(): Promise<void> {
     const front = this.notedFront();
-    const all = [...(front === undefined ? [] : [front]), ...this.#fronts.map((one) => one.known), ...this.notedChildren()];
+    const all = [
+      ...(front === undefined ? [] : [front]),
+      ...this.#fronts.map((one) => one.known),
+      ...this.notedChildren(),
+    ];
     for (const one of all) kill(one, "SIGKILL");
     for (const one of all) await gone("a process of the broker", one);
   }

@@ -18,7 +18,9 @@ export class Canary {
 
   static async start(home: Home, name = "canary"): Promise<Canary> {
     const broker = await home.connect({ program: name });
-    await broker.execute("create table if not exists canary (name text, n integer, token integer, primary key (name, n))");
+    await broker.execute(
+      "create table if not exists canary (name text, n integer, token integer, primary key (name, n))",
+    );
     const canary = new Canary(broker, name);
     home.beforeLeaving(() => canary.#stop());
     await canary.goesOn();
@@ -60,7 +62,11 @@ export class Canary {
     await this.#broker.withLock(`canary/${this.#name}`, async (lock) => {
       assert.ok(lock.token > this.#token, `token ${lock.token} after ${this.#token}`);
       this.#token = lock.token;
-      const { rowsAffected } = await lock.execute("insert into canary values (:name, :n, :token)", { ...values, n, token: lock.token });
+      const { rowsAffected } = await lock.execute("insert into canary values (:name, :n, :token)", {
+        ...values,
+        n,
+        token: lock.token,
+      });
       assert.equal(rowsAffected, 1);
     });
     const row = await this.#broker.get<{ n: number; highest: number }>(

@@ -15,7 +15,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "./patience.js";
-import { known, type KnownProcess, stateOf } from "./processes.js";
+import { type KnownProcess, known, stateOf } from "./processes.js";
 
 const source = fileURLToPath(new URL("../../../test/support/faulty-disk.c", import.meta.url));
 
@@ -26,8 +26,13 @@ export class FaultyDisk {
   /** Compiles it into this directory. Wants a C compiler, as better-sqlite3 does where it has no ready binary. */
   static make(dir: string): FaultyDisk {
     const library = join(dir, "faulty-disk.so");
-    const { status, stderr, error } = spawnSync("cc", ["-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], { encoding: "utf8" });
-    if (status !== 0) throw new Error(`the faulty disk could not be compiled (a C compiler is needed as "cc"): ${error?.message ?? stderr}`);
+    const { status, stderr, error } = spawnSync("cc", ["-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], {
+      encoding: "utf8",
+    });
+    if (status !== 0)
+      throw new Error(
+        `the faulty disk could not be compiled (a C compiler is needed as "cc"): ${error?.message ?? stderr}`,
+      );
     return new FaultyDisk(dir, library);
   }
 
@@ -56,7 +61,16 @@ export class FaultyDisk {
       rmSync(file, { force: true });
       if (existsSync(`${file}.shadow`)) copyFileSync(`${file}.shadow`, file);
     }
-    for (const file of [`${database}.stale`, `${database}-wal.stale`, `${database}-shm`, ledger, `${ledger}-wal`, `${ledger}-shm`, `${ledger}-journal`]) rmSync(file, { force: true });
+    for (const file of [
+      `${database}.stale`,
+      `${database}-wal.stale`,
+      `${database}-shm`,
+      ledger,
+      `${ledger}-wal`,
+      `${ledger}-shm`,
+      `${ledger}-journal`,
+    ])
+      rmSync(file, { force: true });
   }
 
   /** The next sync of such a file stands still before it reaches the disk. Resolves with the process that stands. */

@@ -55,8 +55,8 @@ export class Wire {
   readonly strays: Answer[] = [];
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   welcome: HelloResult | undefined;
-  #answers = new Map<string | number, Listener<Answer>>();
-  #waiting: Listener<void>[] = [];
+  readonly #answers = new Map<string | number, Listener<Answer>>();
+  readonly #waiting: Listener<void>[] = [];
   #lastId = 0;
   #lastKey = 0;
 
@@ -75,7 +75,10 @@ export class Wire {
   }
 
   private constructor(path: string, { subprotocol = "holdfast.v1.json", headers = {} }: WireOptions) {
-    this.socket = new WebSocket(`ws+unix:${path}:/`, subprotocol, { headers: { ...headers }, perMessageDeflate: false });
+    this.socket = new WebSocket(`ws+unix:${path}:/`, subprotocol, {
+      headers: { ...headers },
+      perMessageDeflate: false,
+    });
     this.socket.on("message", (data, isBinary) => {
       this.#received(isBinary ? decode(data as Buffer) : JSON.parse(String(data)));
     });
@@ -101,7 +104,12 @@ export class Wire {
 
   async hello(hello: Partial<HelloParams> = {}): Promise<HelloResult> {
     const secret = randomBytes(32).toString("base64url");
-    this.welcome = await this.call("session.hello", { protocol: { min: 1, max: 1 }, program: "wire", secret, ...hello });
+    this.welcome = await this.call("session.hello", {
+      protocol: { min: 1, max: 1 },
+      program: "wire",
+      secret,
+      ...hello,
+    });
     return this.welcome;
   }
 
@@ -163,12 +171,18 @@ export class Wire {
 
   /** The first notice of this kind, from the beginning. */
   async notice(method: string): Promise<Notice> {
-    return within(`the notice ${method}`, this.#seen(() => this.notices.find((notice) => notice.method === method)));
+    return within(
+      `the notice ${method}`,
+      this.#seen(() => this.notices.find((notice) => notice.method === method)),
+    );
   }
 
   /** The stray answer that comes after `count` others. */
   async stray(count = 0): Promise<WireError> {
-    const answer = await within("an answer to what had no id", this.#seen(() => this.strays[count]));
+    const answer = await within(
+      "an answer to what had no id",
+      this.#seen(() => this.strays[count]),
+    );
     if (answer.error === undefined) throw new Error("a result without an id");
     return answer.error;
   }

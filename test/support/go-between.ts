@@ -14,7 +14,7 @@ interface Line {
   readonly broker: Socket;
 }
 
-export class Proxy {
+export class GoBetween {
   readonly path: string;
   readonly #target: string;
   readonly #lines = new Set<Line>();
@@ -22,8 +22,8 @@ export class Proxy {
   #holding: { requests: boolean; replies: boolean } = { requests: false, replies: false };
   #heldBytes = { requests: 0, replies: 0 };
 
-  static async open(home: Home, name = "line"): Promise<Proxy> {
-    const proxy = new Proxy(home, name);
+  static async open(home: Home, name = "line"): Promise<GoBetween> {
+    const proxy = new GoBetween(home, name);
     home.beforeLeaving(async () => proxy.cut());
     await proxy.repair();
     return proxy;
