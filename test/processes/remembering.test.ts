@@ -32,13 +32,10 @@ test("a grant, a release and a queue place that were told are known to the next 
     const waiters = [await home.wire(), await home.wire(), await home.wire()];
     const name = `told/${n}`;
     const freed = await holder.call("lock.acquire", { name: `freed/${n}`, key: holder.key() });
-    const waits: { waiter: Wire; key: number }[] = [];
-    for (const waiter of waiters) {
-      const key = waiter.key();
-      waits.push({ waiter, key });
-      if (n % 2 === 1) void waiter.post("lock.acquire", { name: `busy/${n}`, key });
+    if (n % 2 === 1) {
+      await holder.call("lock.acquire", { name: `busy/${n}`, key: holder.key() });
+      for (const waiter of waiters) void waiter.post("lock.acquire", { name: `busy/${n}`, key: waiter.key() });
     }
-    if (n % 2 === 1) await holder.call("lock.acquire", { name: `busy/${n}`, key: holder.key() });
     const releasing = holder.call("lock.release", { name: `freed/${n}`, token: freed.token, key: holder.key() });
     const granting = holder.call("lock.acquire", { name, key: holder.key() });
     await releasing;
