@@ -176,7 +176,7 @@ export class ClientRequests {
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
-    const { connection, request, key, fences, alone, timeoutMs, parcel } = command;
+    const { connection, request, key, fences, alone, piecewise, timeoutMs, parcel } = command;
     session.writesSent++;
     const write = newWrite({
       session,
@@ -186,6 +186,7 @@ export class ClientRequests {
       key,
       fences,
       alone,
+      piecewise,
       timeoutMs,
       parcel,
       settles: undefined,

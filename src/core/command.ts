@@ -122,6 +122,8 @@ export interface WriteCommand extends Asker {
   readonly fences: readonly Fence[];
   /** Must run in a transaction of its own (rule 7). */
   readonly alone: boolean;
+  /** A transaction for each of its statements: what was applied of it stays when it is refused. */
+  readonly piecewise?: boolean;
   /** What the client asked for; the core knows the standard limits. */
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;

@@ -187,6 +187,7 @@ export class Routes {
     const fences = this.#fences(params.fence);
     if (isRefusal(fences)) return fences;
     const key = params.key === undefined ? undefined : requestKey(params.key);
+    const piecewise = "atomic" in params && params.atomic === false;
     return {
       command: {
         kind: "write",
@@ -194,6 +195,7 @@ export class Routes {
         key,
         fences,
         alone,
+        piecewise,
         timeoutMs,
         parcel: parcelOf(method, incoming),
       },

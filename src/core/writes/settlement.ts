@@ -38,10 +38,10 @@ export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
-  if (write.seq === culprit) return { kind: "refused", refusal: notRun(write, culpritRefusal(write)) };
+  if (write.seq === culprit) return { kind: "refused", refusal: notFinished(write, culpritRefusal(write)) };
   if (write.deaths >= deathsMax) {
     const message = `the writer died ${write.deaths} times with this write in its hands`;
-    return { kind: "refused", refusal: notRun(write, refuse("STATEMENT_CRASHED", message)) };
+    return { kind: "refused", refusal: notFinished(write, refuse("STATEMENT_CRASHED", message)) };
   }
   // One that was sent before may have been applied then; only the store can tell.
   if (write.cancelledAt !== undefined && !write.seenBefore)
@@ -52,6 +52,11 @@ export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {
 /** A refusal without asking the store: of a write that was sent before nobody can say that it was not applied then. */
 export function notRun(write: Pick<Write, "seenBefore">, refusal: Refusal): Refusal {
   return write.seenBefore ? { ...refusal, outcome: "unknown" } : refusal;
+}
+
+/** Of one with a transaction for each statement, nobody here knows how many of them were applied. */
+function notFinished(write: Write, refusal: Refusal): Refusal {
+  return write.piecewise ? { ...refusal, outcome: "unknown" } : notRun(write, refusal);
 }
 
 function culpritRefusal(write: Write): Refusal {

@@ -22,6 +22,8 @@ export interface Write {
   readonly key: RequestKey | undefined;
   readonly fences: readonly Fence[];
   readonly alone: boolean;
+  /** A transaction for each of its statements: a part of it may be applied. */
+  readonly piecewise?: boolean | undefined;
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;
   /** Keys to settle: then it is no write but a question to the writer, in the same line. */
@@ -53,6 +55,7 @@ export type WriteStart = Pick<
   | "key"
   | "fences"
   | "alone"
+  | "piecewise"
   | "timeoutMs"
   | "parcel"
   | "settles"
@@ -69,6 +72,7 @@ export function newWrite(start: WriteStart): Write {
     key: start.key,
     fences: start.fences,
     alone: start.alone,
+    piecewise: start.piecewise,
     timeoutMs: start.timeoutMs,
     parcel: start.parcel,
     settles: start.settles,

@@ -48,6 +48,11 @@ test("the culprit is refused for what it did, unless it was committed all the sa
   assert.equal(fate(write(6), 4, 5), "again");
 });
 
+test("of a script with a transaction for each statement nobody knows how far it came", () => {
+  assert.equal(fate(write(5, { piecewise: true, killed: "timeout" }), 4, 5), "STATEMENT_TIMEOUT unknown");
+  assert.equal(fate(write(5, { piecewise: true }), 4), "again", "it was not the one that ran");
+});
+
 test("the broker's own kill names the culprit, not what ran when it came", () => {
   const running = { seq: seqOf(6), phase: "running", since: 0 } as const;
   assert.equal(culpritOf(undefined, running), 6);

@@ -13,7 +13,7 @@ import { FaultyDisk } from "../../support/faulty-disk.js";
 import { until } from "../../support/patience.js";
 import type { KnownProcess } from "../../support/processes.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
-import { type Answered, rig, type StoreRig } from "../store-rig.js";
+import { type Answered, alice, type Result, rig, type StoreRig } from "../store-rig.js";
 
 const table = "create table t (id integer primary key, a)";
 const insert = "insert into t (a) values (?)";
@@ -61,6 +61,30 @@ test("a write that was told to be absent does not come back, though its writer d
   await later.startReader();
   assert.deepEqual(await later.rows("select a from t"), [["acked"]]);
   assert.equal(code(await later.write("db.execute", inDoubt, { key: 2, mode: "replay" })), "absent");
+});
+
+// rules 1 and 6
+test("what was settled as never applied stays so, though its writer died in the middle of its sync", async (t) => {
+  const { r, disk, dir } = rigOnDisk(t);
+  await r.startWriter();
+  await r.execute(table);
+  await r.execute(insert, ["acked"], { key: 1 });
+  await r.startReader();
+  await r.rows("select a from t");
+  const inDoubt = { sql: insert, args: ["in doubt"] };
+  const standing = await disk.stopAtSync(wal, () => r.write("db.execute", inDoubt, { key: 2 }).catch(() => undefined));
+  await killChild(r, standing);
+  await r.startWriter();
+  const settled = await r.settle(alice, [1, 2]);
+  const outcomes = settled.kind === "done" && settled.result.outcomes.map(({ outcome }: Result) => outcome);
+  assert.deepEqual(outcomes, ["applied", "never"]);
+  for (const { pid } of r.store.processes()) process.kill(pid, "SIGKILL");
+  await r.store.close();
+  const later = rig(t, { dir });
+  await later.startWriter();
+  await later.startReader();
+  assert.deepEqual(await later.rows("select a from t"), [["acked"]]);
+  assert.equal(code(await later.write("db.execute", inDoubt, { key: 2 })), "RETRY_TOO_OLD");
 });
 
 // rule 1
