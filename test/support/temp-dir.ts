@@ -17,8 +17,22 @@ export interface TestLife {
 export function tempDir(test: TestLife): string {
   // The real path: macOS reaches its temporary directory through a symbolic link, and paths are compared in tests.
   const path = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
-  test.after(() => {
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-  });
+  test.after(() => remove(path));
   return path;
+}
+
+const triesMax = 50;
+const pauseMs = 100;
+
+/** A process that is just ending may still make a file in a directory that is being emptied. */
+function remove(path: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" || tries === triesMax) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+    }
+  }
 }
