@@ -170,6 +170,8 @@ export class ClientRequests {
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
     const verdict = judgeKey(session, command.key);
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
+    const finished = command.key === undefined ? undefined : session.finished.get(command.key);
+    if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
     if (this.#joins(session, command, connection)) return;
     const seenBefore = verdict.kind === "seen";
     if (!this.#refusedNow(command, seenBefore)) this.#submit(session, command, seenBefore, now);
@@ -224,8 +226,8 @@ export class ClientRequests {
   /** Another connection speaks: what the old one had asked and is not begun will be asked again, behind what it followed. */
   #takeBack(session: Session, now: Instant): void {
     session.followers.length = 0;
-    const message = "the connection was replaced before the write was sent to the writer";
-    this.#parts.writes.dropQueued(session, refuse("CANCELLED", message), now);
+    const lost = refuse("CONNECTION_LOST", "the connection was replaced before the write was sent to the writer");
+    this.#parts.writes.dropQueued(session, { ...lost, outcome: "none" }, now);
     this.#parts.reads.connectionLost(session, now);
   }
 

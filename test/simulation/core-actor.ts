@@ -28,6 +28,8 @@ export interface Call {
   /** Writes of its session that were asked for before it and not answered then. */
   readonly behind: readonly Call[];
   outcome: "open" | "done" | "none" | "unknown" | "abandoned";
+  /** A write under locks that it holds and has not given back: nothing that it asks later can break these fences. */
+  sure: boolean;
 }
 
 /** What is finally known of one write: by its answer, or because somebody settled its session. */
@@ -114,10 +116,13 @@ export class CoreActor {
     });
     // A program that has lost a handle: the broker must not keep what nobody believes in.
     const [lost] = this.grants.keys();
-    if (lost !== undefined && this.#random.chance(0.1)) this.grants.delete(lost);
+    if (lost !== undefined && this.#random.chance(0.1)) {
+      this.grants.delete(lost);
+      for (const call of this.calls) call.sure = false;
+    }
     const pending = this.open.filter(({ command }) => command.kind === "acquire").map((call) => key(call.key));
-    const released = this.open.flatMap(({ command }) => (command.kind === "release" ? [command.token] : []));
-    const grants = [...this.grants.values()].filter(({ token }) => !released.includes(token));
+    // What is being given back is listed as well: the writes that were sent before must find it held.
+    const grants = [...this.grants.values()];
     const { session: mine, windowMs } = this;
     const mode = this.known ? "resume" : "either";
     const { ackedBelow } = this;
@@ -141,7 +146,7 @@ export class CoreActor {
         return this.acquire(random.pick(this.#names), random.pick([undefined, undefined, 0, 1 + random.below(3000)]));
       case 2:
       case 3:
-        return held === undefined || this.#isReleasing(held) ? undefined : this.release(held);
+        return held === undefined || this.isReleasing(held) ? undefined : this.release(held);
       case 4:
         return this.read(random.chance(0.05));
       case 5: {
@@ -207,7 +212,11 @@ export class CoreActor {
     call.outcome = "done";
     const { command } = call;
     if (letter.kind === "granted") this.grants.set(letter.grant.token, letter.grant);
-    if (letter.kind === "refused") call.outcome = outcomeOf(letter.refusal);
+    if (letter.kind === "refused") {
+      call.outcome = outcomeOf(letter.refusal);
+      if (call.sure && letter.refusal.refused === "FENCED")
+        throw new Error(`${whatIn(call)} was overtaken by a release`);
+    }
     if (command.kind === "release") this.grants.delete(command.token);
     if (command.kind === "write" && (call.outcome === "done" || call.outcome === "none"))
       this.verdicts.push({ what: whatIn(call), outcome: call.outcome });
@@ -218,7 +227,11 @@ export class CoreActor {
     return [...this.grants.values()][0];
   }
 
-  #isReleasing(fence: Fence): boolean {
+  #holds(fence: Fence): boolean {
+    return this.grants.get(fence.token)?.name === fence.name && !this.isReleasing(fence);
+  }
+
+  isReleasing(fence: Fence): boolean {
     return this.open.some(({ command }) => command.kind === "release" && command.token === fence.token);
   }
 
@@ -238,7 +251,8 @@ export class CoreActor {
     const request = `${this.number}.${this.#requests}`;
     const command = { ...question, connection: this.connection, request } as Call["command"];
     const behind = this.open.filter((call) => call.command.kind === "write");
-    const call: Call = { request, command, key: number, sentOn: [], behind, outcome: "open" };
+    const sure = command.kind === "write" && command.fences.every((fence) => this.#holds(fence));
+    const call: Call = { request, command, key: number, sentOn: [], behind, outcome: "open", sure };
     this.calls.push(call);
     return call;
   }

@@ -6,6 +6,8 @@ import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import type { Applied } from "../core/support/fake-writer.js";
 import { whatOf } from "../core/support/values.js";
 
+type Fences = readonly { readonly name: string; readonly token: number }[];
+
 interface Queued {
   readonly arrival: number;
   readonly session: string;
@@ -22,7 +24,7 @@ interface Name {
 /** A write as it was first given to the writer. */
 interface Sent {
   /** What its fences and its session's grants were then: nobody else may have been granted these when it is applied. */
-  readonly under: readonly { readonly name: string; readonly token: number }[];
+  readonly under: Fences;
 }
 
 export class CoreWatch {
@@ -31,13 +33,16 @@ export class CoreWatch {
   readonly present = new Set<string>();
   readonly #sent = new Map<string, Sent>();
   readonly #answers = new Map<string, number>();
-  readonly #fences = new Map<string, readonly { readonly name: string; readonly token: number }[]>();
+  readonly #fences = new Map<string, Fences>();
+  readonly #whats = new Map<string, string>();
+  readonly #over = new Set<string>();
   #tokenHigh = 0;
   #seqHigh = 0;
 
-  /** A write that a client has asked for, by what it does; no two do the same. */
-  asked(what: string, fences: readonly { readonly name: string; readonly token: number }[]): void {
+  /** A write that a client asks for, by what it does; no two do the same. */
+  asked(what: string, fences: Fences, request: string): void {
     this.#fences.set(what, fences);
+    this.#whats.set(request, what);
   }
 
   /** How often this request on this connection was answered. */
@@ -132,7 +137,7 @@ export class CoreWatch {
     const broken = fences.find(({ name, token }) => !holds(name, token));
     if (broken !== undefined && job.mode === "run")
       throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
-    if (this.#sent.has(what)) return;
+    if (this.#sent.has(what) && !this.#over.delete(what)) return;
     const own = [...this.#names].flatMap(([name, { holder }]) =>
       holder?.session === job.session ? [{ name, token: holder.token }] : [],
     );
@@ -141,6 +146,8 @@ export class CoreWatch {
 
   #letter(letter: Letter): void {
     if (!("request" in letter)) return;
+    // One that was refused is over; asked again, it is another one, under the locks of then.
+    if (letter.kind === "refused") this.#over.add(this.#whats.get(`${letter.request}`) ?? "");
     const id = `${letter.to}/${letter.request}`;
     const count = (this.#answers.get(id) ?? 0) + 1;
     this.#answers.set(id, count);

@@ -165,6 +165,8 @@ export class CoreWorld {
       ioFailed: random.chance(0.1),
     };
     if (!asked) writer.taken("kill");
+    // What was with the writer goes again, and then its fences are looked at again: a release may have come between.
+    for (const actor of this.actors) for (const call of actor.calls) call.sure = false;
     this.tell(writer.die(death, this.now));
   }
 
@@ -252,6 +254,7 @@ export class CoreWorld {
     if (writer.state === "ready") writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, this.now);
     writer.state = "none";
     writer.asked.length = 0;
+    for (const actor of this.actors) for (const call of actor.calls) call.sure = false;
     this.readers = new FakeReaders();
     this.probes = [];
     for (const actor of this.actors) {
@@ -280,7 +283,7 @@ export class CoreWorld {
     if (to === undefined) throw new Error("a call without a connection");
     call.sentOn.push(to);
     const { command } = call;
-    if (command.kind === "write") this.watch.asked(whatIn(call), command.fences);
+    if (command.kind === "write") this.watch.asked(whatIn(call), command.fences, call.request);
     if (command.kind === "release" && this.random.chance(0.5) && call.behind.length === 0) this.#acknowledge(actor);
     this.tell({ ...command, connection: to } as Command);
   }
@@ -366,7 +369,8 @@ export class CoreWorld {
 
   #welcomed(actor: CoreActor, { resumed, grants, lost }: Extract<Letter, { kind: "welcome" }>, hello: Call): void {
     if (actor.known && !resumed) throw new Error(`${actor.session} came back and was not known`);
-    if (lost.length > 0) throw new Error(`${actor.session} lost ${lost.map(({ name }) => name).join(", ")}`);
+    const gone = lost.find((fence) => !actor.isReleasing(fence));
+    if (gone !== undefined) throw new Error(`${actor.session} lost ${gone.name}`);
     const listed = hello.command.kind === "hello" ? hello.command : undefined;
     for (const { name, token, key } of grants)
       if (!listed?.pending.includes(key) && !listed?.grants.some((grant) => grant.token === token))

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { liveOut } from "./core-swarm.js";
 
 const steps = 150;
-const { HOLDFAST_TEST_SEED: one, HOLDFAST_TEST_SEEDS: many = "1500" } = process.env;
+const { HOLDFAST_TEST_SEED: one, HOLDFAST_TEST_SEEDS: many = "1000" } = process.env;
 
 function lived(seed: number): string {
   try {

@@ -28,7 +28,12 @@ export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  return within(what, untilSeen(look));
+  const search = { over: false };
+  try {
+    return await within(what, seen(look, search));
+  } finally {
+    search.over = true;
+  }
 }
 
 /**
@@ -39,10 +44,14 @@ export async function standStillFor(ms: number): Promise<void> {
   await sleep(ms);
 }
 
-async function untilSeen<T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+async function seen<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  search: { readonly over: boolean },
+): Promise<T> {
   for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (search.over) throw new Error("nobody waits for it any more");
     await sleep(lookAgainMs);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * What became of a session's lock requests, by key, until the client has acknowledged them: a request that is sent
- * again after a lost answer gets the same answer. Grants are not here (they are in the session); a restart forgets
- * these, which is safe: a refused request may be decided afresh, and a release that is gone is gone.
+ * What became of a session's lock requests and of its refused writes, by key, until the client has acknowledged them: a
+ * request that is sent again after a lost answer gets the same answer. Grants are not here (they are in the session),
+ * nor are results of writes (the store keeps them); a restart forgets these, which is safe: a refused request may be
+ * decided afresh, and a release that is gone is gone.
  */
-import type { Refusal, RequestKey } from "../../terms/index.js";
+import { type Refusal, type RequestKey, refusals } from "../../terms/index.js";
 
 export type Finished =
   | { readonly kind: "refused"; readonly refusal: Refusal }
@@ -38,6 +39,16 @@ export class FinishedRequests {
       this.#byKey.delete(oldest);
       return;
     }
+  }
+
+  /**
+   * A write was refused. What may succeed later, or may have been applied, is looked at again when it is sent again; and
+   * that a key was misused says nothing of the request that it belongs to.
+   */
+  writeRefused(key: RequestKey, refusal: Refusal): void {
+    const { retryable, outcome } = refusals[refusal.refused];
+    const final = !retryable && (refusal.outcome ?? outcome) === "none" && refusal.refused !== "KEY_REUSED";
+    if (final) this.add(key, { kind: "refused", refusal });
   }
 
   acknowledge(below: number): void {

@@ -18,6 +18,8 @@ export interface Death {
   readonly storedSeq: Seq;
   /** The write that the writer died of, if that is known. */
   readonly culprit: Seq | undefined;
+  /** What it was doing, if that is known. */
+  readonly progress: WriterProgress | undefined;
 }
 
 /** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
@@ -31,7 +33,8 @@ export function culpritOf(killing: Seq | undefined, progress: WriterProgress | u
   return killing ?? (progress?.phase === "running" ? progress.seq : undefined);
 }
 
-export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {
+export function fateOf(write: Write, death: Death): Fate {
+  const { storedSeq, culprit, progress } = death;
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
   if (write.seq <= storedSeq && write.settles === undefined) {
     if (write.key !== undefined) return { kind: "ask" };
@@ -43,8 +46,13 @@ export function fateOf(write: Write, { storedSeq, culprit }: Death): Fate {
     const message = `the writer died ${write.deaths} times with this write in its hands`;
     return { kind: "refused", refusal: notFinished(write, refuse("STATEMENT_CRASHED", message)) };
   }
-  // One that was sent before may have been applied then; only the store can tell.
-  if (write.cancelledAt !== undefined && !write.seenBefore)
+  // A part of it may be applied, and without a key the store cannot tell how much: it must not begin anew.
+  if (write.piecewise && write.key === undefined && mayHaveBegun(write, progress)) {
+    const message = "the writer died while it may have been at this script, which had no request key";
+    return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
+  }
+  // Of one that was sent before, or that is applied piece by piece, only the store can tell.
+  if (write.cancelledAt !== undefined && !write.seenBefore && !write.piecewise)
     return { kind: "refused", refusal: refuse("CANCELLED", "the write was cancelled; nothing was applied") };
   return { kind: "again" };
 }
@@ -57,6 +65,10 @@ export function notRun(write: Pick<Write, "seenBefore">, refusal: Refusal): Refu
 /** Of one with a transaction for each statement, nobody here knows how many of them were applied. */
 function notFinished(write: Write, refusal: Refusal): Refusal {
   return write.piecewise ? { ...refusal, outcome: "unknown" } : notRun(write, refusal);
+}
+
+function mayHaveBegun(write: Write, progress: WriterProgress | undefined): boolean {
+  return progress === undefined || (progress.phase !== "idle" && progress.seq === write.seq);
 }
 
 function culpritRefusal(write: Write): Refusal {

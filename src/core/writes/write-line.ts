@@ -154,7 +154,8 @@ export class WriteLine {
     const before = [...this.#dispatched.values()];
     this.#dispatched.clear();
     this.#dispatchedBytes = 0;
-    const death = { storedSeq, culprit: culpritOf(this.#killing, this.#lastProgress) };
+    const progress = this.#lastProgress;
+    const death = { storedSeq, culprit: culpritOf(this.#killing, progress), progress };
     this.#killing = undefined;
     this.#lastProgress = undefined;
     for (const write of before) {
@@ -354,7 +355,11 @@ export class WriteLine {
     const { connection: to, request } = write.asker;
     if (answer.kind === "done") this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
     else this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
-    session?.writes.delete(write.key ?? write);
+    if (session !== undefined) {
+      session.writes.delete(write.key ?? write);
+      if (answer.kind === "refused" && write.key !== undefined)
+        session.finished.writeRefused(write.key, answer.refusal);
+    }
     for (const repeat of repeats) repeat(answer, now);
     if (session !== undefined) this.#parts.onAnswered(session, now);
   }

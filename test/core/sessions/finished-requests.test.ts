@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FinishedRequests } from "../../../src/core/sessions/finished-requests.js";
+import { type RefusalCode, refuse } from "../../../src/terms/index.js";
 import { key } from "../support/values.js";
 
 test("an outcome is known until it is acknowledged, and is not taken up after", () => {
@@ -13,6 +14,19 @@ test("an outcome is known until it is acknowledged, and is not taken up after", 
   assert.deepEqual(finished.get(key(3)), { kind: "released" });
   finished.add(key(1), { kind: "released" });
   assert.equal(finished.size, 1);
+});
+
+test("only what a write was finally refused with is kept", () => {
+  const kept = (code: RefusalCode, outcome?: "none" | "unknown") => {
+    const finished = new FinishedRequests();
+    const refusal = refuse(code, "");
+    finished.writeRefused(key(1), outcome === undefined ? refusal : { ...refusal, outcome });
+    return finished.size === 1;
+  };
+  assert.deepEqual([kept("FENCED"), kept("SQLITE_CONSTRAINT"), kept("STATEMENT_TIMEOUT")], [true, true, true]);
+  assert.deepEqual([kept("WRITER_UNAVAILABLE"), kept("DISK_FULL"), kept("INTERNAL")], [false, false, false]);
+  assert.deepEqual([kept("STATEMENT_CRASHED", "unknown"), kept("OUTCOME_UNKNOWN")], [false, false]);
+  assert.equal(kept("KEY_REUSED"), false);
 });
 
 test("a client that acknowledges nothing does not grow the broker", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { WriterProgress } from "../../../src/core/index.js";
 import { culpritOf, fateOf, notRun } from "../../../src/core/writes/settlement.js";
 import { newWrite, type Write } from "../../../src/core/writes/write.js";
-import { refuse } from "../../../src/terms/index.js";
+import { type RequestKey, refuse } from "../../../src/terms/index.js";
 import { connection, key, parcel, seqOf, session } from "../support/values.js";
 
 function write(at: number, more: Partial<Write> = {}): Write {
@@ -24,13 +25,12 @@ function write(at: number, more: Partial<Write> = {}): Write {
 }
 
 /** What becomes of a write: the kind of its fate, or the code of its refusal and what that says of the outcome. */
-function fate(one: Write, storedSeq: number, culprit?: number): string {
-  const given = fateOf(one, {
-    storedSeq: seqOf(storedSeq),
-    culprit: culprit === undefined ? undefined : seqOf(culprit),
-  });
+function fate(one: Write, storedSeq: number, culprit?: number, progress?: WriterProgress): string {
+  const died = culprit === undefined ? undefined : seqOf(culprit);
+  const given = fateOf(one, { storedSeq: seqOf(storedSeq), culprit: died, progress });
   if (given.kind !== "refused") return given.kind;
-  return [given.refusal.refused, ...(given.refusal.outcome ?? [])].join("").replace("unknown", " unknown");
+  const { refused, outcome } = given.refusal;
+  return outcome === undefined ? refused : `${refused} ${outcome}`;
 }
 
 test("what is committed is answered from its key, or not at all", () => {
@@ -88,6 +88,18 @@ test("of a write that was sent before, no refusal says that it was not applied",
   assert.equal(fate(write(5, { seenBefore, deaths: 3 }), 4), "STATEMENT_CRASHED unknown");
   assert.equal(notRun({ seenBefore }, refuse("CANCELLED", "")).outcome, "unknown");
   assert.equal(notRun({ seenBefore: false }, refuse("CANCELLED", "")).outcome, undefined);
+});
+
+test("a script without a key that a dead writer may have begun is not begun anew", () => {
+  const doing = (seq: number, phase: WriterProgress["phase"]): WriterProgress => ({ seq: seqOf(seq), phase, since: 0 });
+  const script = (key?: RequestKey) => write(5, { piecewise: true, key });
+  assert.equal(fate(script(), 4, undefined, doing(5, "committing")), "OUTCOME_UNKNOWN");
+  assert.equal(fate(script(), 4, 3, doing(5, "running")), "OUTCOME_UNKNOWN");
+  assert.equal(fate(script(), 4, undefined, undefined), "OUTCOME_UNKNOWN");
+  assert.equal(fate(script(), 4, undefined, doing(4, "committing")), "again");
+  assert.equal(fate(script(), 4, undefined, doing(0, "idle")), "again");
+  assert.equal(fate(script(key(5)), 4, undefined, doing(5, "committing")), "again");
+  assert.equal(fate({ ...script(key(5)), cancelledAt: 1 as never }, 4, undefined, doing(5, "committing")), "again");
 });
 
 test("a write that was never dispatched has no fate", () => {

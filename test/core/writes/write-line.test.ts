@@ -215,26 +215,59 @@ test("a fenced write that was applied is answered when it is sent again after it
   assert.equal(again.body, "did w");
 });
 
+/** A write that a writer had in its hands and that nobody can tell of: it was not applied. */
+function doubtful(broker: TestBroker, client: TestClient, words: Parameters<TestClient["write"]>[1]): void {
+  client.write("w", words);
+  broker.killWriter({ jobs: 1, phase: "committing" });
+  broker.do(broker.writer.refuse());
+  broker.pass(5000);
+  broker.writerReady();
+}
+
 test("a fenced write that was never applied is fenced when it is sent again after its lock is gone", () => {
   const [broker, a] = two();
   const held = a.hold("x");
-  a.write("w", { key: 1, fences: [held], fails: true });
-  broker.settle();
-  a.release(held, { key: 2 });
-  const again = a.write("w", { key: 1, fences: [held] });
+  doubtful(broker, a, { key: 10, fences: [held] });
+  a.release(held);
+  const again = a.write("w", { key: 10, fences: [held] });
+  assert.ok(again.open);
   broker.settle();
   assert.deepEqual([again.refusal.code, again.refusal.outcome], ["FENCED", undefined]);
   assert.equal(broker.writer.applied.length, 0);
 });
 
+test("what a write was finally refused with is told again, and the write is not run again", () => {
+  const [broker, a] = two({ startMs: 100_000 });
+  a.write("constraint", { key: 1, fails: true });
+  a.write("endless", { key: 2, endless: true });
+  broker.pass(60_000);
+  broker.settle(1);
+  running(broker, 30_000);
+  broker.killWriter({ jobs: 1, phase: "running" });
+  broker.writerReady();
+  a.disconnect();
+  a.resume();
+  assert.equal(a.write("constraint", { key: 1 }).refusal.code, "SQLITE_CONSTRAINT");
+  assert.equal(a.write("endless", { key: 2 }).refusal.code, "STATEMENT_TIMEOUT");
+  assert.equal(broker.writer.waiting.length, 0);
+});
+
+test("what a write was refused with for the moment is looked at again", () => {
+  const [broker, a] = two();
+  doubtful(broker, a, { key: 10 });
+  const again = a.write("w", { key: 10 });
+  broker.settle();
+  assert.equal(again.body, "did w");
+});
+
 test("a fence on a token that is yet to be given is broken, also when the token is given meanwhile", () => {
   const [broker, a, b] = two();
-  a.write("w", { key: 1, fails: true });
-  broker.settle();
+  doubtful(broker, a, { key: 1 });
   const fence = { ...b.hold("y"), name: name("x") };
   const future = { ...fence, token: tokenOf(fence.token + 1) };
   assert.equal(a.write("fresh", { key: 9, fences: [future] }).refusal.code, "FENCED");
   const again = a.write("w", { key: 1, fences: [future] });
+  assert.ok(again.open);
   assert.equal(b.hold("x").token, future.token);
   broker.settle();
   assert.equal(again.refusal.code, "FENCED");
