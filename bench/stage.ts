@@ -22,6 +22,9 @@ const schema = [
 const stockRows =
   "insert into stock with recursive n(i) as (select 0 union all select i + 1 from n where i < 9999) select i, 'note ' || i from n";
 
+/** What is installed, and not what the tests run on: one file per process. */
+export const bundledFront = fileURLToPath(new URL("../../dist/front.js", import.meta.url));
+
 export interface Measured extends CrewOutcome {
   /** CPU time of all processes of the broker per operation, µs. */
   readonly brokerCpuUs: number | undefined;
@@ -43,7 +46,7 @@ export class Stage {
       join(directory, "echo.sock"),
     ]);
     await once(echo, "message");
-    const broker = await ephemeralBroker();
+    const broker = await ephemeralBroker({ entry: bundledFront });
     const admin = await broker.connect();
     for (const sql of [...schema, stockRows]) await admin.execute(sql);
     return new Stage({ broker, admin, echo, directory, seconds });

@@ -2,7 +2,7 @@
 import { ephemeralBroker } from "../src/client/testing.js";
 import { Histogram } from "./crew/histogram.js";
 import { ms, table } from "./report/table.js";
-import type { Stage } from "./stage.js";
+import { bundledFront, type Stage } from "./stage.js";
 
 const rounds = 15;
 
@@ -12,7 +12,7 @@ export async function run(_stage: Stage, print: (text: string) => void): Promise
   const times = new Histogram();
   for (let i = 0; i < rounds; i++) {
     const begun = performance.now();
-    const broker = await ephemeralBroker();
+    const broker = await ephemeralBroker({ entry: bundledFront });
     const client = await broker.connect();
     await client.get("select 1");
     times.add((performance.now() - begun) * 1000);

@@ -46,11 +46,15 @@ export async function runCrew(
     const ready = children.map((child) => next(child));
     for (const [i, child] of children.entries()) child.send({ ...order, member: i } satisfies Order);
     await Promise.all(ready);
+    const warm = children.map((child) => next(child));
+    for (const child of children) child.send("warm up");
+    await Promise.all(warm);
     around?.before();
     const done = children.map((child) => next(child));
     for (const child of children) child.send("go");
     const outcomes = (await Promise.all(done)).flatMap((message) => (message.kind === "done" ? [message.outcome] : []));
     around?.after();
+    for (const child of children) child.disconnect();
     await Promise.all(children.map((child) => (child.exitCode === null ? once(child, "exit") : undefined)));
     return summary(outcomes);
   } finally {

@@ -8,6 +8,18 @@ function tell(message: FromMember): Promise<void> {
   return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
 }
 
+/** Code that has just been loaded runs slower: nothing is measured before this is over (ms). */
+const warmUpMs = 2000;
+
+async function warmUp(connections: readonly Connection[]): Promise<void> {
+  const until = performance.now() + warmUpMs;
+  await Promise.all(
+    connections.map(async ({ step }) => {
+      while (performance.now() < until) await step();
+    }),
+  );
+}
+
 async function work(connections: readonly Connection[], seconds: number): Promise<MemberOutcome> {
   const latencies = new Histogram();
   let errors = 0;
@@ -45,11 +57,18 @@ process.once("message", async (order: Order) => {
   const connections = await Promise.all(
     Array.from({ length: order.connections }, (_, i) => workloads[order.workload](order, i)),
   );
+  await tell({ kind: "ready" });
   process.once("message", async () => {
-    const outcome = await work(connections, order.seconds);
-    await tell({ kind: "done", outcome });
+    await warmUp(connections);
+    await tell({ kind: "warm" });
+    process.once("message", async () => {
+      const outcome = await work(connections, order.seconds);
+      await tell({ kind: "done", outcome });
+    });
+  });
+  // The last word of the crew: all have been heard.
+  process.once("disconnect", async () => {
     await Promise.all(connections.map((connection) => connection.close()));
     process.exit(0);
   });
-  await tell({ kind: "ready" });
 });

@@ -29,7 +29,10 @@ export interface Order {
   readonly echoBytes: number;
 }
 
-export type FromMember = { readonly kind: "ready" } | { readonly kind: "done"; readonly outcome: MemberOutcome };
+export type FromMember =
+  | { readonly kind: "ready" }
+  | { readonly kind: "warm" }
+  | { readonly kind: "done"; readonly outcome: MemberOutcome };
 
 export interface MemberOutcome {
   readonly operations: number;
