@@ -152,8 +152,27 @@ export const refusals = {
     "it was released, or lost",
   ),
   LOCK_LOST: row("other", false, "the lock was lost while the program relied on it", "acquire it again and look again"),
+  DEADLOCK: row(
+    "other",
+    true,
+    "to wait would close a circle of waits that can never end",
+    "release what is held, then try again; details.cycle names everybody in it",
+  ),
+  SLOTS_MISMATCH: row(
+    "caller",
+    false,
+    "the name has another number of slots, or is not locked in slots at all",
+    "the message says what it has; lock.resize changes it",
+  ),
+  NOT_WAITING: row(
+    "caller",
+    false,
+    "the session to which the lock is to go does not wait for it",
+    "lock.list shows who waits",
+  ),
   QUEUE_FULL: row("limit", true, "too many wait for this lock already", "try later"),
   LOCKS_FULL: row("limit", false, "the session holds or waits for too many locks", "release some"),
+  WATCHES_FULL: row("limit", false, "the connection watches too many names already", "watch a prefix, or end some"),
   // What only the library and the command line say
   NO_BROKER: row("environment", true, "no broker is running", "start one, or let the library start it"),
   START_FAILED: row("environment", false, "the broker could not be started", "its own words follow"),

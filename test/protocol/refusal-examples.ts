@@ -322,6 +322,37 @@ const ofLocks = {
     message: 'the lock "index/rebuild" was lost',
     details: { name: "index/rebuild", token: 67108865 },
   },
+  DEADLOCK: {
+    method: "lock.acquire",
+    when: "It holds what somebody waits for who holds what it asks for.",
+    message:
+      'to wait for "index/rebuild" would end in a circle: reports (pid 4712) holds "deploy/prod" and would wait for "index/rebuild"; make (pid 4711) holds "index/rebuild" and waits for "deploy/prod"',
+    details: {
+      name: "index/rebuild",
+      cycle: [
+        {
+          program: "reports",
+          pid: 4712,
+          session: "0".repeat(32),
+          holds: "deploy/prod",
+          waitsFor: "index/rebuild",
+        },
+        {
+          program: "make",
+          pid: 4711,
+          session: "1".repeat(32),
+          holds: "index/rebuild",
+          waitsFor: "deploy/prod",
+        },
+      ],
+    },
+  },
+  SLOTS_MISMATCH: {
+    method: "lock.acquire",
+    when: "Four slots where the name has eight.",
+    message: '"gpu" has 8 slots, not 4',
+    details: { name: "gpu", slots: 8 },
+  },
   QUEUE_FULL: {
     method: "lock.acquire",
     when: "10,000 wait already.",
@@ -333,6 +364,18 @@ const ofLocks = {
     when: "10,000 locks in one session.",
     message: "the session holds or waits for 10000 locks already",
     details: { limit: "locksPerSessionMax" },
+  },
+  NOT_WAITING: {
+    method: "lock.release",
+    when: "The lock is to be handed to a session that does not wait for it.",
+    message: `session ${"0".repeat(32)} does not wait for "index/rebuild"`,
+    details: { name: "index/rebuild", session: "0".repeat(32) },
+  },
+  WATCHES_FULL: {
+    method: "lock.list",
+    when: "1,000 watches on one connection.",
+    message: "the connection has 1000 watches already",
+    details: { limit: "watchesPerSessionMax" },
   },
 } as const satisfies { readonly [code: string]: RefusalExample };
 

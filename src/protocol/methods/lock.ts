@@ -143,6 +143,8 @@ export const lockMethods = {
       "META_TOO_LARGE",
       "LOCK_HELD",
       "LOCK_TIMEOUT",
+      "DEADLOCK",
+      "SLOTS_MISMATCH",
       "QUEUE_FULL",
       "LOCKS_FULL",
       "KEY_REUSED",
