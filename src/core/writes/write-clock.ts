@@ -14,6 +14,7 @@ const pausesKept = 16;
 
 export class WriteClock {
   #pauses: { readonly from: number; readonly to: number }[] = [];
+  /** The latest kills of a session, `killsMax` at most; the session that was killed last stands last. */
   readonly #kills = new Map<SessionId, Instant[]>();
 
   paused(ms: Millis, now: Instant): void {
@@ -32,9 +33,15 @@ export class WriteClock {
   }
 
   killed(owner: SessionId, now: Instant): void {
-    const recent = (this.#kills.get(owner) ?? []).filter((at) => now - at < minuteMs);
-    recent.push(now);
+    const recent = [...(this.#kills.get(owner) ?? []), now].slice(-killsMax);
+    this.#kills.delete(owner);
     this.#kills.set(owner, recent);
+    this.#forgetOld(now);
+  }
+
+  /** Sessions of which anything is remembered: those with a kill in the last minute, as of the last kill. */
+  get remembered(): number {
+    return this.#kills.size;
   }
 
   killsOften(owner: SessionId, now: Instant): boolean {
@@ -49,6 +56,15 @@ export class WriteClock {
   /** As `killsOften`, as of the last time anybody looked. */
   aloneFor(owner: SessionId): boolean {
     return (this.#kills.get(owner)?.length ?? 0) >= killsMax;
+  }
+
+  /** Most sessions that were killed once never come back, so nobody else would look at them again. */
+  #forgetOld(now: Instant): void {
+    for (const [owner, kills] of this.#kills) {
+      const last = kills.at(-1);
+      if (last !== undefined && now - last < minuteMs) return;
+      this.#kills.delete(owner);
+    }
   }
 }
 

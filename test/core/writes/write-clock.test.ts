@@ -48,3 +48,12 @@ test("three kills in a minute are remembered, and forgotten after it", () => {
   assert.equal(clock.killsOften(owner, at(60_000)), false);
   assert.equal(clock.aloneFor(owner), false);
 });
+
+test("of sessions whose writes were killed long ago nothing is remembered, though nobody asks for them again", () => {
+  const clock = new WriteClock();
+  for (let n = 1; n <= 200; n++) clock.killed(session(n), at(n * 1000));
+  assert.equal(clock.remembered, 60, "a minute's kills at one a second");
+  for (let n = 1; n <= 10; n++) clock.killed(session(200), at(200_000 + n));
+  assert.equal(clock.killsOften(session(200), at(200_010)), true);
+  assert.equal(clock.remembered, 60);
+});
