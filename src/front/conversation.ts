@@ -12,8 +12,10 @@ const badFramesMs = 10_000;
 export class Conversation {
   readonly link: Link;
   readonly encoding: Encoding;
-  /** The session's secret as it was said or made at hello; told back once. */
-  secret: string | undefined;
+  /** The session's secret as it was said or made at the last hello; told back once. */
+  #secret: string | undefined;
+  /** The hello that is not answered. Only one at a time: its welcome must tell its own secret and no other. */
+  #hello: RequestId | undefined;
   /**
    * Requests for locks, which may wait for the very release that comes behind them: they never stop the reading. Their
    * number is bounded by `locksPerSessionMax`.
@@ -34,9 +36,26 @@ export class Conversation {
     return this.link.id;
   }
 
+  get secret(): string | undefined {
+    return this.#secret;
+  }
+
   /** A hello has come, whatever will be answered to it: what follows it in the same breath is not too early. */
   get hasSaidHello(): boolean {
-    return this.secret !== undefined;
+    return this.#secret !== undefined;
+  }
+
+  /** Answers whether it may: not before the one before it is answered. */
+  saysHello(request: RequestId, secret: string): boolean {
+    if (this.#hello !== undefined) return false;
+    this.#hello = request;
+    this.#secret = secret;
+    return true;
+  }
+
+  /** The core has answered: if that was a hello, another may come. */
+  decided(request: RequestId): void {
+    if (request === this.#hello) this.#hello = undefined;
   }
 
   get inFlight(): number {

@@ -89,6 +89,7 @@ export class Postman {
     const { link, encoding } = conversation;
     switch (letter.kind) {
       case "refused":
+        conversation.decided(letter.request);
         return conversation.refuse(letter.request, letter.refusal, true);
       case "lost":
         return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
@@ -100,6 +101,7 @@ export class Postman {
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
       case "welcome":
+        conversation.decided(letter.request);
         link.admitted();
         break;
       default:

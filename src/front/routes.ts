@@ -20,7 +20,7 @@ import {
   sessionIdOf,
   waitersListedMax,
 } from "../protocol/index.js";
-import { Gate, StoreRequest, statementsOf } from "../store/index.js";
+import { type Judgement, Planner, StoreRequest } from "../store/index.js";
 import {
   isRefusal,
   type Limits,
@@ -58,25 +58,24 @@ export interface RouteParts {
 type Route<Name extends MethodName> = (params: ParamsOf<Name>, incoming: RequestInHand) => Routed;
 type Table = { readonly [Name in MethodName]: Route<Name> };
 
-const textsKept = 4096;
-
 export class Routes {
   readonly #parts: RouteParts;
-  readonly #gate: Gate;
+  /** The same that a child plans with, so that no request is refused at one end and taken at the other. */
+  readonly #planner: Planner;
   readonly #table: Table;
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
-    this.#gate = new Gate({ textsMax: textsKept, sqlBytesMax: parts.limits.sqlBytesMax });
+    this.#planner = new Planner(parts.limits);
     this.#table = {
       "session.hello": (params, incoming) => this.#hello(params, incoming),
       "session.goodbye": (_, incoming) => ({ command: { kind: "goodbye", ...askerOf(incoming) } }),
       "session.settle": (params, incoming) => this.#settle(params, incoming),
       "session.ping": () => ({ result: { now: parts.wallNow() } }),
-      "db.execute": (params, incoming) => this.#execute(params, incoming),
-      "db.query": (params, incoming) => this.#query(params, incoming),
-      "db.batch": (params, incoming) => this.#batch(params, incoming),
-      "db.script": (params, incoming) => this.#script(params, incoming),
+      "db.execute": (params, incoming) => this.#sql("db.execute", params, incoming),
+      "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
+      "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
+      "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
       "lock.acquire": (params, incoming) => this.#acquire(params, incoming),
       "lock.cancel": ({ key, of }, incoming) => ({
         command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },
@@ -111,7 +110,8 @@ export class Routes {
     if (isRefusal(identity)) return identity;
     const grants = this.#fences(params.grants);
     if (isRefusal(grants)) return grants;
-    incoming.conversation.secret = secret;
+    if (!incoming.conversation.saysHello(incoming.request, secret))
+      return refuse("INVALID_REQUEST", "another hello of this connection is not answered yet");
     const pending = (params.pending ?? []).map(requestKey);
     const ackedBelow = params.ack === undefined ? undefined : requestKey(params.ack);
     const { mode = "either", resumeWindowMs: windowMs } = params;
@@ -129,61 +129,35 @@ export class Routes {
 
   // ── SQL: looked at here, run elsewhere ────────────────────────────────────────────────────────────────────────────
 
-  #execute(params: ExecuteParams, incoming: RequestInHand): Routed {
-    const statement = this.#gate.inspect(params.sql);
-    if (isRefusal(statement)) return statement;
-    const { access, alone } = statement;
-    return access === "read"
-      ? this.#read("db.execute", params, incoming)
-      : this.#write("db.execute", params, alone, incoming);
-  }
-
-  #query(params: QueryParams, incoming: RequestInHand): Routed {
-    const statement = this.#gate.inspect(params.sql);
-    if (isRefusal(statement)) return statement;
-    if (statement.access === "write")
-      return refuse("READ_ONLY", `db.query takes reads only, and ${statement.verb} writes`);
-    return this.#read("db.query", params, incoming);
-  }
-
-  #batch(params: BatchParams, incoming: RequestInHand): Routed {
-    let writes = false;
-    let alone = false;
-    for (const [index, { sql }] of params.statements.entries()) {
-      const statement = this.#gate.inspect(sql);
-      if (isRefusal(statement)) return { ...statement, details: { ...statement.details, statement: index } };
-      writes ||= statement.access === "write";
-      alone ||= statement.alone;
-    }
-    return writes ? this.#write("db.batch", params, alone, incoming) : this.#read("db.batch", params, incoming);
-  }
-
-  #script(params: ScriptParams, incoming: RequestInHand): Routed {
-    const script = statementsOf(params.sql, { sqlBytesMax: this.#parts.limits.sqlBytesMax });
-    if (isRefusal(script)) return script;
-    return this.#write("db.script", params, true, incoming);
+  #sql(
+    method: StoreRequest["method"] & `db.${string}`,
+    params: ExecuteParams | QueryParams | BatchParams | ScriptParams,
+    incoming: RequestInHand,
+  ): Routed {
+    const judgement = this.#planner.judge(method, params);
+    if (isRefusal(judgement)) return judgement;
+    const refusal = this.#tooLong(params.timeoutMs);
+    if (refusal !== undefined) return refusal;
+    return judgement.access === "read"
+      ? this.#read(method, params, incoming)
+      : this.#write(method, params, judgement, incoming);
   }
 
   #read(
-    method: "db.execute" | "db.query" | "db.batch",
+    method: StoreRequest["method"],
     { timeoutMs }: { readonly timeoutMs?: number },
     incoming: RequestInHand,
   ): Routed {
-    const refusal = this.#tooLong(timeoutMs);
-    return (
-      refusal ?? { command: { kind: "read", ...askerOf(incoming), timeoutMs, parcel: parcelOf(method, incoming) } }
-    );
+    return { command: { kind: "read", ...askerOf(incoming), timeoutMs, parcel: parcelOf(method, incoming) } };
   }
 
   #write(
-    method: "db.execute" | "db.batch" | "db.script",
+    method: StoreRequest["method"],
     params: ExecuteParams | BatchParams | ScriptParams,
-    alone: boolean,
+    { alone }: Judgement,
     incoming: RequestInHand,
   ): Routed {
     const { timeoutMs } = params;
-    const refusal = this.#tooLong(timeoutMs);
-    if (refusal !== undefined) return refusal;
     const fences = this.#fences(params.fence);
     if (isRefusal(fences)) return fences;
     const key = params.key === undefined ? undefined : requestKey(params.key);

@@ -5,11 +5,13 @@
  * Real broker, real socket. Broken WebSocket frames are the transport's own tests.
  */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
 import { encode } from "@msgpack/msgpack";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { within } from "../support/patience.js";
+import { kill, stop } from "../support/processes.js";
 
 const home = new Home({ after });
 let canary: Canary;
@@ -219,6 +221,21 @@ test("a second hello on a connection is refused with INVALID_REQUEST, and the fi
   const wire = await home.wire();
   const { data } = await wire.refusal("session.hello", { protocol: { min: 1, max: 1 } });
   assert.equal(data.code, "INVALID_REQUEST");
+  assert.deepEqual((await wire.call("db.query", { sql: "select 1" })).rows, [[1]]);
+});
+
+test("of two hellos in one breath the first is answered with its own secret, and the second is refused", async () => {
+  const wire = await home.silent();
+  const [own, other] = [randomBytes(32).toString("base64url"), randomBytes(32).toString("base64url")];
+  const protocol = { min: 1, max: 1 };
+  // So that it reads both at once.
+  const front = await home.processOf("front");
+  await stop(front);
+  const first = wire.post("session.hello", { protocol, secret: own });
+  const second = wire.post("session.hello", { protocol, secret: other });
+  kill(front, "SIGCONT");
+  assert.equal((await first).result?.secret, own);
+  assert.equal((await second).error?.data.code, "INVALID_REQUEST");
   assert.deepEqual((await wire.call("db.query", { sql: "select 1" })).rows, [[1]]);
 });
 
