@@ -51,12 +51,16 @@ export async function ephemeralBroker(options: EphemeralOptions = {}): Promise<E
 }
 
 export class EphemeralBroker {
+  /** Those that nobody has ended yet. One listener for all of them: Node warns of the eleventh. */
+  static readonly #living = new Set<EphemeralBroker>();
+  static readonly #onExit = () => {
+    for (const broker of EphemeralBroker.#living) broker.#abandon();
+  };
   readonly dir: string;
   readonly socket: string;
   readonly #options: EphemeralOptions;
   readonly #base: ConnectOptions;
   readonly #info: string;
-  readonly #onExit = () => this.#abandon();
   #pid = 0;
 
   /** @internal */
@@ -69,7 +73,8 @@ export class EphemeralBroker {
     const { places } = settingsFrom(this.#base);
     this.socket = places.socket;
     this.#info = places.info;
-    process.once("exit", this.#onExit);
+    if (EphemeralBroker.#living.size === 0) process.once("exit", EphemeralBroker.#onExit);
+    EphemeralBroker.#living.add(this);
   }
 
   /** Of the broker that runs, or ran last: also of one that a client has started after a kill. */
@@ -127,7 +132,8 @@ export class EphemeralBroker {
   /** Ends it and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    process.off("exit", this.#onExit);
+    EphemeralBroker.#living.delete(this);
+    if (EphemeralBroker.#living.size === 0) process.off("exit", EphemeralBroker.#onExit);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 

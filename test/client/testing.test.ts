@@ -3,13 +3,18 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isHoldfastError } from "../../src/client/index.js";
 import { isDead } from "../../src/client/process-identity.js";
-import { ephemeralBroker } from "../../src/client/testing.js";
+import { EphemeralBroker, ephemeralBroker } from "../../src/client/testing.js";
+import { until } from "../support/patience.js";
 
 const lingering = fileURLToPath(new URL("./support/lingering-program.js", import.meta.url));
+const abandoning = fileURLToPath(new URL("./support/abandoning-program.js", import.meta.url));
 
 describe("an ephemeral broker", () => {
   it("has a directory of its own, limits as wished, and is gone afterwards", async () => {
@@ -38,9 +43,27 @@ describe("an ephemeral broker", () => {
       return true;
     });
   });
+
+  it("watches for the program's end together with all others, and no longer than it lives", async () => {
+    const before = process.listenerCount("exit");
+    const many = Array.from({ length: 12 }, (_, n) => new EphemeralBroker(join(tmpdir(), `hf-never-made-${n}`), {}));
+    assert.equal(process.listenerCount("exit"), before + 1);
+    for (const one of many) await one[Symbol.asyncDispose]();
+    assert.equal(process.listenerCount("exit"), before);
+  });
 });
 
 describe("a program", () => {
+  it("that ends without having ended its brokers leaves none of them, and no directory", async () => {
+    const program = spawn(process.execPath, [abandoning], { stdio: ["ignore", "pipe", "inherit"] });
+    const made = JSON.parse(await text(program.stdout)) as { readonly dir: string; readonly pid: number }[];
+    assert.equal(made.length, 2);
+    for (const { dir, pid } of made) {
+      await until(`the end of the broker ${pid}`, () => isDead(pid, undefined));
+      assert.ok(!existsSync(dir), `${dir} is still there`);
+    }
+  });
+
   it("ends when it has closed its handle, or has said that the handle shall not keep it", async () => {
     await using place = await ephemeralBroker();
     for (const what of ["close", "unref"]) {
