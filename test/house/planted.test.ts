@@ -161,6 +161,18 @@ const violations: Record<string, Violation> = {
     text: (old) => old.replace("| `readersMin` | 2 |", "| `readersMin` | 3 |"),
     says: /actual - expected/,
   },
+  "a package without its hash": {
+    by: "lock-file",
+    file: "package-lock.json",
+    text: (old) => old.replace(/("node_modules\/pino": \{[^}]*?)"integrity": "[^"]*",/, "$1"),
+    says: /node_modules\/pino'/,
+  },
+  "a package that is bound to a host": {
+    by: "lock-file",
+    file: "package-lock.json",
+    text: (old) => old.replace('"node_modules/ws": {', '$&"resolved": "https://somewhere/ws.tgz",'),
+    says: /node_modules\/ws'/,
+  },
   "a skipped test": {
     by: "escapes",
     file: "test/front/front.test.ts",
@@ -184,7 +196,7 @@ function furnishedHouse(t: TestLife): string {
   plant(house, "proto/PROTOCOL.md", codes.join(""));
   plant(house, "test/house/allowances.json", "{}\n");
   plant(house, "test/house/exceptions.json", "[]\n");
-  plant(house, "README.md", read("README.md"));
+  for (const file of ["README.md", "package-lock.json", ".npmrc"]) plant(house, file, read(file));
   for (const part of ["out/test/house", "out/test/support/temp-dir.js", "out/src/terms"]) {
     cpSync(join(root, part), join(house, part), { recursive: true });
   }
