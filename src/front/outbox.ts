@@ -11,8 +11,8 @@ import type { Store } from "../store/index.js";
 import { impossible } from "../terms/index.js";
 
 export interface OutboxParts {
-  readonly ledger: Ledger;
-  readonly store: Store;
+  readonly ledger: Pick<Ledger, "commit">;
+  readonly store: Pick<Store, "obey" | "flush">;
   readonly probe: (job: Extract<Job, { to: "system" }>) => void;
   readonly deliver: (letters: readonly Letter[]) => void;
   /** The ledger cannot be written any more, or can again. */

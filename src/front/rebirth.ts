@@ -25,6 +25,8 @@ export interface RebirthParts {
   readonly log: (text: string, fields: { readonly [field: string]: unknown }) => void;
 }
 
+export type RecallParts = Omit<RebirthParts, "places">;
+
 const nothing: Memory = { sessions: [], grants: [], waiters: [], tokensAbove: 0, graceMs: 0 };
 
 /** Step 1, and 2 through `start`, which must resolve with the writer's first word. */
@@ -40,9 +42,13 @@ export async function settleThePast(places: Places, start: () => Promise<StoreEv
 export function remember(ready: WriterReady, parts: RebirthParts): { core: Core; ledger: Ledger } {
   const { ledger: path } = parts.places;
   const { previousBootId } = ready;
-  const sameBoot = previousBootId === parts.bootId;
-  if (!sameBoot && previousBootId !== null) Ledger.discard(path);
+  if (previousBootId !== parts.bootId && previousBootId !== null) Ledger.discard(path);
   const ledger = Ledger.open(path);
+  return { core: recall(ledger, ready, parts), ledger };
+}
+
+/** What the ledger tells becomes a core. */
+export function recall(ledger: Pick<Ledger, "read" | "commit">, ready: WriterReady, parts: RecallParts): Core {
   const contents = ledger.read();
   const memory = contents === "damaged" ? afterDamage(ready, parts) : believed(contents, ready, parts);
   // Rows that hold no more must not be found by the next start. The mark stays until tokens above it are reserved.
@@ -51,12 +57,13 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   core.restore(memory, parts.now);
   core.handle(ready, parts.now);
   const { sessions, grants, waiters } = memory;
+  const sameBoot = ready.previousBootId === parts.bootId;
   parts.log("remembered", { sessions: sessions.length, grants: grants.length, waiters: waiters.length, sameBoot });
-  return { core, ledger };
+  return core;
 }
 
 /** What was given before is told by data.db, unless that is another file now: then by the clock. */
-function afterDamage(ready: WriterReady, { log, limits, wallNow }: RebirthParts): Memory {
+function afterDamage(ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
   log("the ledger was damaged: all locks are void, and none is granted for one resume window", {
     graceMs: limits.resumeWindowMs,
   });
@@ -65,7 +72,7 @@ function afterDamage(ready: WriterReady, { log, limits, wallNow }: RebirthParts)
 }
 
 /** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
-function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RebirthParts): Memory {
+function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
   const { sessions, grants, waiters, mark } = contents;
   if (mark === undefined) return { sessions, grants, waiters, tokensAbove: 0, graceMs: 0 };
   const { tokensTo, seq, incarnation } = mark;

@@ -38,8 +38,8 @@ function rig() {
   };
   const store = { obey: (job: Job) => told.push(`store ${job.kind}`), flush: () => told.push("flush") };
   const outbox = new Outbox({
-    ledger: ledger as unknown as Ledger,
-    store: store as unknown as Store,
+    ledger: ledger,
+    store: store,
     probe: (job) => told.push(`system ${job.kind}`),
     deliver: (letters) => told.push(`letters ${letters.map((letter) => letter.kind).join(" ")}`),
     onLedgerFull: (isFull) => told.push(isFull ? "full" : "room again"),
