@@ -12,6 +12,7 @@ import type { Core, StoreEvent } from "../core/index.js";
 import type { Ledger } from "../ledger/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
+import type { Instant } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
@@ -64,7 +65,10 @@ export class Front {
   private constructor(options: FrontOptions) {
     const { places, limits, processes, entries, bootId, log } = options;
     this.#options = options;
-    this.#pulse = new Pulse(() => this.#turn());
+    this.#pulse = new Pulse(
+      () => this.#turn(),
+      (ms, at) => this.#paused(ms, at),
+    );
     this.#startedAt = this.#pulse.wallNow();
     this.#idleSince = this.#pulse.now();
     const wallNow = () => this.#pulse.wallNow();
@@ -155,16 +159,6 @@ export class Front {
 
   #turn(): void {
     const now = this.#pulse.now();
-    const pausedMs = this.#pulse.pausedFor(now);
-    if (pausedMs > 0) {
-      this.#options.log(
-        "warn",
-        { pausedMs: Math.round(pausedMs) },
-        "the broker stood still; every deadline moves by it",
-      );
-      this.#core.handle({ kind: "paused", ms: pausedMs }, now);
-      this.#postman.backlog.paused(pausedMs);
-    }
     this.#core.expire(now);
     this.#outbox.obey(this.#core.takeTurn());
     this.#postman.flush(now);
@@ -173,6 +167,12 @@ export class Front {
     if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#lookAgain();
     this.#pulse.wakeAt(this.#core.nextDeadline(now), now);
     this.#onTurn?.();
+  }
+
+  #paused(ms: number, at: Instant): void {
+    this.#options.log("warn", { pausedMs: Math.round(ms) }, "the broker stood still; every deadline moves by it");
+    this.#core.handle({ kind: "paused", ms }, at);
+    this.#postman.backlog.paused(ms);
   }
 
   #noteIdle(now: number): void {

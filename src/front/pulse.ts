@@ -10,6 +10,7 @@ const pauseMs = 250;
 
 export class Pulse {
   readonly #onTurn: () => void;
+  readonly #onPause: (ms: Millis, at: Instant) => void;
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #stopped = false;
@@ -17,13 +18,18 @@ export class Pulse {
   #seenAt: Instant;
   #ticking = false;
 
-  constructor(onTurn: () => void) {
+  constructor(onTurn: () => void, onPause: (ms: Millis, at: Instant) => void = () => undefined) {
     this.#onTurn = onTurn;
+    this.#onPause = onPause;
     this.#seenAt = now();
   }
 
+  /** What came during a pause is looked at after the pause is told: a deadline that it arms must not be moved by it. */
   now(): Instant {
-    return now();
+    const at = now();
+    const pausedMs = this.pausedFor(at);
+    if (pausedMs > 0) this.#onPause(pausedMs, at);
+    return at;
   }
 
   wallNow(): WallTime {
@@ -40,7 +46,7 @@ export class Pulse {
     });
   }
 
-  /** To be called first in a turn: for how long did everything stand still (0: it did not)? */
+  /** For how long did everything stand still before this moment (0: it did not)? */
   pausedFor(at: Instant): Millis {
     const gap = at - this.#seenAt;
     this.#seenAt = at;

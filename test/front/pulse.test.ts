@@ -55,6 +55,28 @@ test("a gap while deadlines are armed is a pause, and without deadlines it is no
   pulse.stop();
 });
 
+// rule 11: a pause expires nobody
+test("a pause is told before the first thing that came after it is looked at", (t) => {
+  const told: number[] = [];
+  const pulse = new Pulse(
+    () => undefined,
+    (ms) => told.push(ms),
+  );
+  const began = pulse.now();
+  pulse.wakeAt(after(began, 60_000), began);
+  let clock = began as number;
+  t.mock.method(process, "hrtime", () => [Math.floor(clock / 1000), (clock % 1000) * 1e6]);
+  clock += 100;
+  assert.equal(pulse.now(), clock);
+  assert.deepEqual(told, [], "an ordinary tick");
+  clock += 60_000;
+  pulse.now();
+  assert.deepEqual(told.map(Math.round), [60_000]);
+  pulse.now();
+  assert.equal(told.length, 1, "once");
+  pulse.stop();
+});
+
 test("the clock is the machine's monotonic one", () => {
   const pulse = new Pulse(() => undefined);
   const [seconds] = process.hrtime();
