@@ -69,12 +69,16 @@ export class Core {
   constructor(limits: Limits, storedSeq: Seq) {
     this.#limits = limits;
     const shared = { limits, draft: this.#draft, deadlines: this.#deadlines };
-    const fenceHeld = (fence: Fence) => this.#locks.fenceHeld(fence);
+    const fenceHeld = (fence: Fence, again: boolean) =>
+      again ? this.#locks.fenceHeldBefore(fence) : this.#locks.fenceHeld(fence);
     const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
     this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered }, seq(storedSeq + 1));
     this.#locks = new LockTable({ ...shared, tokens: this.#tokens, settledThrough: this.#writes.settledThrough });
     this.#reads = new ReadLine(shared);
-    this.#sessions = new SessionTable({ ...shared, onEnd: (session, now) => this.#sessionOver(session, now) });
+    this.#sessions = new SessionTable({
+      ...shared,
+      onEnd: (session, how, now) => this.#sessionOver(session, how, now),
+    });
     const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
     this.#requests = new ClientRequests({ ...machines, sessions: this.#sessions });
     this.#storeEvents = new StoreEvents(machines, storedSeq);
@@ -257,11 +261,11 @@ export class Core {
     this.#sessions.endIfSettled(session);
   }
 
-  #sessionOver(session: Session, now: Instant): void {
+  #sessionOver(session: Session, how: "given back" | "taken", now: Instant): void {
     const over = refuse("SESSION_EXPIRED", "the session ended before the request was served");
     this.#writes.dropQueued(session, over, now);
     this.#reads.sessionEnds(session, over);
-    this.#locks.sessionEnds(session, over, now);
+    this.#locks.sessionEnds(session, over, how, now);
   }
 
   #mustKnow(row: GrantRow | WaiterRow): Session {

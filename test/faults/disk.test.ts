@@ -46,24 +46,18 @@ test("a write that its writer was killed with at the sync, and that was refused 
   const { home, disk, wire } = await scene(t);
   const next = await home.wire();
   await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
-  const { token } = await wire.call("lock.acquire", { name: "index", key: wire.key() });
   // A reader lives, so the next writer attaches to the log as it is, and does not recover it.
   assert.deepEqual(await itemsOf(next), [1]);
   let fate: Promise<string | undefined> | undefined;
   const writer = await disk.stopAtSync("data.db-wal", () => {
-    const write = wire.post("db.execute", {
-      sql: "insert into item values (2)",
-      fence: [{ name: "index", token }],
-      key: wire.key(),
-    });
+    const write = wire.postAs("doomed", "db.execute", { sql: "insert into item values (2)", key: wire.key() });
     fate = write.then(({ error }) => error?.data.code);
   });
-  // The commit stands in the log, on its way to the disk. Its lock goes, so it is not to be run again.
-  await wire.call("lock.release", { name: "index", token, key: wire.key() });
-  const granted = next.call("lock.acquire", { name: "index", key: next.key() });
+  // The commit stands in the log, on its way to the disk. Nobody wants it any more, so it is not to be run again.
+  wire.notify("session.cancel", { id: "doomed" });
+  await wire.call("session.ping", {});
   kill(writer, "SIGKILL");
-  assert.equal(await fate, "FENCED");
-  await granted;
+  assert.equal(await fate, "CANCELLED");
   assert.deepEqual(await itemsOf(next), [1]);
   await home.killAll();
   await home.start({ env: disk.env });

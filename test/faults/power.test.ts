@@ -106,19 +106,19 @@ test("what is acknowledged after a sync that failed survives a loss of power", a
 test("a write that was refused for good with its writer at the sync does not come back after a loss of power", async (t) => {
   const { home, disk, start, losePower } = await scene(t);
   const wire = await table(home);
-  const { token } = await wire.call("lock.acquire", { name: "index", key: wire.key() });
   // A reader has looked: so the next writer takes the log as the readers know it, and does not recover it.
   assert.deepEqual(await itemsOf(wire), []);
   let fate: Promise<string | undefined> | undefined;
   const writer = await disk.stopAtSync("data.db-wal", () => {
     fate = wire
-      .post("db.execute", { sql: "insert into item values (1)", fence: [{ name: "index", token }], key: wire.key() })
+      .postAs("doomed", "db.execute", { sql: "insert into item values (1)", key: wire.key() })
       .then(({ error }) => error?.data.code);
   });
-  await wire.call("lock.release", { name: "index", token, key: wire.key() });
+  wire.notify("session.cancel", { id: "doomed" });
+  await wire.call("session.ping", {});
   kill(writer, "SIGKILL");
   await gone("the writer", writer);
-  assert.equal(await fate, "FENCED");
+  assert.equal(await fate, "CANCELLED");
   await wire.call("db.execute", { sql: "insert into item values (2)", key: wire.key() });
   await losePower();
   await start();

@@ -131,8 +131,11 @@ export class CoreWatch {
     this.#seqHigh = job.seq;
     if (job.kind === "settle") return;
     const { what } = whatOf(job.parcel);
+    // What goes again because its writer died was sent while it was held, and nobody has been granted it since.
     const holds = (name: string, token: number) =>
-      before.get(name)?.token === token || this.#names.get(name)?.holder?.token === token;
+      before.get(name)?.token === token ||
+      this.#names.get(name)?.holder?.token === token ||
+      (this.#sent.has(what) && this.#names.get(name)?.token === token);
     const fences = this.#fences.get(what) ?? [];
     const broken = fences.find(({ name, token }) => !holds(name, token));
     if (broken !== undefined && job.mode === "run")

@@ -129,6 +129,8 @@ export class CoreWorld {
     if (!this.random.chance(0.3)) return;
     actor.alive = false;
     actor.leaving = true;
+    // Its session may be over before the end of its connection is seen: its locks are taken then.
+    for (const call of actor.calls) call.sure = false;
     if (this.random.chance(0.7)) this.disconnect(actor);
   }
 
@@ -165,8 +167,6 @@ export class CoreWorld {
       ioFailed: random.chance(0.1),
     };
     if (!asked) writer.taken("kill");
-    // What was with the writer goes again, and then its fences are looked at again: a release may have come between.
-    for (const actor of this.actors) for (const call of actor.calls) call.sure = false;
     this.tell(writer.die(death, this.now));
   }
 

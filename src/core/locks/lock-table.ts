@@ -124,20 +124,20 @@ export class LockTable {
         refuse("LOCK_NOT_HELD", message, { name: ask.name, token: ask.token }),
       );
     }
-    this.endGrant(grant, now);
+    this.endGrant(grant, now, "given back");
     session.finished.add(ask.key, { kind: "released" });
     this.#parts.draft.send.push({ kind: "released", to: ask.connection, request: ask.request });
   }
 
   /** The grant is over; the name drains if writes are still under way under it (rule 5), and is granted again after. */
-  endGrant(grant: Grant, now: Instant): void {
+  endGrant(grant: Grant, now: Instant, how: "given back" | "taken" = "taken"): void {
     const { lock, session } = grant;
     session.grants.delete(grant.key);
     this.#held--;
     this.#parts.draft.ledger.push({ kind: "grant-ended", token: grant.token });
     const until = latest(grant.lastSeq, session.lastSeq);
     if (until !== undefined && until > this.#parts.settledThrough()) {
-      lock.state = { kind: "draining", until };
+      lock.state = { kind: "draining", until, givenBack: how === "given back" ? grant : undefined };
       this.#draining.add(lock);
     } else {
       lock.state = { kind: "free" };
@@ -181,9 +181,9 @@ export class LockTable {
   }
 
   /** Its grants end and its places go. */
-  sessionEnds(session: Session, over: Refusal, now: Instant): void {
+  sessionEnds(session: Session, over: Refusal, how: "given back" | "taken", now: Instant): void {
     for (const waiter of [...session.waits.values()]) this.#refuseWaiter(waiter, over);
-    for (const grant of [...session.grants.values()]) this.endGrant(grant, now);
+    for (const grant of [...session.grants.values()]) this.endGrant(grant, now, how);
   }
 
   // ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,6 +192,17 @@ export class LockTable {
   fenceHeld(fence: Fence): Grant | undefined {
     const grant = this.#locks.get(fence.name)?.holder;
     return grant?.token === fence.token ? grant : undefined;
+  }
+
+  /**
+   * The same for a write that was sent under it before and goes once more because its writer died. A release takes effect
+   * after the writes that were sent before it: until they are settled nobody else can have the lock, so a grant that
+   * was given back still counts for them. One that was taken away does not: its holder may have been told.
+   */
+  fenceHeldBefore(fence: Fence): Grant | undefined {
+    const state = this.#locks.get(fence.name)?.state;
+    const grant = state?.kind === "draining" ? state.givenBack : undefined;
+    return grant?.token === fence.token ? grant : this.fenceHeld(fence);
   }
 
   /** Sessions that hold what others wait for. */

@@ -11,7 +11,8 @@
  * |----------|-------------------------------------------------------------------|------------------------------|
  * | free     | no holder; nobody in the queue is there to take it                 | acquire, or one comes back   |
  * | held     | one grant; its token is the only one that a fence accepts          | its session, its end, admin  |
- * | draining | no holder; nobody is granted until the writer has settled `until`  | the write line (rule 5)      |
+ * | draining | no holder; nobody is granted until the writer has settled `until`; | the write line (rule 5)      |
+ * |          | what was sent under a grant that was given back still counts      |                              |
  *
  * A lock that is free and has no queue is not kept: the table forgets the name, the tokens never repeat all the same.
  */
@@ -50,7 +51,8 @@ export interface Waiter {
 export type LockState =
   | { readonly kind: "free" }
   | { readonly kind: "held"; readonly grant: Grant }
-  | { readonly kind: "draining"; readonly until: Seq };
+  /** `givenBack`: the grant, if its holder ended it by its own will. */
+  | { readonly kind: "draining"; readonly until: Seq; readonly givenBack: Grant | undefined };
 
 export class Lock {
   readonly name: LockName;

@@ -22,8 +22,8 @@ export interface SessionTableParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
-  /** The session is over: what it held and waited for goes; called once. */
-  readonly onEnd: (session: Session, now: Instant) => void;
+  /** The session is over: what it held and waited for goes; called once. `given back`: it said goodbye. */
+  readonly onEnd: (session: Session, how: "given back" | "taken", now: Instant) => void;
 }
 
 /** After a connection closed: looks at its process (ms after the close). A killed process may be a zombie for a while. */
@@ -141,7 +141,7 @@ export class SessionTable {
     session.state = { kind: "ending", farewells: farewell === undefined ? [] : [farewell] };
     if (connection !== undefined && farewell === undefined)
       this.#parts.draft.send.push({ kind: "expired", to: connection });
-    this.#parts.onEnd(session, now);
+    this.#parts.onEnd(session, farewell === undefined ? "taken" : "given back", now);
     this.endIfSettled(session);
   }
 

@@ -29,7 +29,8 @@ export interface WriteLineParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
-  readonly fenceHeld: (fence: Fence) => Grant | undefined;
+  /** `again`: for a write that was sent before while it was held. */
+  readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
   /** A write of this session was answered, whatever the answer. */
   readonly onAnswered: (session: Session, now: Instant) => void;
 }
@@ -294,8 +295,9 @@ export class WriteLine {
    */
   #send(write: Write, asks: boolean, now: Instant): void {
     const { session, fences } = write;
+    const again = write.seq !== undefined && write.broken === undefined;
     let mode: "run" | "replay" = "run";
-    write.broken = fences.find((fence) => this.#parts.fenceHeld(fence) === undefined);
+    write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);
     if (write.broken !== undefined) {
       // Sent before, it may have been applied while the lock was held; only the store knows.
       if (!asks && !write.seenBefore) return this.#finish(write, { kind: "refused", refusal: fenced(write) }, now);
@@ -307,7 +309,7 @@ export class WriteLine {
     this.#dispatched.set(at, write);
     this.#dispatchedBytes += write.parcel.size;
     for (const fence of fences) {
-      const grant = this.#parts.fenceHeld(fence);
+      const grant = this.#parts.fenceHeld(fence, again);
       if (grant !== undefined) grant.lastSeq = at;
     }
     if (session !== undefined) {

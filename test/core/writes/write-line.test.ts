@@ -368,17 +368,66 @@ test("a write that SQLite had refused in a committed group runs again where it w
   assert.ok(!waiting.open);
 });
 
-test("the fence of a write that goes again is looked at again", () => {
+// rules 5 and 8: the fence of a write that goes again
+test("the fence of a write that goes again is looked at again: a lock that was lost meanwhile refuses it", () => {
   const [broker, a, b] = two();
   const held = a.hold("x");
-  const asked = a.write("w", { fences: [held] });
-  a.release(held);
+  const friend = broker.client();
+  const asked = friend.write("w", { fences: [held] });
   const waiting = b.acquire("x");
+  a.disconnect();
+  broker.pass(31_000);
   broker.killWriter({ jobs: 1, phase: "committing" });
   broker.writerReady();
   assert.equal(asked.refusal.code, "FENCED");
   assert.ok(!waiting.open);
   assert.deepEqual(inHand(broker), []);
+});
+
+test("a write that was sent before its lock was given back goes again when its writer dies, before anything of the next holder", () => {
+  for (const giveBack of ["release", "goodbye"] as const) {
+    const [broker, a, b] = two();
+    const held = a.hold("x");
+    const asked = a.write("w", { fences: [held] });
+    if (giveBack === "release") assert.equal(a.release(held).answer.kind, "released");
+    else a.goodbye();
+    const waiting = b.acquire("x");
+    assert.equal(b.write("late", { fences: [held] }).refusal.code, "FENCED", "sent behind the release");
+    for (let deaths = 0; deaths < 2; deaths++) {
+      broker.killWriter({ jobs: 1, phase: "committing" });
+      broker.writerReady();
+      assert.deepEqual([inHand(broker), waiting.open], [["w"], true]);
+    }
+    broker.settle();
+    assert.equal(asked.body, "did w");
+    assert.ok(waiting.grant.token > held.token);
+  }
+});
+
+test("a write that was only looked up, because it came behind the release, is not run when its writer dies", () => {
+  const [broker, a] = two();
+  doubtful(broker, a, { key: 10 });
+  const held = a.hold("x");
+  a.write("under the lock", { fences: [held] });
+  a.release(held);
+  const late = a.write("w", { key: 10, fences: [held] });
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  assert.deepEqual(inHand(broker), ["under the lock", "w"]);
+  broker.settle();
+  assert.equal(late.refusal.code, "FENCED");
+});
+
+test("a write under two locks goes again only if the one that was not given back is still held", () => {
+  const [broker, a, b] = two();
+  const [x, y] = [a.hold("x"), b.hold("y")];
+  const asked = a.write("w", { fences: [x, y] });
+  a.release(x);
+  b.disconnect();
+  broker.pass(31_000);
+  broker.killWriter({ jobs: 1, phase: "committing" });
+  broker.writerReady();
+  assert.equal(asked.refusal.code, "FENCED");
 });
 
 test("a fenced write that was committed is answered though its lock is gone", () => {
