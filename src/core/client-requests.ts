@@ -6,6 +6,7 @@ import { type Instant, impossible, type Limits, type Refusal, type RequestKey, r
 import type { Asker, ClientCommand, HelloCommand, ReadCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockTable } from "./locks/lock-table.js";
+import { grantView } from "./locks/lock-view.js";
 import type { ReadLine } from "./reads/read-line.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
@@ -42,6 +43,7 @@ export class ClientRequests {
     if (connection === undefined) return;
     if (command.kind === "hello") return this.#hello(command, connection, now);
     if (command.kind === "settle") return this.#settle(command, connection, now);
+    if (command.kind === "ping") return this.#pong(command);
     const { session } = connection;
     if (session === undefined || !isPresent(session)) {
       if ("request" in command && command.kind !== "cancel")
@@ -52,7 +54,7 @@ export class ClientRequests {
   }
 
   #fromSession(
-    command: Exclude<ClientCommand, { kind: "hello" | "settle" }>,
+    command: Exclude<ClientCommand, { kind: "hello" | "settle" | "ping" }>,
     connection: Connection,
     session: Session,
     now: Instant,
@@ -70,6 +72,7 @@ export class ClientRequests {
         return this.#read(session, command, now);
       case "acquire":
         if (this.#refusedNow(command)) return;
+        if (command.claims.length !== 1 || command.claims[0]?.mode !== "exclusive") return this.#unserved(command);
         return this.#parts.locks.acquire(session, command, now);
       case "cancel-acquire":
         return this.#parts.locks.cancelAcquire(session, command);
@@ -84,6 +87,14 @@ export class ClientRequests {
           now,
         });
         return;
+      case "convert":
+      case "break":
+      case "transfer":
+      case "resize":
+      case "history":
+      case "watch":
+      case "unwatch":
+        return this.#unserved(command);
       default:
         return impossible(command, "client command");
     }
@@ -113,7 +124,7 @@ export class ClientRequests {
       lost = this.#parts.locks.reconcile(known, hello.grants, hello.pending, now);
     }
     if (hello.ackedBelow !== undefined) this.#acknowledge(session, hello.ackedBelow);
-    const grants = [...session.grants.values()].map(({ lock, token, key }) => ({ name: lock.name, token, key }));
+    const grants = [...session.grants.values()].map(grantView);
     const { windowMs } = session;
     this.#parts.draft.send.push({
       kind: "welcome",
@@ -245,6 +256,14 @@ export class ClientRequests {
       this.#refuse(asker, notRun({ seenBefore }, refusal));
     }
     return this.ending || this.ledgerFull;
+  }
+
+  #pong(asker: Asker): void {
+    this.#parts.draft.send.push({ kind: "pong", to: asker.connection, request: asker.request });
+  }
+
+  #unserved(command: Asker & { readonly kind: string }): void {
+    this.#refuse(command, refuse("METHOD_UNKNOWN", `this broker does not serve ${command.kind}`));
   }
 
   #refuse(asker: Asker, refusal: Refusal): void {

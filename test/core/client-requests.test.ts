@@ -53,10 +53,19 @@ test("welcome says what the session is, what it holds and how long it is kept", 
   const first = client.acquire("x", { key: 3 }).grant;
   client.disconnect();
   const { resumed, grants, windowMs, session } = client.resume({ grants: [first] });
+  const held = [{ token: first.token, key: 3, claims: [{ name: "x", mode: "exclusive" }] }];
   assert.deepEqual(
     { resumed, grants, windowMs, session },
-    { resumed: true, grants: [{ name: "x", token: first.token, key: 3 }], windowMs: 7000, session: client.session },
+    { resumed: true, grants: held, windowMs: 7000, session: client.session },
   );
+});
+
+test("a sign of life is answered in order, before hello as well", () => {
+  const broker = new TestBroker();
+  const client = broker.stranger();
+  assert.equal(client.ping().answer.kind, "pong");
+  client.hello();
+  assert.equal(client.ping().answer.kind, "pong");
 });
 
 test("a follower of queued writes acts at the time when they are sent, not when it was asked", () => {

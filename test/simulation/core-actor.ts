@@ -1,5 +1,5 @@
 /** One client program in the simulated world: what it believes, what it has asked, and what it asks again after a loss. */
-import type { Fence, Letter, ProcessIdentity } from "../../src/core/index.js";
+import type { Fence, GrantView, Letter, ProcessIdentity } from "../../src/core/index.js";
 import { type ConnectionId, type Refusal, refusals } from "../../src/terms/index.js";
 import { type CommandOf, key, name, parcel, program, session, tokenOf } from "../core/support/values.js";
 import type { Random } from "./random.js";
@@ -126,7 +126,17 @@ export class CoreActor {
     const { session: mine, windowMs } = this;
     const mode = this.known ? "resume" : "either";
     const { ackedBelow } = this;
-    return this.#call(0, { kind: "hello", session: mine, mode, identity, windowMs, grants, pending, ackedBelow });
+    return this.#call(0, {
+      kind: "hello",
+      session: mine,
+      mode,
+      identity,
+      windowMs,
+      grants,
+      pending,
+      ackedBelow,
+      outer: undefined,
+    });
   }
 
   /** What it asked on earlier connections, in the first order; what has no key is given up. */
@@ -155,14 +165,33 @@ export class CoreActor {
         return this.#call(this.#nextKey(), { kind: "cancel-acquire", key: key(this.#keys), of: key(waiting.key) });
       }
       case 6:
-        return this.#call(0, { kind: "list", name: undefined, prefix: "", waitersMax: 3 });
+        return this.#call(0, {
+          kind: "list",
+          name: undefined,
+          prefix: "",
+          session: undefined,
+          contended: false,
+          waitersMax: 3,
+        });
       default:
         return this.write(held !== undefined && random.chance(0.6) ? [held] : []);
     }
   }
 
   acquire(lock: string, waitMs: number | undefined): Call {
-    return this.#call(this.#nextKey(), { kind: "acquire", key: key(this.#keys), name: name(lock), waitMs, reason: "" });
+    const claims = [{ name: name(lock), mode: "exclusive" }] as const;
+    return this.#call(this.#nextKey(), {
+      kind: "acquire",
+      key: key(this.#keys),
+      claims,
+      waitMs,
+      reason: "",
+      ttlMs: undefined,
+      guarded: false,
+      tell: { place: false, contended: false },
+      steal: false,
+      under: undefined,
+    });
   }
 
   release(fence: Fence): Call {
@@ -211,7 +240,7 @@ export class CoreActor {
     if (call === undefined) return undefined;
     call.outcome = "done";
     const { command } = call;
-    if (letter.kind === "granted") this.grants.set(letter.grant.token, letter.grant);
+    if (letter.kind === "granted") for (const fence of fencesOf(letter.grant)) this.grants.set(fence.token, fence);
     if (letter.kind === "refused") {
       call.outcome = outcomeOf(letter.refusal);
       if (call.sure && letter.refusal.refused === "FENCED")
@@ -256,6 +285,10 @@ export class CoreActor {
     this.calls.push(call);
     return call;
   }
+}
+
+export function fencesOf({ claims, token }: GrantView): Fence[] {
+  return claims.map(({ name }) => ({ name, token }));
 }
 
 export function whatIn({ command }: Call): string {

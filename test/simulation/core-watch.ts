@@ -2,7 +2,7 @@
  * What must hold whatever happens: the promises, as a bystander checks them who sees each turn of the core and what
  * becomes of each write, and knows nothing of how the core decides.
  */
-import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
+import type { Claim, Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import type { Applied } from "../core/support/fake-writer.js";
 import { whatOf } from "../core/support/values.js";
 
@@ -87,8 +87,8 @@ export class CoreWatch {
   #entry(entry: LedgerEntry, before: LedgerEntry | undefined): void {
     switch (entry.kind) {
       case "queued": {
-        const { arrival, session, key, name } = entry.row;
-        this.#name(name).queue.push({ arrival, session, key });
+        const { arrival, session, key } = entry.row;
+        this.#name(nameOf(entry.row)).queue.push({ arrival, session, key });
         return;
       }
       case "unqueued":
@@ -110,7 +110,8 @@ export class CoreWatch {
   #left: Queued | undefined;
 
   #granted(row: Extract<LedgerEntry, { kind: "granted" }>["row"], left: Queued | undefined): void {
-    const { name, session, key, token } = row;
+    const { session, key, token } = row;
+    const name = nameOf(row);
     const known = this.#name(name);
     if (known.holder !== undefined) throw new Error(`${name} was granted while ${known.holder.session} held it`);
     if (token <= this.#tokenHigh) throw new Error(`token ${token} after ${this.#tokenHigh}`);
@@ -156,4 +157,8 @@ export class CoreWatch {
     this.#answers.set(id, count);
     if (count > 1) throw new Error(`request ${letter.request} was answered ${count} times: ${JSON.stringify(letter)}`);
   }
+}
+
+function nameOf({ claims }: { readonly claims: readonly Claim[] }): string {
+  return claims[0]?.name ?? "";
 }

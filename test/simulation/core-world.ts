@@ -10,11 +10,11 @@ import { FakeReaders } from "../core/support/fake-readers.js";
 import { type Death, FakeWriter } from "../core/support/fake-writer.js";
 import { LedgerRows } from "../core/support/ledger-rows.js";
 import { at, connection, seqOf, whatOf } from "../core/support/values.js";
-import { type Call, CoreActor, resetNumbers, staleFence, whatIn } from "./core-actor.js";
+import { type Call, CoreActor, fencesOf, resetNumbers, staleFence, whatIn } from "./core-actor.js";
 import { CoreWatch } from "./core-watch.js";
 import { Random } from "./random.js";
 
-type Probe = Extract<Job, { to: "system" }>;
+type Probe = Extract<Job, { kind: "probe-process" }>;
 
 export class CoreWorld {
   readonly random: Random;
@@ -327,7 +327,7 @@ export class CoreWorld {
   #dispatch(job: Job): void {
     if (job.to === "writer") return this.writer.obey(job);
     if (job.to === "system") {
-      this.probes.push(job);
+      if (job.kind === "probe-process") this.probes.push(job);
       return;
     }
     if (job.kind !== "kill" && this.writer.state !== "ready" && this.core.writer.kind !== "unavailable")
@@ -372,10 +372,10 @@ export class CoreWorld {
     const gone = lost.find((fence) => !actor.isReleasing(fence));
     if (gone !== undefined) throw new Error(`${actor.session} lost ${gone.name}`);
     const listed = hello.command.kind === "hello" ? hello.command : undefined;
-    for (const { name, token, key } of grants)
+    for (const { token, key } of grants)
       if (!listed?.pending.includes(key) && !listed?.grants.some((grant) => grant.token === token))
-        throw new Error(`${actor.session} was given ${name} back, which it had not listed`);
-    for (const grant of grants) actor.grants.set(grant.token, grant);
+        throw new Error(`${actor.session} was given ${token} back, which it had not listed`);
+    for (const fence of grants.flatMap(fencesOf)) actor.grants.set(fence.token, fence);
     actor.live = true;
     actor.known = true;
     // As a program does: all at once, before anything else is heard.

@@ -107,10 +107,17 @@ export class SessionTable {
   open(hello: HelloCommand, connection: Connection): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
-    const session = newSession(hello.session, { session: hello.session, identity: hello.identity, windowMs }, false);
+    const session = newSession(
+      hello.session,
+      { session: hello.session, identity: hello.identity, windowMs, outer: undefined },
+      false,
+    );
     this.#know(session);
     this.#speaksFor(connection, session);
-    draft.ledger.push({ kind: "session-opened", row: { session: session.id, identity: session.identity, windowMs } });
+    draft.ledger.push({
+      kind: "session-opened",
+      row: { session: session.id, identity: session.identity, windowMs, outer: undefined },
+    });
     return session;
   }
 
@@ -280,7 +287,7 @@ export class SessionTable {
     if (isSame(session.identity, identity)) return;
     session.identity = identity;
     this.#know(session);
-    const row = { session: session.id, identity, windowMs: session.windowMs };
+    const row = { session: session.id, identity, windowMs: session.windowMs, outer: undefined };
     this.#parts.draft.ledger.push({ kind: "session-opened", row });
   }
 
