@@ -21,9 +21,9 @@ import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
 import { connectionOf, type Session } from "../sessions/session.js";
 import type { GrantRow, LockView, WaiterRow } from "../turn.js";
-import { checkLock, firstPresent, type Grant, Lock, type Waiter } from "./lock.js";
+import { checkLock, firstPresent, type Grant, Lock, latest, type Waiter } from "./lock.js";
 import { grantRow, nameOf, waiterRow } from "./lock-rows.js";
-import { grantView, heldRefusal, listLocks, quote } from "./lock-view.js";
+import { grantView, heldRefusal, listLocks, quote, reused } from "./lock-view.js";
 import type { TokenBlock } from "./token-block.js";
 
 export interface LockTableParts {
@@ -444,14 +444,4 @@ export class LockTable {
   #forgetIfIdle(lock: Lock): void {
     if (lock.idle) this.#locks.delete(lock.name);
   }
-}
-
-function reused(key: RequestKey): Refusal {
-  return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
-}
-
-function latest(a: Seq | undefined, b: Seq | undefined): Seq | undefined {
-  if (a === undefined) return b;
-  if (b === undefined) return a;
-  return a > b ? a : b;
 }

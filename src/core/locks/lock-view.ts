@@ -2,7 +2,15 @@
  * A lock as it is shown: to the client that was granted it, to one that looks, to one that is refused because of it.
  * Whoever is in the way is named, in words and as fields.
  */
-import { between, type Instant, type LockName, type Refusal, refuse, type SessionId } from "../../terms/index.js";
+import {
+  between,
+  type Instant,
+  type LockName,
+  type Refusal,
+  type RequestKey,
+  refuse,
+  type SessionId,
+} from "../../terms/index.js";
 import type { ListCommand } from "../command.js";
 import { isPresent } from "../sessions/session.js";
 import type { GrantView, HolderView, LockView, WaiterView } from "../turn.js";
@@ -110,4 +118,8 @@ function whyNotFree(lock: Lock): string {
 
 export function quote(name: string): string {
   return JSON.stringify(name);
+}
+
+export function reused(key: RequestKey): Refusal {
+  return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
 }
