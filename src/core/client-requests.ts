@@ -31,7 +31,10 @@ export class ClientRequests {
   readonly #parts: ClientRequestsParts;
   /** The broker is ending: nothing new is begun. */
   ending = false;
-  /** The ledger cannot be written: nothing new is begun, what is held can be given back. */
+  /**
+   * The ledger cannot be written: no session is opened and no lock is granted that it would not know. What is held can
+   * be given back, and SQL needs nothing of it.
+   */
   ledgerFull = false;
 
   constructor(parts: ClientRequestsParts) {
@@ -113,7 +116,7 @@ export class ClientRequests {
         hello,
         refuse("SESSION_EXPIRED", `session ${hello.session} has ended, or this broker never knew it`),
       );
-    if (known === undefined && this.#refusedNow(hello)) return;
+    if (known === undefined && (this.#refusedNow(hello) || this.#tooManySessions(hello, now))) return;
     if (known !== undefined && hello.mode === "new")
       return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
     const session = known ?? this.#parts.sessions.open(hello, connection);
@@ -185,7 +188,7 @@ export class ClientRequests {
     if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
     if (this.#joins(session, command, connection)) return;
     const seenBefore = verdict.kind === "seen";
-    if (!this.#refusedNow(command, seenBefore)) this.#submit(session, command, seenBefore, now);
+    if (!this.#refusedAtEnd(command, seenBefore)) this.#submit(session, command, seenBefore, now);
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
@@ -248,14 +251,24 @@ export class ClientRequests {
     this.#parts.reads.cancel(session, asker, now);
   }
 
+  /** What the ledger must know cannot be begun now. */
+  #refusedNow(asker: Asker): boolean {
+    if (this.#refusedAtEnd(asker, false)) return true;
+    if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker's ledger cannot be written"));
+    return this.ledgerFull;
+  }
+
   /** `seenBefore`: the request may have been applied when it was sent before. */
-  #refusedNow(asker: Asker, seenBefore = false): boolean {
+  #refusedAtEnd(asker: Asker, seenBefore: boolean): boolean {
     if (this.ending) this.#refuse(asker, notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending")));
-    else if (this.ledgerFull) {
-      const refusal = refuse("DISK_FULL", "the broker's ledger cannot be written; nothing new is begun");
-      this.#refuse(asker, notRun({ seenBefore }, refusal));
-    }
-    return this.ending || this.ledgerFull;
+    return this.ending;
+  }
+
+  #tooManySessions(hello: Asker, now: Instant): boolean {
+    if (this.#parts.sessions.makeRoom(now)) return false;
+    const { sessionsMax } = this.#parts.limits;
+    this.#refuse(hello, refuse("SESSIONS_FULL", `there are ${sessionsMax} sessions already`, { limit: "sessionsMax" }));
+    return true;
   }
 
   #pong(asker: Asker): void {

@@ -233,7 +233,9 @@ export class Front {
         log(
           "error",
           { full },
-          full ? "the disk under the ledger is full: nothing new is begun" : "the ledger can be written again",
+          full
+            ? "the disk under the ledger is full: no session is opened, no lock granted"
+            : "the ledger can be written again",
         );
         this.#ledgerFull = full;
         this.#core.handle({ kind: "ledger", full }, this.#pulse.now());

@@ -104,6 +104,20 @@ export class SessionTable {
 
   // ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Whether one more may be opened. Where there are too many, one goes that is away and has nothing to lose: its client
+   * will open another, and be told all the same what became of its writes.
+   */
+  makeRoom(now: Instant): boolean {
+    if (this.#sessions.size < this.#parts.limits.sessionsMax) return true;
+    for (const session of this.#sessions.values()) {
+      if (!hasNothingToLose(session)) continue;
+      this.end(session, now);
+      return this.#sessions.size < this.#parts.limits.sessionsMax;
+    }
+    return false;
+  }
+
   open(hello: HelloCommand, connection: Connection): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
@@ -333,6 +347,10 @@ export class SessionTable {
     this.#parts.deadlines.cancel(session.state.window);
     this.#parts.deadlines.cancel(session.state.looking);
   }
+}
+
+function hasNothingToLose({ state, identity, grants, waits, writes }: Session): boolean {
+  return state.kind === "away" && !identity.bound && grants.size + waits.size + writes.size === 0;
 }
 
 function isSame(a: SessionIdentity, b: SessionIdentity): boolean {
