@@ -6,7 +6,7 @@
  *                     ▲  │ failed           │ broken    │      │ broken            │ broken, or "closing" heard
  *                     │  ▼                  ▼           └──────┼───────────────►   ▼
  *   resting ◄──────── waiting ◄─────────────┴──────────────────┴──────────────── leaving
- *     │  a call, a watch  (backoff)
+ *     │  a call           (backoff)
  *     └───────► connecting                 open, leaving ──close, nothing in flight──► parting ──► closed
  *
  * | state      | what holds                                                            | who may end it               |
@@ -14,7 +14,7 @@
  * | new        | nothing was tried                                                     | open                         |
  * | connecting | the driver tries to reach, or to start, a broker                      | the driver, the time         |
  * | waiting    | no connection; the next attempt has its time                          | the time                     |
- * | resting    | no connection, nothing kept, held or watched: no attempt is made      | a call, a watch              |
+ * | resting    | no connection, nothing kept, nothing held: no attempt is made         | a call                       |
  * | greeting   | hello is under way on an open socket                                  | the broker, patience         |
  * | settling   | there is a session; the writes of the one before it are being settled | the broker, patience         |
  * | open       | every call that is kept has been sent                                 | the broker, close            |
@@ -31,8 +31,7 @@ import type { Fence } from "./answers.js";
 export type State =
   | { readonly at: "new" | "connecting" | "resting" | "open" | "leaving" | "closed" }
   | { readonly at: "waiting"; readonly until: Instant }
-  /** `since`: when hello was sent. */
-  | { readonly at: "greeting"; readonly request: number; readonly since: Instant }
+  | { readonly at: "greeting"; readonly request: number }
   /** Without request: the last question could not be answered, and is asked again at `retryAt`. */
   | { readonly at: "settling"; readonly request: number | undefined; readonly retryAt: Instant }
   | { readonly at: "parting"; readonly request: number; readonly until: Instant };

@@ -109,7 +109,6 @@ const ofSql = [
   "RESULT_TOO_LARGE",
   "STATEMENT_TIMEOUT",
   "STATEMENT_CRASHED",
-  "READER_UNAVAILABLE",
   "DISK_FAILED",
 ] as const;
 

@@ -59,14 +59,11 @@ export class Asked {
     return answer.kind === "answer" ? answer.body : undefined;
   }
 
-  get grant(): GrantedLetter["grant"] & Fence & { waitedMs: number; waiting: number } {
+  get grant(): GrantedLetter["grant"] & { waitedMs: number } {
     const { answer } = this;
     if (answer.kind !== "granted")
       throw new assert.AssertionError({ message: `not granted: ${JSON.stringify(answer)}` });
-    const { grant, waitedMs, waiting } = answer;
-    const [first] = grant.claims;
-    assert.ok(first !== undefined, "a grant of nothing");
-    return { ...grant, name: first.name, waitedMs, waiting };
+    return { ...answer.grant, waitedMs: answer.waitedMs };
   }
 
   get refusal(): { code: RefusalCode; outcome: string | undefined; details: { readonly [field: string]: unknown } } {
@@ -130,7 +127,6 @@ export class TestClient {
       grants,
       pending: pending.map(key),
       ackedBelow: ack === undefined ? undefined : key(ack),
-      outer: undefined,
     });
   }
 
@@ -149,18 +145,7 @@ export class TestClient {
 
   acquire(lock: string, words: { waitMs?: number; key?: number; reason?: string } = {}): Asked {
     const { waitMs, reason = "" } = words;
-    return this.#ask({
-      kind: "acquire",
-      key: key(words.key ?? this.nextKey()),
-      claims: [{ name: name(lock), mode: "exclusive" }],
-      waitMs,
-      reason,
-      ttlMs: undefined,
-      guarded: false,
-      tell: { place: false, contended: false },
-      steal: false,
-      under: undefined,
-    });
+    return this.#ask({ kind: "acquire", name: name(lock), key: key(words.key ?? this.nextKey()), waitMs, reason });
   }
 
   /** Acquires what is free. */
@@ -175,10 +160,6 @@ export class TestClient {
 
   cancelAcquire(of: number, words: { key?: number } = {}): Asked {
     return this.#ask({ kind: "cancel-acquire", key: key(words.key ?? this.nextKey()), of: key(of) });
-  }
-
-  ping(): Asked {
-    return this.#ask({ kind: "ping" });
   }
 
   cancel(asked: Asked): void {
@@ -219,14 +200,7 @@ export class TestClient {
   ): Extract<Letter, { kind: "listing" }>["locks"] {
     const { prefix = "", waitersMax = 100 } = words;
     const lock = words.name === undefined ? undefined : name(words.name);
-    const { answer } = this.#ask({
-      kind: "list",
-      name: lock,
-      prefix,
-      session: undefined,
-      contended: false,
-      waitersMax,
-    });
+    const { answer } = this.#ask({ kind: "list", name: lock, prefix, waitersMax });
     assert.equal(answer.kind, "listing");
     return answer.kind === "listing" ? answer.locks : [];
   }
