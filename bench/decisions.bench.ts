@@ -23,6 +23,7 @@ interface Player {
 }
 
 const connection = connectionId(1);
+const silent = { place: false, contended: false };
 
 function player(): Player {
   const core = new Core(limitsWith(), seq(0));
@@ -53,6 +54,7 @@ function player(): Player {
       grants: [],
       pending: [],
       ackedBelow: undefined,
+      outer: undefined,
     },
     now,
   );
@@ -65,7 +67,20 @@ function pair(it: Player): void {
   if (typeof name !== "string") throw new Error("not a name");
   const { core, now } = it;
   core.handle(
-    { kind: "acquire", connection, request: 2, key: requestKey(it.key++), name, waitMs: undefined, reason: "" },
+    {
+      kind: "acquire",
+      connection,
+      request: 2,
+      key: requestKey(it.key++),
+      claims: [{ name, mode: "exclusive" }],
+      waitMs: undefined,
+      reason: "",
+      ttlMs: undefined,
+      guarded: false,
+      tell: silent,
+      steal: false,
+      under: undefined,
+    },
     now,
   );
   const [granted] = core.takeTurn().send;

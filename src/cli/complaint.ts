@@ -35,6 +35,8 @@ export function complaintLines(error: HoldfastError): string[] {
 const commandsFor: Partial<Record<RefusalCode, string>> = {
   NO_BROKER: "`holdfast serve` starts one",
   WRITER_UNAVAILABLE: "`holdfast status` says why",
+  READER_UNAVAILABLE: "`holdfast logs` says why",
+  SESSIONS_FULL: "end some programs, or start the broker with a larger --limit sessionsMax",
   START_FAILED: "`holdfast logs` has the broker's own words; `holdfast serve` starts it in the foreground",
   ALREADY_RUNNING: "`holdfast status` tells about it, `holdfast stop` ends it",
   STATEMENT_TIMEOUT: "make it faster, or give it longer with --timeout",

@@ -15,6 +15,13 @@ import {
   type Effect,
   type Event,
   type Grant,
+  type LockNewsEffect,
+  type QueueNews,
+  type RevocationNews,
+  Watch,
+  type WatchBegin,
+  type WatchEffect,
+  type WatchFilter,
   type Welcome,
 } from "./conversation/index.js";
 import { now, Pulse } from "./pulse.js";
@@ -25,13 +32,33 @@ import type { Socket, SocketEnd } from "./socket.js";
 export class Question extends Call {
   result: unknown;
   refusal: Refusal | undefined;
+  /** Of an acquire: called when it was granted, before anything that the broker says of the grant. */
+  onGranted: (() => void) | undefined;
   /** What was granted; of an acquire. */
-  granted: { readonly grant: Grant; readonly waitedMs: number } | undefined;
+  granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined;
+  /** Called when it waits, and when its place has changed. */
+  onQueued: ((news: QueueNews) => void) | undefined;
   /** Set by `ask`, before the conversation hears of the question. */
   settle!: () => void;
 
   static of(kind: CallKind, method: string, params: object, more?: CallMore): Question {
     return new Question(kind, method, params as CallParams, more);
+  }
+}
+
+export interface SubscriptionHandlers {
+  readonly onBegin: (begin: WatchBegin) => void;
+  readonly onEvents: (events: readonly Readonly<Record<string, unknown>>[]) => void;
+  readonly onEnd: (refusal: Refusal) => void;
+}
+
+/** A watch of the program, and whom to tell. */
+export class Subscription extends Watch {
+  readonly handlers: SubscriptionHandlers;
+
+  constructor(filter: WatchFilter, handlers: SubscriptionHandlers) {
+    super(filter);
+    this.handlers = handlers;
   }
 }
 
@@ -47,6 +74,10 @@ export interface DriverOptions {
 export interface DriverHandlers {
   readonly onOpened: (welcome: Welcome, first: boolean) => void;
   readonly onLost: (grant: Grant, reason: string) => void;
+  readonly onJeopardy?: (grant: Grant) => void;
+  /** So many wait for what it has. */
+  readonly onContended?: (grant: Grant, waiting: number) => void;
+  readonly onRevoking?: (grant: Grant, news: RevocationNews) => void;
   readonly onSessionLost: (reason: string) => void;
   readonly onEnded: (refusal: Refusal | undefined) => void;
 }
@@ -106,6 +137,25 @@ export class Driver {
     this.#handle({ kind: "cancel", call: question });
   }
 
+  /** The same once more: how things are is asked for again, and what was missed is passed over. */
+  watch(subscription: Subscription): void {
+    this.#handle({ kind: "watch", watch: subscription });
+  }
+
+  unwatch(subscription: Subscription): void {
+    this.#handle({ kind: "unwatch", watch: subscription });
+  }
+
+  /** How long a grant with a lease can be relied on without a further answer. */
+  leaseLeftMs(grant: Grant): number {
+    return Math.max(0, this.#conversation.leaseEnds(grant) - now());
+  }
+
+  /** Looks at the clock: for answers that depend on it, such as whether a lease still holds. */
+  look(): void {
+    this.#handle({ kind: "time" });
+  }
+
   #handle(event: Event): void {
     this.#conversation.handle(event, now());
     // Handlers may ask again while effects are obeyed: what that brings about comes after.
@@ -141,13 +191,24 @@ export class Driver {
         return call.settle();
       }
       case "granted": {
-        const { call, grant, waitedMs } = effect;
+        const { call, grant, waitedMs, waiting } = effect;
         if (!(call instanceof Question)) return;
-        call.granted = { grant, waitedMs };
+        call.granted = { grant, waitedMs, waiting };
+        call.onGranted?.();
         return call.settle();
       }
       case "lost":
         return this.#handlers.onLost(effect.grant, effect.reason);
+      case "jeopardy":
+        return this.#handlers.onJeopardy?.(effect.grant);
+      case "queued":
+      case "contended":
+      case "revoking":
+        return this.#tellNews(effect);
+      case "watch-began":
+      case "watch-events":
+      case "watch-ended":
+        return tellWatch(effect);
       case "connect":
         return void this.#connect(effect.start, effect.resuming);
       case "disconnect":
@@ -161,6 +222,17 @@ export class Driver {
         return this.#handlers.onEnded(effect.refusal);
       default:
         return impossible(effect, "effect of the conversation");
+    }
+  }
+
+  #tellNews(effect: LockNewsEffect): void {
+    switch (effect.kind) {
+      case "queued":
+        return effect.call instanceof Question ? effect.call.onQueued?.(effect.news) : undefined;
+      case "contended":
+        return this.#handlers.onContended?.(effect.grant, effect.waiting);
+      case "revoking":
+        return this.#handlers.onRevoking?.(effect.grant, effect.news);
     }
   }
 
@@ -262,6 +334,19 @@ export class Driver {
     this.#socket?.drop();
     this.#socket = undefined;
     this.#handle({ kind: "disconnected", reason, luck: Math.random() });
+  }
+}
+
+function tellWatch(effect: WatchEffect): void {
+  if (!(effect.watch instanceof Subscription)) return;
+  const { handlers } = effect.watch;
+  switch (effect.kind) {
+    case "watch-began":
+      return handlers.onBegin(effect.begin);
+    case "watch-events":
+      return handlers.onEvents(effect.events);
+    case "watch-ended":
+      return handlers.onEnd(effect.refusal);
   }
 }
 

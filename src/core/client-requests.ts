@@ -6,6 +6,7 @@ import { type Instant, impossible, type Limits, type Refusal, type RequestKey, r
 import type { Asker, ClientCommand, HelloCommand, ReadCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockTable } from "./locks/lock-table.js";
+import { grantView } from "./locks/lock-view.js";
 import type { ReadLine } from "./reads/read-line.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
@@ -30,7 +31,10 @@ export class ClientRequests {
   readonly #parts: ClientRequestsParts;
   /** The broker is ending: nothing new is begun. */
   ending = false;
-  /** The ledger cannot be written: nothing new is begun, what is held can be given back. */
+  /**
+   * The ledger cannot be written: no session is opened and no lock is granted that it would not know. What is held can
+   * be given back, and SQL needs nothing of it.
+   */
   ledgerFull = false;
 
   constructor(parts: ClientRequestsParts) {
@@ -42,6 +46,7 @@ export class ClientRequests {
     if (connection === undefined) return;
     if (command.kind === "hello") return this.#hello(command, connection, now);
     if (command.kind === "settle") return this.#settle(command, connection, now);
+    if (command.kind === "ping") return this.#pong(command);
     const { session } = connection;
     if (session === undefined || !isPresent(session)) {
       if ("request" in command && command.kind !== "cancel")
@@ -52,7 +57,7 @@ export class ClientRequests {
   }
 
   #fromSession(
-    command: Exclude<ClientCommand, { kind: "hello" | "settle" }>,
+    command: Exclude<ClientCommand, { kind: "hello" | "settle" | "ping" }>,
     connection: Connection,
     session: Session,
     now: Instant,
@@ -70,6 +75,7 @@ export class ClientRequests {
         return this.#read(session, command, now);
       case "acquire":
         if (this.#refusedNow(command)) return;
+        if (command.claims.length !== 1 || command.claims[0]?.mode !== "exclusive") return this.#unserved(command);
         return this.#parts.locks.acquire(session, command, now);
       case "cancel-acquire":
         return this.#parts.locks.cancelAcquire(session, command);
@@ -84,6 +90,14 @@ export class ClientRequests {
           now,
         });
         return;
+      case "convert":
+      case "break":
+      case "transfer":
+      case "resize":
+      case "history":
+      case "watch":
+      case "unwatch":
+        return this.#unserved(command);
       default:
         return impossible(command, "client command");
     }
@@ -102,7 +116,7 @@ export class ClientRequests {
         hello,
         refuse("SESSION_EXPIRED", `session ${hello.session} has ended, or this broker never knew it`),
       );
-    if (known === undefined && this.#refusedNow(hello)) return;
+    if (known === undefined && (this.#refusedNow(hello) || this.#tooManySessions(hello, now))) return;
     if (known !== undefined && hello.mode === "new")
       return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
     const session = known ?? this.#parts.sessions.open(hello, connection);
@@ -113,7 +127,7 @@ export class ClientRequests {
       lost = this.#parts.locks.reconcile(known, hello.grants, hello.pending, now);
     }
     if (hello.ackedBelow !== undefined) this.#acknowledge(session, hello.ackedBelow);
-    const grants = [...session.grants.values()].map(({ lock, token, key }) => ({ name: lock.name, token, key }));
+    const grants = [...session.grants.values()].map(grantView);
     const { windowMs } = session;
     this.#parts.draft.send.push({
       kind: "welcome",
@@ -174,7 +188,7 @@ export class ClientRequests {
     if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
     if (this.#joins(session, command, connection)) return;
     const seenBefore = verdict.kind === "seen";
-    if (!this.#refusedNow(command, seenBefore)) this.#submit(session, command, seenBefore, now);
+    if (!this.#refusedAtEnd(command, seenBefore)) this.#submit(session, command, seenBefore, now);
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
@@ -237,14 +251,32 @@ export class ClientRequests {
     this.#parts.reads.cancel(session, asker, now);
   }
 
+  /** What the ledger must know cannot be begun now. */
+  #refusedNow(asker: Asker): boolean {
+    if (this.#refusedAtEnd(asker, false)) return true;
+    if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker's ledger cannot be written"));
+    return this.ledgerFull;
+  }
+
   /** `seenBefore`: the request may have been applied when it was sent before. */
-  #refusedNow(asker: Asker, seenBefore = false): boolean {
+  #refusedAtEnd(asker: Asker, seenBefore: boolean): boolean {
     if (this.ending) this.#refuse(asker, notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending")));
-    else if (this.ledgerFull) {
-      const refusal = refuse("DISK_FULL", "the broker's ledger cannot be written; nothing new is begun");
-      this.#refuse(asker, notRun({ seenBefore }, refusal));
-    }
-    return this.ending || this.ledgerFull;
+    return this.ending;
+  }
+
+  #tooManySessions(hello: Asker, now: Instant): boolean {
+    if (this.#parts.sessions.makeRoom(now)) return false;
+    const { sessionsMax } = this.#parts.limits;
+    this.#refuse(hello, refuse("SESSIONS_FULL", `there are ${sessionsMax} sessions already`, { limit: "sessionsMax" }));
+    return true;
+  }
+
+  #pong(asker: Asker): void {
+    this.#parts.draft.send.push({ kind: "pong", to: asker.connection, request: asker.request });
+  }
+
+  #unserved(command: Asker & { readonly kind: string }): void {
+    this.#refuse(command, refuse("METHOD_UNKNOWN", `this broker does not serve ${command.kind}`));
   }
 
   #refuse(asker: Asker, refusal: Refusal): void {

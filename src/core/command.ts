@@ -4,6 +4,7 @@
  */
 import type {
   ConnectionId,
+  Instant,
   LockName,
   Millis,
   ReaderId,
@@ -40,6 +41,27 @@ export interface SessionIdentity {
 export interface Fence {
   readonly name: LockName;
   readonly token: Token;
+}
+
+/** How a name is claimed. Two claims on one name go together if both are shared, or both semaphore and their takes fit. */
+export type Mode = "exclusive" | "shared" | "semaphore";
+
+/** One name in a request for locks. */
+export interface Claim {
+  readonly name: LockName;
+  readonly mode: Mode;
+  /** Semaphore only: the capacity of the name as the client knows it; absent: the one that is remembered. */
+  readonly slots?: number | undefined;
+  /** Semaphore only: how many of the slots; 1 unless said. */
+  readonly take?: number | undefined;
+}
+
+/** What a request wants to be told of without asking. */
+export interface Tell {
+  /** While it waits: its place, when it is queued and when that changed, at most once a second. */
+  readonly place: boolean;
+  /** While it holds: that somebody waits for one of its names. */
+  readonly contended: boolean;
 }
 
 /** Who asked, so that the answer finds the way back. */
@@ -110,9 +132,11 @@ export interface HelloCommand extends Asker {
   readonly windowMs: Millis | undefined;
   /** What the client believes it holds; what it does not list (and has not pending) is released. */
   readonly grants: readonly Fence[];
-  /** Keys of lock requests that the client will send again. */
+  /** Keys of lock requests (conversions too) that the client will send again. */
   readonly pending: readonly RequestKey[];
   readonly ackedBelow: RequestKey | undefined;
+  /** The session of the command that this one runs under, proved by its secret; one that is not known is ignored. */
+  readonly outer: SessionId | undefined;
 }
 
 export interface WriteCommand extends Asker {
@@ -135,9 +159,82 @@ export interface ReadCommand extends Asker {
   readonly parcel: Parcel;
 }
 
+export interface AcquireCommand extends Asker {
+  readonly kind: "acquire";
+  readonly key: RequestKey;
+  /** At least one; all are granted at once under one token, or none. A name that comes twice is claimed once. */
+  readonly claims: readonly Claim[];
+  /** 0: does not wait. Absent: as long as it takes. */
+  readonly waitMs: Millis | undefined;
+  readonly reason: string;
+  /** The lease: without a sign of life for so long the grant is lost. Absent: it lives as long as its session. */
+  readonly ttlMs: Millis | undefined;
+  /** Processes carry its token: when it ends otherwise than by release, they end before the names are granted again. */
+  readonly guarded: boolean;
+  readonly tell: Tell;
+  /** Who holds the names loses them, and the request goes to the head. */
+  readonly steal: boolean;
+  /** Grants that are not given back before this request is done. Absent: all that the session holds. */
+  readonly under: readonly Token[] | undefined;
+}
+
+/** Upgrade to exclusive or downgrade to shared of one name of a grant. */
+export interface ConvertCommand extends Asker, Fence {
+  readonly kind: "convert";
+  readonly key: RequestKey;
+  readonly to: "exclusive" | "shared";
+  /** As with acquire; a downgrade never waits. */
+  readonly waitMs: Millis | undefined;
+}
+
+/** Takes a lock from those who hold it, after a time in which they may give it back. */
+export interface BreakCommand extends Asker {
+  readonly kind: "break";
+  readonly key: RequestKey;
+  readonly name: LockName;
+  /** Absent: all that hold it now. */
+  readonly token: Token | undefined;
+  readonly graceMs: Millis;
+  readonly reason: string;
+}
+
+/** Hands a lock to a session that waits for it. */
+export interface TransferCommand extends Asker {
+  readonly kind: "transfer";
+  readonly key: RequestKey;
+  readonly name: LockName;
+  /** Absent: the asker's own grant of it, or the only one there is. */
+  readonly token: Token | undefined;
+  readonly to: SessionId;
+  readonly reason: string;
+}
+
+export interface ListCommand extends Asker {
+  readonly kind: "list";
+  readonly name: LockName | undefined;
+  readonly prefix: string;
+  /** Only names that this session holds or waits for. */
+  readonly session: SessionId | undefined;
+  /** Only names that somebody waits for. */
+  readonly contended: boolean;
+  readonly waitersMax: number;
+}
+
+/** Events of one name, or of all names that begin so, from now on or from after an event that was heard before. */
+export interface WatchCommand extends Asker {
+  readonly kind: "watch";
+  /** As the client calls it; unique in its session. */
+  readonly watch: number;
+  readonly name: LockName | undefined;
+  readonly prefix: string;
+  readonly after: number | undefined;
+}
+
 export type ClientCommand =
   | HelloCommand
   | (Asker & { readonly kind: "goodbye" })
+  /** A sign of life, answered in the order of the connection. */
+  | (Asker & { readonly kind: "ping" })
   | (Asker & {
       readonly kind: "settle";
       readonly session: SessionId;
@@ -148,22 +245,26 @@ export type ClientCommand =
   | { readonly kind: "cancel"; readonly connection: ConnectionId; readonly request: RequestId }
   | WriteCommand
   | ReadCommand
+  | LockCommand;
+
+/** What is asked of the lock table. */
+export type LockCommand =
+  | AcquireCommand
+  | ConvertCommand
+  | (Asker & { readonly kind: "cancel-acquire"; readonly key: RequestKey; readonly of: RequestKey })
+  | (Asker & Fence & { readonly kind: "release"; readonly key: RequestKey })
+  | BreakCommand
+  | TransferCommand
   | (Asker & {
-      readonly kind: "acquire";
+      readonly kind: "resize";
       readonly key: RequestKey;
       readonly name: LockName;
-      /** 0: do not wait. Absent: wait for ever. */
-      readonly waitMs: Millis | undefined;
-      readonly reason: string;
+      readonly slots: number;
     })
-  | (Asker & { readonly kind: "cancel-acquire"; readonly key: RequestKey; readonly of: RequestKey })
-  | (Asker & { readonly kind: "release"; readonly key: RequestKey; readonly name: LockName; readonly token: Token })
-  | (Asker & {
-      readonly kind: "list";
-      readonly name: LockName | undefined;
-      readonly prefix: string;
-      readonly waitersMax: number;
-    });
+  | ListCommand
+  | (Asker & { readonly kind: "history"; readonly name: LockName; readonly max: number })
+  | WatchCommand
+  | (Asker & { readonly kind: "unwatch"; readonly watch: number });
 
 export type Command =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
@@ -177,6 +278,18 @@ export type Command =
       readonly process: ProcessIdentity;
       readonly fate: "alive" | "dead" | "unknown";
     }
+  /**
+   * The answer to a `look-connection` job. `heardAt`: now, while the front itself does not read that connection or bytes
+   * of it lie in the socket; else when its last byte came or when it was last read again, moved by pauses since then.
+   */
+  | {
+      readonly kind: "connection-seen";
+      readonly session: SessionId;
+      readonly connection: ConnectionId;
+      readonly heardAt: Instant;
+    }
+  /** The answer to an `end-processes` job: no process that carries this token lives any more. */
+  | { readonly kind: "processes-gone"; readonly token: Token }
   /** The whole front stood still for so long; every deadline moves by it. */
   | { readonly kind: "paused"; readonly ms: Millis }
   /** The ledger cannot take rows (disk full), or can again. */

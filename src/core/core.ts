@@ -24,7 +24,7 @@ import { ReadLine } from "./reads/read-line.js";
 import type { Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
-import type { GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
+import type { CapacityRow, GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
 import { WriteLine } from "./writes/write-line.js";
 
 /** What the ledger remembered, in the core's words. */
@@ -32,6 +32,7 @@ export interface Memory {
   readonly sessions: readonly SessionRow[];
   readonly grants: readonly GrantRow[];
   readonly waiters: readonly WaiterRow[];
+  readonly capacities: readonly CapacityRow[];
   /** No token below this one may be given again: the end of the block in the ledger's mark. */
   readonly tokensAbove: number;
   /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
@@ -138,6 +139,9 @@ export class Core {
         return this.#armPoll(now);
       case "process-fate":
         return this.#sessions.processFate(command.session, command.process, command.fate, now);
+      case "connection-seen":
+      case "processes-gone":
+        throw new Error(`core: ${command.kind} answers what was never asked`);
       case "paused":
         return this.#paused(command.ms, now);
       case "ledger":
@@ -148,6 +152,7 @@ export class Core {
         return this.#storeEvents.mark.end();
       case "hello":
       case "goodbye":
+      case "ping":
       case "settle":
       case "ack":
       case "cancel":
@@ -156,7 +161,14 @@ export class Core {
       case "acquire":
       case "cancel-acquire":
       case "release":
+      case "convert":
+      case "break":
+      case "transfer":
+      case "resize":
       case "list":
+      case "history":
+      case "watch":
+      case "unwatch":
         this.#requests.handle(command, now);
         return this.#armPoll(now);
       default:
@@ -271,7 +283,7 @@ export class Core {
   #mustKnow(row: GrantRow | WaiterRow): Session {
     const session = this.#sessions.get(row.session);
     if (session === undefined)
-      throw new Error(`ledger: ${row.name} belongs to session ${row.session}, which is not there`);
+      throw new Error(`ledger: ${row.claims[0]?.name} belongs to session ${row.session}, which is not there`);
     return session;
   }
 }

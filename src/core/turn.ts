@@ -15,7 +15,7 @@ import type {
   SessionId,
   Token,
 } from "../terms/index.js";
-import type { Fence, Parcel, ProcessIdentity, SessionIdentity } from "./command.js";
+import type { Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
 
 export interface Turn {
   /** 1. In the ledger, committed, BEFORE anything below leaves the process. */
@@ -30,34 +30,60 @@ export interface SessionRow {
   readonly session: SessionId;
   readonly identity: SessionIdentity;
   readonly windowMs: Millis;
+  /** The session of the command that this one runs under. */
+  readonly outer: SessionId | undefined;
 }
 
 export interface GrantRow {
   readonly token: Token;
-  readonly name: LockName;
   readonly session: SessionId;
+  /** The request that was granted. */
   readonly key: RequestKey;
   readonly since: Instant;
   readonly reason: string;
+  /** All its names, each once. */
+  readonly claims: readonly Claim[];
+  readonly ttlMs: Millis | undefined;
+  readonly guarded: boolean;
+  readonly tell: Tell;
+  /** The last conversion of it: asked for again, it is answered with the token of now. */
+  readonly converted: RequestKey | undefined;
+  /** Over for its holder, whose session may be gone, but its processes live: whose they are. */
+  readonly ending: SessionIdentity | undefined;
 }
 
 export interface WaiterRow {
-  /** Order of arrival over all names; rises for ever. */
+  /** Order of arrival over all names; rises for ever, but for what was moved to the head. */
   readonly arrival: number;
-  readonly name: LockName;
   readonly session: SessionId;
   readonly key: RequestKey;
   readonly since: Instant;
   readonly reason: string;
+  readonly claims: readonly Claim[];
+  readonly ttlMs: Millis | undefined;
+  readonly guarded: boolean;
+  readonly tell: Tell;
+  readonly under: readonly Token[] | undefined;
+  /** An upgrade of the grant under this token; `claims` has its one name. */
+  readonly convertOf: Token | undefined;
+}
+
+/** The capacity of a semaphore belongs to its name, also when nobody holds it. */
+export interface CapacityRow {
+  readonly name: LockName;
+  readonly slots: number;
 }
 
 export type LedgerEntry =
   | { readonly kind: "session-opened"; readonly row: SessionRow }
   | { readonly kind: "session-ended"; readonly session: SessionId }
   | { readonly kind: "granted"; readonly row: GrantRow }
+  /** The row that was there under token `was` is this now. */
+  | { readonly kind: "grant-changed"; readonly was: Token; readonly row: GrantRow }
   | { readonly kind: "grant-ended"; readonly token: Token }
   | { readonly kind: "queued"; readonly row: WaiterRow }
   | { readonly kind: "unqueued"; readonly arrival: number }
+  | { readonly kind: "capacity"; readonly row: CapacityRow }
   /** Tokens below `tokensTo` are reserved in data.db; `seq` and `incarnation` are its as the front last heard. */
   | { readonly kind: "mark"; readonly tokensTo: number; readonly seq: Seq; readonly incarnation: string };
 
@@ -102,14 +128,37 @@ export type Job =
     }
   | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId }
   | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
+  | SystemJob;
+
+/** What is asked of the front itself and of the operating system; each is answered by a command. */
+export type SystemJob =
   | {
       readonly to: "system";
       readonly kind: "probe-process";
       readonly session: SessionId;
       readonly process: ProcessIdentity;
+    }
+  /** A lease seems over: when was this connection heard? Answered by `connection-seen`. */
+  | {
+      readonly to: "system";
+      readonly kind: "look-connection";
+      readonly session: SessionId;
+      readonly connection: ConnectionId;
+    }
+  /** No process that carries this token may go on. Answered by `processes-gone` when none is left. */
+  | {
+      readonly to: "system";
+      readonly kind: "end-processes";
+      readonly token: Token;
+      readonly session: SessionId;
+      readonly identity: SessionIdentity;
+      readonly names: readonly LockName[];
     };
 
 export type StoreJob = Extract<Job, { to: "writer" | "reader" }>;
+
+/** Why a name is not free though nobody holds what is in the way: writes are being settled, or processes live. */
+export type Ending = "writes" | "processes";
 
 export interface HolderView {
   readonly session: SessionId;
@@ -118,6 +167,15 @@ export interface HolderView {
   readonly reason: string;
   readonly since: Instant;
   readonly connected: boolean;
+  readonly mode: Mode;
+  /** Slots of a semaphore; 1 in the other modes. */
+  readonly take: number;
+  /** The other names that were granted with this one. */
+  readonly also: readonly LockName[];
+  readonly ttlMs: Millis | undefined;
+  /** When the lease is over unless it is renewed; absent without a lease. */
+  readonly leaseUntil: Instant | undefined;
+  readonly guarded: boolean;
 }
 
 export interface WaiterView {
@@ -128,19 +186,63 @@ export interface WaiterView {
   readonly place: number;
   readonly since: Instant;
   readonly connected: boolean;
+  readonly mode: Mode;
+  readonly take: number;
+  /** The other names that it waits for. */
+  readonly also: readonly LockName[];
+  /** It holds the name shared and waits to hold it exclusively. */
+  readonly upgrade: boolean;
 }
 
 export interface LockView {
   readonly name: LockName;
-  /** The last grant has ended and its writes are not all settled; nobody can be granted yet. */
-  readonly draining: boolean;
+  /** As it is held, or as the first that waits wants it. */
+  readonly mode: Mode | undefined;
+  /** Semaphore only. */
+  readonly slots: number | undefined;
+  readonly slotsFree: number | undefined;
+  /** A grant has ended and still occupies the name. */
+  readonly ending: Ending | undefined;
+  /** The first of those who hold it. */
   readonly holders: readonly HolderView[];
+  readonly holdersTotal: number;
   readonly waiters: readonly WaiterView[];
   readonly waitersTotal: number;
 }
 
-export interface GrantView extends Fence {
+export interface GrantView {
+  readonly token: Token;
   readonly key: RequestKey;
+  /** All its names, each once, in the order in which they were asked for. */
+  readonly claims: readonly Claim[];
+}
+
+export type LockEventKind =
+  | "queued"
+  | "granted"
+  | "upgraded"
+  | "downgraded"
+  | "released"
+  /** The reason says why. */
+  | "lost"
+  | "cancelled"
+  | "timed-out"
+  | "refused-deadlock"
+  | "resized"
+  /** A grant that had ended occupies the name no longer. */
+  | "free";
+
+export interface LockEvent {
+  /** Rises over all names and all lives of the broker: epoch · 2^32 + count. */
+  readonly n: number;
+  readonly at: Instant;
+  readonly kind: LockEventKind;
+  readonly name: LockName;
+  readonly session: SessionId;
+  readonly program: string;
+  readonly pid: number | undefined;
+  readonly token: Token | undefined;
+  readonly reason: string | undefined;
 }
 
 /** A message to one client, in the core's own words. `to` is where it goes, `request` what it answers. */
@@ -164,6 +266,16 @@ export type Letter =
       readonly request: RequestId;
       readonly grant: GrantView;
       readonly waitedMs: Millis;
+      /** How many wait for its names now. */
+      readonly waiting: number;
+    }
+  /** Upgraded or downgraded: from here on it is held under this token. */
+  | {
+      readonly kind: "converted";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly fence: Fence;
+      readonly waitedMs: Millis;
     }
   | { readonly kind: "released"; readonly to: ConnectionId; readonly request: RequestId }
   | {
@@ -179,8 +291,81 @@ export type Letter =
       readonly locks: readonly LockView[];
       readonly now: Instant;
     }
+  /** The break is over; what became of each grant. */
+  | {
+      readonly kind: "broken";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly ended: readonly { readonly token: Token; readonly outcome: "released" | "broken" }[];
+    }
+  | {
+      readonly kind: "transferred";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly from: Token;
+      readonly heir: SessionId;
+    }
+  | {
+      readonly kind: "resized";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly slots: number;
+    }
+  | {
+      readonly kind: "history";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly events: readonly LockEvent[];
+      readonly now: Instant;
+    }
+  /** Watched from here on. `locks`: how all is now, unless the events since `after` follow. */
+  | {
+      readonly kind: "watching";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly upTo: number;
+      /** Events after the one that was asked for are lost. */
+      readonly gap: boolean;
+      readonly locks: readonly LockView[] | undefined;
+      readonly now: Instant;
+    }
+  | { readonly kind: "unwatched"; readonly to: ConnectionId; readonly request: RequestId }
+  | { readonly kind: "pong"; readonly to: ConnectionId; readonly request: RequestId }
   | { readonly kind: "farewell"; readonly to: ConnectionId; readonly request: RequestId }
+  /** One for each name of the grant. */
   | { readonly kind: "lost"; readonly to: ConnectionId; readonly fence: Fence; readonly reason: string }
+  /** Where a request stands that waits; no answer to it. */
+  | {
+      readonly kind: "queued";
+      readonly to: ConnectionId;
+      readonly asked: RequestId;
+      readonly key: RequestKey;
+      /** Of its names the one where most are before it. */
+      readonly name: LockName;
+      /** 1 is next. */
+      readonly place: number;
+      readonly waiting: number;
+      readonly holders: readonly HolderView[];
+      readonly now: Instant;
+    }
+  /** Somebody waits for what this client holds. */
+  | { readonly kind: "contended"; readonly to: ConnectionId; readonly fence: Fence; readonly waiting: number }
+  /** It will be taken away after so long. */
+  | {
+      readonly kind: "revoking";
+      readonly to: ConnectionId;
+      readonly fence: Fence;
+      readonly graceMs: Millis;
+      readonly reason: string;
+      readonly by: { readonly session: SessionId; readonly identity: SessionIdentity };
+    }
+  | {
+      readonly kind: "events";
+      readonly to: ConnectionId;
+      readonly watch: number;
+      readonly events: readonly LockEvent[];
+      readonly now: Instant;
+    }
   /** Another connection speaks for the session now; this one is to be closed after the letter. */
   | { readonly kind: "taken"; readonly to: ConnectionId }
   | { readonly kind: "expired"; readonly to: ConnectionId }

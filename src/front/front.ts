@@ -8,7 +8,7 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Core, StoreEvent } from "../core/index.js";
+import type { Core, StoreEvent, SystemJob } from "../core/index.js";
 import type { Ledger } from "../ledger/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
@@ -201,6 +201,11 @@ export class Front {
     this.#pulse.soon();
   }
 
+  #ask(job: SystemJob): void {
+    if (job.kind !== "probe-process") throw new Error(`nobody can answer ${job.kind}`);
+    this.#probes.add(job);
+  }
+
   #probe({ session, process }: Probe): void {
     const fate = this.#options.processes.fateOf(process);
     if (fate === "dead") this.#options.log("info", { session, process: process.pid }, "a client's process is gone");
@@ -222,13 +227,15 @@ export class Front {
     this.#outbox = new Outbox({
       ledger,
       store: this.#store,
-      probe: (job) => this.#probes.add(job),
+      system: (job) => this.#ask(job),
       deliver: (letters) => this.#postman.deliver(letters),
       onLedgerFull: (full) => {
         log(
           "error",
           { full },
-          full ? "the disk under the ledger is full: nothing new is begun" : "the ledger can be written again",
+          full
+            ? "the disk under the ledger is full: no session is opened, no lock granted"
+            : "the ledger can be written again",
         );
         this.#ledgerFull = full;
         this.#core.handle({ kind: "ledger", full }, this.#pulse.now());

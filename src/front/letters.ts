@@ -1,10 +1,11 @@
 /**
  * The core's letters in the words of the wire.
  */
-import type { HolderView, Letter, LockView, WaiterView } from "../core/index.js";
+import type { GrantView, HolderView, Letter, LockView, WaiterView } from "../core/index.js";
 import {
   type Encoding,
   encodeBody,
+  type GrantedLock,
   type HelloResult,
   type HolderRow,
   type LockRow,
@@ -18,7 +19,10 @@ import { between, type Instant, impossible, type WallTime } from "../terms/index
 /** What every welcome says of the broker. */
 export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
 
-export type AnswerLetter = Exclude<Letter, { kind: "refused" | "lost" | "taken" | "expired" | "hangup" }>;
+/** A letter that answers no request. */
+type Notice = "lost" | "queued" | "contended" | "revoking" | "events" | "taken" | "expired" | "hangup";
+
+export type AnswerLetter = Exclude<Letter, { kind: "refused" | Notice }>;
 
 export interface LetterContext {
   readonly greeting: Greeting;
@@ -39,7 +43,17 @@ function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: Le
     case "welcome":
       return welcomeOf(letter, context);
     case "granted":
-      return { ...letter.grant, waitedMs: Math.round(letter.waitedMs) };
+      return { ...grantedLock(letter.grant), waitedMs: Math.round(letter.waitedMs) };
+    case "pong":
+      return { now: context.wallNow };
+    case "converted":
+    case "broken":
+    case "transferred":
+    case "resized":
+    case "history":
+    case "watching":
+    case "unwatched":
+      throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
     case "released":
       return { released: true };
     case "acquire-cancelled":
@@ -61,17 +75,27 @@ function welcomeOf(letter: Extract<Letter, { kind: "welcome" }>, { greeting, sec
     session,
     secret,
     resumed,
-    grants,
+    grants: grants.flatMap(grantedLocks),
     lost,
     resumeWindowMs: windowMs,
     ...greeting,
   };
 }
 
+function grantedLock(grant: GrantView): GrantedLock {
+  const [first] = grantedLocks(grant);
+  if (first === undefined) throw new Error("a grant of nothing");
+  return first;
+}
+
+function grantedLocks({ claims, token, key }: GrantView): GrantedLock[] {
+  return claims.map(({ name }) => ({ name, token, key }));
+}
+
 function lockRow(lock: LockView, now: Instant, wallNow: WallTime): LockRow {
   return {
     name: lock.name,
-    draining: lock.draining,
+    draining: lock.ending !== undefined,
     holders: lock.holders.map((holder) => holderRow(holder, now, wallNow)),
     waiters: lock.waiters.map((waiter) => waiterRow(waiter, now)),
     waitersTotal: lock.waitersTotal,

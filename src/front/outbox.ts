@@ -5,7 +5,7 @@
  * When the ledger is full, what depends on its rows waits: grants and welcomes are kept until the rows are written;
  * all else goes on, so that held locks can be given back and reads are served while somebody makes room.
  */
-import type { Job, LedgerEntry, Letter, Turn } from "../core/index.js";
+import type { Job, LedgerEntry, Letter, SystemJob, Turn } from "../core/index.js";
 import { type Ledger, LedgerFull } from "../ledger/index.js";
 import type { Store } from "../store/index.js";
 import { impossible } from "../terms/index.js";
@@ -13,7 +13,7 @@ import { impossible } from "../terms/index.js";
 export interface OutboxParts {
   readonly ledger: Pick<Ledger, "commit">;
   readonly store: Pick<Store, "obey" | "flush">;
-  readonly probe: (job: Extract<Job, { to: "system" }>) => void;
+  readonly system: (job: SystemJob) => void;
   readonly deliver: (letters: readonly Letter[]) => void;
   /** The ledger cannot be written any more, or can again. */
   readonly onLedgerFull: (full: boolean) => void;
@@ -66,13 +66,29 @@ export class Outbox {
       case "reader":
         return this.#parts.store.obey(job);
       case "system":
-        return this.#parts.probe(job);
+        return this.#parts.system(job);
       default:
         return impossible(job, "job");
     }
   }
 }
 
-function needsRow(letter: Letter): boolean {
-  return letter.kind === "granted" || letter.kind === "welcome" || letter.kind === "listing";
+/** It speaks of what rows must say first: a grant, a state that is shown. */
+function needsRow({ kind }: Letter): boolean {
+  return waitsForRows.has(kind);
 }
+
+const waitsForRows: ReadonlySet<Letter["kind"]> = new Set([
+  "granted",
+  "converted",
+  "welcome",
+  "listing",
+  "transferred",
+  "broken",
+  "resized",
+  "history",
+  "watching",
+  "events",
+  "queued",
+  "contended",
+]);

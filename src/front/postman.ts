@@ -93,6 +93,11 @@ export class Postman {
         return conversation.refuse(letter.request, letter.refusal, true);
       case "lost":
         return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
+      case "queued":
+      case "contended":
+      case "revoking":
+      case "events":
+        throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
       case "expired":
         return link.send(encodeNotification("session.expired", {}, encoding));
       case "taken":

@@ -5,7 +5,7 @@
 import type { Job } from "../core/index.js";
 import type { Instant, Millis, SessionId } from "../terms/index.js";
 
-export type Probe = Extract<Job, { to: "system" }>;
+export type Probe = Extract<Job, { kind: "probe-process" }>;
 
 /** In one turn; one probe reads /proc in 0.03 ms, and takes 5 ms where `ps` is asked (Node 20). */
 const turnMs: Millis = 5;

@@ -27,7 +27,7 @@ export interface RebirthParts {
 
 export type RecallParts = Omit<RebirthParts, "places">;
 
-const nothing: Memory = { sessions: [], grants: [], waiters: [], tokensAbove: 0, graceMs: 0 };
+const nothing: Memory = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 
 /** Step 1, and 2 through `start`, which must resolve with the writer's first word. */
 export async function settleThePast(places: Places, start: () => Promise<StoreEvent>): Promise<WriterReady> {
@@ -73,13 +73,13 @@ function afterDamage(ready: WriterReady, { log, limits, wallNow }: RecallParts):
 
 /** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
 function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
-  const { sessions, grants, waiters, mark } = contents;
-  if (mark === undefined) return { sessions, grants, waiters, tokensAbove: 0, graceMs: 0 };
+  const { sessions, grants, waiters, capacities, mark } = contents;
+  if (mark === undefined) return { sessions, grants, waiters, capacities, tokensAbove: 0, graceMs: 0 };
   const { tokensTo, seq, incarnation } = mark;
   const { storedSeq, tokensFrom, previousBootId } = ready;
   const another = previousBootId === null || incarnation !== ready.incarnation;
   if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
-    return { sessions, grants, waiters, tokensAbove: tokensTo, graceMs: 0 };
+    return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };
   // Those who held something may still believe in it, until they have come back and were told.
   const graceMs = grants.length > 0 ? limits.resumeWindowMs : 0;
   log("the database file is older than what was known of it, or another: sessions and locks are void", {
@@ -90,7 +90,7 @@ function believed(contents: LedgerContents, ready: WriterReady, { log, limits, w
   // Nobody can tell whether the machine was restarted since the ledger was written, so its tokens may be too low.
   const byClock = previousBootId === null ? tokensByClock(wallNow) : 0;
   // One above what the writer has reserved at least, so that it is asked for a new incarnation in any case.
-  return { ...nothing, tokensAbove: Math.max(tokensTo, byClock, tokensFrom + 1), graceMs };
+  return { ...nothing, capacities, tokensAbove: Math.max(tokensTo, byClock, tokensFrom + 1), graceMs };
 }
 
 function ends({ sessions, grants, waiters }: LedgerContents): LedgerEntry[] {

@@ -58,6 +58,8 @@ export interface RouteParts {
 type Route<Name extends MethodName> = (params: ParamsOf<Name>, incoming: RequestInHand) => Routed;
 type Table = { readonly [Name in MethodName]: Route<Name> };
 
+const silent = { place: false, contended: false };
+
 export class Routes {
   readonly #parts: RouteParts;
   /** The same that a child plans with, so that no request is refused at one end and taken at the other. */
@@ -71,7 +73,7 @@ export class Routes {
       "session.hello": (params, incoming) => this.#hello(params, incoming),
       "session.goodbye": (_, incoming) => ({ command: { kind: "goodbye", ...askerOf(incoming) } }),
       "session.settle": (params, incoming) => this.#settle(params, incoming),
-      "session.ping": () => ({ result: { now: parts.wallNow() } }),
+      "session.ping": (_, incoming) => ({ command: { kind: "ping", ...askerOf(incoming) } }),
       "db.execute": (params, incoming) => this.#sql("db.execute", params, incoming),
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
@@ -116,7 +118,18 @@ export class Routes {
     const ackedBelow = params.ack === undefined ? undefined : requestKey(params.ack);
     const { mode = "either", resumeWindowMs: windowMs } = params;
     return {
-      command: { kind: "hello", ...askerOf(incoming), session, mode, identity, windowMs, grants, pending, ackedBelow },
+      command: {
+        kind: "hello",
+        ...askerOf(incoming),
+        session,
+        mode,
+        identity,
+        windowMs,
+        grants,
+        pending,
+        ackedBelow,
+        outer: undefined,
+      },
     };
   }
 
@@ -198,9 +211,14 @@ export class Routes {
         kind: "acquire",
         ...askerOf(incoming),
         key: requestKey(params.key),
-        name,
+        claims: [{ name, mode: "exclusive" }],
         waitMs: params.waitMs,
         reason,
+        ttlMs: undefined,
+        guarded: false,
+        tell: silent,
+        steal: false,
+        under: undefined,
       },
     };
   }
@@ -217,7 +235,17 @@ export class Routes {
     const name = params.name === undefined ? undefined : this.#name(params.name);
     if (isRefusal(name)) return name;
     const waitersMax = params.waiters === false ? 0 : waitersListedMax;
-    return { command: { kind: "list", ...askerOf(incoming), name, prefix: params.prefix ?? "", waitersMax } };
+    return {
+      command: {
+        kind: "list",
+        ...askerOf(incoming),
+        name,
+        prefix: params.prefix ?? "",
+        session: undefined,
+        contended: false,
+        waitersMax,
+      },
+    };
   }
 
   #name(text: string): LockName | Refusal {

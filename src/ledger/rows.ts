@@ -2,19 +2,11 @@
  * The core's entries as statements with values, and rows as the core's words again. What comes back is checked: a file
  * that was written by something else throws here, and then the ledger counts as damaged.
  */
-import type { GrantRow, LedgerEntry, SessionRow, WaiterRow } from "../core/index.js";
+import type { CapacityRow, GrantRow, LedgerEntry, SessionRow, WaiterRow } from "../core/index.js";
 import type { Database, Statement } from "../sqlite/index.js";
-import {
-  impossible,
-  instant,
-  type LockName,
-  lockName,
-  requestKey,
-  type Seq,
-  seq,
-  sessionId,
-  token,
-} from "../terms/index.js";
+import { impossible, instant, requestKey, type Seq, seq, sessionId, token } from "../terms/index.js";
+import { number, storedName, text } from "./checked.js";
+import { claimsOf, grantMore, waiterMore, writtenGrantMore, writtenWaiterMore } from "./more.js";
 
 export interface LedgerMark {
   readonly tokensTo: number;
@@ -28,6 +20,7 @@ export interface LedgerContents {
   readonly grants: readonly GrantRow[];
   /** By arrival. */
   readonly waiters: readonly WaiterRow[];
+  readonly capacities: readonly CapacityRow[];
   /** Absent in a ledger that was never written. */
   readonly mark: LedgerMark | undefined;
 }
@@ -37,36 +30,43 @@ export class RowWriter {
   readonly #openSession: Statement;
   readonly #endSession: Statement;
   readonly #grant: Statement;
+  readonly #changeGrant: Statement;
   readonly #endGrant: Statement;
   readonly #queue: Statement;
   readonly #unqueue: Statement;
+  readonly #capacity: Statement;
   readonly #mark: Statement;
 
   constructor(database: Database) {
     const prepare = (sql: string) => database.prepare<unknown[]>(sql);
     // A resumed session is written again, with what it said at its latest hello.
-    this.#openSession = prepare("insert or replace into sessions values (?, ?, ?, ?, ?, ?, ?)");
+    this.#openSession = prepare("insert or replace into sessions values (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#endSession = prepare("delete from sessions where session = ?");
-    this.#grant = prepare("insert into grants values (?, ?, ?, ?, ?, ?)");
+    this.#grant = prepare("insert into grants values (?, ?, ?, ?, ?, ?, ?)");
+    this.#changeGrant = prepare("update grants set token = ?, more = ? where token = ?");
     this.#endGrant = prepare("delete from grants where token = ?");
-    this.#queue = prepare("insert into waiters values (?, ?, ?, ?, ?, ?)");
+    this.#queue = prepare("insert into waiters values (?, ?, ?, ?, ?, ?, ?)");
     this.#unqueue = prepare("delete from waiters where arrival = ?");
+    this.#capacity = prepare("insert or replace into capacities values (?, ?)");
     this.#mark = prepare("insert or replace into mark values (1, ?, ?, ?)");
   }
 
   write(entry: LedgerEntry): void {
     switch (entry.kind) {
       case "granted": {
-        const { token, name, session, key, since, reason } = entry.row;
-        this.#grant.run(token, name, session, key, since, reason);
+        const { token, session, key, since, reason, claims } = entry.row;
+        this.#grant.run(token, firstOf(claims).name, session, key, since, reason, writtenGrantMore(entry.row));
         return;
       }
+      case "grant-changed":
+        this.#changeGrant.run(entry.row.token, writtenGrantMore(entry.row), entry.was);
+        return;
       case "grant-ended":
         this.#endGrant.run(entry.token);
         return;
       case "queued": {
-        const { arrival, name, session, key, since, reason } = entry.row;
-        this.#queue.run(arrival, name, session, key, since, reason);
+        const { arrival, session, key, since, reason, claims } = entry.row;
+        this.#queue.run(arrival, firstOf(claims).name, session, key, since, reason, writtenWaiterMore(entry.row));
         return;
       }
       case "unqueued":
@@ -78,6 +78,9 @@ export class RowWriter {
       case "session-ended":
         this.#endSession.run(entry.session);
         return;
+      case "capacity":
+        this.#capacity.run(entry.row.name, entry.row.slots);
+        return;
       case "mark":
         this.#mark.run(entry.tokensTo, entry.seq, entry.incarnation);
         return;
@@ -86,10 +89,10 @@ export class RowWriter {
     }
   }
 
-  #writeSession({ session, identity, windowMs }: SessionRow): void {
+  #writeSession({ session, identity, windowMs, outer }: SessionRow): void {
     const { program, version, process, bound } = identity;
     const [pid, startTime] = process === undefined ? [null, null] : [process.pid, process.startTime];
-    this.#openSession.run(session, program, version, pid, startTime, bound ? 1 : 0, windowMs);
+    this.#openSession.run(session, program, version, pid, startTime, bound ? 1 : 0, windowMs, outer ?? null);
   }
 }
 
@@ -97,16 +100,17 @@ export class RowWriter {
 export function readRows(database: Database): LedgerContents {
   const all = (sql: string) => database.prepare<unknown[]>(sql).raw().all() as Column[][];
   return {
-    sessions: all("select session, program, version, pid, start_time, bound, window_ms from sessions").map(sessionRow),
-    grants: all("select token, name, session, key, since, reason from grants order by token").map(
-      ([first, ...rest]) => ({
-        token: token(number(first)),
-        ...lockColumns(rest),
-      }),
+    sessions: all(
+      "select session, program, version, pid, start_time, bound, window_ms, outer_session from sessions",
+    ).map(sessionRow),
+    grants: all("select token, name, session, key, since, reason, more from grants order by token").map(grantRow),
+    waiters: all("select arrival, name, session, key, since, reason, more from waiters order by arrival").map(
+      waiterRow,
     ),
-    waiters: all("select arrival, name, session, key, since, reason from waiters order by arrival").map(
-      ([first, ...rest]) => ({ arrival: number(first), ...lockColumns(rest) }),
-    ),
+    capacities: all("select name, slots from capacities").map(([name, slots]) => ({
+      name: storedName(text(name)),
+      slots: number(slots),
+    })),
     mark: all("select tokens_to, seq, incarnation from mark").map(([tokensTo, last, incarnation]) => ({
       tokensTo: number(tokensTo),
       seq: seq(number(last)),
@@ -116,22 +120,40 @@ export function readRows(database: Database): LedgerContents {
 }
 
 type Column = string | number | null;
+type Columns = readonly (Column | undefined)[];
 
-function sessionRow([session, program, version, pid, startTime, bound, windowMs]: readonly (
-  | Column
-  | undefined
-)[]): SessionRow {
+function sessionRow([session, program, version, pid, startTime, bound, windowMs, outer]: Columns): SessionRow {
   const process = pid === null ? undefined : { pid: number(pid), startTime: text(startTime) };
   return {
     session: sessionId(text(session)),
     identity: { program: text(program), version: text(version), process, bound: number(bound) === 1 },
     windowMs: number(windowMs),
+    outer: outer === null ? undefined : sessionId(text(outer)),
   };
 }
 
-function lockColumns([name, session, key, since, reason]: readonly (Column | undefined)[]) {
+function grantRow([given, name, session, key, since, reason, more]: Columns): GrantRow {
+  const stored = more === null ? undefined : text(more);
   return {
-    name: storedName(text(name)),
+    token: token(number(given)),
+    ...askedColumns([session, key, since, reason]),
+    ...grantMore(stored),
+    claims: claimsOf(storedName(text(name)), stored),
+  };
+}
+
+function waiterRow([arrival, name, session, key, since, reason, more]: Columns): WaiterRow {
+  const stored = more === null ? undefined : text(more);
+  return {
+    arrival: number(arrival),
+    ...askedColumns([session, key, since, reason]),
+    ...waiterMore(stored),
+    claims: claimsOf(storedName(text(name)), stored),
+  };
+}
+
+function askedColumns([session, key, since, reason]: Columns) {
+  return {
     session: sessionId(text(session)),
     key: requestKey(number(key)),
     since: instant(number(since)),
@@ -139,19 +161,7 @@ function lockColumns([name, session, key, since, reason]: readonly (Column | und
   };
 }
 
-/** A name was checked against its limit when it came in; the limit may have been lowered since. */
-function storedName(stored: string): LockName {
-  const name = lockName(stored, Number.MAX_SAFE_INTEGER);
-  if (typeof name === "string") return name;
-  throw new RangeError(`a lock name in the ledger ${name.wrong}`);
-}
-
-function number(column: Column | undefined): number {
-  if (typeof column !== "number") throw new RangeError(`a number was expected in the ledger, not ${typeof column}`);
-  return column;
-}
-
-function text(column: Column | undefined): string {
-  if (typeof column !== "string") throw new RangeError(`a text was expected in the ledger, not ${typeof column}`);
-  return column;
+function firstOf<One>([first]: readonly One[]): One {
+  if (first === undefined) throw new Error("impossible: a grant or a wait without a name");
+  return first;
 }

@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of the tables below. A ledger of another version is not read. */
-export const ledgerVersion = 1;
+export const ledgerVersion = 2;
 
 export const schema = `
 create table sessions (
@@ -14,16 +14,19 @@ create table sessions (
   pid integer,
   start_time text,
   bound integer not null,
-  window_ms real not null
+  window_ms real not null,
+  outer_session text
 ) strict, without rowid;
 
+-- \`more\`: what few grants and waiters have, as JSON; null for one name, exclusive, without lease.
 create table grants (
   token integer primary key,
   name text not null,
   session text not null,
   key integer not null,
   since real not null,
-  reason text not null
+  reason text not null,
+  more text
 ) strict;
 
 create table waiters (
@@ -32,8 +35,14 @@ create table waiters (
   session text not null,
   key integer not null,
   since real not null,
-  reason text not null
+  reason text not null,
+  more text
 ) strict;
+
+create table capacities (
+  name text primary key,
+  slots integer not null
+) strict, without rowid;
 
 -- One row.
 create table mark (

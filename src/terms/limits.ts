@@ -45,6 +45,13 @@ export const limitTable = {
     "sockets that have not said hello; those that resume have `resumingMax` beside it",
   ),
   resumingMax: row(1024, 1, 65_536, "CONNECTIONS_FULL", "after a crash all clients come back at once"),
+  sessionsMax: row(
+    10_000,
+    8,
+    1_000_000,
+    "SESSIONS_FULL",
+    "each outlives its connection by a window; when there are so many, one that is away and has nothing to lose goes",
+  ),
   helloMs: row(
     2 * second,
     100,
@@ -93,6 +100,13 @@ export const limitTable = {
   groupBytesMax: row(4 * MiB, KiB, 256 * MiB, null, "bytes of requests in one group commit"),
   groupMs: row(20, 1, 1000, null, "execution in one group commit before it syncs"),
   writesDispatchedMax: row(1024, 1, 65_536, null, "writes in the writer's hands; the rest wait in fair queues"),
+  readerStartMs: row(
+    30 * second,
+    100,
+    10 * minute,
+    "READER_UNAVAILABLE",
+    "how long reads wait while no reader can be had; one is started in a tenth of a second",
+  ),
   readersMin: row(2, 1, 64, null, "reader processes that are always there"),
   readersMax: row(8, 1, 64, null, "reader processes on demand"),
   waitersMax: row(10_000, 1, 1_000_000, "QUEUE_FULL", "waiters for one name"),

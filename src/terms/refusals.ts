@@ -37,6 +37,12 @@ export const refusals = {
     "the broker has no place for another connection",
     "close some, or raise the limit",
   ),
+  SESSIONS_FULL: row(
+    "limit",
+    true,
+    "the broker keeps as many sessions as it may",
+    "say goodbye to some, or wait until the windows of those that left are over",
+  ),
   SLOW_CONSUMER: row(
     "caller",
     true,
@@ -138,6 +144,12 @@ export const refusals = {
     "unknown",
   ),
   WRITER_UNAVAILABLE: row("environment", true, "no writer can be had; reads go on", "`holdfast status` says why"),
+  READER_UNAVAILABLE: row(
+    "environment",
+    true,
+    "no process that reads can be had; writes and locks go on",
+    "`holdfast status` and the log say why",
+  ),
   DISK_FULL: row("environment", true, "the disk (or the log's cap) is full; nothing was applied", "make room"),
   DISK_FAILED: row("environment", true, "the disk failed while writing", "check the disk", "unknown"),
   // Locks

@@ -26,13 +26,19 @@ test("a broker that is ending begins nothing new, and lets what is there be brou
   assert.ok(!waiting.open);
 });
 
-test("while the ledger is full nothing new is begun, and what is held can be given back", () => {
+// rule 13: the ledger on a full disk
+test("while the ledger is full no session is opened and no lock granted; what is held can be given back, and SQL goes on", () => {
   const broker = new TestBroker();
   const client = broker.client();
   const held = client.hold("x");
   broker.do({ kind: "ledger", full: true });
-  for (const asked of [client.acquire("y"), client.write("w"), broker.stranger().hello()])
-    assert.equal(asked.refusal.code, "DISK_FULL");
+  for (const asked of [client.acquire("y"), broker.stranger().hello()]) assert.equal(asked.refusal.code, "DISK_FULL");
+  const write = client.write("w", { fences: [held] });
+  broker.settle();
+  assert.equal(write.body, "did w");
+  const read = client.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
   assert.equal(client.release(held).answer.kind, "released");
   broker.do({ kind: "ledger", full: false });
   client.hold("y");
@@ -53,10 +59,19 @@ test("welcome says what the session is, what it holds and how long it is kept", 
   const first = client.acquire("x", { key: 3 }).grant;
   client.disconnect();
   const { resumed, grants, windowMs, session } = client.resume({ grants: [first] });
+  const held = [{ token: first.token, key: 3, claims: [{ name: "x", mode: "exclusive" }] }];
   assert.deepEqual(
     { resumed, grants, windowMs, session },
-    { resumed: true, grants: [{ name: "x", token: first.token, key: 3 }], windowMs: 7000, session: client.session },
+    { resumed: true, grants: held, windowMs: 7000, session: client.session },
   );
+});
+
+test("a sign of life is answered in order, before hello as well", () => {
+  const broker = new TestBroker();
+  const client = broker.stranger();
+  assert.equal(client.ping().answer.kind, "pong");
+  client.hello();
+  assert.equal(client.ping().answer.kind, "pong");
 });
 
 test("a follower of queued writes acts at the time when they are sent, not when it was asked", () => {
@@ -92,4 +107,48 @@ test("a cancel of nothing does nothing", () => {
   broker.read("r");
   client.cancel(read);
   assert.equal(read.letters.length, 1);
+});
+
+test("of too many sessions the newcomer is refused, unless one is away and has nothing to lose", () => {
+  const broker = new TestBroker({ limits: { sessionsMax: 8 } });
+  const [holder, waiter, writer, bound, idle, ...others] = [
+    broker.client(),
+    broker.client(),
+    broker.client(),
+    broker.client("bound", { bound: true, process: { pid: 7, startTime: "70" } }),
+    broker.client(),
+    broker.client(),
+    broker.client(),
+    broker.client(),
+  ];
+  const refusal = broker.stranger().hello().refusal;
+  assert.deepEqual([refusal.code, refusal.details["limit"]], ["SESSIONS_FULL", "sessionsMax"]);
+  const held = holder.hold("x");
+  waiter.acquire("x", { key: 20 });
+  writer.write("w");
+  for (const client of [holder, waiter, writer, bound]) client.disconnect();
+  assert.equal(broker.stranger().hello().refusal.code, "SESSIONS_FULL", "all who are away have something to lose");
+  idle.disconnect();
+  broker.client("newcomer");
+  assert.equal(broker.core.counts.sessions, 8);
+  idle.connect();
+  assert.equal(idle.hello({ mode: "resume" }).refusal.code, "SESSION_EXPIRED");
+  // One that is known is not one more.
+  assert.ok(holder.resume({ grants: [held] }).resumed);
+  assert.ok(waiter.resume({ pending: [20] }).resumed);
+  assert.equal(others.length, 3);
+});
+
+test("what became of the writes of a session that had to go can still be asked", () => {
+  const broker = new TestBroker({ limits: { sessionsMax: 8 } });
+  const [first, ...others] = Array.from({ length: 8 }, () => broker.client());
+  assert.equal(others.length, 7);
+  first?.write("w", { key: 1 });
+  broker.settle();
+  first?.disconnect();
+  const newcomer = broker.client();
+  assert.ok(first !== undefined);
+  const settled = newcomer.settle(first, [1]);
+  broker.settle();
+  assert.equal(settled.body, "1:applied");
 });

@@ -4,9 +4,9 @@ import { Core } from "../../src/core/index.js";
 import { limitsWith } from "../../src/terms/index.js";
 import { TestBroker } from "./support/test-broker.js";
 import type { TestClient } from "./support/test-client.js";
-import { at, key, name, program, seqOf, session, tokenOf } from "./support/values.js";
+import { at, grantRow, key, name, program, seqOf, session, tokenOf } from "./support/values.js";
 
-const empty = { sessions: [], grants: [], waiters: [], tokensAbove: 0, graceMs: 0 };
+const empty = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 
 /** The broker is killed and lives again out of its ledger; its clients are where they were. */
 function reborn(before: TestBroker, ...clients: TestClient[]): TestBroker {
@@ -133,8 +133,8 @@ test("after a restart a holder whose process is dead is let go at once", () => {
 });
 
 test("a ledger that names two holders, or a holder that is nobody, is a fault", () => {
-  const row = { token: tokenOf(1), name: name("x"), session: session(1), key: key(1), since: at(0), reason: "" };
-  const sessions = [{ session: session(1), identity: program(), windowMs: 1000 }];
+  const row = grantRow({ token: tokenOf(1), session: session(1), claims: [{ name: name("x"), mode: "exclusive" }] });
+  const sessions = [{ session: session(1), identity: program(), windowMs: 1000, outer: undefined }];
   const restored =
     (grants: readonly (typeof row)[], known = sessions) =>
     () =>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Core, type Turn } from "../../src/core/index.js";
 import { after, connectionId, instant, limitsWith, requestKey, seq, sessionId } from "../../src/terms/index.js";
+import { hello } from "./support/values.js";
 
 const connection = connectionId(1);
 const MiB = 1024 * 1024;
@@ -19,16 +20,7 @@ function rig() {
   core.handle({ kind: "connected", connection }, now);
   const identity = { program: "test", version: "", process: undefined, bound: false };
   const session = sessionId("c".repeat(32));
-  const hello = {
-    session,
-    mode: "either",
-    identity,
-    windowMs: undefined,
-    grants: [],
-    pending: [],
-    ackedBelow: undefined,
-  } as const;
-  core.handle({ kind: "hello", connection, request: 0, ...hello }, now);
+  core.handle(hello({ connection, session, identity }), now);
   for (const job of core.takeTurn().dispatch)
     if (job.to === "reader" && job.kind === "start") core.handle({ kind: "reader-ready", reader: job.reader }, now);
   core.takeTurn();

@@ -118,7 +118,7 @@ test("a sync that fails ends all children, the log is folded anew, and nobody's 
 });
 
 // rule 13: the ledger on a full disk
-test("a full disk under the ledger: nothing new is begun, what is held is kept and can be given back, and all goes on when there is room", async (t) => {
+test("a full disk under the ledger: no lock is granted, what is held is kept and can be given back, SQL goes on, and locks do when there is room", async (t) => {
   const { home, front, disk, wire } = await scene(t);
   const other = await home.wire();
   const { token } = await wire.call("lock.acquire", { name: "held before", key: wire.key() });
@@ -129,8 +129,10 @@ test("a full disk under the ledger: nothing new is begun, what is held is kept a
   await ledgerFull(front);
   const { data } = await wire.refusal("lock.acquire", { name: "new", key: wire.key() });
   assert.deepEqual([data.code, data.outcome, data.retryable], ["DISK_FULL", "none", true]);
+  const fence = [{ name: "held before", token }];
+  await wire.call("db.execute", { sql: "insert into item values (1)", fence, key: wire.key() });
   await wire.call("lock.release", { name: "held before", token, key: wire.key() });
-  assert.deepEqual(await itemsOf(wire), []);
+  assert.deepEqual(await itemsOf(wire), [1]);
   disk.makeRoom();
   const { token: later } = await unsaid;
   assert.ok(later > kept.token);

@@ -4,7 +4,8 @@ import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import { Outbox } from "../../src/front/outbox.js";
 import { type Ledger, LedgerFull } from "../../src/ledger/index.js";
 import type { Store } from "../../src/store/index.js";
-import { connectionId, type Instant, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
+import { connectionId, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
+import { grantRow } from "../core/support/values.js";
 
 const to = connectionId(1);
 const session = sessionId("a".repeat(32));
@@ -21,9 +22,10 @@ function granted(): { row: LedgerEntry; letter: Letter } {
   const name = lockName("a", 512);
   if (typeof name !== "string") throw new Error("not a name");
   const [grantToken, key] = [token(8), requestKey(1)];
-  const row = { token: grantToken, name, session, key, since: 0 as Instant, reason: "" };
-  const grant = { name, token: grantToken, key };
-  return { row: { kind: "granted", row }, letter: { kind: "granted", to, request: 3, grant, waitedMs: 0 } };
+  const claims = [{ name, mode: "exclusive" }] as const;
+  const row = grantRow({ token: grantToken, session, claims });
+  const grant = { claims, token: grantToken, key };
+  return { row: { kind: "granted", row }, letter: { kind: "granted", to, request: 3, grant, waitedMs: 0, waiting: 0 } };
 }
 
 /** An outbox whose neighbours write down what they were told, in order. */
@@ -40,7 +42,7 @@ function rig() {
   const outbox = new Outbox({
     ledger: ledger,
     store: store,
-    probe: (job) => told.push(`system ${job.kind}`),
+    system: (job) => told.push(`system ${job.kind}`),
     deliver: (letters) => told.push(`letters ${letters.map((letter) => letter.kind).join(" ")}`),
     onLedgerFull: (isFull) => told.push(isFull ? "full" : "room again"),
   });
@@ -95,7 +97,7 @@ test("an error of the ledger that is not a full disk ends the turn before anythi
       },
     } as unknown as Ledger,
     store: { obey: () => told.push("job"), flush: () => told.push("flush") } as unknown as Store,
-    probe: () => told.push("probe"),
+    system: () => told.push("probe"),
     deliver: () => told.push("letters"),
     onLedgerFull: () => told.push("full"),
   });

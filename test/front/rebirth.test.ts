@@ -11,13 +11,13 @@ import {
   instant,
   limitsWith,
   lockName,
-  requestKey,
   seq,
   sessionId,
   token,
   tokensByClock,
   wallTime,
 } from "../../src/terms/index.js";
+import { acquire, grantRow, hello } from "../core/support/values.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const session = sessionId("b".repeat(32));
@@ -35,8 +35,8 @@ function rows(): LedgerEntry[] {
   const identity = { program: "make", version: "", process: undefined, bound: false };
   return [
     { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
-    { kind: "session-opened", row: { session, identity, windowMs: 30_000 } },
-    { kind: "granted", row: { token: token(42), name, session, key: requestKey(1), since: now, reason: "" } },
+    { kind: "session-opened", row: { session, identity, windowMs: 30_000, outer: undefined } },
+    { kind: "granted", row: grantRow({ token: token(42), session, claims: [{ name, mode: "exclusive" }] }) },
   ];
 }
 
@@ -136,12 +136,10 @@ test("when the database was put back, nothing is granted until the holders have 
   const connection = connectionId(1);
   const identity = { program: "other", version: "", process: undefined, bound: false };
   core.handle({ kind: "connected", connection }, now);
-  const hello = { mode: "new", identity, windowMs: undefined, grants: [], pending: [], ackedBelow: undefined } as const;
-  core.handle({ kind: "hello", connection, request: 1, session: sessionId("c".repeat(32)), ...hello }, now);
+  core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
   const name = lockName("index/rebuild", 512);
   if (typeof name !== "string") throw new Error("not a name");
-  const ask = { key: requestKey(1), name, waitMs: undefined, reason: "" };
-  core.handle({ kind: "acquire", connection, request: 2, ...ask }, now);
+  core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
   assert.equal(core.counts.held, 0);
   core.expire(after(now, limitsWith().resumeWindowMs));
   assert.equal(core.counts.held, 1);

@@ -8,6 +8,7 @@ import type { GrantRow, LedgerEntry, SessionRow, WaiterRow } from "../../src/cor
 import { Ledger, type LedgerContents, LedgerFull } from "../../src/ledger/index.js";
 import { openDatabase } from "../../src/sqlite/index.js";
 import { instant, type LockName, requestKey, seq, sessionId, token } from "../../src/terms/index.js";
+import { grantRow } from "../core/support/values.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const ada = sessionId("a".repeat(32));
@@ -17,21 +18,40 @@ const adasSession: SessionRow = {
   session: ada,
   identity: { program: "make", version: "4", process: { pid: 47, startTime: "1234" }, bound: true },
   windowMs: 30_000,
+  outer: bob,
 };
 const bobsSession: SessionRow = {
   session: bob,
   identity: { program: "", version: "", process: undefined, bound: false },
   windowMs: 0.5,
+  outer: undefined,
 };
 
 function grant(number: number, name = "deploy/prod"): GrantRow {
-  const key = requestKey(number);
-  const since = instant(12_345.678);
-  return { token: token(number), name: name as LockName, session: ada, key, since, reason: "release" };
+  return grantRow({
+    token: token(number),
+    session: ada,
+    key: requestKey(number),
+    claims: [{ name: name as LockName, mode: "exclusive" }],
+    since: instant(12_345.678),
+    reason: "release",
+  });
 }
 
 function waiter(arrival: number): WaiterRow {
-  return { arrival, name: "🔒" as LockName, session: bob, key: requestKey(9), since: instant(2), reason: "" };
+  return {
+    arrival,
+    session: bob,
+    key: requestKey(9),
+    claims: [{ name: "🔒" as LockName, mode: "exclusive" }],
+    since: instant(2),
+    reason: "",
+    ttlMs: undefined,
+    guarded: false,
+    tell: { place: false, contended: false },
+    under: undefined,
+    convertOf: undefined,
+  };
 }
 
 const granted = (number: number): LedgerEntry => ({ kind: "granted", row: grant(number) });
@@ -53,7 +73,13 @@ function place(t: TestContext): string {
 }
 
 test("a ledger that was never written is empty and has no mark", (t) => {
-  assert.deepEqual(contentsOf(openLedger(t, place(t))), { sessions: [], grants: [], waiters: [], mark: undefined });
+  assert.deepEqual(contentsOf(openLedger(t, place(t))), {
+    sessions: [],
+    grants: [],
+    waiters: [],
+    capacities: [],
+    mark: undefined,
+  });
 });
 
 test("what was committed is read again after a restart, in order of token and arrival", (t) => {
@@ -75,8 +101,78 @@ test("what was committed is read again after a restart, in order of token and ar
     sessions: [adasSession, bobsSession],
     grants: [grant(7, "a"), grant(2 ** 52)],
     waiters: [waiter(3), waiter(12)],
+    capacities: [],
     mark: { tokensTo, seq: seq(6), incarnation: "y" },
   });
+});
+
+/** What few rows have. */
+const full: GrantRow = {
+  ...grant(9),
+  claims: [
+    { name: "pool" as LockName, mode: "semaphore", take: 2 },
+    { name: "a" as LockName, mode: "shared" },
+    { name: "🔒" as LockName, mode: "exclusive" },
+    { name: "p2" as LockName, mode: "semaphore", take: 1 },
+  ],
+  ttlMs: 30_000,
+  guarded: true,
+  tell: { place: true, contended: true },
+  converted: requestKey(12),
+  ending: { program: 'ma"ke', version: "4", process: { pid: 47, startTime: "1234" }, bound: true },
+};
+
+test("a grant or a wait with all that there can be is read again as it was", (t) => {
+  const path = place(t);
+  const first = Ledger.open(path);
+  const unprovable = { ...adasSession.identity, process: undefined, bound: false };
+  const grants = [
+    full,
+    { ...grant(10), ending: unprovable },
+    { ...grant(11), tell: { place: false, contended: true } },
+  ];
+  const upgrade = {
+    ...waiter(4),
+    claims: [{ name: "a" as LockName, mode: "exclusive" as const }],
+    convertOf: token(9),
+  };
+  const { claims, ttlMs, guarded, tell } = full;
+  const waiters = [{ ...waiter(-2), claims, ttlMs, guarded, tell, under: [token(3), token(2 ** 40)] }, upgrade];
+  const bare = { ...waiter(5), under: [] };
+  first.commit([
+    ...grants.map((row): LedgerEntry => ({ kind: "granted", row })),
+    ...[bare, ...waiters].map((row): LedgerEntry => ({ kind: "queued", row })),
+  ]);
+  first.close();
+  const contents = contentsOf(openLedger(t, path));
+  assert.deepEqual(contents.grants, grants);
+  assert.deepEqual(contents.waiters, [...waiters, bare]);
+});
+
+test("a grant that has changed is read as it is now, under its new token and no other", (t) => {
+  const path = place(t);
+  const first = Ledger.open(path);
+  first.commit([{ kind: "granted", row: grant(1, "a") }, granted(2)]);
+  const changed = { ...grant(1), token: token(30), claims: full.claims.slice(1), converted: requestKey(7) };
+  first.commit([{ kind: "grant-changed", was: token(1), row: changed }]);
+  first.close();
+  assert.deepEqual(contentsOf(openLedger(t, path)).grants, [grant(2), changed]);
+});
+
+test("the capacity of a name is read again as it was set last", (t) => {
+  const path = place(t);
+  const first = Ledger.open(path);
+  const capacity = (name: string, slots: number): LedgerEntry => ({
+    kind: "capacity",
+    row: { name: name as LockName, slots },
+  });
+  first.commit([capacity("pool", 4), capacity("gpu", 1)]);
+  first.commit([capacity("pool", 3)]);
+  first.close();
+  assert.deepEqual(contentsOf(openLedger(t, path)).capacities, [
+    { name: "gpu", slots: 1 },
+    { name: "pool", slots: 3 },
+  ]);
 });
 
 test("what has ended is not read again, whether it ended in its own turn or a later one", (t) => {
@@ -96,7 +192,13 @@ test("what has ended is not read again, whether it ended in its own turn or a la
   ]);
   first.commit([]);
   first.close();
-  assert.deepEqual(contentsOf(openLedger(t, path)), { sessions: [], grants: [], waiters: [], mark: undefined });
+  assert.deepEqual(contentsOf(openLedger(t, path)), {
+    sessions: [],
+    grants: [],
+    waiters: [],
+    capacities: [],
+    mark: undefined,
+  });
 });
 
 test("a session that is opened again keeps what it said last", (t) => {
@@ -116,7 +218,7 @@ test("after SIGKILL in the middle of its work a ledger holds whole turns, up to 
     import { writeSync } from "node:fs";
     import { Ledger } from ${JSON.stringify(room)};
     const ledger = Ledger.open(${JSON.stringify(path)});
-    const grant = (token) => ({ kind: "granted", row: { token, name: "n", session: "${ada}", key: 1, since: 1, reason: "" } });
+    const grant = (token) => ({ kind: "granted", row: { token, claims: [{ name: "n", mode: "exclusive" }], session: "${ada}", key: 1, since: 1, reason: "", tell: {} } });
     const ended = (token) => ({ kind: "grant-ended", token });
     for (let turn = 1; ; turn++) {
       ledger.commit([ended(2 * turn - 2 || 9e15), ended(2 * turn - 1), grant(2 * turn), grant(2 * turn + 1)]);
@@ -145,6 +247,11 @@ for (const [what, spoil] of [
   ["is of another version", (path: string) => execute(path, "pragma user_version = 99")],
   ["lacks a table", (path: string) => execute(path, "drop table waiters")],
   ["holds a session id that is none", (path: string) => execute(path, "update sessions set session = 'x'")],
+  ["says more that is no JSON", (path: string) => execute(path, "update grants set more = '{'")],
+  ["says more that is no object", (path: string) => execute(path, "update grants set more = '[]'")],
+  ["says a mode that is none", (path: string) => execute(path, `update grants set more = '{"mode":"x"}'`)],
+  ["says other names that are none", (path: string) => execute(path, `update grants set more = '{"also":[{}]}'`)],
+  ["says a lease that is no number", (path: string) => execute(path, `update grants set more = '{"ttl":"1"}'`)],
   ["holds a name that is none", (path: string) => execute(path, "update grants set name = char(7)")],
 ] as const) {
   test(`a ledger that ${what} is told as damaged, and replaced by an empty one that works`, (t) => {
@@ -198,7 +305,7 @@ test("a write that the system's limit on file sizes stops counts as a full disk"
   const program = `
     import { Ledger, LedgerFull } from ${JSON.stringify(room)};
     const ledger = Ledger.open(${JSON.stringify(path)});
-    const grant = (token) => ({ kind: "granted", row: { token, name: "n", session: "${ada}", key: 1, since: 1, reason: "r".repeat(4000) } });
+    const grant = (token) => ({ kind: "granted", row: { token, claims: [{ name: "n", mode: "exclusive" }], session: "${ada}", key: 1, since: 1, reason: "r".repeat(4000), tell: {} } });
     let token = 1;
     try { for (;;) { ledger.commit([grant(token), { kind: "unqueued", arrival: 1 }]); token++; } }
     catch (error) { console.log(error instanceof LedgerFull ? token : error); }`;

@@ -84,6 +84,12 @@ const ofConversation = {
     message: "1024 connections are open already",
     details: { limit: "connectionsMax" },
   },
+  SESSIONS_FULL: {
+    method: "session.hello",
+    when: "No place for another session.",
+    message: "there are 10000 sessions already",
+    details: { limit: "sessionsMax" },
+  },
   SLOW_CONSUMER: {
     method: "db.query",
     when: "The client does not read. The connection is closed with 1013.",
@@ -275,6 +281,12 @@ const ofWrites = {
     when: "The database file cannot be opened.",
     message: "no writer can be had: the disk failed",
     details: { reason: "the disk failed" },
+  },
+  READER_UNAVAILABLE: {
+    method: "db.query",
+    when: "The program that reads cannot be started.",
+    message: "no reader can be had: exit code 1",
+    details: { reason: "exit code 1" },
   },
   DISK_FULL: { method: "db.execute", when: "No space left.", message: "the disk is full; nothing was applied" },
   DISK_FAILED: {

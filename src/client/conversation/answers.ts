@@ -33,15 +33,24 @@ export function readWelcome(result: unknown): Welcome | undefined {
   return present && { session, resumed, grants: present, resumeWindowMs, whole: result };
 }
 
+/** The answer to an acquire, and to an upgrade. */
 export interface Granted extends Fence {
+  readonly names: readonly [string, ...string[]];
   readonly waitedMs: Millis;
+  /** How many wait for it now. */
+  readonly waiting: number;
 }
 
 export function readGranted(result: unknown): Granted | undefined {
   const fence = readFence(result);
   if (fence === undefined || !isObject(result)) return undefined;
-  const { waitedMs } = result;
-  return { ...fence, waitedMs: typeof waitedMs === "number" ? waitedMs : 0 };
+  const { also } = result;
+  return {
+    ...fence,
+    names: Array.isArray(also) ? [fence.name, ...also.filter((name) => typeof name === "string")] : [fence.name],
+    waitedMs: countIn(result, "waitedMs"),
+    waiting: countIn(result, "waiting"),
+  };
 }
 
 /** What became of one write of a session that is over. */
@@ -87,18 +96,6 @@ export function refusalOf(error: unknown): Refusal {
   };
 }
 
-export interface Loss {
-  readonly token: number;
-  readonly reason: string;
-}
-
-export function readLoss(params: unknown): Loss | undefined {
-  const fence = readFence(params);
-  if (fence === undefined || !isObject(params)) return undefined;
-  const { reason } = params;
-  return { token: fence.token, reason: typeof reason === "string" ? reason : "the broker gave no reason" };
-}
-
 export function readRetryAfter(params: unknown): Millis {
   const after = isObject(params) ? params["retryAfterMs"] : undefined;
   return typeof after === "number" && after > 0 ? Math.min(after, 5000) : 0;
@@ -115,13 +112,19 @@ function readWelcomeGrants(value: unknown): WelcomeGrant[] | undefined {
   return grants;
 }
 
-function readFence(value: unknown): Fence | undefined {
+export function readFence(value: unknown): Fence | undefined {
   if (!isObject(value)) return undefined;
   const { name, token } = value;
   if (typeof name !== "string" || typeof token !== "number" || !Number.isSafeInteger(token)) return undefined;
   return { name, token };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** 0 if it is not there: an older broker may not say it. */
+export function countIn(value: Record<string, unknown>, field: string): number {
+  const count = value[field];
+  return typeof count === "number" && count > 0 ? count : 0;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

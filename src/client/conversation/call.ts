@@ -20,16 +20,23 @@ import type { Grant } from "./grant.js";
  *   write    sent again under its key, which makes it happen once
  *   once     never sent again: its outcome is unknown
  *   acquire  sent again under its key, with the time that is left
+ *   upgrade  the same, for a grant that is held; its outcome is waited for even if it is cancelled
+ *   change   of locks otherwise: sent again under its key; unknown when the session is over
  *   release  sent again under its key; when the broker does not know the grant, it is released
- *   cancel   the conversation's own: takes back an acquire
+ *   transfer as a release, but then it is refused
+ *   cancel   the conversation's own: takes back an acquire or an upgrade
  */
-export type CallKind = "read" | "write" | "once" | "acquire" | "release" | "cancel";
+export type CallKind = "read" | "write" | "once" | "acquire" | "upgrade" | "change" | "release" | "transfer" | "cancel";
 
-/** The parameters of the request as they go over the wire. The conversation writes only these fields. */
+/** The parameters of the request as they go over the wire. The conversation reads and writes only these fields. */
 export interface CallParams {
   key?: number;
   ack?: number;
   waitMs?: number;
+  /** Of a release or a transfer: that of the grant, which an upgrade may change. */
+  token?: number;
+  /** Of an acquire. */
+  readonly ttlMs?: number;
 }
 
 export type CallState = "new" | "kept" | "sent" | "settled";
@@ -51,15 +58,17 @@ export class Call {
   key = 0;
   /** When it was handed in. */
   since: Instant = instant(0);
+  /** When it was sent last; meaningful once it was. */
+  sentAt: Instant = instant(0);
   /** How often it was sent. */
   tries = 0;
   /** The program does not want it any more. */
   cancelled = false;
-  /** Of an acquire: how long it may wait, counted from `since`; absent means for ever. */
+  /** Of an acquire or an upgrade: how long it may wait, counted from `since`; absent means for ever. */
   readonly waitMs: Millis | undefined;
-  /** Of a release: what is released. */
+  /** Of an upgrade, downgrade, release or transfer: the grant that it changes. */
   readonly grant: Grant | undefined;
-  /** Of a cancel, and of a release that gives back a grant nobody wanted: the acquire it is about. */
+  /** Of a cancel, and of what takes back a grant or an upgrade that nobody wanted: the request it is about. */
   readonly about: Call | undefined;
   /** Asked by the conversation itself: no program waits for it. */
   readonly own: boolean;
@@ -68,9 +77,19 @@ export class Call {
     this.kind = kind;
     this.method = method;
     this.params = params;
-    this.waitMs = kind === "acquire" ? params.waitMs : undefined;
+    this.waitMs = this.waits ? params.waitMs : undefined;
     this.grant = more.grant;
     this.about = more.about;
     this.own = more.own ?? false;
+  }
+
+  /** It ends its grant, unless it is refused. */
+  get givesUp(): boolean {
+    return this.kind === "release" || this.kind === "transfer";
+  }
+
+  /** It waits for others, and can be asked for again after a lost connection. */
+  get waits(): boolean {
+    return this.kind === "acquire" || this.kind === "upgrade";
   }
 }

@@ -5,31 +5,34 @@
  */
 import { after, type Instant, impossible, type Millis, type Refusal, refusals, refuse } from "../../terms/index.js";
 import { Acknowledgement } from "./acknowledgement.js";
-import { readLoss, readOutcomes, readRetryAfter, readWelcome, type Welcome, type WelcomeGrant } from "./answers.js";
+import { readOutcomes, readRetryAfter, readWelcome, type Welcome, type WelcomeGrant } from "./answers.js";
 import type { Call } from "./call.js";
-import { grantsEnd, isDue, nextOf, patienceEnds, type Standing, stateEnds } from "./deadlines.js";
+import { grantsEnd, isDue, nextOf, patienceEnds, type Standing, sooner, stateEnds } from "./deadlines.js";
 import { Draft } from "./draft.js";
 import type { Effect } from "./effect.js";
 import type { Event } from "./event.js";
-import { Grant } from "./grant.js";
+import type { Grant } from "./grant.js";
 import { Grants } from "./grants.js";
 import { Identity } from "./identity.js";
 import { InFlight } from "./in-flight.js";
+import { LockNews } from "./lock-news.js";
 import { Outage } from "./outage.js";
 import type { ConversationOptions, State } from "./state.js";
+import { type Watch, Watches } from "./watches.js";
 
 /** How long a closing program waits for the broker's goodbye, or for a connection to say it on. */
 const goodbyeMs = 5000;
 const settleRetryMs = 200;
-
 const closedByProgram = refuse("CLOSED", "the broker handle is closed");
 
 export class Conversation {
   readonly #options: ConversationOptions;
   readonly #draft = new Draft();
-  readonly #grants = new Grants(this.#draft);
+  readonly #grants: Grants;
   readonly #identity: Identity;
   readonly #inFlight: InFlight;
+  readonly #watches: Watches;
+  readonly #lockNews: LockNews;
   readonly #outage: Outage;
   #state: State = { at: "new" };
   /** Until when the first connection must stand; meaningful until it does. */
@@ -44,10 +47,14 @@ export class Conversation {
   constructor(options: ConversationOptions, now: Instant) {
     this.#options = options;
     this.#identity = new Identity(options);
+    const nextRequest = () => this.#inFlight.nextId();
+    this.#grants = new Grants(this.#draft, nextRequest);
     this.#inFlight = new InFlight(this.#draft, this.#grants, this.#identity.keys);
+    this.#watches = new Watches(this.#draft, nextRequest);
+    this.#lockNews = new LockNews(this.#draft, this.#grants, { inFlight: this.#inFlight, watches: this.#watches });
     this.#outage = new Outage(now);
     this.#openBy = now;
-    for (const { name, token } of options.takenUp?.held ?? []) this.#grants.add(new Grant(name, token, 0));
+    this.#grants.takeUp(options.takenUp?.held ?? []);
   }
 
   /** Calls without outcome. */
@@ -60,12 +67,19 @@ export class Conversation {
     return this.#grants;
   }
 
+  /** Until when a grant with a lease can be relied on without a further answer. */
+  leaseEnds(grant: Grant): Instant {
+    return this.#grants.leases.endOf(grant);
+  }
+
   get at(): State["at"] {
     return this.#state.at;
   }
 
   handle(event: Event, now: Instant): void {
     if (this.#state.at === "closed") return this.#answerClosed(event);
+    // Before anything else: who was stopped beyond a deadline must not act as if it had not passed.
+    if (event.kind !== "disconnected") this.#inFlight.lookAtLeases(now, this.#state.at === "open");
     switch (event.kind) {
       case "call":
         return this.#called(event.call, now);
@@ -74,7 +88,12 @@ export class Conversation {
       case "refused":
         return this.#refused(event.id, event.refusal, now);
       case "cancel":
-        return this.#cancelled(event.call, now);
+        this.#inFlight.cancel(event.call, now, this.#state.at);
+        return this.#partIfDone(now);
+      case "watch":
+        return this.#watch(event.watch, now);
+      case "unwatch":
+        return this.#watches.end(event.watch);
       case "notified":
         return this.#notified(event.method, event.params, now);
       case "open":
@@ -82,7 +101,7 @@ export class Conversation {
         return this.#connect();
       case "connected":
         this.#identity.offer(event.secret);
-        return this.#greet();
+        return this.#greet(now);
       case "nobody":
         return this.#outage.nobodyThere(now);
       case "connect-failed":
@@ -90,7 +109,7 @@ export class Conversation {
       case "disconnected":
         return this.#disconnected(event.reason, event.luck, now);
       case "unsendable":
-        this.#inFlight.refused(event.id, event.refusal);
+        this.#inFlight.unsendable(event.id, event.refusal);
         return this.#partIfDone(now);
       case "time":
         return this.#timePassed(now);
@@ -111,15 +130,14 @@ export class Conversation {
   nextDeadline(): Instant | undefined {
     const { at } = this.#state;
     if (at === "closed") return undefined;
-    if (at === "open" || at === "leaving") return this.#acknowledgement.due;
-    return nextOf(this.#standing());
+    const connected = at === "open" || at === "leaving";
+    return sooner(connected ? this.#acknowledgement.due : nextOf(this.#standing()), this.#grants.leases.due);
   }
 
   check(): void {
-    this.#grants.check();
-    this.#inFlight.check();
+    for (const part of [this.#grants, this.#inFlight, this.#watches]) part.check();
     const { at } = this.#state;
-    if (at === "closed" && this.#inFlight.size + this.#grants.size > 0)
+    if (at === "closed" && this.#inFlight.size + this.#grants.size + this.#watches.size > 0)
       throw new Error("closed, and something is left");
     if (at === "resting" && this.#inFlight.size > 0) throw new Error("resting, and a call waits");
     if (at === "open" && this.#identity.settlement !== undefined)
@@ -130,29 +148,31 @@ export class Conversation {
 
   #called(call: Call, now: Instant): void {
     if (this.#closing !== undefined && call.kind !== "release") return this.#draft.refuse(call, closedByProgram);
-    if (call.grant !== undefined) {
-      if (call.grant.state !== "held") return this.#draft.answer(call, {});
-      call.grant.state = "releasing";
-    }
+    if (call.grant !== undefined && call.grant.state !== "held") return this.#inFlight.tooLate(call, call.grant);
+    if (call.grant !== undefined && call.givesUp) call.grant.state = "releasing";
     this.#inFlight.keep(call, now);
-    if (this.#state.at === "open") {
-      this.#inFlight.send(call, now);
-      if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
-    } else if (this.#state.at === "resting") {
-      this.#outage.beganAgain(now);
-      this.#connect();
-    }
+    if (this.#state.at !== "open") return this.#wake(now);
+    this.#inFlight.send(call, now);
+    if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
   }
 
-  #cancelled(call: Call, now: Instant): void {
-    this.#inFlight.cancel(call, now, this.#state.at);
-    this.#partIfDone(now);
+  #watch(watch: Watch, now: Instant): void {
+    if (this.#closing !== undefined) return this.#watches.refuse(watch, closedByProgram);
+    this.#watches.begin(watch);
+    this.#wake(now);
+  }
+
+  #wake(now: Instant): void {
+    if (this.#state.at !== "resting") return;
+    this.#outage.beganAgain(now);
+    this.#connect();
   }
 
   #close(now: Instant): void {
     if (this.#closing !== undefined) return;
     this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
-    this.#inFlight.endAcquires(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
+    this.#watches.refuseAll(closedByProgram);
+    this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
     this.#grants.loseHeld("the broker handle was closed");
     this.#partIfDone(now);
   }
@@ -181,6 +201,7 @@ export class Conversation {
   }
 
   #answerClosed(event: Event): void {
+    if (event.kind === "watch") return this.#watches.refuse(event.watch, this.#ending);
     if (event.kind !== "call") return; // Everything else has lost its meaning.
     if (event.call.kind === "release") this.#draft.answer(event.call, {});
     else this.#draft.refuse(event.call, { ...this.#ending, outcome: "none" });
@@ -194,9 +215,9 @@ export class Conversation {
     this.#draft.push({ kind: "connect", start, resuming: this.#identity.welcomed });
   }
 
-  #greet(): void {
+  #greet(now: Instant): void {
     const request = this.#inFlight.nextId();
-    this.#state = { at: "greeting", request };
+    this.#state = { at: "greeting", request, since: now };
     const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys());
     this.#draft.ask(request, "session.hello", params);
   }
@@ -225,7 +246,8 @@ export class Conversation {
     const { at } = this.#state;
     if (at === "open" || at === "leaving") this.#outage.began(now);
     this.#acknowledgement.disconnected();
-    this.#inFlight.connectionLost();
+    this.#watches.disconnected();
+    this.#inFlight.disconnected(now);
   }
 
   #dropConnection(now: Instant): void {
@@ -235,7 +257,7 @@ export class Conversation {
   }
 
   #tryAgain(now: Instant, luck: number): void {
-    const idle = this.#inFlight.size === 0 && this.#grants.size === 0;
+    const idle = this.#inFlight.size + this.#grants.size + this.#watches.size === 0;
     const rests = this.#opened && this.#outage.dismissed && idle && this.#closing === undefined;
     this.#state = rests ? { at: "resting" } : { at: "waiting", until: this.#outage.nextAttempt(now, luck) };
   }
@@ -244,10 +266,11 @@ export class Conversation {
 
   #answered(id: number, result: unknown, now: Instant): void {
     const state = this.#state;
-    if (state.at === "greeting" && state.request === id) return this.#welcomed(readWelcome(result), now);
+    if (state.at === "greeting" && state.request === id) return this.#welcomed(readWelcome(result), state.since, now);
     if (state.at === "settling" && state.request === id) return this.#settled(result, now);
     if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
-    this.#inFlight.answered(id, result, now);
+    if (!this.#inFlight.answered(id, result, now) && !this.#grants.leases.answered(id, now))
+      return this.#watches.answered(id, result);
     if (this.#inFlight.size > 0) return;
     if (this.#closing !== undefined) return this.#partIfDone(now);
     this.#acknowledgement.idle(this.#identity.keys, now);
@@ -262,17 +285,12 @@ export class Conversation {
       return this.#leave(0);
     if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.has(id))
       return this.#sessionEnded(refusal.message, now);
-    this.#inFlight.refused(id, refusal);
+    if (!this.#inFlight.refused(id, refusal, now)) this.#watches.refused(id, refusal);
     this.#partIfDone(now);
   }
 
   #notified(method: string, params: unknown, now: Instant): void {
     switch (method) {
-      case "lock.lost": {
-        const loss = readLoss(params);
-        if (loss !== undefined) this.#grants.lost(loss.token, loss.reason);
-        return;
-      }
       case "session.closing":
         this.#outage.dismissed = true;
         return this.#leave(readRetryAfter(params));
@@ -284,7 +302,7 @@ export class Conversation {
       case "session.expired":
         return this.#sessionEnded("the broker ended it", now);
       default:
-        return; // A newer broker may tell what this version does not know.
+        return this.#lockNews.heard(method, params);
     }
   }
 
@@ -293,11 +311,11 @@ export class Conversation {
     this.#outage.askedToWait(retryAfterMs);
   }
 
-  #welcomed(welcome: Welcome | undefined, now: Instant): void {
+  #welcomed(welcome: Welcome | undefined, helloAt: Instant, now: Instant): void {
     if (welcome === undefined) return this.#end(notUnderstood("hello"), "");
     this.#identity.accept(welcome);
-    const pending = new Set(this.#inFlight.pendingKeys());
-    const strangers = this.#grants.reconcile(welcome.grants, (key) => pending.has(key));
+    const strangers = this.#inFlight.reconcile(welcome.grants);
+    this.#grants.leases.connected(helloAt, now);
     if (this.#identity.settlement === undefined) this.#beOpen(strangers, now);
     else this.#askToSettle(now);
   }
@@ -308,6 +326,7 @@ export class Conversation {
     this.#acknowledgement.carried(this.#identity.keys);
     this.#inFlight.sendAll(now);
     this.#inFlight.releaseStrangers(strangers, now);
+    this.#watches.connected();
     const { welcome } = this.#identity;
     if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
     this.#opened = true;
@@ -320,7 +339,7 @@ export class Conversation {
       if (this.#options.takenUp !== undefined) return this.#end(refusal, refusal.message);
       if (!this.#identity.replaceable) return this.#dropConnection(now);
       this.#beginSession(refusal.message);
-      return this.#greet();
+      return this.#greet(now);
     }
     if (!refusals[refusal.refused].retryable) return this.#end(refusal, refusal.message);
     this.#dropConnection(now);
@@ -388,6 +407,7 @@ export class Conversation {
     const reason = this.#outage.lastRefusal?.message ?? "the broker does not answer";
     this.#inFlight.giveUp(now, this.#outage.since, { ms: this.#options.patienceMs, reason });
     if (this.#inFlight.size > 0 || this.#grants.size > 0) return;
+    this.#watches.refuseAll(refuse("CONNECTION_LOST", `nothing can be watched without a connection: ${reason}`));
     if (this.#closing !== undefined) return this.#end(undefined, "");
     if (this.#state.at === "connecting" || this.#state.at === "settling") this.#draft.push({ kind: "disconnect" });
     this.#state = { at: "resting" };
@@ -417,6 +437,7 @@ export class Conversation {
     this.#ending = refusal ?? closedByProgram;
     this.#grants.loseHeld(reason);
     this.#inFlight.endAll(this.#ending);
+    this.#watches.refuseAll(this.#ending);
     this.#state = { at: "closed" };
     this.#draft.push({ kind: "disconnect" });
     this.#draft.push({ kind: "ended", refusal });

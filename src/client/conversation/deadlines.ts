@@ -49,8 +49,12 @@ export function isDue(deadline: Instant | undefined, now: Instant): boolean {
   return deadline !== undefined && deadline <= now;
 }
 
+export function sooner(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
+  return b === undefined || (a !== undefined && a <= b) ? a : b;
+}
+
 function earliest(...instants: readonly (Instant | undefined)[]): Instant | undefined {
   let first: Instant | undefined;
-  for (const one of instants) if (one !== undefined && (first === undefined || one < first)) first = one;
+  for (const one of instants) first = sooner(first, one);
   return first;
 }

@@ -3,6 +3,8 @@ import type { Millis, Refusal } from "../../terms/index.js";
 import type { Welcome } from "./answers.js";
 import type { Call } from "./call.js";
 import type { Grant } from "./grant.js";
+import type { LockNewsEffect } from "./lock-news.js";
+import type { WatchEffect } from "./watches.js";
 
 export type Effect =
   /** Try once to reach the broker; answered by `connected` or `connect-failed`. */
@@ -13,7 +15,18 @@ export type Effect =
   | { readonly kind: "send"; readonly id: number | undefined; readonly method: string; readonly params: object }
   | { readonly kind: "answer"; readonly call: Call; readonly result: unknown }
   | { readonly kind: "refuse"; readonly call: Call; readonly refusal: Refusal }
-  | { readonly kind: "granted"; readonly call: Call; readonly grant: Grant; readonly waitedMs: Millis }
+  /** `waiting`: how many wait for it at that moment. */
+  | {
+      readonly kind: "granted";
+      readonly call: Call;
+      readonly grant: Grant;
+      readonly waitedMs: Millis;
+      readonly waiting: number;
+    }
+  /** The broker has not answered for half of its lease. */
+  | { readonly kind: "jeopardy"; readonly grant: Grant }
+  | LockNewsEffect
+  | WatchEffect
   /** The program relied on it: told at once, whatever else is under way. */
   | { readonly kind: "lost"; readonly grant: Grant; readonly reason: string }
   /** The conversation is open; `first` is true once. */

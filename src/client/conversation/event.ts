@@ -4,6 +4,7 @@
  */
 import type { Refusal } from "../../terms/index.js";
 import type { Call } from "./call.js";
+import type { Watch } from "./watches.js";
 
 export type Event =
   /** The program wants a connection: comes first, once. */
@@ -12,6 +13,9 @@ export type Event =
   | { readonly kind: "call"; readonly call: Call }
   /** The program does not want the answer any more. */
   | { readonly kind: "cancel"; readonly call: Call }
+  /** The program wants to be told what happens from now on; the same watch again: it wants to see how things are. */
+  | { readonly kind: "watch"; readonly watch: Watch }
+  | { readonly kind: "unwatch"; readonly watch: Watch }
   /** The program is done: what is in flight is waited for, then the session ends. */
   | { readonly kind: "close" }
   /** The program ends, the session is to live on (for who knows its secret). */

@@ -1,26 +1,40 @@
 /**
- * One lock that the broker granted, as the client may rely on it.
+ * One grant of the broker, over one name or several, as the client may rely on it.
  *
- *   held ──release──► releasing ──answered──► released
- *     │                   ▲  refused for another reason than "not held": held again
- *     └──lost─────────────┴───────────────────► lost
+ *   held ──release, transfer──► releasing ──answered──► released
+ *     │                             ▲  refused for another reason than "not held": held again
+ *     └──lost───────────────────────┴───────────────────► lost
  *
- * A grant that is being released is never lost: whatever took it away, it is gone as the program wished.
+ * A grant that is being released is never lost: whatever took it away, it is gone as the program wished. An upgrade
+ * gives it a new token; it stays the same grant. How its lease stands is drawn in leases.ts.
  */
+import { type Instant, instant, type Millis } from "../../terms/index.js";
+
 export type GrantState = "held" | "releasing" | "released" | "lost";
+/** `none`: it lives as long as the session does. */
+export type LeaseState = "none" | "safe" | "jeopardy" | "lost";
 
 export class Grant {
   readonly name: string;
-  readonly token: number;
-  /** The request key under which it was granted. */
-  readonly key: number;
+  /** All its names, each once; the first is `name`. */
+  readonly names: readonly string[];
+  token: number;
+  /** The request key under which it was granted, or upgraded last. */
+  key: number;
   state: GrantState = "held";
   /** Why it was lost; valid in that state. */
   reason = "";
+  readonly ttlMs: Millis | undefined;
+  lease: LeaseState;
+  /** The lease runs from here at the earliest, if nothing that was sent later is answered; meaningful with a lease. */
+  leaseFrom: Instant = instant(0);
 
-  constructor(name: string, token: number, key: number) {
-    this.name = name;
+  constructor(names: readonly [string, ...string[]], token: number, key: number, ttlMs?: Millis) {
+    this.name = names[0];
+    this.names = names;
     this.token = token;
     this.key = key;
+    this.ttlMs = ttlMs;
+    this.lease = ttlMs === undefined ? "none" : "safe";
   }
 }

@@ -4,14 +4,17 @@
  */
 import type { Fence, WelcomeGrant } from "./answers.js";
 import type { Draft } from "./draft.js";
-import type { Grant } from "./grant.js";
+import { Grant } from "./grant.js";
+import { Leases } from "./leases.js";
 
 export class Grants {
+  readonly leases: Leases;
   readonly #byToken = new Map<number, Grant>();
   readonly #draft: Draft;
 
-  constructor(draft: Draft) {
+  constructor(draft: Draft, nextRequest: () => number) {
     this.#draft = draft;
+    this.leases = new Leases(draft, nextRequest);
   }
 
   /** Held, or with their release under way. */
@@ -23,19 +26,51 @@ export class Grants {
     yield* this.#byToken.values();
   }
 
+  get(token: number): Grant | undefined {
+    return this.#byToken.get(token);
+  }
+
   add(grant: Grant): void {
     this.#byToken.set(grant.token, grant);
+    this.leases.add(grant);
+  }
+
+  /** Locks that another program acquired for the session; several of one token are one grant. */
+  takeUp(held: readonly Fence[]): void {
+    for (const token of new Set(held.map((one) => one.token))) {
+      const [first, ...more] = held.filter((one) => one.token === token).map(({ name }) => name);
+      if (first !== undefined) this.add(new Grant([first, ...more], token, 0));
+    }
+  }
+
+  /** An upgrade: the same grant, under another token. */
+  renumber(grant: Grant, token: number, key: number): void {
+    this.#byToken.delete(grant.token);
+    grant.token = token;
+    grant.key = key;
+    this.#byToken.set(token, grant);
+  }
+
+  /** Its release was refused. */
+  heldAgain(grant: Grant): void {
+    grant.state = "held";
+    this.leases.add(grant);
   }
 
   released(grant: Grant): void {
     grant.state = "released";
-    this.#byToken.delete(grant.token);
+    this.#forget(grant);
   }
 
   /** The broker says that it is gone. One that is being released is left to its release. */
   lost(token: number, reason: string): void {
     const grant = this.#byToken.get(token);
     if (grant?.state === "held") this.#lose(grant, reason);
+  }
+
+  /** Its deadline has passed by our own clock. */
+  expired(grant: Grant): void {
+    this.#lose(grant, `the broker did not answer within its lease of ${grant.ttlMs ?? 0} ms`);
   }
 
   /** Only what is held: releases go on. */
@@ -50,15 +85,26 @@ export class Grants {
 
   /** For hello. A release that is under way is listed too: writes that were sent before it must find the lock held. */
   believed(): Fence[] {
-    return [...this.#byToken.values()].map(({ name, token }) => ({ name, token }));
+    return [...this.#byToken.values()].flatMap(({ names, token }) => names.map((name) => ({ name, token })));
   }
 
-  /** The broker's word after a resume. Returns what it has and we do not want. */
-  reconcile(present: readonly WelcomeGrant[], isPending: (key: number) => boolean): readonly WelcomeGrant[] {
+  /**
+   * The broker's word after a resume; `upgradeOf` is the key under which a grant's upgrade will be sent again, if one is
+   * under way: it may have a new token by now. Returns what the broker has and we do not want.
+   */
+  reconcile(
+    present: readonly WelcomeGrant[],
+    { isPending, upgradeOf }: { isPending: (key: number) => boolean; upgradeOf: (grant: Grant) => number | undefined },
+  ): readonly WelcomeGrant[] {
     const tokens = new Set(present.map((grant) => grant.token));
-    for (const grant of [...this.#byToken.values()])
-      if (grant.state === "held" && !tokens.has(grant.token)) this.#lose(grant, "the broker does not have it any more");
-    return present.filter((grant) => !this.#byToken.has(grant.token) && !isPending(grant.key));
+    const keys = new Set(present.map((grant) => grant.key));
+    for (const grant of [...this.#byToken.values()]) {
+      if (grant.state !== "held" || tokens.has(grant.token)) continue;
+      const upgrade = upgradeOf(grant);
+      if (upgrade === undefined || !keys.has(upgrade)) this.#lose(grant, "the broker does not have it any more");
+    }
+    const strangers = present.filter((grant) => !this.#byToken.has(grant.token) && !isPending(grant.key));
+    return [...new Map(strangers.map((grant) => [grant.token, grant])).values()];
   }
 
   check(): void {
@@ -67,12 +113,19 @@ export class Grants {
       if (grant.state !== "held" && grant.state !== "releasing")
         throw new Error(`grants: ${grant.name} is kept though it is ${grant.state}`);
     }
+    this.leases.check();
   }
 
   #lose(grant: Grant, reason: string): void {
     grant.state = "lost";
     grant.reason = reason;
-    this.#byToken.delete(grant.token);
+    this.#forget(grant);
+    if (grant.lease !== "none") grant.lease = "lost";
     this.#draft.push({ kind: "lost", grant, reason });
+  }
+
+  #forget(grant: Grant): void {
+    this.#byToken.delete(grant.token);
+    this.leases.remove(grant);
   }
 }

@@ -6,11 +6,13 @@
  * new (rule 6).
  */
 import { after, type Instant, later, type Millis, type Refusal, refuse } from "../../terms/index.js";
-import { type Fence, readGranted, type Verdict, type WelcomeGrant } from "./answers.js";
+import type { Verdict, WelcomeGrant } from "./answers.js";
 import { Call, type CallParams } from "./call.js";
+import { isDue } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
+import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
@@ -18,12 +20,11 @@ import type { State } from "./state.js";
 /** A read or write that was sent so often and broke the connection each time is not sent again: it may be the cause. */
 const triesMax = 10;
 
-const wasCancelled = refuse("CANCELLED", "the request was cancelled");
-
 export class InFlight {
   readonly #calls = new Map<number, Call>();
   readonly #draft: Draft;
   readonly #grants: Grants;
+  readonly #locks: LockAnswers;
   /** Of the present session. */
   #keys: RequestKeys;
   #lastId = 0;
@@ -32,6 +33,10 @@ export class InFlight {
     this.#draft = draft;
     this.#grants = grants;
     this.#keys = keys;
+    this.#locks = new LockAnswers(draft, grants, (call, now) => {
+      this.keep(call, now);
+      this.send(call, now);
+    });
   }
 
   get size(): number {
@@ -40,6 +45,10 @@ export class InFlight {
 
   has(id: number): boolean {
     return this.#calls.has(id);
+  }
+
+  get(id: number): Call | undefined {
+    return this.#calls.get(id);
   }
 
   /** A number for a message of the conversation's own; never used twice. */
@@ -64,6 +73,7 @@ export class InFlight {
       call.params.waitMs = Math.max(1, Math.ceil(left));
     }
     call.tries++;
+    call.sentAt = now;
     call.state = "sent";
     this.#draft.send(call);
   }
@@ -80,7 +90,7 @@ export class InFlight {
   /** The program does not want it. What was not sent is gone at once; for the rest the broker's verdict is awaited. */
   cancel(call: Call, now: Instant, at: State["at"]): void {
     if (call.state === "new" || call.state === "settled" || call.cancelled) return;
-    if (call.kind === "release") return; // What is being given back is not taken again.
+    if (call.givesUp) return; // What is being given back is not taken again.
     call.cancelled = true;
     if (call.state === "kept") return this.#refuse(call, wasCancelled);
     if (at === "open" || at === "leaving") this.#sendCancel(call, now);
@@ -90,54 +100,101 @@ export class InFlight {
     if (call.kind === "read") this.#refuse(call, wasCancelled);
   }
 
-  /** Keys of the acquires that were sent and will be sent again. */
+  /** Keys of the acquires and upgrades that were sent and will be sent again. */
   pendingKeys(): number[] {
     const keys: number[] = [];
-    for (const call of this.#calls.values()) if (call.kind === "acquire" && call.key !== 0) keys.push(call.key);
+    for (const call of this.#calls.values()) if (call.waits && call.key !== 0) keys.push(call.key);
     return keys;
+  }
+
+  /** The broker's word of what we hold. Returns what it has and nobody wants. */
+  reconcile(present: readonly WelcomeGrant[]): readonly WelcomeGrant[] {
+    const pending = new Set(this.pendingKeys());
+    const upgrades = new Map<Grant, number>();
+    for (const { kind, grant, key } of this.#calls.values())
+      if (kind === "upgrade" && grant !== undefined && key !== 0) upgrades.set(grant, key);
+    return this.#grants.reconcile(present, {
+      isPending: (key) => pending.has(key),
+      upgradeOf: (grant) => upgrades.get(grant),
+    });
   }
 
   /** Gives back what the broker has and nobody wants. */
   releaseStrangers(strangers: readonly WelcomeGrant[], now: Instant): void {
-    for (const { name, token, key } of strangers) this.#giveBack(new Grant(name, token, key), undefined, now);
+    for (const { name, token, key } of strangers) this.#locks.giveBack(new Grant([name], token, key), undefined, now);
+  }
+
+  /** Grants whose deadline has passed by our own clock are lost. Should the broker have them still, others need not wait. */
+  lookAtLeases(now: Instant, connected: boolean): void {
+    if (!isDue(this.#grants.leases.due, now)) return;
+    for (const grant of this.#grants.leases.look(now)) {
+      this.#grants.expired(grant);
+      // Without a connection it is not listed at the next hello, which gives it back as well.
+      if (connected) this.#locks.giveUp(grant, now);
+    }
   }
 
   // ── on the way back ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  answered(id: number, result: unknown, now: Instant): void {
+  /** Returns whether it was asked here. A read that was cancelled is forgotten while its answer is on the way. */
+  answered(id: number, result: unknown, now: Instant): boolean {
     const call = this.#calls.get(id);
-    if (call === undefined) return; // A read that was cancelled: its answer was on the way.
+    if (call === undefined) return false;
     const { key } = call;
     this.#remove(call);
+    this.#grants.leases.heard(call.sentAt, now);
+    this.#settle(call, key, { result, now });
+    return true;
+  }
+
+  #settle(call: Call, key: number, answer: Answer): void {
+    const { result } = answer;
     switch (call.kind) {
       case "read":
       case "write":
       case "once":
         return this.#draft.answer(call, result);
       case "acquire":
-        return this.#granted(call, key, result, now);
+        this.#locks.granted(call, key, answer);
+        // The answer may have lain in the socket for longer than the lease, while the program was stopped.
+        return this.lookAtLeases(answer.now, true);
+      case "upgrade":
+        return this.#locks.upgraded(call, key, answer);
+      case "change":
+        return call.about === undefined
+          ? this.#draft.answer(call, result)
+          : this.#draft.refuse(call.about, wasCancelled);
       case "release":
-        return this.#released(call);
+      case "transfer":
+        return this.#locks.released(call);
       case "cancel":
         return;
     }
   }
 
-  refused(id: number, refusal: Refusal): void {
+  /** Returns whether it was asked here. */
+  refused(id: number, refusal: Refusal, now: Instant): boolean {
     const call = this.#calls.get(id);
-    if (call === undefined || call.kind === "cancel") {
-      if (call !== undefined) this.#remove(call);
-      return;
-    }
-    if (call.kind !== "release") return this.#refuse(call, refusal);
-    if (refusal.refused === "LOCK_NOT_HELD") {
-      this.#remove(call);
-      return this.#released(call);
-    }
-    // One that nobody waits for is forgotten: what the next hello does not list is released.
-    if (call.grant !== undefined && call.own) this.#grants.released(call.grant);
-    else if (call.grant !== undefined) call.grant.state = "held";
+    if (call === undefined) return false;
+    this.#grants.leases.heard(call.sentAt, now);
+    if (call.kind === "cancel") this.#remove(call);
+    else if (call.givesUp) this.#notReleased(call, refusal, now);
+    else this.#refuse(call, refusal);
+    return true;
+  }
+
+  /** It could not be sent: no broker has seen it. */
+  unsendable(id: number, refusal: Refusal): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    if (call.givesUp && call.grant !== undefined) this.#grants.heldAgain(call.grant);
     this.#refuse(call, refusal);
+  }
+
+  /** It is about a grant that is not held any more. */
+  tooLate(call: Call, grant: Grant): void {
+    if (call.kind === "release") this.#draft.answer(call, {});
+    else this.#draft.refuse(call, lostMeanwhile(grant));
   }
 
   /**
@@ -152,7 +209,13 @@ export class InFlight {
 
   // ── connections and sessions go ───────────────────────────────────────────────────────────────────────────────────
 
-  connectionLost(): void {
+  disconnected(now: Instant): void {
+    this.#grants.leases.disconnected();
+    this.lookAtLeases(now, false);
+    this.#connectionLost();
+  }
+
+  #connectionLost(): void {
     for (const call of [...this.#calls.values()]) {
       if (call.kind === "cancel") this.#remove(call);
       else if (call.kind === "once" && call.state === "sent") this.#refuse(call, outcomeUnknown);
@@ -160,16 +223,12 @@ export class InFlight {
     }
   }
 
-  /** The session is over. Returns the writes of which nobody knows whether they were applied. */
+  /** The session is over, and with it its grants. Returns the writes of which nobody knows whether they were applied. */
   sessionOver(keys: RequestKeys): Unanswered[] {
     const unanswered: Unanswered[] = [];
-    this.connectionLost();
+    this.#connectionLost();
     for (const call of [...this.#calls.values()]) {
-      if (call.kind === "release") {
-        this.#remove(call);
-        this.#released(call);
-        continue;
-      }
+      if (this.#endsWithSession(call)) continue;
       if (call.kind !== "write" || call.state !== "sent") call.state = "kept";
       // Without a key it is one that an earlier settlement is asking about already.
       else if (call.key !== 0) unanswered.push({ call, key: call.key });
@@ -217,8 +276,8 @@ export class InFlight {
   }
 
   /** The program is done: it does not wait for locks any more. */
-  endAcquires(refusal: Refusal): void {
-    for (const call of [...this.#calls.values()]) if (call.kind === "acquire") this.#refuse(call, refusal);
+  endWaits(refusal: Refusal): void {
+    for (const call of [...this.#calls.values()]) if (call.waits) this.#refuse(call, refusal);
   }
 
   check(): void {
@@ -244,38 +303,53 @@ export class InFlight {
   }
 
   #sendCancel(call: Call, now: Instant): void {
-    if (call.kind !== "acquire") return this.#draft.notify("session.cancel", { id: call.id });
+    if (!call.waits) return this.#draft.notify("session.cancel", { id: call.id });
     const params: CallParams & { readonly of: number } = { of: call.key };
     const cancel = new Call("cancel", "lock.cancel", params, { about: call, own: true });
     this.keep(cancel, now);
     this.send(cancel, now);
   }
 
-  #granted(call: Call, key: number, result: unknown, now: Instant): void {
-    const granted = readGranted(result);
-    if (granted === undefined)
-      return this.#draft.refuse(call, refuse("INTERNAL", "the broker granted a lock and did not say which"));
-    const grant = new Grant(granted.name, granted.token, key);
-    if (call.cancelled) return this.#giveBack(grant, call, now);
-    this.#grants.add(grant);
-    this.#draft.push({ kind: "granted", call, grant, waitedMs: granted.waitedMs });
+  #notReleased(call: Call, refusal: Refusal, now: Instant): void {
+    const { grant, params } = call;
+    if (refusal.refused === "LOCK_NOT_HELD") {
+      if (grant?.state === "releasing" && grant.token !== params.token) return this.#releaseAnew(call, grant, now);
+      if (call.kind === "release") {
+        this.#remove(call);
+        return this.#locks.released(call);
+      }
+      if (grant !== undefined) this.#grants.released(grant);
+      return this.#refuse(call, refusal);
+    }
+    // One that nobody waits for is forgotten: what the next hello does not list is released.
+    if (grant !== undefined && call.own) this.#grants.released(grant);
+    else if (grant !== undefined) this.#grants.heldAgain(grant);
+    this.#refuse(call, refusal);
   }
 
-  /** The grant won the race against the cancel: it goes back before the program hears of the end. */
-  #giveBack(grant: Grant, about: Call | undefined, now: Instant): void {
-    grant.state = "releasing";
-    this.#grants.add(grant);
-    const { name, token } = grant;
-    const params: CallParams & Fence = { name, token };
-    const release = new Call("release", "lock.release", params, { grant, about, own: true });
-    this.keep(release, now);
-    this.send(release, now);
+  /** An upgrade was quicker than the release, which spoke of the old token. */
+  #releaseAnew(call: Call, { token }: Grant, now: Instant): void {
+    this.#keys.answered(call.key);
+    call.key = 0;
+    call.params.token = token;
+    this.send(call, now);
   }
 
-  #released(call: Call): void {
-    if (call.grant !== undefined) this.#grants.released(call.grant);
-    if (call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
-    else if (!call.own) this.#draft.answer(call, {});
+  /** What is about grants of a session that is over; nothing else is settled here. */
+  #endsWithSession(call: Call): boolean {
+    if (call.kind === "release") {
+      this.#remove(call);
+      this.#locks.released(call);
+      return true;
+    }
+    if (call.kind === "transfer" || (call.kind === "change" && call.state === "sent")) {
+      if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
+      this.#refuse(call, call.state === "sent" ? { ...outcomeUnknown, outcome: "unknown" } : lostMeanwhile(call.grant));
+      return true;
+    }
+    if (call.grant === undefined) return false;
+    this.#refuse(call, lostMeanwhile(call.grant));
+    return true;
   }
 
   #tooOften(call: Call): void {
@@ -287,8 +361,9 @@ export class InFlight {
   #abandon(call: Call, refusal: Refusal): void {
     if (call.kind === "release") {
       this.#remove(call);
-      return this.#released(call);
+      return this.#locks.released(call);
     }
+    if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
     const known = call.state === "kept" || call.kind === "read" || call.kind === "acquire";
     this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" });
   }
@@ -296,7 +371,7 @@ export class InFlight {
   #refuse(call: Call, refusal: Refusal): void {
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
-    else if (call.kind === "release" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
+    else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
   }
 
   #remove(call: Call): void {

@@ -10,5 +10,7 @@ export { Call, type CallKind, type CallMore, type CallParams, type CallState } f
 export { Conversation } from "./conversation.js";
 export type { Effect } from "./effect.js";
 export type { Event } from "./event.js";
-export type { Grant, GrantState } from "./grant.js";
+export type { Grant, GrantState, LeaseState } from "./grant.js";
+export type { LockNewsEffect, QueueNews, RevocationNews } from "./lock-news.js";
 export type { ConversationOptions, State, TakenUp } from "./state.js";
+export { Watch, type WatchBegin, type WatchEffect, type WatchFilter, type WatchState } from "./watches.js";

@@ -6,7 +6,7 @@
  *                     ▲  │ failed           │ broken    │      │ broken            │ broken, or "closing" heard
  *                     │  ▼                  ▼           └──────┼───────────────►   ▼
  *   resting ◄──────── waiting ◄─────────────┴──────────────────┴──────────────── leaving
- *     │  a call           (backoff)
+ *     │  a call, a watch  (backoff)
  *     └───────► connecting                 open, leaving ──close, nothing in flight──► parting ──► closed
  *
  * | state      | what holds                                                            | who may end it               |
@@ -14,7 +14,7 @@
  * | new        | nothing was tried                                                     | open                         |
  * | connecting | the driver tries to reach, or to start, a broker                      | the driver, the time         |
  * | waiting    | no connection; the next attempt has its time                          | the time                     |
- * | resting    | no connection, nothing kept, nothing held: no attempt is made         | a call                       |
+ * | resting    | no connection, nothing kept, held or watched: no attempt is made      | a call, a watch              |
  * | greeting   | hello is under way on an open socket                                  | the broker, patience         |
  * | settling   | there is a session; the writes of the one before it are being settled | the broker, patience         |
  * | open       | every call that is kept has been sent                                 | the broker, close            |
@@ -31,7 +31,8 @@ import type { Fence } from "./answers.js";
 export type State =
   | { readonly at: "new" | "connecting" | "resting" | "open" | "leaving" | "closed" }
   | { readonly at: "waiting"; readonly until: Instant }
-  | { readonly at: "greeting"; readonly request: number }
+  /** `since`: when hello was sent. */
+  | { readonly at: "greeting"; readonly request: number; readonly since: Instant }
   /** Without request: the last question could not be answered, and is asked again at `retryAt`. */
   | { readonly at: "settling"; readonly request: number | undefined; readonly retryAt: Instant }
   | { readonly at: "parting"; readonly request: number; readonly until: Instant };

@@ -15,14 +15,15 @@ import {
   refuse,
   type Seq,
 } from "../../terms/index.js";
-import type { Asker, Command, Fence } from "../command.js";
+import type { AcquireCommand as Acquire, Asker, Command, Fence, ListCommand } from "../command.js";
 import type { Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
 import { connectionOf, type Session } from "../sessions/session.js";
 import type { GrantRow, LockView, WaiterRow } from "../turn.js";
-import { checkLock, firstPresent, type Grant, Lock, type Waiter } from "./lock.js";
-import { grantView, heldRefusal, type ListAsk, listLocks, quote } from "./lock-view.js";
+import { checkLock, firstPresent, type Grant, Lock, latest, type Waiter } from "./lock.js";
+import { grantRow, nameOf, waiterRow } from "./lock-rows.js";
+import { grantView, heldRefusal, listLocks, quote, reused } from "./lock-view.js";
 import type { TokenBlock } from "./token-block.js";
 
 export interface LockTableParts {
@@ -35,7 +36,6 @@ export interface LockTableParts {
   readonly settledThrough: () => Seq;
 }
 
-type Acquire = Extract<Command, { kind: "acquire" }>;
 type Release = Extract<Command, { kind: "release" }>;
 type CancelAcquire = Extract<Command, { kind: "cancel-acquire" }>;
 
@@ -73,7 +73,7 @@ export class LockTable {
     if (this.#answeredBefore(session, ask, now)) return;
     const refusal = this.#tooMany(session, ask);
     if (refusal !== undefined) return this.#refuse(session, ask.key, ask, refusal);
-    const lock = this.#lockOf(ask.name);
+    const lock = this.#lockOf(nameOf(ask));
     if (this.#canGrant && lock.state.kind === "free" && firstPresent(lock) === undefined) {
       const { key, reason } = ask;
       return this.#tell(this.#grant(lock, { session, key, reason }, now), ask, 0);
@@ -210,7 +210,7 @@ export class LockTable {
     for (const lock of this.#contended) if (lock.holder !== undefined) yield lock.holder.session;
   }
 
-  list(ask: ListAsk): LockView[] {
+  list(ask: ListCommand): LockView[] {
     return listLocks(this.#locks, ask);
   }
 
@@ -232,8 +232,9 @@ export class LockTable {
   }
 
   restoreGrant(row: GrantRow, session: Session): void {
-    const lock = this.#lockOf(row.name);
-    if (lock.state.kind !== "free") throw new Error(`two grants of ${row.name} in the ledger`);
+    const name = nameOf(row);
+    const lock = this.#lockOf(name);
+    if (lock.state.kind !== "free") throw new Error(`two grants of ${name} in the ledger`);
     const { token, key, since, reason } = row;
     const grant: Grant = { lock, session, token, key, since, reason, lastSeq: undefined };
     lock.state = { kind: "held", grant };
@@ -242,7 +243,7 @@ export class LockTable {
   }
 
   restoreWaiter(row: WaiterRow, session: Session): void {
-    const lock = this.#lockOf(row.name);
+    const lock = this.#lockOf(nameOf(row));
     this.#arrivals = Math.max(this.#arrivals, row.arrival);
     const { key, arrival, since, reason } = row;
     this.#join({
@@ -281,13 +282,13 @@ export class LockTable {
   #answeredBefore(session: Session, ask: Acquire, now: Instant): boolean {
     const grant = session.grants.get(ask.key);
     if (grant !== undefined) {
-      if (grant.lock.name !== ask.name) this.#refuse(session, undefined, ask, reused(ask.key));
+      if (grant.lock.name !== nameOf(ask)) this.#refuse(session, undefined, ask, reused(ask.key));
       else this.#tell(grant, ask, 0);
       return true;
     }
     const waiter = session.waits.get(ask.key);
     if (waiter !== undefined) {
-      if (waiter.lock.name !== ask.name) this.#refuse(session, undefined, ask, reused(ask.key));
+      if (waiter.lock.name !== nameOf(ask)) this.#refuse(session, undefined, ask, reused(ask.key));
       else this.#attach(waiter, ask, now);
       return true;
     }
@@ -322,12 +323,10 @@ export class LockTable {
       return refuse("LOCKS_FULL", `the session holds or waits for ${locksPerSessionMax} locks already`, {
         limit: "locksPerSessionMax",
       });
-    const lock = this.#locks.get(ask.name);
+    const name = nameOf(ask);
+    const lock = this.#locks.get(name);
     if (lock !== undefined && lock.queue.length >= waitersMax)
-      return refuse("QUEUE_FULL", `${waitersMax} wait for ${quote(ask.name)} already`, {
-        limit: "waitersMax",
-        name: ask.name,
-      });
+      return refuse("QUEUE_FULL", `${waitersMax} wait for ${quote(name)} already`, { limit: "waitersMax", name });
     return undefined;
   }
 
@@ -353,7 +352,7 @@ export class LockTable {
     this.#join(waiter);
     this.#parts.draft.ledger.push({
       kind: "queued",
-      row: { arrival, name: lock.name, session: session.id, key, since: now, reason },
+      row: waiterRow(waiter),
     });
   }
 
@@ -415,14 +414,22 @@ export class LockTable {
     this.#locks.set(lock.name, lock);
     session.grants.set(key, grant);
     this.#held++;
-    const { token } = grant;
-    const row = { token, name: lock.name, session: session.id, key, since: now, reason };
-    draft.ledger.push({ kind: "granted", row });
+    draft.ledger.push({
+      kind: "granted",
+      row: grantRow(grant),
+    });
     return grant;
   }
 
   #tell(grant: Grant, { connection: to, request }: Asker, waitedMs: Millis): void {
-    this.#parts.draft.send.push({ kind: "granted", to, request, grant: grantView(grant), waitedMs });
+    this.#parts.draft.send.push({
+      kind: "granted",
+      to,
+      request,
+      grant: grantView(grant),
+      waitedMs,
+      waiting: grant.lock.queue.length,
+    });
   }
 
   #lockOf(name: LockName): Lock {
@@ -437,14 +444,4 @@ export class LockTable {
   #forgetIfIdle(lock: Lock): void {
     if (lock.idle) this.#locks.delete(lock.name);
   }
-}
-
-function reused(key: RequestKey): Refusal {
-  return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
-}
-
-function latest(a: Seq | undefined, b: Seq | undefined): Seq | undefined {
-  if (a === undefined) return b;
-  if (b === undefined) return a;
-  return a > b ? a : b;
 }

@@ -2,30 +2,43 @@
  * A lock as it is shown: to the client that was granted it, to one that looks, to one that is refused because of it.
  * Whoever is in the way is named, in words and as fields.
  */
-import { between, type Instant, type LockName, type Refusal, refuse } from "../../terms/index.js";
+import {
+  between,
+  type Instant,
+  type LockName,
+  type Refusal,
+  type RequestKey,
+  refuse,
+  type SessionId,
+} from "../../terms/index.js";
+import type { ListCommand } from "../command.js";
 import { isPresent } from "../sessions/session.js";
 import type { GrantView, HolderView, LockView, WaiterView } from "../turn.js";
 import type { Grant, Lock, Waiter } from "./lock.js";
 
 export function grantView({ lock, token, key }: Grant): GrantView {
-  return { name: lock.name, token, key };
-}
-
-export interface ListAsk {
-  readonly name: LockName | undefined;
-  readonly prefix: string;
-  readonly waitersMax: number;
+  return { token, key, claims: [{ name: lock.name, mode: "exclusive" }] };
 }
 
 /** One lock by its name, or all whose names begin so, by name. */
-export function listLocks(locks: ReadonlyMap<LockName, Lock>, { name, prefix, waitersMax }: ListAsk): LockView[] {
+export function listLocks(
+  locks: ReadonlyMap<LockName, Lock>,
+  { name, prefix, session, contended, waitersMax }: ListCommand,
+): LockView[] {
   if (name !== undefined) {
     const lock = locks.get(name);
     return lock === undefined ? [] : [lockView(lock, waitersMax)];
   }
   const views: LockView[] = [];
-  for (const lock of locks.values()) if (lock.name.startsWith(prefix)) views.push(lockView(lock, waitersMax));
+  for (const lock of locks.values()) {
+    if (!lock.name.startsWith(prefix) || (contended && lock.queue.length === 0)) continue;
+    if (session === undefined || concerns(lock, session)) views.push(lockView(lock, waitersMax));
+  }
   return views.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function concerns({ holder, queue }: Lock, session: SessionId): boolean {
+  return holder?.session.id === session || queue.first((waiter) => waiter.session.id === session) !== undefined;
 }
 
 /** With the first `waitersMax` of those who wait. */
@@ -37,15 +50,49 @@ function lockView(lock: Lock, waitersMax: number): LockView {
     waiters.push(waiterView(waiter, waiters.length + 1));
   }
   const holders = holder === undefined ? [] : [holderView(holder)];
-  return { name, draining: state.kind === "draining", holders, waiters, waitersTotal: queue.length };
+  return {
+    name,
+    mode: holder === undefined && queue.length === 0 ? undefined : "exclusive",
+    slots: undefined,
+    slotsFree: undefined,
+    ending: state.kind === "draining" ? "writes" : undefined,
+    holders,
+    holdersTotal: holders.length,
+    waiters,
+    waitersTotal: queue.length,
+  };
 }
 
 function waiterView({ session, reason, since }: Waiter, place: number): WaiterView {
-  return { session: session.id, identity: session.identity, reason, place, since, connected: isPresent(session) };
+  return {
+    session: session.id,
+    identity: session.identity,
+    reason,
+    place,
+    since,
+    connected: isPresent(session),
+    mode: "exclusive",
+    take: 1,
+    also: [],
+    upgrade: false,
+  };
 }
 
 function holderView({ session, token, reason, since }: Grant): HolderView {
-  return { session: session.id, token, identity: session.identity, reason, since, connected: isPresent(session) };
+  return {
+    session: session.id,
+    token,
+    identity: session.identity,
+    reason,
+    since,
+    connected: isPresent(session),
+    mode: "exclusive",
+    take: 1,
+    also: [],
+    ttlMs: undefined,
+    leaseUntil: undefined,
+    guarded: false,
+  };
 }
 
 /** Why a request for this lock is refused. `waiter`: the one that is refused, when it stood in the queue. */
@@ -71,4 +118,8 @@ function whyNotFree(lock: Lock): string {
 
 export function quote(name: string): string {
   return JSON.stringify(name);
+}
+
+export function reused(key: RequestKey): Refusal {
+  return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
 }

@@ -90,3 +90,9 @@ export function checkLock(lock: Lock, canGrant: boolean): void {
   if (grant.session.state.kind === "ending") throw new Error(`lock ${name}: held by a session that is over`);
   if (grant.session.grants.get(grant.key) !== grant) throw new Error(`lock ${name}: its holder does not know it`);
 }
+
+export function latest(a: Seq | undefined, b: Seq | undefined): Seq | undefined {
+  if (a === undefined) return b;
+  if (b === undefined) return a;
+  return a > b ? a : b;
+}

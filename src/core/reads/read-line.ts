@@ -62,6 +62,8 @@ export class ReadLine {
   #foldedAt = 0 as Instant;
   /** No reader is started before. */
   #restUntil = 0 as Instant;
+  /** Since when reads could run and no reader is there that could run them; why the last one went. */
+  #without: { since: Instant; reason: string } | undefined;
 
   constructor(parts: ReadLineParts) {
     this.#parts = parts;
@@ -85,6 +87,7 @@ export class ReadLine {
     if (read.session.writes.size > 0) return this.#held.add(read);
     this.#line.push(read.session.id, read);
     this.#pump(now);
+    if (this.#without !== undefined) this.#armWatch(now);
   }
 
   /** A write of this session was answered: what waited for it and for none before may be read. */
@@ -130,6 +133,7 @@ export class ReadLine {
       this.#holding.fold = false;
     }
     this.#startMissing(now);
+    this.#noteReaders(now);
     this.#pump(now);
     if (this.#logFull && this.#canFold) this.#armWatch(now);
   }
@@ -178,6 +182,7 @@ export class ReadLine {
     if (reader === undefined || reader.state !== "starting") return;
     reader.state = "ready";
     reader.idleSince = now;
+    this.#without = undefined;
     this.#pump(now);
   }
 
@@ -191,6 +196,7 @@ export class ReadLine {
     this.#giveBack(others.flatMap((row) => row.read ?? []));
     if (reader.state === "starting") this.#restUntil = after(now, restMs);
     this.#startMissing(now);
+    this.#noteReaders(now, reason);
     this.#foldIfQuiet();
     this.#pump(now);
   }
@@ -215,6 +221,7 @@ export class ReadLine {
       reader.headSince = after(reader.headSince, ms);
       reader.idleSince = after(reader.idleSince, ms);
     }
+    if (this.#without !== undefined) this.#without.since = after(this.#without.since, ms);
   }
 
   /** Time to look at what runs. */
@@ -222,7 +229,9 @@ export class ReadLine {
     this.#watch = undefined;
     for (const reader of [...this.#readers.values()]) this.#look(reader, now);
     this.#startMissing(now);
+    this.#noteReaders(now);
     this.#pump(now);
+    this.#refuseWithout(now);
     if (this.#line.length > 0) this.#endGreediest(now);
     if (this.#logFull && this.#canFold && !this.#holding.fold && between(this.#foldedAt, now) >= foldAgainMs)
       this.#fold(now);
@@ -256,7 +265,7 @@ export class ReadLine {
       this.#give(read, chosen, now);
     }
     const canGrow = this.#readers.size < this.#parts.limits.readersMax && now >= this.#restUntil;
-    if (this.#line.length > 0 && canGrow && needsMore(readers.values())) this.#start();
+    if (this.#line.length > 0 && canGrow && needsMore(readers.values())) this.#start(now);
   }
 
   #give(read: Read, reader: Reader, now: Instant): void {
@@ -275,6 +284,8 @@ export class ReadLine {
 
   #look(reader: Reader, now: Instant): void {
     const head = reader.row[0];
+    if (reader.state === "starting" && between(reader.idleSince, now) >= this.#parts.limits.readerStartMs)
+      return this.#kill(reader, "it does not start");
     if (reader.state !== "ready") return;
     if (head === undefined) {
       const spare = this.#readers.size > this.#parts.limits.readersMin;
@@ -347,13 +358,33 @@ export class ReadLine {
   #startMissing(now: Instant): void {
     if (this.#holding.writer) return;
     const { readersMin } = this.#parts.limits;
-    while (this.#readers.size < readersMin && now >= this.#restUntil) this.#start();
+    while (this.#readers.size < readersMin && now >= this.#restUntil) this.#start(now);
     if (this.#readers.size < readersMin) this.#armWatch(now);
   }
 
-  #start(): void {
+  /** `reason`: why one went. One that is being ended runs nothing any more. */
+  #noteReaders(now: Instant, reason?: string): void {
+    for (const { state } of this.#readers.values()) {
+      if (state !== "ready") continue;
+      this.#without = undefined;
+      return;
+    }
+    if (this.#holding.writer) this.#without = undefined;
+    else this.#without ??= { since: now, reason: "none is ready yet" };
+    if (this.#without !== undefined && reason !== undefined) this.#without.reason = reason;
+  }
+
+  /** Nobody has been able to read for so long that nobody may ever be. It is tried on all the same. */
+  #refuseWithout(now: Instant): void {
+    if (this.#without === undefined || between(this.#without.since, now) < this.#parts.limits.readerStartMs) return;
+    const { reason } = this.#without;
+    const refusal = refuse("READER_UNAVAILABLE", `no reader can be had: ${reason}`, { reason });
+    for (let read = this.#line.take(); read !== undefined; read = this.#line.take()) this.#refuse(read, refusal);
+  }
+
+  #start(now: Instant): void {
     const id = readerId(this.#nextReader++);
-    this.#readers.set(id, newReader(id));
+    this.#readers.set(id, newReader(id, now));
     this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id });
   }
 

@@ -30,17 +30,17 @@ export interface Reader {
   stuck: boolean;
   /** Why it was killed, if because of the first of its row. */
   killed: "timeout" | "cancel" | "crowded" | undefined;
+  /** Since when it has had nothing to do: at first, since it was started. */
   idleSince: Instant;
 }
 
 /** Reads in one reader's hands: enough that its pipe never runs dry, few enough to take back. */
 export const rowMax = 32;
 
-export function newReader(id: ReaderId): Reader {
-  const since = 0 as Instant;
+export function newReader(id: ReaderId, now: Instant): Reader {
   const row: Row[] = [];
   const owners = new Map<string, number>();
-  return { id, state: "starting", row, owners, headSince: since, stuck: false, killed: undefined, idleSince: since };
+  return { id, state: "starting", row, owners, headSince: now, stuck: false, killed: undefined, idleSince: now };
 }
 
 export function give(reader: Reader, number: number, read: Read): void {

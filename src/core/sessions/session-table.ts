@@ -104,13 +104,34 @@ export class SessionTable {
 
   // ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Whether one more may be opened. Where there are too many, one goes that is away and has nothing to lose: its client
+   * will open another, and be told all the same what became of its writes.
+   */
+  makeRoom(now: Instant): boolean {
+    if (this.#sessions.size < this.#parts.limits.sessionsMax) return true;
+    for (const session of this.#sessions.values()) {
+      if (!hasNothingToLose(session)) continue;
+      this.end(session, now);
+      return this.#sessions.size < this.#parts.limits.sessionsMax;
+    }
+    return false;
+  }
+
   open(hello: HelloCommand, connection: Connection): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
-    const session = newSession(hello.session, { session: hello.session, identity: hello.identity, windowMs }, false);
+    const session = newSession(
+      hello.session,
+      { session: hello.session, identity: hello.identity, windowMs, outer: undefined },
+      false,
+    );
     this.#know(session);
     this.#speaksFor(connection, session);
-    draft.ledger.push({ kind: "session-opened", row: { session: session.id, identity: session.identity, windowMs } });
+    draft.ledger.push({
+      kind: "session-opened",
+      row: { session: session.id, identity: session.identity, windowMs, outer: undefined },
+    });
     return session;
   }
 
@@ -280,7 +301,7 @@ export class SessionTable {
     if (isSame(session.identity, identity)) return;
     session.identity = identity;
     this.#know(session);
-    const row = { session: session.id, identity, windowMs: session.windowMs };
+    const row = { session: session.id, identity, windowMs: session.windowMs, outer: undefined };
     this.#parts.draft.ledger.push({ kind: "session-opened", row });
   }
 
@@ -326,6 +347,10 @@ export class SessionTable {
     this.#parts.deadlines.cancel(session.state.window);
     this.#parts.deadlines.cancel(session.state.looking);
   }
+}
+
+function hasNothingToLose({ state, identity, grants, waits, writes }: Session): boolean {
+  return state.kind === "away" && !identity.bound && grants.size + waits.size + writes.size === 0;
 }
 
 function isSame(a: SessionIdentity, b: SessionIdentity): boolean {

@@ -109,6 +109,7 @@ const ofSql = [
   "RESULT_TOO_LARGE",
   "STATEMENT_TIMEOUT",
   "STATEMENT_CRASHED",
+  "READER_UNAVAILABLE",
   "DISK_FAILED",
 ] as const;
 

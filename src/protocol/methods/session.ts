@@ -233,7 +233,15 @@ export const sessionMethods = {
     result: is.schemaOf<HelloResult>()(helloResult),
     keyed: "never",
     beforeHello: true,
-    refusals: ["PROTOCOL_VERSION", "META_TOO_LARGE", "NAME_INVALID", "CONNECTIONS_FULL", "WRITER_UNAVAILABLE"],
+    refusals: [
+      "PROTOCOL_VERSION",
+      "META_TOO_LARGE",
+      "NAME_INVALID",
+      "CONNECTIONS_FULL",
+      "SESSIONS_FULL",
+      "WRITER_UNAVAILABLE",
+      "DISK_FULL",
+    ],
   } satisfies Method<HelloParams, HelloResult>,
   "session.goodbye": {
     summary: "Ends the session: its locks are released, its waiters leave, its writes that run are settled first.",

@@ -1,7 +1,8 @@
 /**
  * Anything may happen, in any order. Not a model of a broker: answers are random, also wrong ones, and connections break
  * at any moment. Shown is only what must hold whatever the broker does: every call has one outcome, no deadline stays
- * due, the conversation's own checks hold, and in the end everything is settled.
+ * due, the conversation's own checks hold, nobody relies on a lease beyond what the broker may have answered, and in the
+ * end everything is settled.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -12,6 +13,7 @@ import {
   type Effect,
   type Event,
   type Grant,
+  Watch,
 } from "../../../src/client/conversation/index.js";
 import { after, instant, type RefusalCode, refuse } from "../../../src/terms/index.js";
 
@@ -31,6 +33,7 @@ const codes: readonly RefusalCode[] = [
   "LOCK_NOT_HELD",
   "SHUTTING_DOWN",
   "SESSION_EXPIRED",
+  "DEADLOCK",
   "WRITER_UNAVAILABLE",
   "CANCELLED",
   "SQLITE_ERROR",
@@ -52,6 +55,8 @@ class Chaos {
   readonly #calls: Call[] = [];
   readonly #outcomes = new Map<Call, string>();
   readonly #grants: Grant[] = [];
+  readonly #watches: Watch[] = [];
+  readonly #watchesEnded = new Set<Watch>();
   readonly #story: string[] = [];
 
   constructor(seed: number) {
@@ -71,6 +76,7 @@ class Chaos {
     assert.ok(this.#ended, "it never ended");
     for (const call of this.#calls) assert.ok(this.#outcomes.has(call), `${call.method} has no outcome`);
     for (const grant of this.#grants) assert.notEqual(grant.state, "held");
+    for (const watch of this.#watches) assert.equal(watch.state, "ended");
   }
 
   get story(): string {
@@ -78,10 +84,16 @@ class Chaos {
   }
 
   #step(): void {
-    switch (this.#roll(10)) {
+    switch (this.#roll(12)) {
       case 0:
       case 1:
         return this.#ask();
+      case 10:
+        return this.#watch();
+      case 11:
+        // Stopped for a while: what is due then comes too late.
+        if (this.#roll(4) === 0) this.#now = after(this.#now, this.#roll(3000));
+        return;
       case 2:
       case 3:
       case 4:
@@ -103,7 +115,9 @@ class Chaos {
   #ask(): void {
     const kinds = ["read", "write", "write", "once", "acquire", "acquire"] as const;
     const kind = kinds[this.#roll(kinds.length)] ?? "read";
-    const params: CallParams & { name?: string } = kind === "acquire" ? { name: `lock ${this.#roll(3)}` } : {};
+    const lease = this.#roll(2) === 0 ? { ttlMs: 100 + this.#roll(2000) } : {};
+    const params: CallParams & { name?: string } =
+      kind === "acquire" ? { name: `lock ${this.#roll(3)}`, ...lease } : {};
     if (kind === "acquire" && this.#roll(2) === 0) params.waitMs = this.#roll(500);
     const call = new Call(kind, kind, params);
     this.#calls.push(call);
@@ -115,9 +129,19 @@ class Chaos {
     const call = this.#calls[this.#roll(Math.max(1, this.#calls.length))];
     if (this.#roll(2) === 0 && call !== undefined) return this.#handle({ kind: "cancel", call });
     if (grant === undefined) return;
-    const release = new Call("release", "lock.release", {}, { grant });
-    this.#calls.push(release);
-    this.#handle({ kind: "call", call: release });
+    const kinds = ["release", "release", "upgrade", "transfer", "change"] as const;
+    const kind = kinds[this.#roll(kinds.length)] ?? "release";
+    const change = new Call(kind, kind, { token: grant.token }, { grant });
+    this.#calls.push(change);
+    this.#handle({ kind: "call", call: change });
+  }
+
+  #watch(): void {
+    const old = this.#watches[this.#roll(Math.max(1, this.#watches.length))];
+    if (old !== undefined && this.#roll(2) === 0) return this.#handle({ kind: "unwatch", watch: old });
+    const watch = old !== undefined && this.#roll(3) === 0 ? old : new Watch({ name: "lock 1" });
+    if (watch !== old) this.#watches.push(watch);
+    this.#handle({ kind: "watch", watch });
   }
 
   #connects(): void {
@@ -171,7 +195,11 @@ class Chaos {
           })),
         };
       case "acquire":
-        return { name: params.name, token, key: params.key, waitedMs: 0 };
+        return { name: params.name, token, key: params.key, waitedMs: this.#roll(3) * 100 };
+      case "upgrade":
+        return { name: "lock", token, waitedMs: 0 };
+      case "lock.watch":
+        return { upTo: this.#roll(100), gap: this.#roll(2) === 0, ...(this.#roll(2) === 0 ? { locks: [] } : {}) };
       default:
         return {};
     }
@@ -182,6 +210,10 @@ class Chaos {
     const token = this.#grants[this.#roll(Math.max(1, this.#grants.length))]?.token ?? 1;
     const notices: readonly (readonly [string, object])[] = [
       ["lock.lost", { name: "lock", token, reason: "chance" }],
+      ["lock.contended", { name: "lock", token, waiting: 1 }],
+      ["lock.revoking", { name: "lock", token, graceMs: 1, reason: "", by: {} }],
+      ["lock.queued", { id: this.#roll(100), place: 1, waiting: 1, holders: [] }],
+      ["lock.events", { watch: 1 + this.#roll(5), events: [{ n: this.#roll(200) }, { n: this.#roll(200) }] }],
       ["session.closing", { reason: "chance", retryAfterMs: this.#roll(100) }],
       ["session.expired", {}],
       ["future.thing", {}],
@@ -210,12 +242,15 @@ class Chaos {
     this.#story.push(`${this.#now} ${this.#conversation.at}: ${event.kind} ${"id" in event ? event.id : ""}`);
     this.#conversation.handle(event, this.#now);
     this.#conversation.check();
+    for (const grant of this.#conversation.grants)
+      if (grant.state === "held" && grant.ttlMs !== undefined)
+        assert.ok(this.#now < this.#conversation.leaseEnds(grant), "relied on beyond its lease");
     for (const effect of this.#conversation.takeEffects()) this.#obey(effect);
   }
 
   #obey(effect: Effect): void {
     this.#story.push(`    ${effect.kind} ${"method" in effect ? `${effect.method} ${effect.id}` : ""}`);
-    const isOutcome = effect.kind === "answer" || effect.kind === "refuse";
+    const isOutcome = effect.kind === "answer" || effect.kind === "refuse" || effect.kind === "watch-ended";
     assert.ok(!this.#ended || isOutcome, "something happens after the end");
     switch (effect.kind) {
       case "connect":
@@ -237,6 +272,13 @@ class Chaos {
       case "answer":
       case "refuse":
         return this.#outcome(effect.call, effect.kind);
+      case "watch-began":
+      case "watch-events":
+        return assert.ok(!this.#watchesEnded.has(effect.watch), "a watch goes on after its end");
+      case "watch-ended":
+        assert.ok(!this.#watchesEnded.has(effect.watch), "a watch ends twice");
+        this.#watchesEnded.add(effect.watch);
+        return;
       case "ended":
         this.#ended = true;
     }

@@ -11,6 +11,8 @@ import {
   type Effect,
   type Event,
   type Grant,
+  Watch,
+  type WatchFilter,
 } from "../../../src/client/conversation/index.js";
 import { after, type Instant, instant, type RefusalCode, refuse } from "../../../src/terms/index.js";
 
@@ -19,7 +21,10 @@ const methods: { readonly [Kind in CallKind]: string } = {
   write: "db.execute",
   once: "admin.stop",
   acquire: "lock.acquire",
+  upgrade: "lock.upgrade",
+  change: "lock.break",
   release: "lock.release",
+  transfer: "lock.transfer",
   cancel: "lock.cancel",
 };
 
@@ -34,6 +39,7 @@ export class Rig {
   readonly conversation: Conversation;
   /** What the program has, by the name the test gave it. */
   readonly grants = new Map<string, Grant>();
+  readonly watches = new Map<string, Watch>();
   readonly #calls = new Map<string, Call>();
   readonly #names = new Map<Call, string>();
   /** Ids of the conversation's own messages, by method: the last one sent. */
@@ -65,13 +71,29 @@ export class Rig {
   }
 
   release(name: string, of: string): string[] {
-    const grant = this.grant(of);
-    const params = { name: grant.name, token: grant.token } as CallParams;
-    return this.#hand(name, new Call("release", methods.release, params, { grant }));
+    return this.#about(name, "release", { of, more: {} });
+  }
+
+  upgrade(name: string, of: string, waitMs?: number): string[] {
+    return this.#about(name, "upgrade", { of, more: waitMs === undefined ? {} : { waitMs } });
+  }
+
+  transfer(name: string, of: string): string[] {
+    return this.#about(name, "transfer", { of, more: { to: "another" } });
   }
 
   cancel(name: string): string[] {
     return this.handle({ kind: "cancel", call: this.#call(name) });
+  }
+
+  watch(name: string, filter: WatchFilter = {}): string[] {
+    const watch = this.watches.get(name) ?? new Watch(filter);
+    this.watches.set(name, watch);
+    return this.handle({ kind: "watch", watch });
+  }
+
+  unwatch(name: string): string[] {
+    return this.handle({ kind: "unwatch", watch: this.#watch(name) });
   }
 
   grant(name: string): Grant {
@@ -115,9 +137,15 @@ export class Rig {
     return this.handle({ kind: "refused", id: this.#idOf(name), refusal });
   }
 
-  granted(name: string, token: number): string[] {
+  /** `waited`: so long, by the broker's clock. */
+  granted(name: string, token: number, { waited = 1, also = [] }: { waited?: number; also?: string[] } = {}): string[] {
     const { params, key } = this.#call(name);
-    return this.answer(name, { name: (params as { name?: string }).name, token, key, waitedMs: 1 });
+    return this.answer(name, { name: (params as { name?: string }).name, token, key, waitedMs: waited, also });
+  }
+
+  /** An upgrade that is done: the same grant under another token. */
+  upgraded(name: string, token: number): string[] {
+    return this.answer(name, { name: (this.#call(name).params as { name?: string }).name, token, waitedMs: 1 });
   }
 
   notify(method: string, params: object): string[] {
@@ -129,6 +157,11 @@ export class Rig {
     const found = this.#sent.findLast((message) => message.method === method);
     if (found === undefined) throw new Error(`no ${method} was sent`);
     return found.params as { readonly [field: string]: unknown };
+  }
+
+  /** The id under which a message of the conversation's own was sent last; 0: never. */
+  lastId(method: string): number {
+    return this.#lastId.get(method) ?? 0;
   }
 
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +183,27 @@ export class Rig {
     return lines;
   }
 
+  /** Time passes and nobody looks: the program was stopped. */
+  sleeps(ms: number): void {
+    this.now = after(this.now, ms);
+  }
+
+  #about(name: string, kind: CallKind, { of, more }: { of: string; more: object }): string[] {
+    const grant = this.grant(of);
+    const params = { name: grant.name, token: grant.token, ...more } as CallParams;
+    return this.#hand(name, new Call(kind, methods[kind], params, { grant }));
+  }
+
+  #watch(name: string): Watch {
+    const watch = this.watches.get(name);
+    if (watch === undefined) throw new Error(`there is no watch ${name}`);
+    return watch;
+  }
+
+  #watchName(watch: Watch): string {
+    return [...this.watches].find(([, one]) => one === watch)?.[0] ?? "?";
+  }
+
   #hand(name: string, call: Call): string[] {
     this.#calls.set(name, call);
     this.#names.set(call, name);
@@ -160,6 +214,11 @@ export class Rig {
     const call = this.#calls.get(name);
     if (call === undefined) throw new Error(`there is no call ${name}`);
     return call;
+  }
+
+  /** The id of a call of the program. */
+  idOf(name: string): number {
+    return this.#call(name).id;
   }
 
   #idOf(name: string): number {
@@ -179,6 +238,22 @@ export class Rig {
       case "granted":
         this.grants.set(this.#nameOf(effect.call), effect.grant);
         return `${this.#nameOf(effect.call)} granted ${effect.grant.token}`;
+      case "jeopardy":
+        return `${effect.grant.name} in jeopardy`;
+      case "queued":
+        return `${this.#nameOf(effect.call)} at place ${effect.news.place} of ${effect.news.waiting}`;
+      case "contended":
+        return `${effect.grant.name} wanted by ${effect.waiting}`;
+      case "revoking":
+        return `${effect.grant.name} revoked in ${effect.news.graceMs}: ${effect.news.reason}`;
+      case "watch-began": {
+        const { upTo, gap, locks } = effect.begin;
+        return `${this.#watchName(effect.watch)} begins with ${locks.length} at ${upTo}${gap ? ", gap" : ""}`;
+      }
+      case "watch-events":
+        return `${this.#watchName(effect.watch)}: ${effect.events.map((event) => event["n"]).join(" ")}`;
+      case "watch-ended":
+        return `${this.#watchName(effect.watch)} ended ${effect.refusal.refused}`;
       case "lost":
         return `lost ${effect.grant.name} ${effect.grant.token}`;
       case "opened":

@@ -11,7 +11,7 @@ function busy(owned: string, more: Partial<Reader> = {}): Reader {
   readers++;
   const row = [...owned].map((id, i) => ({ number: i + 1, read: { session: { id } } }));
   const owners = new Map([...owned].map((id) => [id, 1]));
-  return Object.assign(newReader(reader(readers)), { state: "ready", row, owners, ...more });
+  return Object.assign(newReader(reader(readers), at(0)), { state: "ready", row, owners, ...more });
 }
 
 test("the shortest row is chosen, and of rows of one length the first", () => {

@@ -346,6 +346,68 @@ test("readers that die before they are ready are not started again in a loop", (
 
 // ── the writer, the log ─────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Every reader that is started ends at once, for so long (ms). */
+function noReaderStarts(broker: TestBroker, ms: number): void {
+  for (let passed = 0; passed < ms; passed += 500) {
+    for (const { id, state } of [...broker.readers.all.values()])
+      if (state === "starting") broker.readerGone(id, "no such file");
+    broker.pass(500);
+  }
+}
+
+test("reads wait for a reader, but not for ever: when none can be had they are refused, and served again when one can", () => {
+  const broker = new TestBroker({ started: false, limits: { readerStartMs: 10_000 } });
+  const client = broker.client();
+  const before = client.read("before");
+  broker.do(broker.writer.ready());
+  noReaderStarts(broker, 9000);
+  assert.ok(before.open, "while the writer was not ready, it did not count");
+  noReaderStarts(broker, 2000);
+  assert.deepEqual([before.refusal.code, before.refusal.details["reason"]], ["READER_UNAVAILABLE", "no such file"]);
+  // Whoever comes now does not wait as long again.
+  const late = client.read("late");
+  noReaderStarts(broker, 500);
+  assert.equal(late.refusal.code, "READER_UNAVAILABLE");
+  const write = client.write("w");
+  const behind = client.read("behind");
+  broker.settle();
+  assert.equal(write.body, "did w");
+  noReaderStarts(broker, 500);
+  assert.equal(behind.refusal.code, "READER_UNAVAILABLE", "what waited for a write comes to the same end");
+  broker.pass(1500);
+  broker.startReaders();
+  const read = client.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("that the broker stood still is no reason to give a reader up", () => {
+  const [broker, a] = two({ readerStartMs: 10_000 });
+  for (const { id } of [...broker.readers.all.values()]) broker.readerGone(id, "killed");
+  const read = a.read("r");
+  broker.pass(5000);
+  broker.pause(3_600_000);
+  broker.pass(4000);
+  broker.startReaders();
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a reader that neither starts nor ends is killed, and another one started", () => {
+  const [broker, a] = two({ readerStartMs: 10_000 });
+  const [first, second] = [...broker.readers.all.keys()];
+  for (const id of [first, second]) broker.readerGone(id ?? 0, "killed");
+  const read = a.read("r");
+  broker.pass(10_100);
+  assert.equal(read.refusal.code, "READER_UNAVAILABLE");
+  assert.equal(killed(broker).length, 2);
+  broker.buryReaders();
+  broker.startReaders();
+  const next = a.read("next");
+  broker.read("next");
+  assert.equal(next.body, "saw next");
+});
+
 test("while the writer is replaced no read is begun and no reader is started", () => {
   const [broker, a] = two();
   const before = a.read("before");

@@ -2,8 +2,16 @@
  * The ledger as it would be on disk: the core's entries, turn by turn, and what a next life of the broker is told of
  * them. An entry that no table of ours would take is an error of the core.
  */
-import type { GrantRow, LedgerEntry, Memory, SessionRow, WaiterRow } from "../../../src/core/index.js";
-import type { LedgerContents } from "../../../src/ledger/index.js";
+import type {
+  CapacityRow,
+  Claim,
+  GrantRow,
+  LedgerEntry,
+  Memory,
+  Mode,
+  SessionRow,
+  WaiterRow,
+} from "../../../src/core/index.js";
 import { impossible } from "../../../src/terms/index.js";
 
 type Mark = Extract<LedgerEntry, { kind: "mark" }>;
@@ -12,6 +20,7 @@ export class LedgerRows {
   readonly sessions = new Map<string, SessionRow>();
   readonly grants = new Map<number, GrantRow>();
   readonly waiters = new Map<number, WaiterRow>();
+  readonly capacities = new Map<string, CapacityRow>();
   mark: Mark | undefined;
   #tokenHigh = 0;
 
@@ -22,18 +31,14 @@ export class LedgerRows {
   }
 
   memory(): Memory {
-    const { mark, ...rows } = this.contents();
-    return { ...rows, tokensAbove: mark?.tokensTo ?? 0, graceMs: 0 };
-  }
-
-  /** As they are read from the file, in its order. */
-  contents(): LedgerContents {
-    const { sessions, grants, waiters, mark } = this;
+    const { sessions, grants, waiters, capacities, mark } = this;
     return {
-      sessions: [...sessions.values()].sort((a, b) => (a.session < b.session ? -1 : 1)),
-      grants: [...grants.values()].sort((a, b) => a.token - b.token),
-      waiters: [...waiters.values()].sort((a, b) => a.arrival - b.arrival),
-      mark: mark && { tokensTo: mark.tokensTo, seq: mark.seq, incarnation: mark.incarnation },
+      sessions: [...sessions.values()],
+      grants: [...grants.values()],
+      waiters: [...waiters.values()],
+      capacities: [...capacities.values()],
+      tokensAbove: mark?.tokensTo ?? 0,
+      graceMs: 0,
     };
   }
 
@@ -49,6 +54,16 @@ export class LedgerRows {
         if (entry.row.token <= this.#tokenHigh) throw new Error(`ledger: token ${entry.row.token} went back`);
         this.#tokenHigh = entry.row.token;
         this.grants.set(entry.row.token, entry.row);
+        return;
+      case "grant-changed":
+        if (!this.grants.delete(entry.was)) throw new Error(`ledger: grant ${entry.was} was not there`);
+        if (entry.row.token !== entry.was && entry.row.token <= this.#tokenHigh)
+          throw new Error(`ledger: token ${entry.row.token} went back`);
+        this.#tokenHigh = Math.max(this.#tokenHigh, entry.row.token);
+        this.grants.set(entry.row.token, entry.row);
+        return;
+      case "capacity":
+        this.capacities.set(entry.row.name, entry.row);
         return;
       case "grant-ended":
         if (!this.grants.delete(entry.token)) throw new Error(`ledger: grant ${entry.token} was not there`);
@@ -69,13 +84,21 @@ export class LedgerRows {
   }
 
   #check(): void {
-    const held = new Set<string>();
-    for (const { name, session } of this.grants.values()) {
-      if (held.has(name)) throw new Error(`ledger: two grants of ${name}`);
-      if (!this.sessions.has(session)) throw new Error(`ledger: ${name} is held by nobody`);
-      held.add(name);
+    const held = new Map<string, { mode: Mode; slots: number }>();
+    for (const { claims, session, token, ending } of this.grants.values()) {
+      if (ending === undefined && !this.sessions.has(session)) throw new Error(`ledger: grant ${token} is nobody's`);
+      for (const claim of claims) this.#checkClaim(claim, held);
     }
-    for (const { name, session } of this.waiters.values())
-      if (!this.sessions.has(session)) throw new Error(`ledger: nobody waits for ${name}`);
+    for (const { claims, session } of this.waiters.values())
+      if (!this.sessions.has(session)) throw new Error(`ledger: nobody waits for ${claims[0]?.name}`);
+  }
+
+  #checkClaim({ name, mode, take = 1 }: Claim, held: Map<string, { mode: Mode; slots: number }>): void {
+    const others = held.get(name);
+    const slots = (others?.slots ?? 0) + take;
+    if (others !== undefined && (others.mode !== mode || mode === "exclusive"))
+      throw new Error(`ledger: two grants of ${name}`);
+    if (mode === "semaphore" && !this.capacities.has(name)) throw new Error(`ledger: ${name} has no capacity`);
+    held.set(name, { mode, slots });
   }
 }

@@ -28,7 +28,7 @@ export interface TestBrokerOptions {
   readonly started?: boolean;
 }
 
-const noMemory: Memory = { sessions: [], grants: [], waiters: [], tokensAbove: 0, graceMs: 0 };
+const noMemory: Memory = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 let clients = 0;
 
 export class TestBroker {
@@ -37,7 +37,7 @@ export class TestBroker {
   readonly writer: FakeWriter;
   readonly readers = new FakeReaders();
   readonly ledger: LedgerRows;
-  readonly probes: Extract<Job, { to: "system" }>[] = [];
+  readonly probes: Extract<Job, { kind: "probe-process" }>[] = [];
   /** Every letter, in order; clients find theirs here. */
   readonly letters: Letter[] = [];
   readonly turns: Turn[] = [];
@@ -164,7 +164,7 @@ export class TestBroker {
     for (const job of turn.dispatch) {
       if (job.to === "writer") this.writer.obey(job);
       else if (job.to === "reader") this.readers.obey(job);
-      else this.probes.push(job);
+      else if (job.kind === "probe-process") this.probes.push(job);
     }
     this.letters.push(...turn.send);
     return turn.send;

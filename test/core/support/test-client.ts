@@ -59,11 +59,14 @@ export class Asked {
     return answer.kind === "answer" ? answer.body : undefined;
   }
 
-  get grant(): GrantedLetter["grant"] & { waitedMs: number } {
+  get grant(): GrantedLetter["grant"] & Fence & { waitedMs: number; waiting: number } {
     const { answer } = this;
     if (answer.kind !== "granted")
       throw new assert.AssertionError({ message: `not granted: ${JSON.stringify(answer)}` });
-    return { ...answer.grant, waitedMs: answer.waitedMs };
+    const { grant, waitedMs, waiting } = answer;
+    const [first] = grant.claims;
+    assert.ok(first !== undefined, "a grant of nothing");
+    return { ...grant, name: first.name, waitedMs, waiting };
   }
 
   get refusal(): { code: RefusalCode; outcome: string | undefined; details: { readonly [field: string]: unknown } } {
@@ -127,6 +130,7 @@ export class TestClient {
       grants,
       pending: pending.map(key),
       ackedBelow: ack === undefined ? undefined : key(ack),
+      outer: undefined,
     });
   }
 
@@ -145,7 +149,18 @@ export class TestClient {
 
   acquire(lock: string, words: { waitMs?: number; key?: number; reason?: string } = {}): Asked {
     const { waitMs, reason = "" } = words;
-    return this.#ask({ kind: "acquire", name: name(lock), key: key(words.key ?? this.nextKey()), waitMs, reason });
+    return this.#ask({
+      kind: "acquire",
+      key: key(words.key ?? this.nextKey()),
+      claims: [{ name: name(lock), mode: "exclusive" }],
+      waitMs,
+      reason,
+      ttlMs: undefined,
+      guarded: false,
+      tell: { place: false, contended: false },
+      steal: false,
+      under: undefined,
+    });
   }
 
   /** Acquires what is free. */
@@ -160,6 +175,10 @@ export class TestClient {
 
   cancelAcquire(of: number, words: { key?: number } = {}): Asked {
     return this.#ask({ kind: "cancel-acquire", key: key(words.key ?? this.nextKey()), of: key(of) });
+  }
+
+  ping(): Asked {
+    return this.#ask({ kind: "ping" });
   }
 
   cancel(asked: Asked): void {
@@ -200,7 +219,14 @@ export class TestClient {
   ): Extract<Letter, { kind: "listing" }>["locks"] {
     const { prefix = "", waitersMax = 100 } = words;
     const lock = words.name === undefined ? undefined : name(words.name);
-    const { answer } = this.#ask({ kind: "list", name: lock, prefix, waitersMax });
+    const { answer } = this.#ask({
+      kind: "list",
+      name: lock,
+      prefix,
+      session: undefined,
+      contended: false,
+      waitersMax,
+    });
     assert.equal(answer.kind, "listing");
     return answer.kind === "listing" ? answer.locks : [];
   }

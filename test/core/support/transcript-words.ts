@@ -1,5 +1,5 @@
 /** What the core decided, in words: one line for each row, job and letter of a turn. */
-import type { Job, LedgerEntry, Letter, Turn } from "../../../src/core/index.js";
+import type { Claim, Job, LedgerEntry, Letter, LockEvent, Turn } from "../../../src/core/index.js";
 import { type ConnectionId, impossible } from "../../../src/terms/index.js";
 import { whatOf } from "./values.js";
 
@@ -38,11 +38,15 @@ function rowWords(entry: LedgerEntry, cast: Cast): string {
     case "session-ended":
       return `session ${cast.session(entry.session)} ended`;
     case "granted":
-      return `${entry.row.name} granted to ${cast.session(entry.row.session)} under ${entry.row.token}`;
+      return `${claimWords(entry.row.claims)} granted to ${cast.session(entry.row.session)} under ${entry.row.token}`;
+    case "grant-changed":
+      return `grant ${entry.was} is ${claimWords(entry.row.claims)} under ${entry.row.token}`;
+    case "capacity":
+      return `${entry.row.name} has ${entry.row.slots} slots`;
     case "grant-ended":
       return `grant ${entry.token} ended`;
     case "queued":
-      return `${cast.session(entry.row.session)} waits for ${entry.row.name}, place ${entry.row.arrival}`;
+      return `${cast.session(entry.row.session)} waits for ${claimWords(entry.row.claims)}, place ${entry.row.arrival}`;
     case "unqueued":
       return `place ${entry.arrival} left`;
     case "mark":
@@ -71,6 +75,10 @@ function jobWords(job: Job, cast: Cast): string {
       return "fold the log";
     case "probe":
       return "look at the writer";
+    case "look-connection":
+      return `was ${cast.session(job.session)} heard?`;
+    case "end-processes":
+      return `end the processes of ${job.names.join(" + ")} under ${job.token}`;
     case "probe-process":
       return `is process ${job.process.pid} of ${cast.session(job.session)} alive?`;
     case "read":
@@ -86,10 +94,20 @@ function jobWords(job: Job, cast: Cast): string {
   }
 }
 
+/** A name alone is claimed exclusively. */
+function claimWords(claims: readonly Claim[]): string {
+  return claims
+    .map(({ name, mode, take = 1 }) => {
+      if (mode === "exclusive") return name;
+      return mode === "shared" ? `${name} (shared)` : `${name} (${take} of its slots)`;
+    })
+    .join(" + ");
+}
+
 function letterWords(letter: Letter, cast: Cast): string {
   switch (letter.kind) {
     case "welcome": {
-      const held = letter.grants.map(({ name, token }) => `${name} under ${token}`);
+      const held = letter.grants.map(({ claims, token }) => `${claimWords(claims)} under ${token}`);
       const lost = letter.lost.map(({ name, token }) => `${name} under ${token}`);
       const holds = held.length === 0 ? "" : `, holds ${held.join(", ")}`;
       return `welcome${letter.resumed ? " back" : ""}${holds}${lost.length === 0 ? "" : `, LOST ${lost.join(", ")}`}`;
@@ -99,7 +117,7 @@ function letterWords(letter: Letter, cast: Cast): string {
     case "refused":
       return `${letter.refusal.refused}${letter.refusal.outcome === undefined ? "" : ` (${letter.refusal.outcome})`}: ${named(letter.refusal.message, cast)}`;
     case "granted":
-      return `granted ${letter.grant.name} under ${letter.grant.token} after ${letter.waitedMs} ms`;
+      return `granted ${claimWords(letter.grant.claims)} under ${letter.grant.token} after ${letter.waitedMs} ms`;
     case "released":
     case "farewell":
     case "taken":
@@ -109,18 +127,45 @@ function letterWords(letter: Letter, cast: Cast): string {
       return `cancel: ${letter.outcome}`;
     case "listing":
       return letter.locks
-        .map(({ name, draining, holders, waitersTotal }) => {
+        .map(({ name, ending, holders, waitersTotal }) => {
           const by = holders.map(({ session }) => cast.session(session)).join(", ");
-          return `${name}: ${draining ? "draining" : `held by ${by === "" ? "nobody" : by}`}, ${waitersTotal} waiting`;
+          return `${name}: ${ending !== undefined ? "draining" : `held by ${by === "" ? "nobody" : by}`}, ${waitersTotal} waiting`;
         })
         .join("; ");
     case "lost":
       return `lost ${letter.fence.name}: ${letter.reason}`;
+    case "converted":
+      return `${letter.fence.name} converted, under ${letter.fence.token} after ${letter.waitedMs} ms`;
+    case "broken":
+      return `broken: ${letter.ended.map(({ token, outcome }) => `${token} ${outcome}`).join(", ")}`;
+    case "transferred":
+      return `transferred ${letter.from} to ${cast.session(letter.heir)}`;
+    case "resized":
+      return `resized to ${letter.slots}`;
+    case "history":
+      return `history: ${letter.events.map(eventWords).join(", ")}`;
+    case "watching":
+      return `watching${letter.gap ? ", with a gap" : ""}${letter.locks === undefined ? "" : `, ${letter.locks.length} locks`}`;
+    case "unwatched":
+    case "pong":
+      return letter.kind;
+    case "queued":
+      return `place ${letter.place} of ${letter.waiting} for ${letter.name}`;
+    case "contended":
+      return `${letter.fence.name} is waited for by ${letter.waiting}`;
+    case "revoking":
+      return `${letter.fence.name} will be taken in ${letter.graceMs} ms: ${letter.reason}`;
+    case "events":
+      return `events of watch ${letter.watch}: ${letter.events.map(eventWords).join(", ")}`;
     case "hangup":
       return `hung up: ${letter.refusal.message}`;
     default:
       return impossible(letter, "letter");
   }
+}
+
+function eventWords({ kind, name }: LockEvent): string {
+  return `${kind} ${name}`;
 }
 
 /** Ids in sentences are long; the story has names for them. */

@@ -12,7 +12,7 @@
  *
  * The first line may be `limits NAME=N …`.
  */
-import type { Fence, Letter } from "../../../src/core/index.js";
+import type { Fence, GrantView, Letter } from "../../../src/core/index.js";
 import type { ConnectionId } from "../../../src/terms/index.js";
 import type { Death } from "./fake-writer.js";
 import { TestBroker } from "./test-broker.js";
@@ -211,13 +211,17 @@ class Stage implements Cast {
   #fence(client: TestClient, lock: string): Fence {
     const mine = (letter: Letter) => this.#connections.get(letter.to) === client.program;
     const told = [...this.#earlier, ...this.#broker.letters].filter(mine).flatMap((letter) => {
-      if (letter.kind === "granted") return [letter.grant];
-      return letter.kind === "welcome" ? letter.grants : [];
+      if (letter.kind === "granted") return fencesOf(letter.grant);
+      return letter.kind === "welcome" ? letter.grants.flatMap(fencesOf) : [];
     });
     const fence = told.filter(({ name }) => name === lock).at(-1);
     if (fence === undefined) throw new Error(`${client.program} was never told of a grant of ${lock}`);
     return { name: fence.name, token: fence.token };
   }
+}
+
+function fencesOf({ claims, token }: GrantView): Fence[] {
+  return claims.map(({ name }) => ({ name, token }));
 }
 
 function numbers(list: string | undefined): number[] {

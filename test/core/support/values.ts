@@ -1,5 +1,5 @@
 /** The core's branded values out of plain ones, so that a test says only what matters to it. */
-import type { Command, Parcel, ProcessIdentity, SessionIdentity } from "../../../src/core/index.js";
+import type { Command, GrantRow, Parcel, ProcessIdentity, SessionIdentity } from "../../../src/core/index.js";
 import {
   type ConnectionId,
   connectionId,
@@ -55,6 +55,57 @@ export function at(ms: number): Instant {
 
 export function program(words: { program?: string; process?: ProcessIdentity; bound?: boolean } = {}): SessionIdentity {
   return { program: words.program ?? "test", version: "1", process: words.process, bound: words.bound ?? false };
+}
+
+/** A hello; what a test does not name is as it mostly is. */
+export function hello(
+  words: Pick<CommandOf<"hello">, "connection" | "session" | "identity"> & Partial<CommandOf<"hello">>,
+): CommandOf<"hello"> {
+  return {
+    kind: "hello",
+    request: 1,
+    mode: "either",
+    windowMs: undefined,
+    grants: [],
+    pending: [],
+    ackedBelow: undefined,
+    outer: undefined,
+    ...words,
+  };
+}
+
+/** A request for locks; what a test does not name is as it mostly is. */
+export function acquire(
+  words: Pick<CommandOf<"acquire">, "connection" | "claims"> & Partial<CommandOf<"acquire">>,
+): CommandOf<"acquire"> {
+  return {
+    kind: "acquire",
+    request: 2,
+    key: key(1),
+    waitMs: undefined,
+    reason: "",
+    ttlMs: undefined,
+    guarded: false,
+    tell: { place: false, contended: false },
+    steal: false,
+    under: undefined,
+    ...words,
+  };
+}
+
+/** A grant as the ledger has it; what a test does not name is as it mostly is. */
+export function grantRow(words: Pick<GrantRow, "token" | "session" | "claims"> & Partial<GrantRow>): GrantRow {
+  return {
+    key: key(1),
+    since: at(0),
+    reason: "",
+    ttlMs: undefined,
+    guarded: false,
+    tell: { place: false, contended: false },
+    converted: undefined,
+    ending: undefined,
+    ...words,
+  };
 }
 
 /** What a write or read of a test carries to the store that the test plays. */

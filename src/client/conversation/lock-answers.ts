@@ -1,0 +1,88 @@
+/**
+ * What the broker's answers to lock requests mean for the grants, and what must be taken back because the program did
+ * not want it any more. A request that was cancelled has its outcome only when that is done.
+ */
+import { after, type Instant, later, type Refusal, refuse } from "../../terms/index.js";
+import { type Fence, readGranted } from "./answers.js";
+import { Call, type CallParams } from "./call.js";
+import type { Draft } from "./draft.js";
+import { Grant } from "./grant.js";
+import type { Grants } from "./grants.js";
+
+export const wasCancelled = refuse("CANCELLED", "the request was cancelled");
+
+/** What came back, and when. */
+export interface Answer {
+  readonly result: unknown;
+  readonly now: Instant;
+}
+
+export class LockAnswers {
+  readonly #draft: Draft;
+  readonly #grants: Grants;
+  /** Sends a request of the conversation's own. */
+  readonly #ask: (call: Call, now: Instant) => void;
+
+  constructor(draft: Draft, grants: Grants, ask: (call: Call, now: Instant) => void) {
+    this.#draft = draft;
+    this.#grants = grants;
+    this.#ask = ask;
+  }
+
+  granted(call: Call, key: number, { result, now }: Answer): void {
+    const granted = readGranted(result);
+    if (granted === undefined)
+      return this.#draft.refuse(call, refuse("INTERNAL", "the broker granted a lock and did not say which"));
+    const { names, token, waitedMs, waiting } = granted;
+    const grant = new Grant(names, token, key, call.params.ttlMs);
+    // Not granted before the broker had let it wait so long; and when it was sent last, the broker heard of us.
+    grant.leaseFrom = later(call.sentAt, after(call.since, Math.min(waitedMs, now - call.since) - 1));
+    if (call.cancelled) return this.giveBack(grant, call, now);
+    this.#grants.add(grant);
+    this.#draft.push({ kind: "granted", call, grant, waitedMs, waiting });
+  }
+
+  upgraded(call: Call, key: number, { result, now }: Answer): void {
+    const upgraded = readGranted(result);
+    const { grant } = call;
+    if (upgraded === undefined || grant === undefined)
+      return this.#draft.refuse(call, refuse("INTERNAL", "the broker upgraded a lock and did not say which"));
+    const { name, token, waitedMs } = upgraded;
+    if (grant.state === "lost" || grant.state === "released") {
+      this.giveBack(new Grant([name], token, key), undefined, now);
+      return this.#draft.refuse(call, lostMeanwhile(grant));
+    }
+    this.#grants.renumber(grant, token, key);
+    if (!call.cancelled) return this.#draft.answer(call, { token, waitedMs });
+    if (grant.state === "releasing") return this.#draft.refuse(call, wasCancelled);
+    // The upgrade won the race against the cancel: the lock becomes shared again before the program hears of the end.
+    const params: CallParams & Fence = { name, token };
+    this.#ask(new Call("change", "lock.downgrade", params, { grant, about: call, own: true }), now);
+  }
+
+  /** What the broker has and the program does not want. `about`: an acquire whose grant won the race against its cancel. */
+  giveBack(grant: Grant, about: Call | undefined, now: Instant): void {
+    grant.state = "releasing";
+    this.#grants.add(grant);
+    const { name, token } = grant;
+    const params: CallParams & Fence = { name, token };
+    this.#ask(new Call("release", "lock.release", params, { grant, about, own: true }), now);
+  }
+
+  /** What the program has lost and the broker may still have. */
+  giveUp({ name, token }: Grant, now: Instant): void {
+    const params: CallParams & Fence = { name, token };
+    this.#ask(new Call("release", "lock.release", params, { own: true }), now);
+  }
+
+  released(call: Call): void {
+    if (call.grant !== undefined) this.#grants.released(call.grant);
+    if (call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
+    else if (!call.own) this.#draft.answer(call, {});
+  }
+}
+
+export function lostMeanwhile(grant: Grant | undefined): Refusal {
+  const { name = "", token = 0, reason = "" } = grant ?? {};
+  return refuse("LOCK_LOST", `the lock ${JSON.stringify(name)} was lost meanwhile: ${reason}`, { name, token, reason });
+}
