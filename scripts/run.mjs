@@ -69,6 +69,10 @@ const tasks = {
       process.exitCode = 1;
     }
   },
+  async simulate(args) {
+    await prepare({ build: true, tests: true });
+    await become("out/test/simulation/simulate.main.js", args);
+  },
   async lint(args) {
     await prepare({ build: false });
     await biome(["check", "--error-on-warnings", ...args]);

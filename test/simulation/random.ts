@@ -24,6 +24,22 @@ export class Random {
     return this.next() < probability;
   }
 
+  /** With this mean, as the times between things that happen by themselves. */
+  exponential(mean: number): number {
+    return -mean * Math.log(1 - this.next());
+  }
+
+  /** One of the keys, as often as its weight says. */
+  weighted<Key extends string>(weights: { readonly [One in Key]: number }): Key {
+    const keys = Object.keys(weights) as Key[];
+    let left = this.next() * keys.reduce((sum, key) => sum + weights[key], 0);
+    for (const key of keys) {
+      left -= weights[key];
+      if (left < 0) return key;
+    }
+    return keys[0] as Key;
+  }
+
   pick<One>(from: readonly One[]): One {
     if (from.length === 0) throw new Error("nothing to pick from");
     return from[this.below(from.length)] as One;

@@ -1,6 +1,7 @@
 /** The reader processes that a test plays: each has a row of reads and answers its first, or dies. */
 import type { Job, StoreEvent } from "../../../src/core/index.js";
-import { reader, whatOf } from "./values.js";
+import { plain, type Spelling } from "./fake-writer.js";
+import { reader } from "./values.js";
 
 type ReaderJob = Extract<Job, { to: "reader" }>;
 type ReadJob = Extract<ReaderJob, { kind: "read" }>;
@@ -16,6 +17,11 @@ export interface FakeReader {
 
 export class FakeReaders {
   readonly all = new Map<number, FakeReader>();
+  readonly #spelling: Spelling;
+
+  constructor(spelling = plain) {
+    this.#spelling = spelling;
+  }
 
   obey(job: ReaderJob): void {
     const known = this.all.get(job.reader);
@@ -42,7 +48,7 @@ export class FakeReaders {
   answer(id: number): StoreEvent {
     const job = this.#get(id).row.shift();
     if (job === undefined) throw new Error(`reader ${id} has nothing to answer`);
-    const body = `saw ${whatOf(job.parcel).what}`;
+    const body = this.#spelling.saw(this.#what(job), job.parcel);
     return { kind: "read-settled", reader: reader(id), read: job.read, answer: { kind: "done", body } };
   }
 
@@ -53,7 +59,11 @@ export class FakeReaders {
 
   /** Who runs this read now, if anyone. */
   running(what: string): FakeReader | undefined {
-    return [...this.all.values()].find(({ row }) => row[0] !== undefined && whatOf(row[0].parcel).what === what);
+    return [...this.all.values()].find(({ row }) => row[0] !== undefined && this.#what(row[0]) === what);
+  }
+
+  #what(job: ReadJob): string {
+    return this.#spelling.whatOf(job.parcel).what;
   }
 
   #get(id: number): FakeReader {

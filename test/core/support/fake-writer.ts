@@ -2,9 +2,9 @@
  * The writer that a test plays: takes jobs in order, runs them in groups, dies at any point of a group, and keeps what a
  * real one would have on disk. What it applies is counted, so that twice is seen.
  */
-import type { Job, StoreAnswer, StoreEvent, WriterProgress } from "../../../src/core/index.js";
+import type { Job, Parcel, StoreAnswer, StoreEvent, WriterProgress } from "../../../src/core/index.js";
 import { refuse } from "../../../src/terms/index.js";
-import { seqOf, whatOf } from "./values.js";
+import { seqOf, type TestParcel, whatOf } from "./values.js";
 
 type WriterJob = Extract<Job, { to: "writer" }>;
 export type WriteJob = Extract<WriterJob, { kind: "write" }>;
@@ -28,6 +28,24 @@ export interface Applied {
   readonly what: string;
 }
 
+/** How requests and answers are written: by the tests of the core in plain words, elsewhere as on the wire. */
+export interface Spelling {
+  readonly whatOf: (parcel: Parcel) => TestParcel;
+  readonly did: (what: string, parcel: Parcel) => unknown;
+  readonly saw: (what: string, parcel: Parcel) => unknown;
+  readonly outcomes: (
+    keys: readonly { readonly key: number; readonly did: string | undefined }[],
+    parcel: Parcel,
+  ) => unknown;
+}
+
+export const plain: Spelling = {
+  whatOf,
+  did: (what) => `did ${what}`,
+  saw: (what) => `saw ${what}`,
+  outcomes: (keys) => keys.map(({ key, did }) => `${key}:${did === undefined ? "never" : "applied"}`).join(" "),
+};
+
 export class FakeWriter {
   state: "none" | "starting" | "ready" = "none";
   /** In its pipe, in order. */
@@ -39,6 +57,9 @@ export class FakeWriter {
   tokensTo = 1;
   readonly tokensPerBlock: number;
   incarnation = "first";
+  /** Of the machine when a writer last began; null before the first. */
+  previousBootId: string | null = null;
+  bootId: string | null = null;
   walBytes = 0;
   /** Committed, in order. */
   readonly applied: Applied[] = [];
@@ -50,9 +71,12 @@ export class FakeWriter {
   readonly #replies = new Map<string, string>();
   readonly #ended = new Set<string>();
 
-  constructor(storedSeq = 0, tokensPerBlock = 1_000_000) {
+  readonly #spelling: Spelling;
+
+  constructor(storedSeq = 0, tokensPerBlock = 1_000_000, spelling = plain) {
     this.storedSeq = storedSeq;
     this.tokensPerBlock = tokensPerBlock;
+    this.#spelling = spelling;
   }
 
   obey(job: WriterJob): void {
@@ -89,12 +113,13 @@ export class FakeWriter {
     for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
     const tokensFrom = this.tokensTo;
     this.tokensTo += this.tokensPerBlock;
-    const { epoch, storedSeq, incarnation, tokensTo } = this;
+    const { epoch, storedSeq, incarnation, tokensTo, previousBootId } = this;
+    this.previousBootId = this.bootId;
     return {
       kind: "writer-ready",
       epoch,
       storedSeq: seqOf(storedSeq),
-      previousBootId: null,
+      previousBootId,
       incarnation,
       tokensFrom,
       tokensTo,
@@ -110,7 +135,7 @@ export class FakeWriter {
 
   /** How many of what waits can be run: those before the first that does not end. */
   get runnable(): number {
-    const endless = this.waiting.findIndex((job) => whatOf(job.parcel).endless);
+    const endless = this.waiting.findIndex((job) => this.#spelling.whatOf(job.parcel).endless);
     return endless < 0 ? this.waiting.length : endless;
   }
 
@@ -133,6 +158,12 @@ export class FakeWriter {
     this.state = "none";
     this.waiting = [];
     return { kind: "writer-gone", progress: blind ? undefined : progress, ioFailed, reason: "killed" };
+  }
+
+  /** The file is an older copy of itself, as far as its numbers go. */
+  putBack(): void {
+    this.storedSeq = Math.max(0, this.storedSeq - 5);
+    this.tokensTo = Math.max(1, this.tokensTo - this.tokensPerBlock);
   }
 
   /** The successor cannot be had. */
@@ -159,21 +190,21 @@ export class FakeWriter {
 
   #write(job: WriteJob): StoreAnswer {
     const { seq, session, key, mode } = job;
-    const { what, fails } = whatOf(job.parcel);
+    const { what, fails } = this.#spelling.whatOf(job.parcel);
     const stored = key === undefined ? undefined : this.#replies.get(`${session}/${key}`);
-    if (stored !== undefined) return { kind: "done", body: stored };
+    if (stored !== undefined) return { kind: "done", body: this.#spelling.did(stored, job.parcel) };
     if (mode === "replay") return { kind: "absent" };
     if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
     if (fails) return { kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", `${what} failed`) };
     const applied = { seq, session, key, what };
     this.applied.push(applied);
     this.#inDoubt.push(applied);
-    if (key !== undefined) this.#replies.set(`${session}/${key}`, `did ${what}`);
-    return { kind: "done", body: `did ${what}` };
+    if (key !== undefined) this.#replies.set(`${session}/${key}`, what);
+    return { kind: "done", body: this.#spelling.did(what, job.parcel) };
   }
 
-  #outcomes({ session, keys }: SettleJob): StoreAnswer {
-    const body = keys.map((key) => `${key}:${this.#replies.has(`${session}/${key}`) ? "applied" : "never"}`);
-    return { kind: "done", body: body.join(" ") };
+  #outcomes({ session, keys, parcel }: SettleJob): StoreAnswer {
+    const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`) }));
+    return { kind: "done", body: this.#spelling.outcomes(known, parcel) };
   }
 }

@@ -12,6 +12,7 @@ import type {
   SessionRow,
   WaiterRow,
 } from "../../../src/core/index.js";
+import type { LedgerContents } from "../../../src/ledger/index.js";
 import { impossible } from "../../../src/terms/index.js";
 
 type Mark = Extract<LedgerEntry, { kind: "mark" }>;
@@ -31,14 +32,19 @@ export class LedgerRows {
   }
 
   memory(): Memory {
+    const { mark, ...rows } = this.contents();
+    return { ...rows, tokensAbove: mark?.tokensTo ?? 0, graceMs: 0 };
+  }
+
+  /** As they are read from the file, in its order. */
+  contents(): LedgerContents {
     const { sessions, grants, waiters, capacities, mark } = this;
     return {
-      sessions: [...sessions.values()],
-      grants: [...grants.values()],
-      waiters: [...waiters.values()],
-      capacities: [...capacities.values()],
-      tokensAbove: mark?.tokensTo ?? 0,
-      graceMs: 0,
+      sessions: [...sessions.values()].sort((a, b) => (a.session < b.session ? -1 : 1)),
+      grants: [...grants.values()].sort((a, b) => a.token - b.token),
+      waiters: [...waiters.values()].sort((a, b) => a.arrival - b.arrival),
+      capacities: [...capacities.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      mark: mark && { tokensTo: mark.tokensTo, seq: mark.seq, incarnation: mark.incarnation },
     };
   }
 

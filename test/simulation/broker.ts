@@ -1,0 +1,331 @@
+/**
+ * One life of the broker: the real core, outbox, routes and letters, in the loop that the real front runs. In each round
+ * it takes in what there is (one new connection at most, as the event loop does) and then ends the turn.
+ */
+import type { Command, Core, Job, LedgerEntry, StoreEvent, SystemJob, Turn } from "../../src/core/index.js";
+import { Incoming } from "../../src/front/incoming.js";
+import { Outbox } from "../../src/front/outbox.js";
+import { Postman } from "../../src/front/postman.js";
+import { recall, type WriterReady } from "../../src/front/rebirth.js";
+import { Routes } from "../../src/front/routes.js";
+import { type LedgerContents, LedgerFull } from "../../src/ledger/index.js";
+import { connectionId, type Limits, wallTime } from "../../src/terms/index.js";
+import type { Agenda, Appointment } from "./agenda.js";
+import type { BrokerEnd, Cable } from "./cable.js";
+import { type Disk, Killed } from "./disk.js";
+import type { Processes } from "./processes.js";
+import type { Random } from "./random.js";
+import type { Rates } from "./rates.js";
+import type { Store } from "./store.js";
+
+export interface BrokerParts {
+  readonly agenda: Agenda;
+  readonly random: Random;
+  readonly rates: () => Rates;
+  readonly limits: Limits;
+  readonly disk: Disk;
+  readonly store: Store;
+  readonly processes: Processes;
+  readonly wallNow: () => number;
+  readonly bootId: string;
+  readonly observer: Observer;
+  /** It died of itself: the world has asked for it. */
+  readonly onKilled: () => void;
+}
+
+/** A bystander who sees all that the core is told and decides, and what comes of it, in this order. */
+export interface Observer {
+  /** The core has taken up what the ledger remembered, as far as it is believed beside what the writer has found. */
+  born(remembered: LedgerContents | "damaged", found: WriterReady): void;
+  command(command: Command): void;
+  decided(turn: Turn): void;
+  dispatched(job: Job): void;
+  delivered(letters: Turn["send"]): void;
+  /** All of the turn has happened. */
+  turned(core: Core): void;
+}
+
+/** As the real one has them: a gap between two looks that is longer than this is a pause (ms). */
+const tickMs = 100;
+const pauseMs = 250;
+/** How soon a turn comes though nothing happens, while the ledger is full (ms). */
+const againMs = 250;
+/** How long a drain waits for what is in the store's hands. */
+const drainMs = 10_000;
+
+type Fate = Extract<Command, { kind: "process-fate" }>;
+
+export class Broker implements BrokerEnd {
+  core: Core | undefined;
+  alive = true;
+  /** Clients may come. */
+  listening = false;
+  /** It is to end, and begins nothing new. */
+  draining = false;
+  #stoppedAt: number | undefined;
+  #pausedMs = 0;
+  #ledgerFull = false;
+  #connections = 0;
+  readonly #knocking: Cable[] = [];
+  readonly #cables = new Set<Cable>();
+  readonly #readable = new Set<Cable>();
+  readonly #mail: (StoreEvent | Fate)[] = [];
+  readonly #parts: BrokerParts;
+  readonly #postman: Postman;
+  readonly #incoming: Incoming;
+  #outbox: Outbox | undefined;
+  #due: Appointment | undefined;
+  #greeting = {
+    incarnation: "",
+    epoch: 0,
+    broker: { version: "0", pid: 1, startTime: "1" },
+    limits: { frameBytesMax: 16 * 1024 * 1024 },
+  };
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+    const { limits, processes } = parts;
+    const wallNow = () => wallTime(parts.wallNow());
+    const stop = () => undefined;
+    const status = () => {
+      throw new Error("nobody asks for the status here");
+    };
+    this.#postman = new Postman({ limits, log: () => undefined, greeting: () => this.#greeting, wallNow });
+    const routes = new Routes({ limits, processes, wallNow, status, stop });
+    const now = () => parts.agenda.now;
+    this.#incoming = new Incoming(routes, { now, decide: (command) => this.#tell(command) });
+  }
+
+  /** Nothing is left that it would do by itself. */
+  get quiet(): boolean {
+    return this.#mail.length === 0 && this.#readable.size === 0 && this.#knocking.length === 0;
+  }
+
+  // ── what comes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  knock(cable: Cable): void {
+    this.#knocking.push(cable);
+    this.#soon();
+  }
+
+  readable(cable: Cable): void {
+    this.#readable.add(cable);
+    this.#soon();
+  }
+
+  fromStore(event: StoreEvent): void {
+    if (!this.alive) return;
+    this.#mail.push(event);
+    this.#soon();
+  }
+
+  /** Nothing of it runs until `goOn`. */
+  stop(): void {
+    if (this.#stoppedAt !== undefined) return;
+    this.#stoppedAt = this.#parts.agenda.now;
+    this.#parts.agenda.cancel(this.#due);
+    this.#due = undefined;
+  }
+
+  goOn(): void {
+    const since = this.#stoppedAt;
+    if (since === undefined || !this.alive) return;
+    this.#stoppedAt = undefined;
+    const { agenda, random } = this.#parts;
+    // It was last seen alive a tick before, at most.
+    const gap = agenda.now - since + random.below(tickMs);
+    const ticking = this.core?.nextDeadline(agenda.now) !== undefined;
+    if (ticking && gap > tickMs + pauseMs) this.#pausedMs += gap;
+    this.#soon();
+  }
+
+  get stopped(): boolean {
+    return this.#stoppedAt !== undefined;
+  }
+
+  drain(): void {
+    if (this.core === undefined || this.draining) return;
+    this.draining = true;
+    this.#tell({ kind: "drain" });
+    this.#postman.sayClosing("it was told to end");
+    this.#parts.agenda.after(drainMs, () => {
+      if (this.alive) this.#leave();
+    });
+    this.#soon();
+  }
+
+  /** The process is gone: every client sees its connection break. */
+  end(): void {
+    this.alive = false;
+    this.listening = false;
+    this.#parts.agenda.cancel(this.#due);
+    for (const cable of [...this.#cables, ...this.#knocking]) cable.orphaned();
+  }
+
+  // ── one round of the loop ─────────────────────────────────────────────────────────────────────────────────────────
+
+  #round(): void {
+    this.#due = undefined;
+    if (!this.alive || this.#stoppedAt !== undefined) return;
+    try {
+      // Told before what came meanwhile is looked at.
+      if (this.#pausedMs > 0) this.#tell({ kind: "paused", ms: this.#pausedMs });
+      this.#pausedMs = 0;
+      this.#accept();
+      this.#read();
+      for (const event of this.#mail.splice(0)) this.#take(event);
+      if (this.core !== undefined) this.#turn(this.core);
+    } catch (error) {
+      // A broker that cannot write its ledger at its birth gives up, and another tries.
+      const stillborn = error instanceof LedgerFull && this.core === undefined;
+      if (!stillborn && !(error instanceof Killed)) throw error;
+      return this.#parts.onKilled();
+    }
+    this.#sleep();
+  }
+
+  #accept(): void {
+    if (!this.listening) return;
+    const cable = this.#knocking.shift();
+    if (cable === undefined) return;
+    this.#connections++;
+    this.#cables.add(cable);
+    cable.accepted(connectionId(this.#connections), this);
+    this.#postman.open(cable);
+    this.#tell({ kind: "connected", connection: cable.id });
+  }
+
+  /** Of each connection a chunk: all that lies there, or less. */
+  #read(): void {
+    const { random } = this.#parts;
+    for (const cable of [...this.#readable]) {
+      let frames = random.chance(0.8) ? cable.inbox.length : 1 + random.below(3);
+      while (frames-- > 0 && cable.inbox.length > 0 && !cable.paused) {
+        const conversation = this.#postman.touch(cable);
+        const bytes = cable.inbox.shift();
+        if (conversation !== undefined && bytes !== undefined) this.#incoming.take(conversation, bytes);
+      }
+      if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
+      if (cable.inbox.length === 0 && cable.ended) this.#closed(cable);
+    }
+  }
+
+  #closed(cable: Cable): void {
+    if (!this.#cables.delete(cable)) return;
+    if (this.#postman.gone(cable)) this.#tell({ kind: "disconnected", connection: cable.id });
+  }
+
+  #take(event: StoreEvent | Fate): void {
+    if (this.core === undefined) return this.#firstWord(event);
+    if (event.kind === "tokens-reserved" || event.kind === "writer-ready")
+      this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
+    this.#tell(event);
+  }
+
+  #turn(core: Core): void {
+    const { agenda, disk, store, observer } = this.#parts;
+    core.expire(agenda.now);
+    core.check();
+    const turn = core.takeTurn();
+    observer.decided(turn);
+    if (turn.ledger.length === 0)
+      for (const point of ["before-rows", "within-rows", "after-rows"] as const) disk.passes(point);
+    this.#outbox?.obey(turn);
+    disk.passes("after-letters");
+    this.#postman.flush(agenda.now);
+    store.flush();
+    observer.turned(core);
+    if (core.ready) this.listening = true;
+    if (this.draining && core.idle) this.#leave();
+  }
+
+  /** In good order: what was answered arrives, and the ledger is closed. */
+  #leave(): void {
+    this.#postman.closeAll("it ends");
+    this.#parts.onKilled();
+  }
+
+  #sleep(): void {
+    if (!this.alive || this.#due !== undefined) return;
+    const { agenda } = this.#parts;
+    if (!this.quiet) return this.#soon();
+    const next = this.core?.nextDeadline(agenda.now);
+    const again = this.#ledgerFull ? agenda.now + againMs : undefined;
+    const at = next === undefined ? again : Math.min(next, again ?? next);
+    if (at !== undefined) this.#wakeAt(at);
+  }
+
+  #soon(): void {
+    const { agenda, random, rates } = this.#parts;
+    if (this.alive && this.#stoppedAt === undefined) this.#wakeAt(agenda.now + random.exponential(rates().loopMs));
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#due !== undefined && this.#due.at <= at && !this.#due.off) return;
+    this.#parts.agenda.cancel(this.#due);
+    this.#due = this.#parts.agenda.at(at, () => this.#round());
+  }
+
+  // ── the core ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #tell(command: Command): void {
+    const { core } = this;
+    if (core === undefined) return;
+    this.#parts.observer.command(command);
+    core.handle(command, this.#parts.agenda.now);
+    core.check();
+  }
+
+  /** The writer has settled what was in doubt: what the ledger knows becomes a core. */
+  #firstWord(event: StoreEvent | Fate): void {
+    const { disk, store, limits, bootId, agenda, wallNow, observer } = this.#parts;
+    if (event.kind === "writer-unavailable") return this.#parts.onKilled();
+    if (event.kind !== "writer-ready") return;
+    this.#greeting = { ...this.#greeting, incarnation: event.incarnation, epoch: event.epoch };
+    const { previousBootId } = event;
+    if (previousBootId !== null && previousBootId !== bootId) disk.discard();
+    const now = agenda.now;
+    const parts = { limits, bootId, now, wallNow: wallTime(wallNow()), log: () => undefined };
+    const remembered = disk.read();
+    const ledger = { read: () => remembered, commit: (entries: readonly LedgerEntry[]) => disk.commit(entries) };
+    this.core = recall(ledger, event, parts);
+    this.core.check();
+    observer.born(remembered, event);
+    this.#outbox = new Outbox({
+      ledger: disk,
+      store: {
+        obey: (job) => {
+          observer.dispatched(job);
+          store.obey(job);
+        },
+        flush: () => {
+          disk.passes("after-jobs");
+        },
+      },
+      system: (job) => this.#system(job),
+      deliver: (letters) => {
+        observer.delivered(letters);
+        this.#postman.deliver(letters);
+      },
+      onLedgerFull: (full) => {
+        this.#ledgerFull = full;
+        this.#tell({ kind: "ledger", full });
+      },
+    });
+  }
+
+  #system(job: SystemJob): void {
+    if (job.kind === "probe-process") this.#probe(job);
+  }
+
+  #probe({ session, process }: Extract<SystemJob, { kind: "probe-process" }>): void {
+    const { agenda, random, processes, rates } = this.#parts;
+    agenda.after(random.exponential(1), () => {
+      const unknown = random.chance(rates().fateUnknown);
+      const fate = unknown ? "unknown" : processes.fateOf(process);
+      if (!this.alive) return;
+      this.#mail.push({ kind: "process-fate", session, process, fate });
+      this.#soon();
+    });
+  }
+}

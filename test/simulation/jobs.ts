@@ -1,0 +1,55 @@
+/** Lives on several threads at once. Which thread lives which does not matter: what they come to is the same. */
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { joined, liveMany, type Seeds, type Tally } from "./tally.js";
+
+const chunk = 100;
+/** Most of what a life makes is gone with it: a large nursery is cheaper than to look after its survivors. */
+const nurseryMb = 64;
+const failuresMax = 20;
+
+export type Progress = (done: number) => void;
+
+/** `jobs` threads share the seeds. Ends early when too many lives have failed. */
+export async function liveAll(
+  { from, count }: Seeds,
+  jobs: number,
+  progress: Progress = () => undefined,
+): Promise<Tally> {
+  const tallies: Tally[] = [];
+  const end = from + count;
+  let next = from;
+  let done = 0;
+  let failures = 0;
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      const worker = new Worker(fileURLToPath(import.meta.url), {
+        resourceLimits: { maxYoungGenerationSizeMb: nurseryMb },
+      });
+      try {
+        while (next < end && failures < failuresMax) {
+          const seeds = { from: next, count: Math.min(chunk, end - next) };
+          next += seeds.count;
+          const tally = await answered(worker, seeds);
+          tallies.push(tally);
+          failures += tally.failures.length;
+          done += tally.seeds;
+          progress(done);
+        }
+      } finally {
+        await worker.terminate();
+      }
+    }),
+  );
+  return joined(tallies);
+}
+
+async function answered(worker: Worker, seeds: Seeds): Promise<Tally> {
+  const answer = once(worker, "message") as Promise<[Tally]>;
+  worker.postMessage(seeds);
+  const [tally] = await answer;
+  return tally;
+}
+
+if (!isMainThread) parentPort?.on("message", (seeds: Seeds) => parentPort?.postMessage(liveMany(seeds)));

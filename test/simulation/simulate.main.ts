@@ -1,0 +1,62 @@
+/**
+ * npm run simulate -- --seeds N [--from S] [--jobs J]     many lives, and one line of what they come to
+ * npm run simulate -- --seed S --trace                    one life, to be read
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { missing, surplus } from "./coverage.js";
+import { liveAll } from "./jobs.js";
+import { LifeFailure, live } from "./swarm.js";
+import { without } from "./throwers.js";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "10000" },
+    from: { type: "string", default: "1" },
+    jobs: { type: "string", default: `${Math.min(2, availableParallelism())}` },
+    seed: { type: "string" },
+    trace: { type: "boolean", default: false },
+    coverage: { type: "boolean", default: false },
+  },
+});
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+if (values.seed === undefined) await many(Number(values.from), Number(values.seeds), Number(values.jobs));
+else one(Number(values.seed));
+
+function one(seed: number): void {
+  try {
+    const { lines, hash, events } = without(() => live(seed, values.trace));
+    for (const line of lines) say(line);
+    say(`seed ${seed}: ${events} events, trace ${hash}`);
+  } catch (error) {
+    if (!(error instanceof LifeFailure)) throw error;
+    for (const line of error.lines) say(line);
+    say(error.cause instanceof Error ? (error.cause.stack ?? "") : "");
+    say(error.message);
+    process.exitCode = 1;
+  }
+}
+
+async function many(from: number, count: number, jobs: number): Promise<void> {
+  const began = performance.now();
+  let told = began;
+  const tally = await liveAll({ from, count }, jobs, (done) => {
+    if (performance.now() - told < 60_000) return;
+    told = performance.now();
+    say(`${done} seeds after ${((told - began) / 1000).toFixed(0)} s`);
+  });
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  for (const { seed, message } of tally.failures) say(`${message}\n  npm run simulate -- --seed ${seed} --trace`);
+  if (values.coverage) for (const [what, times] of Object.entries(tally.counts).sort()) say(`${times}\t${what}`);
+  const [never, unknown] = [missing(tally.counts), surplus(tally.counts)];
+  for (const what of never) say(`never happened: ${what}`);
+  for (const what of unknown) say(`not in the table: ${what}`);
+  const kinds = Object.keys(tally.counts).length;
+  say(
+    `simulation: ${tally.seeds} seeds from ${from}, ${tally.events} events, trace ${tally.hash}, ` +
+      `${kinds} combinations (${never.length} missing, ${unknown.length} unknown), ${tally.failures.length} failed, ${seconds} s`,
+  );
+  if (tally.failures.length > 0) process.exitCode = 1;
+}

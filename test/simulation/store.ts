@@ -1,0 +1,279 @@
+/**
+ * The shared database and its processes as the broker meets them: what a writer has committed stays, whoever dies; a
+ * writer works in groups, stalls, is killed at any point of a group; readers answer or die. It outlives the broker.
+ */
+import type { Parcel, StoreEvent, StoreJob } from "../../src/core/index.js";
+import { decodeFrame, encodeBody } from "../../src/protocol/index.js";
+import { StoreBody, StoreRequest } from "../../src/store/index.js";
+import { FakeReaders } from "../core/support/fake-readers.js";
+import { type Death, FakeWriter, type Spelling } from "../core/support/fake-writer.js";
+import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
+import type { Agenda, Appointment } from "./agenda.js";
+import type { Random } from "./random.js";
+import type { Rates } from "./rates.js";
+
+export interface StoreParts {
+  readonly agenda: Agenda;
+  readonly random: Random;
+  readonly rates: () => Rates;
+  /** An event for the broker that is there. */
+  readonly tell: (event: StoreEvent) => void;
+  readonly walBytesMax: number;
+}
+
+const startMs = 40;
+const readMs = 2;
+
+/** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`. */
+function whatIn(request: Parcel): TestParcel {
+  if (!(request instanceof StoreRequest)) throw new Error("a parcel that is no request of the store");
+  const { args = [] } = paramsOf(request);
+  const [what = "settle", ...marks] = args;
+  return parcel(what, { size: request.size, fails: marks.includes("fails"), endless: marks.includes("endless") });
+}
+
+function paramsOf(request: StoreRequest): { readonly args?: readonly string[] } {
+  const frame = decodeFrame(request.raw, request.encoding);
+  if (frame.kind !== "request") throw new Error("a request that cannot be read again");
+  return frame.params as { readonly args?: readonly string[] };
+}
+
+function bodyOf(content: object, parcelOfIt: Parcel): StoreBody {
+  const { encoding } = parcelOfIt as StoreRequest;
+  return new StoreBody(encodeBody(content, encoding), encoding);
+}
+
+function resultOf(what: string): object {
+  return { columns: ["what"], rows: [[what]], rowsAffected: 1, lastInsertRowid: null };
+}
+
+const asOnTheWire: Spelling = {
+  whatOf: memoised(whatIn),
+  did: (what, request) => bodyOf(resultOf(what), request),
+  saw: (what, request) => bodyOf(resultOf(what), request),
+  outcomes: (keys, request) => {
+    const outcomes = keys.map(({ key, did }) =>
+      did === undefined
+        ? { key, outcome: "never", resultKept: false }
+        : { key, outcome: "applied", resultKept: true, result: resultOf(did) },
+    );
+    return bodyOf({ outcomes }, request);
+  },
+};
+
+function memoised(look: (request: Parcel) => TestParcel): (request: Parcel) => TestParcel {
+  const known = new WeakMap<Parcel, TestParcel>();
+  return (request) => {
+    let found = known.get(request);
+    if (found === undefined) {
+      found = look(request);
+      known.set(request, found);
+    }
+    return found;
+  };
+}
+
+export const whatOf = asOnTheWire.whatOf;
+
+export class Store {
+  readonly writer: FakeWriter;
+  readers = new FakeReaders(asOnTheWire);
+  readonly #parts: StoreParts;
+  #working: Appointment | undefined;
+  /** The first of the writer's row has been running since then. */
+  #headSince = 0;
+  #head: number | undefined;
+  readonly #readersDue = new Map<number, Appointment>();
+  /** Of what belongs to a broker that is gone nothing is told any more. */
+  #life = 0;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    const { random } = parts;
+    this.writer = new FakeWriter(random.below(100), random.pick([6, 40, 1_000_000]), asOnTheWire);
+    this.writer.bootId = "boot 1";
+  }
+
+  // ── as the front has it ───────────────────────────────────────────────────────────────────────────────────────────
+
+  obey(job: StoreJob): void {
+    if (job.to === "writer") {
+      this.writer.obey(job);
+      return;
+    }
+    if (job.kind !== "kill" && this.writer.state === "starting")
+      throw new Error(`reader ${job.reader} was to ${job.kind} while the writer settles what was in doubt`);
+    // It is gone, and the word of it is on its way.
+    if (job.kind !== "start" && !this.readers.all.has(job.reader)) return;
+    this.readers.obey(job);
+  }
+
+  flush(): void {
+    this.#obeyWriterJobs();
+    this.#noteHead();
+    this.#work();
+    this.#workReaders();
+  }
+
+  // ── as the world has it ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The writer, or the next one, is to be there in a while. */
+  start(): void {
+    const { random } = this.#parts;
+    this.#cancelWork();
+    this.#later(random.exponential(startMs), () => {
+      if (this.writer.state === "ready") return;
+      const { writerUnavailable } = this.#parts.rates();
+      if (random.chance(writerUnavailable)) this.#parts.tell(this.writer.refuse());
+      else this.#writerReady();
+    });
+  }
+
+  killWriter(asked: boolean): void {
+    const { writer } = this;
+    if (writer.state !== "ready") return;
+    this.#cancelWork();
+    const death = this.#drawDeath();
+    if (!asked) writer.taken("kill");
+    const gone = writer.die(death, this.#parts.agenda.now);
+    this.#later(this.#parts.random.exponential(1), () => this.#parts.tell(gone));
+  }
+
+  killReader(): void {
+    const seats = [...this.readers.all.values()];
+    if (seats.length > 0) this.#readerGone(this.#parts.random.pick(seats).id);
+  }
+
+  /** The broker is gone. Its writer goes on for a while with what it has read already, and is killed then. */
+  orphaned(): void {
+    const { writer } = this;
+    const { random, agenda } = this.#parts;
+    this.#life++;
+    this.#cancelWork();
+    for (const due of this.#readersDue.values()) this.#parts.agenda.cancel(due);
+    this.#readersDue.clear();
+    this.readers = new FakeReaders(asOnTheWire);
+    if (writer.state === "ready")
+      writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, agenda.now);
+    writer.state = "none";
+    writer.asked.length = 0;
+  }
+
+  // ── the writer ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #writerReady(): void {
+    this.#parts.tell(this.writer.ready());
+    this.#head = undefined;
+    this.#noteHead();
+  }
+
+  #obeyWriterJobs(): void {
+    const { writer } = this;
+    const { random, tell } = this.#parts;
+    if (writer.asked.length === 0) return;
+    if (writer.taken("start").length > 0) this.start();
+    if (writer.taken("kill").length > 0) this.#later(random.exponential(1), () => this.killWriter(true));
+    for (const job of writer.taken("reserve"))
+      this.#later(random.exponential(5), () => {
+        if (writer.state === "ready") tell(writer.reserve(job));
+      });
+    for (const _ of writer.taken("checkpoint"))
+      this.#later(random.exponential(20), () => {
+        writer.walBytes = 0;
+        if (writer.state === "ready") tell({ kind: "checkpointed", walBytes: 0, complete: true });
+      });
+    if (writer.taken("probe").length > 0)
+      this.#later(random.exponential(1), () => {
+        if (writer.state !== "ready") return;
+        const head = writer.waiting[0];
+        this.#noteHead();
+        const phase = head === undefined ? "idle" : "running";
+        const progress = { seq: head?.seq ?? seqOf(0), phase, since: this.#headSince } as const;
+        tell({ kind: "writer-progress", progress });
+      });
+    writer.taken("forget");
+    writer.taken("end-session");
+  }
+
+  #work(): void {
+    const { writer } = this;
+    const { random, rates, agenda } = this.#parts;
+    if (this.#working !== undefined || writer.state !== "ready" || writer.runnable === 0) return;
+    this.#working = agenda.after(random.exponential(rates().writeMs), () => {
+      this.#working = undefined;
+      if (writer.state !== "ready" || writer.runnable === 0) return;
+      if (random.chance(0.02)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);
+      const settled = writer.settle(1 + random.below(writer.runnable));
+      this.#noteHead();
+      this.#parts.tell(settled);
+      this.#work();
+    });
+  }
+
+  #cancelWork(): void {
+    this.#parts.agenda.cancel(this.#working);
+    this.#working = undefined;
+  }
+
+  #drawDeath(): Death {
+    const { writer } = this;
+    const { random, rates } = this.#parts;
+    const runnable = writer.runnable;
+    const committed = random.below(runnable + 1);
+    const running = Math.min(writer.waiting.length, 1 + random.below(runnable + 1));
+    const phase = random.pick(["running", "committing", "committed", "idle"] as const);
+    const jobs = phase === "committed" || phase === "committing" ? committed : running;
+    return {
+      jobs,
+      phase: jobs === 0 ? "idle" : phase,
+      blind: random.chance(0.1),
+      ioFailed: random.chance(rates().diskFailure),
+    };
+  }
+
+  #noteHead(): void {
+    const seq = this.writer.waiting[0]?.seq;
+    if (seq !== this.#head) this.#headSince = this.#parts.agenda.now;
+    this.#head = seq;
+  }
+
+  // ── the readers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #workReaders(): void {
+    for (const { id, state, row, killed } of this.readers.all.values()) {
+      if (this.#readersDue.has(id)) continue;
+      const head = row[0];
+      if (killed !== undefined) this.#readerIn(id, 5, () => this.#readerGone(id));
+      else if (state === "starting") this.#readerIn(id, startMs, () => this.#parts.tell(this.readers.ready(id)));
+      else if (head !== undefined && !whatOf(head.parcel).endless)
+        this.#readerIn(id, readMs, () => this.#parts.tell(this.readers.answer(id)));
+    }
+  }
+
+  #readerIn(id: number, meanMs: number, go: () => void): void {
+    const { agenda, random } = this.#parts;
+    const due = agenda.after(random.exponential(meanMs), () => {
+      this.#readersDue.delete(id);
+      const seat = this.readers.all.get(id);
+      if (seat === undefined) return;
+      // It was killed while it worked.
+      if (seat.killed !== undefined) this.#readerGone(id);
+      else go();
+      this.#workReaders();
+    });
+    this.#readersDue.set(id, due);
+  }
+
+  #readerGone(id: number): void {
+    this.#parts.agenda.cancel(this.#readersDue.get(id));
+    this.#readersDue.delete(id);
+    this.#parts.tell(this.readers.gone(id));
+  }
+
+  #later(ms: number, go: () => void): void {
+    const life = this.#life;
+    this.#parts.agenda.after(ms, () => {
+      if (life === this.#life) go();
+    });
+  }
+}

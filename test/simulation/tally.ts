@@ -1,0 +1,58 @@
+/** Many lives, one after the other, and what they come to together. */
+import { addCounts, type Counts } from "./coverage.js";
+import { LifeFailure, live } from "./swarm.js";
+import { without } from "./throwers.js";
+import { TraceSum } from "./trace.js";
+
+export interface Tally {
+  seeds: number;
+  events: number;
+  /** The hash of all traces. */
+  hash: string;
+  counts: Counts;
+  failures: { readonly seed: number; readonly message: string }[];
+}
+
+export interface Seeds {
+  readonly from: number;
+  readonly count: number;
+}
+
+const failuresMax = 20;
+
+export function liveMany(seeds: Seeds): Tally {
+  return without(() => liveEach(seeds));
+}
+
+function liveEach({ from, count }: Seeds): Tally {
+  const tally: Tally = { seeds: 0, events: 0, hash: "0", counts: {}, failures: [] };
+  const sum = new TraceSum();
+  for (let seed = from; seed < from + count && tally.failures.length < failuresMax; seed++) {
+    tally.seeds++;
+    try {
+      const { events, hash, counts } = live(seed);
+      tally.events += events;
+      sum.add(seed, hash);
+      addCounts(tally.counts, counts);
+    } catch (error) {
+      if (!(error instanceof LifeFailure)) throw error;
+      tally.failures.push({ seed, message: error.message });
+    }
+  }
+  tally.hash = sum.hash;
+  return tally;
+}
+
+export function joined(tallies: readonly Tally[]): Tally {
+  const sum = new TraceSum();
+  const all: Tally = { seeds: 0, events: 0, hash: "", counts: {}, failures: [] };
+  for (const { seeds, events, hash, counts, failures } of tallies) {
+    all.seeds += seeds;
+    all.events += events;
+    sum.merge(hash);
+    addCounts(all.counts, counts);
+    all.failures.push(...failures);
+  }
+  all.hash = sum.hash;
+  return all;
+}

@@ -1,0 +1,307 @@
+/**
+ * A machine with programs, a broker that is started when it is needed, its store and its disk, on one virtual clock. It
+ * can be told that something goes wrong; what goes wrong when is decided elsewhere (swarm.ts).
+ */
+import type { StoreEvent } from "../../src/core/index.js";
+import { type Instant, type Limits, limitsWith, type RefusalCode } from "../../src/terms/index.js";
+import { Agenda } from "./agenda.js";
+import { Broker } from "./broker.js";
+import type { Cable, Weather } from "./cable.js";
+import { Coverage } from "./coverage.js";
+import { Disk, type Doom } from "./disk.js";
+import { Invariants } from "./invariants.js";
+import { Processes } from "./processes.js";
+import { type Ask, type Fence, Program } from "./program.js";
+import { Random } from "./random.js";
+import { calm, drawRates, type Rates } from "./rates.js";
+import { Store } from "./store.js";
+import type { Doorway } from "./terminal.js";
+import { Trace } from "./trace.js";
+
+/** Where the wall clock stands when the world begins. */
+const wallStart = Date.UTC(2026, 0, 1);
+/** How soon after a look that finds nobody a new broker begins (mean, ms). */
+const spawnMs = 30;
+
+export class World implements Doorway {
+  readonly seed: number;
+  readonly random: Random;
+  readonly agenda = new Agenda();
+  readonly trace: Trace;
+  readonly names: readonly string[];
+  readonly limits: Limits;
+  readonly disk = new Disk();
+  readonly store: Store;
+  readonly processes = new Processes();
+  readonly invariants: Invariants;
+  readonly coverage: Coverage;
+  readonly programs: Program[] = [];
+  readonly buried: Program[] = [];
+  rates: Rates;
+  /** The broker that is there, or comes to life. */
+  broker: Broker | undefined;
+  calmed = false;
+  #spawning = false;
+  #wallStep = 0;
+  #boots = 1;
+  #programs = 0;
+  #whats = 0;
+
+  constructor(seed: number, traced = false) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    const { random } = this;
+    this.rates = drawRates(random);
+    this.trace = new Trace(() => this.now, traced);
+    this.names = ["a", "b", "c"].slice(0, 1 + random.below(3));
+    this.limits = limitsWith({
+      writesDispatchedMax: random.pick([1, 2, 8, 1024]),
+      groupBytesMax: random.pick([1024, 4096, 4 * 1024 * 1024]),
+      readersMin: 1,
+      readersMax: random.pick([2, 3]),
+      waitersMax: random.pick([2, 10_000]),
+      locksPerSessionMax: random.pick([2, 10_000]),
+      requestsInFlightMax: random.pick([2, 1024]),
+      readMs: random.pick([200, 5000]),
+      writeMs: random.pick([300, 5000]),
+      writeContendedMs: 200,
+      resumeWindowMs: 1000,
+    });
+    const rates = () => this.rates;
+    this.store = new Store({
+      ...{ agenda: this.agenda, random, rates, walBytesMax: this.limits.walBytesMax },
+      tell: (event: StoreEvent) => this.broker?.fromStore(event),
+    });
+    this.invariants = new Invariants({
+      ...{ now: () => this.now, limits: this.limits, rows: () => this.disk.rows },
+      storedSeq: () => this.store.writer.storedSeq,
+      onRead: (what) => this.#seesItsWrites(what),
+      onRefused: (what, code) => this.#refused(what, code),
+    });
+    this.coverage = new Coverage(this.invariants);
+    this.store.writer.onApplied = (applied) => this.invariants.applied(applied);
+    this.disk.onCommitted = (entries) => {
+      this.trace.entries(entries);
+      this.trace.say("ledger", () => JSON.stringify(entries));
+      this.invariants.committed(entries);
+    };
+  }
+
+  get now(): Instant {
+    return this.agenda.now;
+  }
+
+  get weather(): Weather {
+    return { agenda: this.agenda, random: this.random, rates: () => this.rates };
+  }
+
+  say(words: string): void {
+    this.trace.text(words);
+    this.trace.say("world", () => words);
+  }
+
+  // ── programs ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  newProgram(): Program {
+    this.#programs++;
+    const process = this.processes.start();
+    const program = new Program(this.#programs, process, {
+      ...{ weather: this.weather, trace: this.trace, doorway: this, names: this.names },
+      strangeFence: () => this.#strangeFence(),
+      nextWhat: () => ++this.#whats,
+      onExit: () => this.processes.end(process),
+    });
+    this.programs.push(program);
+    return program;
+  }
+
+  kill(program: Program): void {
+    const { random } = this;
+    if (!program.alive) return;
+    const keptOpenMs = random.chance(this.rates.heir) ? 1 + random.below(8000) : 0;
+    this.say(`p${program.number} is killed`);
+    program.die(keptOpenMs);
+    program.unsure();
+    this.processes.end(program.process);
+  }
+
+  /** Another program in the place of one that is gone. */
+  replace(program: Program): void {
+    this.buried.push(program);
+    this.programs.splice(this.programs.indexOf(program), 1);
+    this.newProgram();
+  }
+
+  // ── the broker ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get listening(): boolean {
+    return this.broker?.listening === true && !this.broker.draining;
+  }
+
+  start(): void {
+    if (this.broker !== undefined || this.#spawning) return;
+    this.#spawning = true;
+    this.agenda.after(this.random.exponential(spawnMs), () => {
+      this.#spawning = false;
+      if (this.broker === undefined) this.#bear();
+    });
+  }
+
+  knock(cable: Cable): void {
+    this.broker?.knock(cable);
+  }
+
+  stopBroker(forMs: number): void {
+    const { broker } = this;
+    if (broker === undefined || broker.stopped) return;
+    this.say(`the broker stands still for ${forMs} ms`);
+    broker.stop();
+    this.agenda.after(forMs, () => broker.goOn());
+  }
+
+  /** SIGKILL: at once, or at a point of its next turn. */
+  killBroker(at: Doom | undefined): void {
+    if (this.broker === undefined) return;
+    if (at === undefined) this.#brokerEnds("it is killed");
+    else this.disk.doom = at;
+  }
+
+  /** SIGTERM. */
+  endBroker(): void {
+    this.say("the broker is told to end");
+    this.broker?.drain();
+  }
+
+  /** All power is lost: every process, and all that was not synced. */
+  losePower(): void {
+    this.say("power is lost");
+    for (const program of [...this.programs]) this.kill(program);
+    this.#brokerEnds("power is lost");
+    this.#boots++;
+    this.store.writer.bootId = `boot ${this.#boots}`;
+  }
+
+  damageLedger(): void {
+    if (this.broker !== undefined) return;
+    this.say("the ledger is damaged");
+    this.disk.damage();
+  }
+
+  stepClock(ms: number): void {
+    this.say(`the wall clock steps by ${ms} ms`);
+    this.#wallStep += ms;
+  }
+
+  fillDisk(forMs: number): void {
+    this.say(`the disk is full for ${forMs} ms`);
+    this.disk.full = true;
+    this.agenda.after(forMs, () => {
+      this.disk.full = false;
+    });
+  }
+
+  #bear(): void {
+    this.say("a broker begins");
+    const { invariants, store, disk } = this;
+    const broker = new Broker({
+      ...{ agenda: this.agenda, random: this.random, rates: () => this.rates, limits: this.limits },
+      ...{ disk, store, processes: this.processes, bootId: `boot ${this.#boots}` },
+      wallNow: () => wallStart + this.now + this.#wallStep,
+      observer: {
+        born: (remembered, found) => {
+          this.coverage.forget();
+          invariants.born(remembered, found);
+        },
+        command: (command) => {
+          this.trace.say("core", () => JSON.stringify(command, (key, value) => (key === "parcel" ? undefined : value)));
+          this.coverage.asked(command);
+          invariants.command(command);
+        },
+        decided: (turn) => {
+          for (const letter of turn.send) this.coverage.answered(letter);
+          invariants.decided(turn);
+        },
+        dispatched: (job) => {
+          this.trace.say("job", () => JSON.stringify(job, (key, value) => (key === "parcel" ? undefined : value)));
+          invariants.dispatched(job);
+        },
+        delivered: (letters) => invariants.delivered(letters),
+        turned: (core) => invariants.turned(core),
+      },
+      onKilled: () => this.#brokerEnds("it ends"),
+    });
+    this.broker = broker;
+    disk.doom = undefined;
+    disk.full = false;
+    store.writer.obey({ to: "writer", kind: "start", repair: false });
+    store.flush();
+  }
+
+  #brokerEnds(why: string): void {
+    const { broker } = this;
+    if (broker === undefined) return;
+    this.say(`the broker is gone: ${why}`);
+    this.broker = undefined;
+    broker.end();
+    this.#unsure();
+    this.store.orphaned();
+  }
+
+  // ── what is asked of it ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** From here on nothing goes wrong. */
+  calmDown(): void {
+    this.say("calm");
+    this.calmed = true;
+    this.rates = calm(this.rates);
+    this.disk.doom = undefined;
+    this.disk.full = false;
+    this.broker?.goOn();
+    for (const program of this.programs) program.goOn();
+  }
+
+  #strangeFence(): Fence {
+    const { random } = this;
+    const others = this.programs.flatMap(({ held }) => held);
+    if (others.length > 0 && random.chance(0.6)) {
+      const { name, token } = random.pick(others);
+      return { name, token };
+    }
+    return { name: random.pick(this.names), token: 1 + random.below(5) };
+  }
+
+  #unsure(): void {
+    for (const program of this.programs) program.unsure();
+  }
+
+  /** A read sees every write that its program had asked for before it. */
+  #seesItsWrites(what: string): void {
+    const read = this.#askOf(what);
+    const cable = read?.sentOn.at(-1);
+    if (read === undefined || cable === undefined) return;
+    const unseen = read.behind.find(
+      (write) => write.outcome === "open" && write.sentOn.includes(cable) && !this.#isSeen(write, cable),
+    );
+    if (unseen !== undefined) throw new Error(`${what} was read before ${unseen.what} was settled`);
+  }
+
+  /** One that is refused is over; when it is sent again, a release may have come between. */
+  #refused(what: string, code: RefusalCode): void {
+    const ask = this.#askOf(what);
+    if (ask?.sure && code === "FENCED") throw new Error(`${what} was overtaken by a release`);
+    ask?.unsure();
+  }
+
+  #askOf(what: string): Ask | undefined {
+    for (const program of this.programs) {
+      const found = program.asks.find((ask) => ask.what === what);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #isSeen(write: Ask, cable: Cable): boolean {
+    const applied = this.store.writer.applied.some(({ what }) => what === write.what);
+    return applied || this.invariants.isAnswered(cable.id, write.id);
+  }
+}
