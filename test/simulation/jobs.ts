@@ -7,13 +7,12 @@ import { joined, liveMany, type Seeds, type Tally } from "./tally.js";
 const chunk = 100;
 /** Most of what a life makes is gone with it: a large nursery is cheaper than to look after its survivors. */
 const nurseryMb = 64;
-const failuresMax = 20;
 
 export type Progress = (done: number) => void;
 
 /** `jobs` threads share the seeds. Ends early when too many lives have failed. */
 export async function liveAll(
-  { from, count }: Seeds,
+  { from, count, failuresMax = 20 }: Seeds,
   jobs: number,
   progress: Progress = () => undefined,
 ): Promise<Tally> {
@@ -29,7 +28,7 @@ export async function liveAll(
       });
       try {
         while (next < end && failures < failuresMax) {
-          const seeds = { from: next, count: Math.min(chunk, end - next) };
+          const seeds = { from: next, count: Math.min(chunk, end - next), failuresMax };
           next += seeds.count;
           const tally = await answered(worker, seeds);
           tallies.push(tally);

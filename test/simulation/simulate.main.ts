@@ -17,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
+    failures: { type: "string", default: "20" },
   },
 });
 
@@ -42,7 +43,7 @@ function one(seed: number): void {
 async function many(from: number, count: number, jobs: number): Promise<void> {
   const began = performance.now();
   let told = began;
-  const tally = await liveAll({ from, count }, jobs, (done) => {
+  const tally = await liveAll({ from, count, failuresMax: Number(values.failures) }, jobs, (done) => {
     if (performance.now() - told < 60_000) return;
     told = performance.now();
     say(`${done} seeds after ${((told - began) / 1000).toFixed(0)} s`);

@@ -16,15 +16,15 @@ export interface Tally {
 export interface Seeds {
   readonly from: number;
   readonly count: number;
+  /** With so many failures it is enough. */
+  readonly failuresMax?: number;
 }
-
-const failuresMax = 20;
 
 export function liveMany(seeds: Seeds): Tally {
   return without(() => liveEach(seeds));
 }
 
-function liveEach({ from, count }: Seeds): Tally {
+function liveEach({ from, count, failuresMax = 20 }: Seeds): Tally {
   const tally: Tally = { seeds: 0, events: 0, hash: "0", counts: {}, failures: [] };
   const sum = new TraceSum();
   for (let seed = from; seed < from + count && tally.failures.length < failuresMax; seed++) {
