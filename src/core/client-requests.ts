@@ -2,10 +2,10 @@
  * What a client asked, and what it sets in motion: who may ask, under which key, after which of its own earlier
  * requests. The machines do the rest.
  */
-import { type Instant, impossible, type Limits, type Refusal, type RequestKey, refuse } from "../terms/index.js";
-import type { Asker, ClientCommand, HelloCommand, ReadCommand, WriteCommand } from "./command.js";
+import { type Instant, type Limits, type Refusal, type RequestKey, refuse } from "../terms/index.js";
+import type { Asker, ClientCommand, HelloCommand, LockCommand, ReadCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
-import type { LockTable } from "./locks/lock-table.js";
+import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
 import type { ReadLine } from "./reads/read-line.js";
 import { judgeKey } from "./sessions/request-keys.js";
@@ -19,7 +19,7 @@ export interface ClientRequestsParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly sessions: SessionTable;
-  readonly locks: LockTable;
+  readonly locks: LockService;
   readonly writes: WriteLine;
   readonly reads: ReadLine;
 }
@@ -46,8 +46,9 @@ export class ClientRequests {
     if (connection === undefined) return;
     if (command.kind === "hello") return this.#hello(command, connection, now);
     if (command.kind === "settle") return this.#settle(command, connection, now);
-    if (command.kind === "ping") return this.#pong(command);
     const { session } = connection;
+    if (session !== undefined) session.heardAt = now;
+    if (command.kind === "ping") return this.#pong(command);
     if (session === undefined || !isPresent(session)) {
       if ("request" in command && command.kind !== "cancel")
         this.#refuse(command, refuse("NOT_READY", "session.hello must come first"));
@@ -73,33 +74,26 @@ export class ClientRequests {
         return this.#write(session, command, connection, now);
       case "read":
         return this.#read(session, command, now);
-      case "acquire":
-        if (this.#refusedNow(command)) return;
-        if (command.claims.length !== 1 || command.claims[0]?.mode !== "exclusive") return this.#unserved(command);
-        return this.#parts.locks.acquire(session, command, now);
-      case "cancel-acquire":
-        return this.#parts.locks.cancelAcquire(session, command);
-      case "release":
-        return this.#parts.writes.afterSent(session, (sent) => this.#parts.locks.release(session, command, sent), now);
-      case "list":
-        this.#parts.draft.send.push({
-          kind: "listing",
-          to: command.connection,
-          request: command.request,
-          locks: this.#parts.locks.list(command),
-          now,
-        });
-        return;
-      case "convert":
-      case "break":
-      case "transfer":
-      case "resize":
-      case "history":
-      case "watch":
-      case "unwatch":
-        return this.#unserved(command);
       default:
-        return impossible(command, "client command");
+        return this.#lock(session, command, now);
+    }
+  }
+
+  #lock(session: Session, command: LockCommand, now: Instant): void {
+    const { locks, writes } = this.#parts;
+    switch (command.kind) {
+      case "acquire":
+        if (!this.#refusedNow(command)) locks.handle(session, command, now);
+        return;
+      // What ends or changes a grant takes effect after the writes that were sent before it (rule 5).
+      case "convert":
+        if (command.to === "exclusive" && this.#refusedNow(command)) return;
+        return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
+      case "release":
+      case "transfer":
+        return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
+      default:
+        return locks.handle(session, command, now);
     }
   }
 
@@ -119,7 +113,7 @@ export class ClientRequests {
     if (known === undefined && (this.#refusedNow(hello) || this.#tooManySessions(hello, now))) return;
     if (known !== undefined && hello.mode === "new")
       return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
-    const session = known ?? this.#parts.sessions.open(hello, connection);
+    const session = known ?? this.#parts.sessions.open(hello, connection, now);
     let lost = hello.grants;
     if (known !== undefined) {
       this.#parts.sessions.resume(known, hello, connection);
@@ -146,7 +140,7 @@ export class ClientRequests {
   #settle(command: Extract<ClientCommand, { kind: "settle" }>, connection: Connection, now: Instant): void {
     this.#parts.sessions.hasSettled(connection);
     const old = this.#parts.sessions.get(command.session);
-    if (old !== undefined) this.#parts.sessions.end(old, now);
+    if (old !== undefined) this.#parts.sessions.end(old, "it was asked what became of it", now);
     else this.#parts.sessions.neverAgain(command.session);
     const { connection: to, request, session: owner, keys, parcel } = command;
     const asker: Asker = { connection: to, request };
@@ -178,7 +172,11 @@ export class ClientRequests {
   #goodbye(session: Session, asker: Asker, now: Instant): void {
     const farewell = () =>
       this.#parts.draft.send.push({ kind: "farewell", to: asker.connection, request: asker.request });
-    this.#parts.writes.afterSent(session, (sent) => this.#parts.sessions.end(session, sent, farewell), now);
+    this.#parts.writes.afterSent(
+      session,
+      (sent) => this.#parts.sessions.end(session, "it said goodbye", sent, farewell),
+      now,
+    );
   }
 
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
@@ -246,7 +244,7 @@ export class ClientRequests {
   }
 
   #cancel(session: Session, asker: Asker, now: Instant): void {
-    if (this.#parts.locks.cancelByAsker(session, asker)) return;
+    if (this.#parts.locks.cancelByAsker(session, asker, now)) return;
     if (this.#parts.writes.cancel(session, asker, now)) return;
     this.#parts.reads.cancel(session, asker, now);
   }
@@ -273,10 +271,6 @@ export class ClientRequests {
 
   #pong(asker: Asker): void {
     this.#parts.draft.send.push({ kind: "pong", to: asker.connection, request: asker.request });
-  }
-
-  #unserved(command: Asker & { readonly kind: string }): void {
-    this.#refuse(command, refuse("METHOD_UNKNOWN", `this broker does not serve ${command.kind}`));
   }
 
   #refuse(asker: Asker, refusal: Refusal): void {

@@ -209,6 +209,26 @@ export interface TransferCommand extends Asker {
   readonly reason: string;
 }
 
+export interface CancelAcquireCommand extends Asker {
+  readonly kind: "cancel-acquire";
+  readonly key: RequestKey;
+  /** The key of the request, which may be a conversion. */
+  readonly of: RequestKey;
+}
+
+export interface ReleaseCommand extends Asker, Fence {
+  readonly kind: "release";
+  readonly key: RequestKey;
+}
+
+/** Gives a semaphore another number of slots; a name that was none becomes one, if nobody uses it. */
+export interface ResizeCommand extends Asker {
+  readonly kind: "resize";
+  readonly key: RequestKey;
+  readonly name: LockName;
+  readonly slots: number;
+}
+
 export interface ListCommand extends Asker {
   readonly kind: "list";
   readonly name: LockName | undefined;
@@ -220,6 +240,13 @@ export interface ListCommand extends Asker {
   readonly waitersMax: number;
 }
 
+/** The last events of one name. */
+export interface HistoryCommand extends Asker {
+  readonly kind: "history";
+  readonly name: LockName;
+  readonly max: number;
+}
+
 /** Events of one name, or of all names that begin so, from now on or from after an event that was heard before. */
 export interface WatchCommand extends Asker {
   readonly kind: "watch";
@@ -228,6 +255,11 @@ export interface WatchCommand extends Asker {
   readonly name: LockName | undefined;
   readonly prefix: string;
   readonly after: number | undefined;
+}
+
+export interface UnwatchCommand extends Asker {
+  readonly kind: "unwatch";
+  readonly watch: number;
 }
 
 export type ClientCommand =
@@ -251,20 +283,15 @@ export type ClientCommand =
 export type LockCommand =
   | AcquireCommand
   | ConvertCommand
-  | (Asker & { readonly kind: "cancel-acquire"; readonly key: RequestKey; readonly of: RequestKey })
-  | (Asker & Fence & { readonly kind: "release"; readonly key: RequestKey })
+  | CancelAcquireCommand
+  | ReleaseCommand
   | BreakCommand
   | TransferCommand
-  | (Asker & {
-      readonly kind: "resize";
-      readonly key: RequestKey;
-      readonly name: LockName;
-      readonly slots: number;
-    })
+  | ResizeCommand
   | ListCommand
-  | (Asker & { readonly kind: "history"; readonly name: LockName; readonly max: number })
+  | HistoryCommand
   | WatchCommand
-  | (Asker & { readonly kind: "unwatch"; readonly watch: number });
+  | UnwatchCommand;
 
 export type Command =
   | { readonly kind: "connected"; readonly connection: ConnectionId }

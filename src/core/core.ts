@@ -11,17 +11,19 @@ import {
   type Millis,
   refuse,
   type Seq,
+  type SessionId,
   seq,
 } from "../terms/index.js";
 import { ClientRequests } from "./client-requests.js";
 import type { Command, Fence } from "./command.js";
 import { type Deadline, Deadlines } from "./deadlines.js";
 import { Draft } from "./draft.js";
-import type { Waiter } from "./locks/lock.js";
-import { LockTable } from "./locks/lock-table.js";
+import { LockService } from "./locks/lock-service.js";
+import type { SessionEnd } from "./locks/releasing.js";
 import { TokenBlock } from "./locks/token-block.js";
 import { ReadLine } from "./reads/read-line.js";
-import type { Session } from "./sessions/session.js";
+import { Quiet } from "./sessions/quiet.js";
+import { isPresent, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
 import type { CapacityRow, GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
@@ -58,8 +60,9 @@ export class Core {
   readonly #draft = new Draft();
   readonly #deadlines = new Deadlines();
   readonly #tokens = new TokenBlock();
+  readonly #quiet = new Quiet();
   readonly #sessions: SessionTable;
-  readonly #locks: LockTable;
+  readonly #locks: LockService;
   readonly #writes: WriteLine;
   readonly #reads: ReadLine;
   readonly #requests: ClientRequests;
@@ -74,12 +77,13 @@ export class Core {
       again ? this.#locks.fenceHeldBefore(fence) : this.#locks.fenceHeld(fence);
     const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
     this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered }, seq(storedSeq + 1));
-    this.#locks = new LockTable({ ...shared, tokens: this.#tokens, settledThrough: this.#writes.settledThrough });
+    const { settledThrough } = this.#writes;
+    const sessionOf = (id: SessionId) => this.#sessions.get(id);
+    const apart = { ...shared, quiet: this.#quiet };
+    this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf });
     this.#reads = new ReadLine(shared);
-    this.#sessions = new SessionTable({
-      ...shared,
-      onEnd: (session, how, now) => this.#sessionOver(session, how, now),
-    });
+    const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
+    this.#sessions = new SessionTable({ ...apart, onEnd });
     const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
     this.#requests = new ClientRequests({ ...machines, sessions: this.#sessions });
     this.#storeEvents = new StoreEvents(machines, storedSeq);
@@ -124,7 +128,9 @@ export class Core {
       this.#deadlines.arm("recovery-grace", undefined, after(now, memory.graceMs));
     }
     for (const row of memory.sessions) this.#sessions.probe(this.#sessions.restore(row, now));
-    for (const row of memory.grants) this.#locks.restoreGrant(row, this.#mustKnow(row));
+    for (const row of memory.sessions) this.#sessions.restoreOuter(row);
+    for (const row of memory.capacities) this.#locks.restoreCapacity(row);
+    for (const row of memory.grants) this.#locks.restoreGrant(row, this.#ownerOf(row, now), now);
     for (const row of [...memory.waiters].sort((a, b) => a.arrival - b.arrival))
       this.#locks.restoreWaiter(row, this.#mustKnow(row));
     this.#armPoll(now);
@@ -140,8 +146,9 @@ export class Core {
       case "process-fate":
         return this.#sessions.processFate(command.session, command.process, command.fate, now);
       case "connection-seen":
+        return this.#locks.connectionSeen(command, now);
       case "processes-gone":
-        throw new Error(`core: ${command.kind} answers what was never asked`);
+        return this.#locks.processesGone(command, now);
       case "paused":
         return this.#paused(command.ms, now);
       case "ledger":
@@ -150,29 +157,10 @@ export class Core {
       case "drain":
         this.#requests.ending = true;
         return this.#storeEvents.mark.end();
-      case "hello":
-      case "goodbye":
-      case "ping":
-      case "settle":
-      case "ack":
-      case "cancel":
-      case "write":
-      case "read":
-      case "acquire":
-      case "cancel-acquire":
-      case "release":
-      case "convert":
-      case "break":
-      case "transfer":
-      case "resize":
-      case "list":
-      case "history":
-      case "watch":
-      case "unwatch":
+      default:
+        if (!("connection" in command)) return this.#storeEvents.handle(command, now);
         this.#requests.handle(command, now);
         return this.#armPoll(now);
-      default:
-        return this.#storeEvents.handle(command, now);
     }
   }
 
@@ -181,16 +169,18 @@ export class Core {
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now))
       this.#due(due, now);
     this.#sessions.confirmDue(now);
+    this.#locks.confirmDue(now);
   }
 
   nextDeadline(now: Instant): Instant | undefined {
-    const [a, b] = [this.#deadlines.next(), this.#sessions.nextConfirm(now)];
-    return a === undefined || (b !== undefined && b < a) ? b : a;
+    const all = [this.#deadlines.next(), this.#sessions.nextConfirm(now), this.#locks.nextConfirm(now)];
+    return all.reduce((first, at) => (first === undefined || (at !== undefined && at < first) ? at : first));
   }
 
   /** Everything since the last call, once. */
   takeTurn(): Turn {
-    this.#sessions.turnEnded();
+    this.#quiet.turnEnded();
+    this.#locks.turnEnded();
     if (this.#tokens.mustReserve())
       this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokens.end - 1, newIncarnation: false });
     return this.#draft.take();
@@ -224,9 +214,11 @@ export class Core {
       case "holder-poll":
         return this.#pollHolders(now);
       case "wait-timeout":
-        return this.#locks.waitTimedOut(deadline.owner as Waiter, now);
+      case "lease-due":
+      case "break-grace":
+      case "place-news":
       case "recovery-grace":
-        return this.#locks.thaw(now);
+        return this.#locks.due(deadline, now);
       case "read-watch":
         return this.#reads.watch(now);
       case "write-watch":
@@ -245,6 +237,7 @@ export class Core {
     this.#writes.paused(ms, now);
     this.#reads.paused(ms);
     this.#sessions.paused(ms);
+    this.#locks.paused(ms);
   }
 
   #pollHolders(now: Instant): void {
@@ -264,7 +257,10 @@ export class Core {
 
   #disconnected(connection: ConnectionId, now: Instant): void {
     const session = this.#sessions.disconnected(connection, now);
-    if (session !== undefined) this.#reads.connectionLost(session, now);
+    this.#locks.connectionLost(connection);
+    if (session === undefined) return;
+    this.#reads.connectionLost(session, now);
+    if (!isPresent(session)) this.#locks.sessionAway(session, now);
   }
 
   /** Reads may have waited for it, and the session's end. */
@@ -273,11 +269,18 @@ export class Core {
     this.#sessions.endIfSettled(session);
   }
 
-  #sessionOver(session: Session, how: "given back" | "taken", now: Instant): void {
+  #sessionOver(session: Session, end: SessionEnd, now: Instant): void {
     const over = refuse("SESSION_EXPIRED", "the session ended before the request was served");
     this.#writes.dropQueued(session, over, now);
     this.#reads.sessionEnds(session, over);
-    this.#locks.sessionEnds(session, over, how, now);
+    this.#locks.sessionEnds(session, end, over, now);
+  }
+
+  /** Of one whose processes are being ended the session may be gone. */
+  #ownerOf(row: GrantRow, now: Instant): Session {
+    const known = this.#sessions.get(row.session);
+    if (known !== undefined || row.ending === undefined) return this.#mustKnow(row);
+    return this.#sessions.ghost({ session: row.session, identity: row.ending, windowMs: 0, outer: undefined }, now);
   }
 
   #mustKnow(row: GrantRow | WaiterRow): Session {

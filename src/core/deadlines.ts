@@ -16,6 +16,12 @@ export type DeadlineKind =
   | "holder-poll"
   /** A waiter has waited as long as it asked to. Owner: the waiter. */
   | "wait-timeout"
+  /** The first lease of a session seems over; to be looked at, and confirmed. Owner: the session. */
+  | "lease-due"
+  /** Who has not given a lock back by now loses it. Owner: the break. */
+  | "break-grace"
+  /** While somebody waits who wants to know his place: it is told where it has changed. Owner: none. */
+  | "place-news"
   /** The ledger was lost while its holders lived on: from here on names are granted again. Owner: none. */
   | "recovery-grace"
   /** Is a read slow or over its limit? Runs while any reader is busy. Owner: none. */

@@ -6,7 +6,7 @@ import { type Instant, impossible, type Seq } from "../terms/index.js";
 import type { StoreEvent } from "./command.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Draft } from "./draft.js";
-import type { LockTable } from "./locks/lock-table.js";
+import type { LockService } from "./locks/lock-service.js";
 import type { TokenBlock } from "./locks/token-block.js";
 import { Mark } from "./mark.js";
 import type { ReadLine } from "./reads/read-line.js";
@@ -16,7 +16,7 @@ export interface StoreEventsParts {
   readonly draft: Draft;
   readonly deadlines: Deadlines;
   readonly tokens: TokenBlock;
-  readonly locks: LockTable;
+  readonly locks: LockService;
   readonly writes: WriteLine;
   readonly reads: ReadLine;
 }
@@ -37,6 +37,7 @@ export class StoreEvents {
     switch (event.kind) {
       case "writer-ready":
         this.mark.begins(event.storedSeq);
+        locks.begin(event.epoch);
         this.#tokensReserved(event);
         writes.writerReady(event.storedSeq, now);
         reads.writerIs("ready", now);

@@ -1,49 +1,39 @@
-/** What the ledger is told of a grant and of a wait. */
-import type { LockName } from "../../terms/index.js";
-import type { Claim } from "../command.js";
+/** What the ledger is told of a grant and of what waits. */
 import type { GrantRow, WaiterRow } from "../turn.js";
-import type { Grant, Lock, Waiter } from "./lock.js";
+import { claimsOf, type Grant, isHeld } from "./grant.js";
+import { claimsWanted, type Waiting } from "./request.js";
 
-const silent = { place: false, contended: false };
-
-export function grantRow({ lock, session, token, key, since, reason }: Grant): GrantRow {
+export function grantRow(grant: Grant, claims = claimsOf(grant)): GrantRow {
+  const { session, token, key, since, reason, terms, converted } = grant;
   return {
     token,
     session: session.id,
     key,
     since,
     reason,
-    claims: claimsOf(lock),
-    ttlMs: undefined,
-    guarded: false,
-    tell: silent,
-    converted: undefined,
-    ending: undefined,
+    claims,
+    ttlMs: terms.ttlMs,
+    guarded: terms.guarded,
+    tell: terms.tell,
+    converted: converted?.key,
+    ending: isHeld(grant) ? undefined : session.identity,
   };
 }
 
-export function waiterRow({ lock, session, key, arrival, since, reason }: Waiter): WaiterRow {
+export function waiterRow(waiting: Waiting): WaiterRow {
+  const { session, key, arrival, since, reason } = waiting;
+  const terms = waiting.kind === "request" ? waiting.terms : waiting.holding.grant.terms;
   return {
     arrival,
     session: session.id,
     key,
     since,
     reason,
-    claims: claimsOf(lock),
-    ttlMs: undefined,
-    guarded: false,
-    tell: silent,
-    under: undefined,
-    convertOf: undefined,
+    claims: claimsWanted(waiting),
+    ttlMs: terms.ttlMs,
+    guarded: terms.guarded,
+    tell: terms.tell,
+    under: waiting.kind === "request" ? waiting.under?.map(({ token }) => token) : undefined,
+    convertOf: waiting.kind === "conversion" ? waiting.holding.grant.token : undefined,
   };
-}
-
-function claimsOf({ name }: Lock): readonly Claim[] {
-  return [{ name, mode: "exclusive" }];
-}
-
-export function nameOf({ claims }: { readonly claims: readonly Claim[] }): LockName {
-  const [claim] = claims;
-  if (claim === undefined) throw new Error("a request for no lock");
-  return claim.name;
 }

@@ -2,83 +2,71 @@
  * A lock as it is shown: to the client that was granted it, to one that looks, to one that is refused because of it.
  * Whoever is in the way is named, in words and as fields.
  */
-import {
-  between,
-  type Instant,
-  type LockName,
-  type Refusal,
-  type RequestKey,
-  refuse,
-  type SessionId,
-} from "../../terms/index.js";
-import type { ListCommand } from "../command.js";
-import { isPresent } from "../sessions/session.js";
-import type { GrantView, HolderView, LockView, WaiterView } from "../turn.js";
-import type { Grant, Lock, Waiter } from "./lock.js";
+import { between, type Instant, type Refusal, type RequestKey, refuse } from "../../terms/index.js";
+import { overAt } from "../sessions/lease.js";
+import { isPresent, type Session } from "../sessions/session.js";
+import type { Ending, GrantView, HolderView, LockView, WaiterView } from "../turn.js";
+import { claimsOf, type Grant, type Holding, holdingsOf, isHeld } from "./grant.js";
+import type { Lock } from "./lock.js";
+import { type Conversion, type LockRequest, type Place, placesOf, type Waiting } from "./request.js";
 
-export function grantView({ lock, token, key }: Grant): GrantView {
-  return { token, key, claims: [{ name: lock.name, mode: "exclusive" }] };
-}
+/** So many holders are listed of one name. */
+const holdersListedMax = 1000;
+/** So many are named in a refusal. */
+const holdersNamedMax = 16;
+/** A place further back is not counted in a refusal. */
+const placeNamedMax = 1000;
 
-/** One lock by its name, or all whose names begin so, by name. */
-export function listLocks(
-  locks: ReadonlyMap<LockName, Lock>,
-  { name, prefix, session, contended, waitersMax }: ListCommand,
-): LockView[] {
-  if (name !== undefined) {
-    const lock = locks.get(name);
-    return lock === undefined ? [] : [lockView(lock, waitersMax)];
-  }
-  const views: LockView[] = [];
-  for (const lock of locks.values()) {
-    if (!lock.name.startsWith(prefix) || (contended && lock.queue.length === 0)) continue;
-    if (session === undefined || concerns(lock, session)) views.push(lockView(lock, waitersMax));
-  }
-  return views.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function concerns({ holder, queue }: Lock, session: SessionId): boolean {
-  return holder?.session.id === session || queue.first((waiter) => waiter.session.id === session) !== undefined;
+export function grantView(grant: Grant): GrantView {
+  return { token: grant.token, key: grant.key, claims: claimsOf(grant) };
 }
 
 /** With the first `waitersMax` of those who wait. */
-function lockView(lock: Lock, waitersMax: number): LockView {
-  const { name, queue, holder, state } = lock;
-  const waiters: WaiterView[] = [];
-  for (const waiter of queue) {
-    if (waiters.length >= waitersMax) break;
-    waiters.push(waiterView(waiter, waiters.length + 1));
-  }
-  const holders = holder === undefined ? [] : [holderView(holder)];
+export function lockView(lock: Lock, waitersMax: number): LockView {
+  const { name, slots, slotsFree, waiting } = lock;
+  const held = [...lock.holdings()].filter(({ grant }) => isHeld(grant));
   return {
     name,
-    mode: holder === undefined && queue.length === 0 ? undefined : "exclusive",
-    slots: undefined,
-    slotsFree: undefined,
-    ending: state.kind === "draining" ? "writes" : undefined,
-    holders,
-    holdersTotal: holders.length,
-    waiters,
-    waitersTotal: queue.length,
+    mode: modeOf(lock),
+    slots: slots === 0 ? undefined : slots,
+    slotsFree: slots === 0 ? undefined : Math.max(0, slotsFree),
+    ending: endingOf(lock),
+    holders: held.slice(0, holdersListedMax).map(holderView),
+    holdersTotal: held.length,
+    waiters: waiterViews(lock, waitersMax),
+    waitersTotal: waiting,
   };
 }
 
-function waiterView({ session, reason, since }: Waiter, place: number): WaiterView {
-  return {
-    session: session.id,
-    identity: session.identity,
-    reason,
-    place,
-    since,
-    connected: isPresent(session),
-    mode: "exclusive",
-    take: 1,
-    also: [],
-    upgrade: false,
-  };
+function modeOf(lock: Lock): LockView["mode"] {
+  if (lock.slots > 0) return "semaphore";
+  if (lock.mode === "free") return [...(lock.queue ?? [])][0]?.mode;
+  // One that was downgraded shares it, though others do not get in before its writes are settled.
+  return lock.count === 1 ? lock.first?.mode : lock.mode;
 }
 
-function holderView({ session, token, reason, since }: Grant): HolderView {
+/** The worse of what keeps it occupied though its holders have ended: processes may live long. */
+function endingOf(lock: Lock): Ending | undefined {
+  let ending: Ending | undefined;
+  for (const { grant } of lock.holdings()) {
+    if (grant.state.kind !== "ending") continue;
+    if (grant.state.processes) return "processes";
+    ending = "writes";
+  }
+  return ending;
+}
+
+export function holderViews(lock: Lock, max: number): HolderView[] {
+  const views: HolderView[] = [];
+  for (const holding of lock.holdings()) {
+    if (views.length >= max) break;
+    if (isHeld(holding.grant)) views.push(holderView(holding));
+  }
+  return views;
+}
+
+function holderView({ grant, lock, mode, take }: Holding): HolderView {
+  const { session, token, reason, since, terms } = grant;
   return {
     session: session.id,
     token,
@@ -86,40 +74,124 @@ function holderView({ session, token, reason, since }: Grant): HolderView {
     reason,
     since,
     connected: isPresent(session),
-    mode: "exclusive",
-    take: 1,
-    also: [],
-    ttlMs: undefined,
-    leaseUntil: undefined,
-    guarded: false,
+    mode,
+    take,
+    also: [...holdingsOf(grant)].flatMap((other) => (other.lock === lock ? [] : [other.lock.name])),
+    ttlMs: terms.ttlMs,
+    leaseUntil: grant.lease === undefined ? undefined : overAt(grant),
+    guarded: terms.guarded,
   };
 }
 
-/** Why a request for this lock is refused. `waiter`: the one that is refused, when it stood in the queue. */
-export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now: Instant, waiter?: Waiter): Refusal {
-  const { name, holder: grant } = lock;
-  const waiting = lock.queue.length - (waiter === undefined ? 0 : 1);
-  if (grant === undefined)
-    return refuse(code, `${quote(name)} is not free: ${whyNotFree(lock)}`, { name, holder: null, waiting });
-  const { id: session, identity } = grant.session;
-  const pid = identity.process?.pid ?? null;
-  const heldMs = Math.round(between(grant.since, now));
-  const who = `${identity.program}${pid === null ? "" : ` (pid ${pid})`}`;
-  const { reason, token } = grant;
-  const holder = { session, program: identity.program, pid, reason, heldMs, token };
-  const message = `${quote(name)} is held by ${who} for ${heldMs} ms, ${waiting} waiting`;
-  return refuse(code, message, { name, holder, waiting });
+/** In the order in which they can be granted: an upgrade goes before all. */
+function waiterViews(lock: Lock, max: number): WaiterView[] {
+  const views: WaiterView[] = [];
+  if (lock.conversion !== undefined && max > 0) views.push(upgradeView(lock.conversion));
+  for (const place of lock.queue ?? []) {
+    if (views.length >= max) break;
+    views.push(waiterView(place, views.length + 1));
+  }
+  return views;
+}
+
+function waiterView({ request, lock, mode, take }: Place, place: number): WaiterView {
+  const { session, reason, since } = request;
+  return {
+    session: session.id,
+    identity: session.identity,
+    reason,
+    place,
+    since,
+    connected: isPresent(session),
+    mode,
+    take,
+    also: [...placesOf(request)].flatMap((other) => (other.lock === lock ? [] : [other.lock.name])),
+    upgrade: false,
+  };
+}
+
+function upgradeView({ session, reason, since }: Conversion): WaiterView {
+  return {
+    session: session.id,
+    identity: session.identity,
+    reason,
+    place: 1,
+    since,
+    connected: isPresent(session),
+    mode: "exclusive",
+    take: 1,
+    also: [],
+    upgrade: true,
+  };
+}
+
+// ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Why a request for this lock is refused. `waiter`: the one that is refused, when it waited. */
+export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now: Instant, waiter?: Waiting): Refusal {
+  const { name } = lock;
+  const waiting = lock.waiting - (waiter === undefined ? 0 : 1);
+  const others = [...lock.holdings()].filter(({ grant }) => isHeld(grant) && grant !== ownGrant(waiter));
+  const place = waiter?.kind === "request" ? placeIn(lock, waiter) : {};
+  const [first, ...more] = others;
+  if (first === undefined)
+    return refuse(code, `${quote(name)} is not free: ${whyNotFree(lock)}`, { name, holder: null, waiting, ...place });
+  const holder = holderDetails(first.grant, now);
+  const holders = others.slice(0, holdersNamedMax).map(({ grant }) => holderDetails(grant, now));
+  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${more.length === 0 ? "" : ` and ${more.length} others`}`;
+  const message = `${quote(name)} is held by ${who}, ${waiting} waiting`;
+  return refuse(code, message, { name, holder, ...(more.length === 0 ? {} : { holders }), waiting, ...place });
+}
+
+function ownGrant(waiter: Waiting | undefined): Grant | undefined {
+  return waiter?.kind === "conversion" ? waiter.holding.grant : undefined;
+}
+
+function placeIn(lock: Lock, request: LockRequest): { readonly place?: number } {
+  for (const place of placesOf(request)) {
+    const number = place.lock === lock ? lock.queue?.placeOf(place, placeNamedMax) : undefined;
+    if (number !== undefined) return { place: number };
+  }
+  return {};
+}
+
+function holderDetails({ session, reason, token, since }: Grant, now: Instant) {
+  const { program, process } = session.identity;
+  const heldMs = Math.round(between(since, now));
+  return { session: session.id, program, pid: process?.pid ?? null, reason, heldMs, token };
 }
 
 function whyNotFree(lock: Lock): string {
-  if (lock.state.kind === "draining") return "the last holder's writes are being settled";
-  return "nothing can be granted now, because it is not known who holds what";
+  switch (endingOf(lock)) {
+    case "processes":
+      return "processes of the last holder are being ended";
+    case "writes":
+      return "the last holder's writes are being settled";
+    default:
+      return lock.waiting > 0
+        ? "others wait for it"
+        : "nothing can be granted now, because it is not known who holds what";
+  }
+}
+
+export function notHeld(fence: { readonly name: string; readonly token?: number | undefined }, who?: Session): Refusal {
+  const { name, token } = fence;
+  const under = token === undefined ? "" : ` under token ${token}`;
+  const message = `${who === undefined ? "nobody holds" : `session ${who.id} does not hold`} ${quote(name)}${under}`;
+  return refuse("LOCK_NOT_HELD", message, { name, token: token ?? null });
+}
+
+export function reused(key: RequestKey): Refusal {
+  return refuse("KEY_REUSED", `request key ${key} was used for another request`, { key });
+}
+
+/** A session as people know it. */
+export function nameOf({ id, identity }: Pick<Session, "id" | "identity">): string {
+  const { program, process } = identity;
+  if (program === "") return `session ${id}`;
+  return process === undefined ? program : `${program} (pid ${process.pid})`;
 }
 
 export function quote(name: string): string {
   return JSON.stringify(name);
-}
-
-export function reused(key: RequestKey): Refusal {
-  return refuse("KEY_REUSED", `request key ${key} was used for another lock`, { key });
 }

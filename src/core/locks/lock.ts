@@ -1,98 +1,200 @@
 /**
- * One named lock.
+ * One name, and who occupies it.
  *
- *           acquire                      grant ends, its writes are settled
- *   free ───────────► held ────────────────────────────────────────────────► free, or held by the next
- *                       │  grant ends, writes sent under it are not settled     ▲
- *                       └──────────────────► draining ──────────────────────────┘
- *                                                     the writer has settled them
+ *            a grant in that mode                       the last grant that occupies it is over
+ *   free ──────────────────────────► exclusive ──────────────────────────────────────────────────► free
+ *    │                                ▲      │
+ *    │                        upgrade │      │ downgrade, and the writes sent before it are settled
+ *    │                                │      ▼
+ *    ├──────────────────────────────► shared ────────────────────────────────────────────────────► free
+ *    └──────────────────────────────► semaphore ─────────────────────────────────────────────────► free
  *
- * | state    | what holds                                                        | who may end it               |
- * |----------|-------------------------------------------------------------------|------------------------------|
- * | free     | no holder; nobody in the queue is there to take it                 | acquire, or one comes back   |
- * | held     | one grant; its token is the only one that a fence accepts          | its session, its end, admin  |
- * | draining | no holder; nobody is granted until the writer has settled `until`; | the write line (rule 5)      |
- * |          | what was sent under a grant that was given back still counts      |                              |
+ * | mode      | what holds                                                      | who may end it                   |
+ * |-----------|-----------------------------------------------------------------|----------------------------------|
+ * | free      | nobody occupies it; nobody in its queue could be granted it     | a grant                          |
+ * | exclusive | one grant, held or ending                                       | that grant's end, its downgrade  |
+ * | shared    | one or more grants that share it; one of them may wait to have  | the end of the last, an upgrade  |
+ * |           | it alone, and then nobody who is not in it gets in              |                                  |
+ * | semaphore | grants that take no more slots than there are, unless it was    | the end of the last              |
+ * |           | made smaller under them                                         |                                  |
  *
- * A lock that is free and has no queue is not kept: the table forgets the name, the tokens never repeat all the same.
+ * The capacity of a semaphore belongs to the name, and is remembered when nobody occupies it (capacities.ts). A lock that
+ * nobody occupies or waits for is kept only as long as its history is (history.ts).
  */
-import type { ConnectionId, Instant, LockName, RequestId, RequestKey, Seq, Token } from "../../terms/index.js";
-import type { Deadline } from "../deadlines.js";
-import { isPresent, type Session } from "../sessions/session.js";
+import type { LockName, Token } from "../../terms/index.js";
+import type { Mode } from "../command.js";
+import { isPresent } from "../sessions/session.js";
+import type { Holding } from "./grant.js";
+import type { Past } from "./history.js";
+import type { Conversion, Place } from "./request.js";
 import { WaitQueue } from "./wait-queue.js";
 
-export interface Grant {
-  readonly lock: Lock;
-  readonly session: Session;
-  readonly token: Token;
-  /** The request that was granted. */
-  readonly key: RequestKey;
-  readonly since: Instant;
-  readonly reason: string;
-  /** The last write that was dispatched under this token, by any session. */
-  lastSeq: Seq | undefined;
-}
-
-export interface Waiter {
-  readonly lock: Lock;
-  readonly session: Session;
-  readonly key: RequestKey;
-  /** Order of arrival over all names. */
-  readonly arrival: number;
-  readonly since: Instant;
-  readonly reason: string;
-  /** Where the answer goes; absent while the request has not been sent again after a reconnect. */
-  asker: { readonly connection: ConnectionId; readonly request: RequestId } | undefined;
-  timeout: Deadline<Waiter> | undefined;
-  ahead: Waiter | undefined;
-  behind: Waiter | undefined;
-}
-
-export type LockState =
-  | { readonly kind: "free" }
-  | { readonly kind: "held"; readonly grant: Grant }
-  /** `givenBack`: the grant, if its holder ended it by its own will. */
-  | { readonly kind: "draining"; readonly until: Seq; readonly givenBack: Grant | undefined };
+/** So many that occupy a name are found by walking; of more a map by token is kept. */
+const walkedMax = 8;
 
 export class Lock {
   readonly name: LockName;
-  readonly queue = new WaitQueue();
-  state: LockState = { kind: "free" };
+  /** As it is towards who comes. */
+  mode: Mode | "free" = "free";
+  /** The capacity of a semaphore; 0: the name is none. */
+  slots: number;
+  /** Slots that are occupied; in the other modes each grant takes one. */
+  taken = 0;
+  /** How many grants occupy it. */
+  count = 0;
+  /** The oldest of them; its `ahead` is the youngest. */
+  first: Holding | undefined;
+  /** Absent while nobody has ever waited since the lock was made. */
+  queue: WaitQueue | undefined;
+  /** The one upgrade that waits. */
+  conversion: Conversion | undefined;
+  /** Absent when its history was given up for those of others. */
+  past: Past | undefined;
+  #crowd: Map<Token, Holding> | undefined;
 
-  constructor(name: LockName) {
+  constructor(name: LockName, slots: number) {
     this.name = name;
+    this.slots = slots;
   }
 
-  get holder(): Grant | undefined {
-    return this.state.kind === "held" ? this.state.grant : undefined;
-  }
-
-  /** Nothing to remember. */
+  /** Nothing to remember but what was. */
   get idle(): boolean {
-    return this.state.kind === "free" && this.queue.length === 0;
+    return this.count === 0 && this.waiting === 0;
   }
-}
 
-/** The first of those who wait that is there to take it. */
-export function firstPresent(lock: Lock): Waiter | undefined {
-  return lock.queue.first((waiter) => isPresent(waiter.session));
-}
+  /** How many wait for it, present or not. */
+  get waiting(): number {
+    return (this.queue?.length ?? 0) + (this.conversion === undefined ? 0 : 1);
+  }
 
-/** The table above, as assertions. `canGrant`: nothing outside the lock prevents a grant. */
-export function checkLock(lock: Lock, canGrant: boolean): void {
-  const { state, name } = lock;
-  lock.queue.check();
-  if (lock.idle) throw new Error(`lock ${name}: kept for nothing`);
-  if (state.kind === "free" && canGrant && firstPresent(lock) !== undefined)
-    throw new Error(`lock ${name}: free, and somebody is there to take it`);
-  if (state.kind !== "held") return;
-  const { grant } = state;
-  if (grant.session.state.kind === "ending") throw new Error(`lock ${name}: held by a session that is over`);
-  if (grant.session.grants.get(grant.key) !== grant) throw new Error(`lock ${name}: its holder does not know it`);
-}
+  get slotsFree(): number {
+    return this.slots - this.taken;
+  }
 
-export function latest(a: Seq | undefined, b: Seq | undefined): Seq | undefined {
-  if (a === undefined) return b;
-  if (b === undefined) return a;
-  return a > b ? a : b;
+  // ── who occupies it ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  occupy(holding: Holding): void {
+    const { first } = this;
+    if (first === undefined) {
+      this.first = holding;
+      holding.ahead = holding;
+      this.mode = holding.mode;
+    } else {
+      holding.ahead = first.ahead;
+      first.ahead.behind = holding;
+      first.ahead = holding;
+    }
+    this.taken += holding.take;
+    this.count++;
+    if (this.#crowd !== undefined) this.#crowd.set(holding.grant.token, holding);
+    else if (this.count > walkedMax) this.#crowd = new Map([...this.holdings()].map((one) => [one.grant.token, one]));
+  }
+
+  vacate(holding: Holding): void {
+    const { ahead, behind } = holding;
+    if (this.first === holding) this.first = behind;
+    else ahead.behind = behind;
+    if (behind !== undefined) behind.ahead = ahead;
+    else if (this.first !== undefined) this.first.ahead = ahead;
+    holding.behind = undefined;
+    this.taken -= holding.take;
+    this.count--;
+    this.#crowd?.delete(holding.grant.token);
+    if (this.count > 0) return;
+    this.mode = "free";
+    this.#crowd = undefined;
+  }
+
+  /** From the oldest to the youngest. One that leaves while it is looked at does not stop the walk. */
+  *holdings(): Iterable<Holding> {
+    for (let one = this.first; one !== undefined; ) {
+      const next: Holding | undefined = one.behind;
+      yield one;
+      one = next;
+    }
+  }
+
+  under(token: Token): Holding | undefined {
+    if (this.#crowd !== undefined) return this.#crowd.get(token);
+    let one = this.first;
+    while (one !== undefined && one.grant.token !== token) one = one.behind;
+    return one;
+  }
+
+  /** The token of one that occupies it has changed from `before`. */
+  retoken(holding: Holding, before: Token): void {
+    if (this.#crowd?.delete(before)) this.#crowd.set(holding.grant.token, holding);
+  }
+
+  // ── whether one more may ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether a newcomer behind all who wait may have it: what it takes nobody who is there ahead of it could need. */
+  admits(mode: Mode, take: number): boolean {
+    if (this.#upgrading) return false;
+    const { queue } = this;
+    switch (mode) {
+      case "exclusive":
+        return this.mode === "free" && (queue === undefined || queue.first === undefined);
+      case "shared":
+        return this.#sharable && queue?.barrier === undefined;
+      case "semaphore":
+        return this.slotsFree - (queue?.takes ?? 0) >= take;
+    }
+  }
+
+  /** Whether one who waits may have it, as far as this name is concerned. Those who may stand before all who may not. */
+  passes(place: Place): boolean {
+    const { queue } = this;
+    if (queue === undefined || this.#upgrading) return false;
+    switch (place.mode) {
+      case "exclusive":
+        return this.mode === "free" && queue.first === place;
+      case "shared":
+        return this.#sharable && queue.isBeforeBarrier(place);
+      case "semaphore":
+        return queue.fits(place, this.slotsFree);
+    }
+  }
+
+  get #sharable(): boolean {
+    return this.mode === "shared" || this.mode === "free";
+  }
+
+  /** Somebody who is there waits to have alone what he shares: that goes before all others. */
+  get #upgrading(): boolean {
+    return this.conversion !== undefined && isPresent(this.conversion.session);
+  }
+
+  /** Whether its only grant, that of the upgrade which waits, may have it alone. */
+  get yieldsToUpgrade(): boolean {
+    return this.#upgrading && this.count === 1;
+  }
+
+  queueOf(): WaitQueue {
+    this.queue ??= new WaitQueue();
+    return this.queue;
+  }
+
+  check(): void {
+    const { name, mode, count } = this;
+    this.queue?.check();
+    if (this.idle && this.past === undefined) throw new Error(`lock ${name}: kept for nothing`);
+    let [counted, taken] = [0, 0];
+    for (const holding of this.holdings()) {
+      counted++;
+      taken += holding.take;
+      if (holding.lock !== this || this.under(holding.grant.token) !== holding)
+        throw new Error(`lock ${name}: does not know who holds it`);
+      // One that was downgraded keeps others out until the writes before it are settled.
+      const eases = mode === "exclusive" && holding.mode === "shared" && count === 1;
+      if (holding.mode !== mode && !eases) throw new Error(`lock ${name}: ${mode}, and held ${holding.mode}`);
+    }
+    if (counted !== count || taken !== this.taken) throw new Error(`lock ${name}: the counts are wrong`);
+    if ((mode === "free") !== (count === 0)) throw new Error(`lock ${name}: ${mode} with ${count} holders`);
+    if (mode === "exclusive" && count !== 1) throw new Error(`lock ${name}: ${count} hold it exclusively`);
+    if (mode !== "free" && (mode === "semaphore") !== this.slots > 0)
+      throw new Error(`lock ${name}: ${mode} with ${this.slots} slots`);
+    if (this.conversion !== undefined && this.conversion.holding.lock !== this)
+      throw new Error(`lock ${name}: the upgrade of another lock`);
+  }
 }

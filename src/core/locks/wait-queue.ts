@@ -1,60 +1,172 @@
 /**
  * Who waits for one name, in order of arrival. Leaving from the middle costs the same as from the head, however long
- * the queue; those whose client is away keep their place and are passed over (rules 8 to 11 of the lock service).
+ * the queue. Those whose client is away keep their place and are passed over: beside the row of all there is one of
+ * those who are there, and only that is walked when something can be granted (rules 8 to 11 of the lock service).
+ *
+ *   all        a ⇄ b ⇄ c ⇄ d ⇄ e
+ *   present    a ⇄ ─ ⇄ c ⇄ ─ ⇄ e        the barrier: the first of these that wants the name alone
  */
-import type { Waiter } from "./lock.js";
+import type { Place } from "./request.js";
 
 export class WaitQueue {
-  #head: Waiter | undefined;
-  #tail: Waiter | undefined;
+  #head: Place | undefined;
+  #tail: Place | undefined;
+  #first: Place | undefined;
+  #last: Place | undefined;
+  #barrier: Place | undefined;
   #length = 0;
+  #takes = 0;
 
+  /** All who wait. */
   get length(): number {
     return this.#length;
   }
 
-  push(waiter: Waiter): void {
-    waiter.ahead = this.#tail;
-    waiter.behind = undefined;
-    if (this.#tail === undefined) this.#head = waiter;
-    else this.#tail.behind = waiter;
-    this.#tail = waiter;
-    this.#length++;
+  /** The first who is there. */
+  get first(): Place | undefined {
+    return this.#first;
   }
 
-  remove(waiter: Waiter): void {
-    if (waiter.ahead === undefined) this.#head = waiter.behind;
-    else waiter.ahead.behind = waiter.behind;
-    if (waiter.behind === undefined) this.#tail = waiter.ahead;
-    else waiter.behind.ahead = waiter.ahead;
-    waiter.ahead = undefined;
-    waiter.behind = undefined;
+  /** The first who is there and wants the name exclusively. Nobody behind can share it before. */
+  get barrier(): Place | undefined {
+    return this.#barrier;
+  }
+
+  /** Slots that those who are there want. */
+  get takes(): number {
+    return this.#takes;
+  }
+
+  /** At its place by arrival, mostly the last. Counts as present when its session speaks. */
+  push(place: Place, present: boolean): void {
+    const { arrival } = place.request;
+    let ahead = this.#tail;
+    if (this.#head !== undefined && this.#head.request.arrival > arrival) ahead = undefined;
+    while (ahead !== undefined && ahead.request.arrival > arrival) ahead = ahead.ahead;
+    const behind = ahead === undefined ? this.#head : ahead.behind;
+    place.ahead = ahead;
+    place.behind = behind;
+    if (ahead === undefined) this.#head = place;
+    else ahead.behind = place;
+    if (behind === undefined) this.#tail = place;
+    else behind.ahead = place;
+    this.#length++;
+    if (present) this.appear(place);
+  }
+
+  remove(place: Place): void {
+    this.vanish(place);
+    const { ahead, behind } = place;
+    if (ahead === undefined) this.#head = behind;
+    else ahead.behind = behind;
+    if (behind === undefined) this.#tail = ahead;
+    else behind.ahead = ahead;
+    place.ahead = undefined;
+    place.behind = undefined;
     this.#length--;
   }
 
-  /** The first that `there` accepts. */
-  first(there: (waiter: Waiter) => boolean): Waiter | undefined {
-    let waiter = this.#head;
-    while (waiter !== undefined && !there(waiter)) waiter = waiter.behind;
-    return waiter;
+  /** Its client is there. */
+  appear(place: Place): void {
+    if (place.here) return;
+    const [ahead, behind] = this.#neighbours(place);
+    place.here = true;
+    place.presentAhead = ahead;
+    place.presentBehind = behind;
+    if (ahead === undefined) this.#first = place;
+    else ahead.presentBehind = place;
+    if (behind === undefined) this.#last = place;
+    else behind.presentAhead = place;
+    this.#takes += place.take;
+    if (place.mode === "exclusive" && this.isBeforeBarrier(place)) this.#barrier = place;
   }
 
-  *[Symbol.iterator](): Iterator<Waiter> {
-    for (let waiter = this.#head; waiter !== undefined; ) {
-      const next: Waiter | undefined = waiter.behind;
-      yield waiter;
-      waiter = next;
+  /** Its client is away: it keeps its place. */
+  vanish(place: Place): void {
+    if (!place.here) return;
+    const { presentAhead: ahead, presentBehind: behind } = place;
+    if (this.#barrier === place) this.#barrier = nextExclusive(behind);
+    if (ahead === undefined) this.#first = behind;
+    else ahead.presentBehind = behind;
+    if (behind === undefined) this.#last = ahead;
+    else behind.presentAhead = ahead;
+    place.here = false;
+    place.presentAhead = undefined;
+    place.presentBehind = undefined;
+    this.#takes -= place.take;
+  }
+
+  isBeforeBarrier({ request }: Place): boolean {
+    return this.#barrier === undefined || request.arrival < this.#barrier.request.arrival;
+  }
+
+  /** Whether so many slots are enough for this one and all who are there before it. */
+  fits(place: Place, slots: number): boolean {
+    let left = slots;
+    for (let one = this.#first; one !== undefined && left >= place.take; one = one.presentBehind) {
+      if (one === place) return true;
+      left -= one.take;
     }
+    return false;
+  }
+
+  /** 1 is next; absent beyond `max`. */
+  placeOf(place: Place, max: number): number | undefined {
+    let number = 1;
+    for (let one = place.ahead; one !== undefined; one = one.ahead) {
+      number++;
+      if (number > max) return undefined;
+    }
+    return number;
+  }
+
+  *[Symbol.iterator](): Iterator<Place> {
+    for (let place = this.#head; place !== undefined; ) {
+      const next: Place | undefined = place.behind;
+      yield place;
+      place = next;
+    }
+  }
+
+  /** Who of those present comes before and after: looked for on both sides at once, so that the nearer one is found. */
+  #neighbours(place: Place): readonly [Place | undefined, Place | undefined] {
+    if (this.#last === undefined) return [undefined, undefined];
+    let { ahead, behind } = place;
+    while (ahead !== undefined && behind !== undefined) {
+      if (ahead.here) return [ahead, ahead.presentBehind];
+      if (behind.here) return [behind.presentAhead, behind];
+      ahead = ahead.ahead;
+      behind = behind.behind;
+    }
+    // One side has come to its end, and nobody on it is present.
+    return ahead === undefined ? [undefined, this.#first] : [this.#last, undefined];
   }
 
   check(): void {
-    let counted = 0;
-    let arrival = -1;
-    for (const waiter of this) {
+    let [counted, takes] = [0, 0];
+    let arrival = Number.NEGATIVE_INFINITY;
+    let present: Place | undefined;
+    let barrier: Place | undefined;
+    for (const place of this) {
       counted++;
-      if (waiter.arrival <= arrival) throw new Error("wait queue: not in order of arrival");
-      arrival = waiter.arrival;
+      if (place.request.arrival <= arrival) throw new Error("wait queue: not in order of arrival");
+      arrival = place.request.arrival;
+      if (!place.here) continue;
+      if (place.presentAhead !== present || (present?.presentBehind ?? this.#first) !== place)
+        throw new Error("wait queue: the row of those present is broken");
+      present = place;
+      takes += place.take;
+      if (place.mode === "exclusive") barrier ??= place;
     }
-    if (counted !== this.#length) throw new Error("wait queue: the count is wrong");
+    if (present !== this.#last || present?.presentBehind !== undefined)
+      throw new Error("wait queue: the row of those present does not end");
+    if (barrier !== this.#barrier) throw new Error("wait queue: the barrier is wrong");
+    if (counted !== this.#length || takes !== this.#takes) throw new Error("wait queue: the counts are wrong");
   }
+}
+
+function nextExclusive(from: Place | undefined): Place | undefined {
+  let place = from;
+  while (place !== undefined && place.mode !== "exclusive") place = place.presentBehind;
+  return place;
 }

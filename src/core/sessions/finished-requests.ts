@@ -4,12 +4,20 @@
  * nor are results of writes (the store keeps them); a restart forgets these, which is safe: a refused request may be
  * decided afresh, and a release that is gone is gone.
  */
-import { type Refusal, type RequestKey, refusals } from "../../terms/index.js";
+import { type Millis, type Refusal, type RequestKey, refusals, type SessionId, type Token } from "../../terms/index.js";
+import type { Fence } from "../command.js";
 
 export type Finished =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "released" }
-  | { readonly kind: "acquire-cancelled"; readonly outcome: "cancelled" | "granted" | "gone" };
+  | { readonly kind: "acquire-cancelled"; readonly outcome: "cancelled" | "granted" | "gone" }
+  | { readonly kind: "converted"; readonly fence: Fence; readonly waitedMs: Millis }
+  | {
+      readonly kind: "broken";
+      readonly ended: readonly { readonly token: Token; readonly outcome: "released" | "broken" }[];
+    }
+  | { readonly kind: "transferred"; readonly from: Token; readonly heir: SessionId }
+  | { readonly kind: "resized"; readonly slots: number };
 
 /** Clients that never acknowledge must not grow the broker. */
 const keptMax = 1024;

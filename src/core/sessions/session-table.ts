@@ -3,12 +3,15 @@
  * dead process ends its session at once; a lost connection opens a window; the end of a window is a matter of two
  * steps, due and then confirmed, so that a client that is already knocking is let in first (rules 11 and 12).
  */
-import { after, between, type ConnectionId, type Instant, type Limits, type SessionId } from "../../terms/index.js";
+import { after, type ConnectionId, type Instant, type Limits, type SessionId } from "../../terms/index.js";
 import type { HelloCommand, ProcessIdentity, SessionIdentity } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
+import type { SessionEnd } from "../locks/releasing.js";
 import type { SessionRow } from "../turn.js";
 import { FinishedRequests } from "./finished-requests.js";
+import { noLease } from "./lease.js";
+import type { Quiet } from "./quiet.js";
 import { connectionOf, type Session } from "./session.js";
 
 export interface Connection {
@@ -22,15 +25,13 @@ export interface SessionTableParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
-  /** The session is over: what it held and waited for goes; called once. `given back`: it said goodbye. */
-  readonly onEnd: (session: Session, how: "given back" | "taken", now: Instant) => void;
+  readonly quiet: Quiet;
+  /** The session is over: what it held and waited for goes; called once. */
+  readonly onEnd: (session: Session, end: SessionEnd, now: Instant) => void;
 }
 
 /** After a connection closed: looks at its process (ms after the close). A killed process may be a zombie for a while. */
 const looksAtMs = [5, 20, 100, 500];
-/** An end of window is confirmed after so long without a connection accepted, and two turns; at most `lateMsMax` late. */
-const quietMs = 50;
-const lateMsMax = 5000;
 /** The longest window that a client may ask for. */
 const windowMsMax = 3_600_000;
 /** Ended ids that are remembered, so that none is taken up again. */
@@ -44,9 +45,6 @@ export class SessionTable {
   readonly #due = new Set<Session>();
   /** Sessions that a process stands for. */
   readonly #bound = new Set<Session>();
-  #helloless = 0;
-  #acceptedAt = 0 as Instant;
-  #turns = 0;
 
   constructor(parts: SessionTableParts) {
     this.#parts = parts;
@@ -82,8 +80,7 @@ export class SessionTable {
     const connection: Connection = { id, session: undefined, handshake: undefined };
     connection.handshake = this.#parts.deadlines.arm("handshake", connection, after(now, this.#parts.limits.helloMs));
     this.#connections.set(id, connection);
-    this.#helloless++;
-    this.#acceptedAt = now;
+    this.#parts.quiet.accepted(now);
   }
 
   /** Returns the session that nobody speaks for now. */
@@ -112,26 +109,22 @@ export class SessionTable {
     if (this.#sessions.size < this.#parts.limits.sessionsMax) return true;
     for (const session of this.#sessions.values()) {
       if (!hasNothingToLose(session)) continue;
-      this.end(session, now);
+      this.end(session, "there were too many sessions", now);
       return this.#sessions.size < this.#parts.limits.sessionsMax;
     }
     return false;
   }
 
-  open(hello: HelloCommand, connection: Connection): Session {
+  open(hello: HelloCommand, connection: Connection, now: Instant): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
-    const session = newSession(
-      hello.session,
-      { session: hello.session, identity: hello.identity, windowMs, outer: undefined },
-      false,
-    );
+    const outer = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
+    const row = { session: hello.session, identity: hello.identity, windowMs, outer: outer?.id };
+    const session = newSession(row, { restored: false, now });
     this.#know(session);
+    if (outer !== undefined) runsUnder(session, outer);
     this.#speaksFor(connection, session);
-    draft.ledger.push({
-      kind: "session-opened",
-      row: { session: session.id, identity: session.identity, windowMs, outer: undefined },
-    });
+    draft.ledger.push({ kind: "session-opened", row });
     return session;
   }
 
@@ -149,7 +142,7 @@ export class SessionTable {
   }
 
   /** Over: goodbye, death, or the end of its window. Its id stays until the last of its writes is settled. */
-  end(session: Session, now: Instant, farewell?: () => void): void {
+  end(session: Session, why: string, now: Instant, farewell?: () => void): void {
     if (session.state.kind === "ending") {
       if (farewell === undefined) return;
       if (this.#sessions.get(session.id) === session) session.state.farewells.push(farewell);
@@ -162,7 +155,8 @@ export class SessionTable {
     session.state = { kind: "ending", farewells: farewell === undefined ? [] : [farewell] };
     if (connection !== undefined && farewell === undefined)
       this.#parts.draft.send.push({ kind: "expired", to: connection });
-    this.#parts.onEnd(session, farewell === undefined ? "taken" : "given back", now);
+    this.#parts.onEnd(session, { how: farewell === undefined ? "taken" : "given back", why }, now);
+    letGo(session);
     this.endIfSettled(session);
   }
 
@@ -187,9 +181,23 @@ export class SessionTable {
   }
 
   restore(row: SessionRow, now: Instant): Session {
-    const session = newSession(row.session, row, true);
+    const session = newSession(row, { restored: true, now });
+    session.graceUntil = after(now, this.#parts.limits.recoveryGraceMs);
     this.#know(session);
     this.#goAway(session, now);
+    return session;
+  }
+
+  /** When all are restored: which runs under which. */
+  restoreOuter({ session: id, outer: outerId }: SessionRow): void {
+    const [session, outer] = [this.#sessions.get(id), outerId === undefined ? undefined : this.#sessions.get(outerId)];
+    if (session !== undefined && outer !== undefined) runsUnder(session, outer);
+  }
+
+  /** One that is gone, and whose processes still live: nobody finds it, but its grants know whose they were. */
+  ghost(row: SessionRow, now: Instant): Session {
+    const session = newSession(row, { restored: true, now });
+    session.state = { kind: "ending", farewells: [] };
     return session;
   }
 
@@ -205,7 +213,7 @@ export class SessionTable {
       known.startTime !== process.startTime
     )
       return;
-    if (fate === "dead" && session.state.kind !== "ending") this.end(session, now);
+    if (fate === "dead" && session.state.kind !== "ending") this.end(session, "its process is gone", now);
   }
 
   look(session: Session, now: Instant): void {
@@ -230,35 +238,28 @@ export class SessionTable {
 
   windowIsDue(session: Session, now: Instant): void {
     if (session.state.kind !== "away") return;
-    session.windowDue = { at: now, turn: this.#turns };
+    session.windowDue = this.#parts.quiet.due(now);
     this.#due.add(session);
   }
 
   /** Once a turn: those due that nobody came for are over. */
   confirmDue(now: Instant): void {
-    if (this.#due.size === 0) return;
-    const quiet = between(this.#acceptedAt, now) >= quietMs && this.#helloless === 0;
     for (const session of [...this.#due]) {
       const due = session.windowDue;
-      if (due === undefined) continue;
-      const confirmed = quiet && this.#turns >= due.turn + 2 && between(due.at, now) >= quietMs;
-      if (confirmed || between(due.at, now) >= lateMsMax) this.end(session, now);
+      const isOver = due !== undefined && this.#parts.quiet.confirms(due, now);
+      if (isOver) this.end(session, `its client did not come back within ${session.windowMs} ms`, now);
     }
   }
 
   /** When to look again at those due. */
   nextConfirm(now: Instant): Instant | undefined {
-    return this.#due.size === 0 ? undefined : after(now, quietMs / 2);
-  }
-
-  turnEnded(): void {
-    this.#turns++;
+    return this.#due.size === 0 ? undefined : this.#parts.quiet.nextLook(now);
   }
 
   paused(ms: number): void {
     for (const session of this.#due) {
       const due = session.windowDue;
-      if (due !== undefined) session.windowDue = { at: after(due.at, ms), turn: this.#turns };
+      if (due !== undefined) session.windowDue = this.#parts.quiet.shifted(due, ms);
     }
   }
 
@@ -270,7 +271,8 @@ export class SessionTable {
       if (session !== undefined && session.state.kind === "live" && session.state.connection !== connection.id)
         throw new Error("session table: a connection speaks for a session that another speaks for");
     }
-    if (helloless !== this.#helloless) throw new Error("session table: the count of silent connections is wrong");
+    if (helloless !== this.#parts.quiet.silent)
+      throw new Error("session table: the count of silent connections is wrong");
     for (const session of this.#sessions.values()) this.#checkSession(session);
   }
 
@@ -301,7 +303,7 @@ export class SessionTable {
     if (isSame(session.identity, identity)) return;
     session.identity = identity;
     this.#know(session);
-    const row = { session: session.id, identity, windowMs: session.windowMs, outer: undefined };
+    const row = { session: session.id, identity, windowMs: session.windowMs, outer: session.outer?.id };
     this.#parts.draft.ledger.push({ kind: "session-opened", row });
   }
 
@@ -315,7 +317,7 @@ export class SessionTable {
     if (connection.handshake === undefined) return;
     this.#parts.deadlines.cancel(connection.handshake);
     connection.handshake = undefined;
-    this.#helloless--;
+    this.#parts.quiet.heard();
   }
 
   #goAway(session: Session, now: Instant): void {
@@ -359,14 +361,35 @@ function isSame(a: SessionIdentity, b: SessionIdentity): boolean {
   return sameProcess && a.program === b.program && a.version === b.version && a.bound === b.bound;
 }
 
-function newSession(id: SessionId, row: SessionRow, restored: boolean): Session {
+function runsUnder(session: Session, outer: Session): void {
+  session.outer = outer;
+  outer.inner ??= new Set();
+  outer.inner.add(session);
+}
+
+/** It is over: nothing runs under it any more, and it runs under nothing. */
+function letGo(session: Session): void {
+  session.outer?.inner?.delete(session);
+  session.outer = undefined;
+  for (const inner of session.inner ?? []) inner.outer = undefined;
+  session.inner = undefined;
+}
+
+function newSession(row: SessionRow, { restored, now }: { restored: boolean; now: Instant }): Session {
   return {
-    id,
+    id: row.session,
     identity: row.identity,
     windowMs: row.windowMs,
     state: { kind: "away", window: undefined, looking: undefined, looks: 0 },
     grants: new Map(),
     waits: new Map(),
+    claims: 0,
+    outer: undefined,
+    inner: undefined,
+    heardAt: now,
+    lease: noLease,
+    leased: 0,
+    graceUntil: 0 as Instant,
     writes: new Map(),
     writesSent: 0,
     followers: [],

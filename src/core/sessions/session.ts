@@ -18,9 +18,11 @@
 import type { ConnectionId, Instant, Millis, RequestKey, Seq, SessionId } from "../../terms/index.js";
 import type { SessionIdentity } from "../command.js";
 import type { Deadline } from "../deadlines.js";
-import type { Grant, Waiter } from "../locks/lock.js";
+import type { Grant } from "../locks/grant.js";
+import type { Waiting } from "../locks/request.js";
 import type { Write } from "../writes/write.js";
 import type { FinishedRequests } from "./finished-requests.js";
+import type { Lease } from "./lease.js";
 
 export type SessionState =
   | { readonly kind: "live"; readonly connection: ConnectionId }
@@ -42,7 +44,19 @@ export interface Session {
   /** What it holds, by the key of the request that was granted. */
   readonly grants: Map<RequestKey, Grant>;
   /** What it waits for, by the key of the request. */
-  readonly waits: Map<RequestKey, Waiter>;
+  readonly waits: Map<RequestKey, Waiting>;
+  /** How many names it holds and waits for. */
+  claims: number;
+  /** The session of the command that this one runs under, while that is there; and those that run under this one's. */
+  outer: Session | undefined;
+  inner: Set<Session> | undefined;
+  /** The last sign of life. A pause of the broker moves it while a lease hangs on it. */
+  heardAt: Instant;
+  lease: Lease;
+  /** How many grants with a lease it holds. */
+  leased: number;
+  /** No lease is over before, because the broker was restarted; 0 when its client has come back. */
+  graceUntil: Instant;
   /** Its writes that are not answered, in the order in which they were sent; those without a key under themselves. */
   readonly writes: Map<RequestKey | Write, Write>;
   /** How many writes it has sent in this life of the broker. */

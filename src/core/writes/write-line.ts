@@ -19,7 +19,7 @@ import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
-import type { Grant } from "../locks/lock.js";
+import type { Grant } from "../locks/grant.js";
 import type { Session } from "../sessions/session.js";
 import { culpritOf, fateOf, notRun } from "./settlement.js";
 import type { FinalAnswer, Write } from "./write.js";

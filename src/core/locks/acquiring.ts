@@ -1,0 +1,284 @@
+/**
+ * Requests for locks, from being asked to their one outcome: granted, cancelled, timed out or refused.
+ */
+import { type Instant, isRefusal, type Refusal, type RequestKey, refuse, type Token } from "../../terms/index.js";
+import type { AcquireCommand, Asker, CancelAcquireCommand, Claim } from "../command.js";
+import type { Draft } from "../draft.js";
+import type { Finished } from "../sessions/finished-requests.js";
+import type { Session } from "../sessions/session.js";
+import { circleOf, mayCloseCircle } from "./deadlock.js";
+import { deadlockRefusal } from "./deadlock-refusal.js";
+import { type Ends, lost } from "./ends.js";
+import { type Asked, claimsOf, type Grant, isHeld, type Names, type Terms } from "./grant.js";
+import type { Granting } from "./granting.js";
+import type { Lock } from "./lock.js";
+import type { LockLimits } from "./lock-limits.js";
+import type { LockTable } from "./lock-table.js";
+import { heldRefusal, nameOf, reused } from "./lock-view.js";
+import { admitsAll, merged, namesOf } from "./multi-lock.js";
+import type { PlaceNews } from "./place-news.js";
+import { claimsWanted, LockRequest, locksOf, type Waiting } from "./request.js";
+import type { Waits } from "./waits.js";
+
+export interface AcquiringParts {
+  readonly limits: LockLimits;
+  readonly draft: Draft;
+  readonly table: LockTable;
+  readonly waits: Waits;
+  readonly granting: Granting;
+  readonly ends: Ends;
+  readonly news: PlaceNews;
+}
+
+const plain: Terms = { ttlMs: undefined, guarded: false, tell: { place: false, contended: false } };
+
+export class Acquiring {
+  readonly #parts: AcquiringParts;
+
+  constructor(parts: AcquiringParts) {
+    this.#parts = parts;
+  }
+
+  acquire(session: Session, ask: AcquireCommand, now: Instant): void {
+    if (this.#answeredBefore(session, ask, now)) return;
+    const { granting, waits } = this.#parts;
+    const names = this.#namesOf(session, ask);
+    if (isRefusal(names)) return waits.refuse(session, ask.key, ask, names);
+    if (ask.steal) return this.#steal(session, ask, names, now);
+    if (granting.open && admitsAll(names)) {
+      this.#fixSlots(names);
+      const grant = granting.grant(askedBy(session, ask), names, now);
+      return granting.tell(grant, names.claims, ask, 0);
+    }
+    if (ask.waitMs === 0) this.#refuseHeld(session, ask, names, now);
+    else this.#enqueue(session, ask, names, now);
+    this.#forget(names.locks);
+  }
+
+  /** Ends a wait on the client's word. One request, one outcome: a grant that was made before stays a grant. */
+  cancel(session: Session, ask: CancelAcquireCommand, now: Instant): void {
+    const before = session.finished.get(ask.key);
+    if (before !== undefined) return this.answerFinished(ask, before);
+    const waiting = session.waits.get(ask.of);
+    if (waiting !== undefined) this.#cancel(waiting, now);
+    const other = session.grants.has(ask.of) ? "granted" : "gone";
+    const outcome = waiting === undefined ? other : "cancelled";
+    session.finished.add(ask.key, { kind: "acquire-cancelled", outcome });
+    this.#parts.draft.send.push({ kind: "acquire-cancelled", to: ask.connection, request: ask.request, outcome });
+  }
+
+  /** The same by the id of the JSON-RPC request. Returns whether there was such a wait. */
+  cancelByAsker(session: Session, { connection, request }: Asker, now: Instant): boolean {
+    for (const waiting of session.waits.values()) {
+      if (waiting.asker?.connection !== connection || waiting.asker.request !== request) continue;
+      this.#cancel(waiting, now);
+      return true;
+    }
+    return false;
+  }
+
+  timedOut(waiting: Waiting, now: Instant): void {
+    const lock = this.#inTheWay(waiting);
+    this.refuseWaiting(waiting, "timed-out", heldRefusal(lock, "LOCK_TIMEOUT", now, waiting), now);
+  }
+
+  /** A wait is over without a grant; who stood behind it may go. */
+  refuseWaiting(
+    waiting: Waiting,
+    event: "cancelled" | "timed-out" | "refused-deadlock",
+    refusal: Refusal,
+    now: Instant,
+  ): void {
+    const { waits, granting } = this.#parts;
+    waits.leave(waiting);
+    waits.refuse(waiting.session, waiting.key, waiting.asker, refusal);
+    this.#noteWhy(waiting, event, refusal, now);
+    for (const lock of locksOf(waiting)) granting.wake(lock, now);
+  }
+
+  /** It is passed over: who stood behind it may go. */
+  sessionAway(session: Session, now: Instant): void {
+    this.#parts.waits.presence(session);
+    for (const waiting of session.waits.values())
+      for (const lock of locksOf(waiting)) this.#parts.granting.wake(lock, now);
+  }
+
+  /** It speaks again: which of its waits were closed into a circle meanwhile, and which can go now. */
+  sessionBack(session: Session, now: Instant): void {
+    for (const waiting of [...session.waits.values()]) {
+      const circle = mayCloseCircle(waiting, true) ? circleOf(waiting) : undefined;
+      if (circle !== undefined) this.refuseWaiting(waiting, "refused-deadlock", deadlockRefusal(circle), now);
+    }
+    for (const waiting of [...session.waits.values()])
+      for (const lock of [...locksOf(waiting)]) this.#parts.granting.wake(lock, now);
+  }
+
+  answerFinished(asker: Asker, finished: Finished): void {
+    this.#parts.draft.send.push({ ...finished, to: asker.connection, request: asker.request });
+  }
+
+  // ── sent again ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A request that was sent again gets the outcome it had, or is attached to its wait. */
+  #answeredBefore(session: Session, ask: AcquireCommand, now: Instant): boolean {
+    const { waits, granting } = this.#parts;
+    const grant = session.grants.get(ask.key);
+    if (grant !== undefined) {
+      if (isFor(claimsOf(grant), ask)) granting.tell(grant, claimsOf(grant), ask, 0);
+      else waits.refuse(session, undefined, ask, reused(ask.key));
+      return true;
+    }
+    const waiting = session.waits.get(ask.key);
+    if (waiting !== undefined) {
+      if (waiting.kind === "request" && isFor(claimsWanted(waiting), ask)) this.attach(waiting, ask, now);
+      else waits.refuse(session, undefined, ask, reused(ask.key));
+      return true;
+    }
+    return this.finishedBefore(session, ask);
+  }
+
+  /** Whether its outcome is known, or was acknowledged: then it is never decided again. */
+  finishedBefore(session: Session, ask: Asker & { readonly key: RequestKey }): boolean {
+    const finished = session.finished.get(ask.key);
+    if (finished !== undefined) {
+      this.answerFinished(ask, finished);
+      return true;
+    }
+    if (ask.key >= session.finished.ackedBelow) return false;
+    const old = refuse("RETRY_TOO_OLD", `request key ${ask.key} was acknowledged before`);
+    this.#parts.waits.refuse(session, undefined, ask, old);
+    return true;
+  }
+
+  /** The answer goes to whoever asked last, and the wait takes as long as was said last. */
+  attach(waiting: Waiting, ask: Pick<AcquireCommand, "connection" | "request" | "waitMs">, now: Instant): void {
+    const { connection, request, waitMs } = ask;
+    const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
+    if (waiting.asker?.connection === connection)
+      this.#parts.waits.refuse(waiting.session, undefined, waiting.asker, again);
+    waiting.asker = { connection, request };
+    this.#parts.waits.limit(waiting, waitMs, now);
+    this.#parts.news.attached(waiting, now);
+  }
+
+  // ── asked for the first time ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is asked for, each name once, with its lock; or why that cannot be, however long one waits. */
+  #namesOf(session: Session, ask: AcquireCommand): Names | Refusal {
+    const { limits, table } = this.#parts;
+    const claims = merged(ask.claims);
+    if (isRefusal(claims)) return claims;
+    const tooMany = limits.refusal(session, claims);
+    if (tooMany !== undefined) return tooMany;
+    const locks = claims.map(({ name }) => table.lockOf(name));
+    let at = 0;
+    for (const claim of claims) {
+      const lock = locks[at++];
+      const refusal = lock === undefined ? undefined : this.#unfit(claim, lock);
+      if (refusal === undefined) continue;
+      this.#forget(locks);
+      return refusal;
+    }
+    return { claims, locks };
+  }
+
+  #unfit(claim: Claim, lock: Lock): Refusal | undefined {
+    return this.#parts.limits.queueFull(lock) ?? this.#parts.table.capacities.unfit(claim, lock);
+  }
+
+  /** The first who says how many slots a name has, fixes it. */
+  #fixSlots({ claims, locks }: Names): void {
+    let at = 0;
+    for (const { mode, slots } of claims) {
+      const lock = locks[at++];
+      if (mode !== "semaphore" || slots === undefined || lock === undefined || lock.slots > 0) continue;
+      this.#parts.draft.ledger.push({ kind: "capacity", row: this.#parts.table.capacities.set(lock, slots) });
+    }
+  }
+
+  #enqueue(session: Session, ask: AcquireCommand, names: Names, now: Instant): void {
+    const { waits } = this.#parts;
+    const request = this.#join(session, ask, names, now);
+    const circle = mayCloseCircle(request, false) ? circleOf(request) : undefined;
+    if (circle === undefined) return waits.settle(request, ask.waitMs, now);
+    waits.withdraw(request);
+    this.#noteWhy(request, "refused-deadlock", deadlockRefusal(circle), now);
+    waits.refuse(session, ask.key, ask, deadlockRefusal(circle));
+  }
+
+  #join(session: Session, ask: AcquireCommand, names: Names, now: Instant): LockRequest {
+    const { waits } = this.#parts;
+    this.#fixSlots(names);
+    const arrival = ask.steal ? waits.firstArrival() : waits.nextArrival();
+    const request = new LockRequest(askedBy(session, ask), names, arrival, now);
+    request.asker = { connection: ask.connection, request: ask.request };
+    request.under = ask.under === undefined ? undefined : grantsUnder(session, ask.under);
+    waits.join(request);
+    return request;
+  }
+
+  /** First its place at the head, then the end of those who hold the names: nobody else is let in between. */
+  #steal(session: Session, ask: AcquireCommand, names: Names, now: Instant): void {
+    const { waits, granting, ends } = this.#parts;
+    const request = this.#join(session, ask, names, now);
+    waits.settle(request, ask.waitMs, now);
+    const reason = `taken by ${nameOf(session)}`;
+    for (const lock of names.locks)
+      for (const { grant } of [...lock.holdings()]) if (isHeld(grant)) ends.end(grant, lost(reason), now);
+    const isWaiting = session.waits.get(ask.key) === request && !granting.tryRequest(request, now);
+    if (isWaiting && ask.waitMs === 0)
+      this.refuseWaiting(request, "cancelled", heldRefusal(this.#inTheWay(request), "LOCK_HELD", now, request), now);
+  }
+
+  #refuseHeld(session: Session, ask: AcquireCommand, { claims, locks }: Names, now: Instant): void {
+    let at = 0;
+    let inTheWay = locks[0];
+    for (const { mode, take = 1 } of claims) {
+      const lock = locks[at++];
+      if (lock === undefined || lock.admits(mode, take)) continue;
+      inTheWay = lock;
+      break;
+    }
+    if (inTheWay !== undefined)
+      this.#parts.waits.refuse(session, ask.key, ask, heldRefusal(inTheWay, "LOCK_HELD", now));
+  }
+
+  #cancel(waiting: Waiting, now: Instant): void {
+    const refusal = refuse("CANCELLED", `the request for ${namesOf(claimsWanted(waiting))} was cancelled`);
+    this.refuseWaiting(waiting, "cancelled", refusal, now);
+  }
+
+  /** Of its names the first that does not pass. */
+  #inTheWay(waiting: Waiting): Lock {
+    if (waiting.kind === "conversion") return waiting.holding.lock;
+    return (waiting.blocked ?? waiting.first).lock;
+  }
+
+  #noteWhy(waiting: Waiting, kind: "cancelled" | "timed-out" | "refused-deadlock", why: Refusal, now: Instant): void {
+    for (const lock of locksOf(waiting))
+      this.#parts.table.history.noteWhy(lock, { kind, reason: why.message }, waiting, now);
+  }
+
+  #forget(locks: readonly Lock[]): void {
+    for (const lock of locks) this.#parts.table.forgetIfIdle(lock);
+  }
+}
+
+function askedBy(session: Session, { key, reason, ttlMs, guarded, tell }: AcquireCommand): Asked {
+  const isPlain = ttlMs === undefined && !guarded && !tell.place && !tell.contended;
+  return { session, key, reason, terms: isPlain ? plain : { ttlMs, guarded, tell } };
+}
+
+/** Of these tokens what the session holds, or those under whose commands it runs. */
+export function grantsUnder(session: Session, tokens: readonly Token[]): Grant[] {
+  const found: Grant[] = [];
+  for (let one: Session | undefined = session; one !== undefined; one = one.outer)
+    for (const grant of one.grants.values()) if (tokens.includes(grant.token)) found.push(grant);
+  return found;
+}
+
+/** Whether the request is for these names, in whatever order; the mode may have changed since it was granted. */
+function isFor(claims: readonly Claim[], ask: AcquireCommand): boolean {
+  const asked = new Set(ask.claims.map(({ name }) => name));
+  return asked.size === claims.length && claims.every(({ name }) => asked.has(name));
+}

@@ -1,0 +1,201 @@
+/**
+ * Whether a wait that begins can never end. Looked for at its beginning and nowhere else: the newcomer is refused, so
+ * nothing that waits is ever stuck, and whatever could be would be so because of the newcomer.
+ *
+ * What cannot go on before the newcomer is done is stuck: first the newcomer and all that was granted to it before; then
+ *
+ *   a grant     that is not given back before a stuck request is done
+ *   a request   with a name that only stuck grants could give it, or that a stuck request before it takes
+ *
+ * until nothing more is found. If then the newcomer itself waits for something stuck, the circle is closed. Slots of a
+ * semaphore may come from any of its holders, so a request for some is stuck only when those who are not stuck could
+ * never give it enough.
+ *
+ * A grant is not given back before a request is done if the request was made under it: the client says so, or else all
+ * that its session holds counts; and all that the session holds under whose command the client runs. A session that says
+ * nothing and asks for a name which it holds itself is taken to have two tasks: one will give it to the other. Who is
+ * away is passed over, so nobody waits for it; its waits are looked at again when it is back.
+ */
+import type { LockName } from "../../terms/index.js";
+import type { Mode } from "../command.js";
+import { isPresent } from "../sessions/session.js";
+import { Grant, type Holding, holdingsOf, isHeld } from "./grant.js";
+import type { Lock } from "./lock.js";
+import { type LockRequest, locksOf, type Place, placesOf, type Waiting } from "./request.js";
+
+/** One wait of a circle: who waits for which name, and for whom in the end. */
+export interface Wait {
+  readonly waiting: Waiting;
+  readonly name: LockName;
+  /** The grant that is in the way; absent: it stands behind the next one. */
+  readonly grant: Grant | undefined;
+  readonly next: Waiting;
+}
+
+/** Why a request is stuck: for this name it waits for a stuck grant, or behind a stuck request. */
+interface Cause {
+  readonly lock: Lock;
+  readonly by: Grant | Waiting;
+}
+
+/** What is known to be stuck on one name. */
+interface Stuck {
+  /** One of the holders. */
+  holder: Grant | undefined;
+  /** Slots that they have. */
+  takes: number;
+}
+
+/** The circle that this newcomer closes, from its own wait on. It must have its places already. */
+export function circleOf(newcomer: Waiting): readonly Wait[] | undefined {
+  const search = new Search(newcomer);
+  const cause = search.causeOf(newcomer);
+  return cause === undefined ? undefined : search.wayBack(newcomer, cause);
+}
+
+class Search {
+  /** Stuck grants, and the request each waits to see done. */
+  readonly #grants = new Map<Grant, Waiting>();
+  /** Stuck requests; the newcomer without a cause. */
+  readonly #waiting = new Map<Waiting, Cause | undefined>();
+  readonly #locks = new Map<Lock, Stuck>();
+  /** Names to be looked at, because something on them is newly stuck. */
+  readonly #look: Lock[] = [];
+
+  constructor(newcomer: Waiting) {
+    this.#isStuck(newcomer, undefined);
+    for (let lock = this.#look.pop(); lock !== undefined; lock = this.#look.pop()) this.#lookAt(lock);
+  }
+
+  wayBack(newcomer: Waiting, first: Cause): Wait[] {
+    const way: Wait[] = [];
+    let waiting = newcomer;
+    let cause: Cause | undefined = first;
+    while (cause !== undefined) {
+      const { by, lock }: Cause = cause;
+      const next: Waiting = by instanceof Grant ? (this.#grants.get(by) ?? newcomer) : by;
+      way.push({ waiting, name: lock.name, grant: by instanceof Grant ? by : undefined, next });
+      waiting = next;
+      cause = next === newcomer ? undefined : this.#waiting.get(next);
+    }
+    return way;
+  }
+
+  /** What stuck thing this one waits for, if any. */
+  causeOf(waiting: Waiting): Cause | undefined {
+    if (waiting.kind === "conversion") {
+      const { lock, grant } = waiting.holding;
+      for (const other of lock.holdings())
+        if (other.grant !== grant && this.#grants.has(other.grant)) return { lock, by: other.grant };
+      return undefined;
+    }
+    for (const place of placesOf(waiting)) {
+      const by: Grant | Waiting | undefined = this.#inTheWay(place, this.#stuckAhead(place));
+      if (by !== undefined) return { lock: place.lock, by };
+    }
+    return undefined;
+  }
+
+  // ── what is stuck makes others stuck ──────────────────────────────────────────────────────────────────────────────
+
+  #isStuck(waiting: Waiting, cause: Cause | undefined): void {
+    if (this.#waiting.has(waiting)) return;
+    this.#waiting.set(waiting, cause);
+    for (const grant of grantsUnder(waiting)) this.#grantIsStuck(grant, waiting);
+    for (const lock of locksOf(waiting)) if (lock.waiting > 1) this.#look.push(lock);
+  }
+
+  #grantIsStuck(grant: Grant, waiting: Waiting): void {
+    if (!isHeld(grant) || this.#grants.has(grant)) return;
+    this.#grants.set(grant, waiting);
+    for (const { lock, take } of holdingsOf(grant)) {
+      const stuck = this.#locks.get(lock);
+      if (stuck === undefined) this.#locks.set(lock, { holder: grant, takes: take });
+      else stuck.takes += take;
+      if (lock.waiting > 0) this.#look.push(lock);
+    }
+  }
+
+  /** From the head of the queue: who is stuck here now? */
+  #lookAt(lock: Lock): void {
+    const { conversion } = lock;
+    if (conversion !== undefined && isPresent(conversion.session) && !this.#waiting.has(conversion)) {
+      const cause = this.causeOf(conversion);
+      if (cause !== undefined) this.#isStuck(conversion, cause);
+    }
+    const ahead = new Ahead();
+    for (let place = lock.queue?.first; place !== undefined; place = place.presentBehind) {
+      const { request } = place;
+      const by = this.#waiting.has(request) ? undefined : this.#inTheWay(place, ahead);
+      if (by !== undefined) this.#isStuck(request, { lock, by });
+      if (this.#waiting.has(request)) ahead.add(place);
+    }
+  }
+
+  #stuckAhead(place: Place): Ahead {
+    const ahead = new Ahead();
+    for (let one = place.lock.queue?.first; one !== undefined && one !== place; one = one.presentBehind)
+      if (this.#waiting.has(one.request)) ahead.add(one);
+    return ahead;
+  }
+
+  /** What stuck thing keeps this place waiting. */
+  #inTheWay({ lock, mode, take }: Place, ahead: Ahead): Grant | Waiting | undefined {
+    const stuck = this.#locks.get(lock);
+    if (mode === "semaphore") {
+      if (lock.slots - (stuck?.takes ?? 0) - ahead.takes >= take) return undefined;
+      return stuck?.holder ?? ahead.any;
+    }
+    if (stuck?.holder !== undefined && (mode === "exclusive" || lock.mode === "exclusive")) return stuck.holder;
+    const { conversion } = lock;
+    if (conversion !== undefined && this.#waiting.has(conversion)) return conversion;
+    return mode === "exclusive" ? ahead.any : ahead.exclusive;
+  }
+}
+
+/** Stuck requests that go before one. */
+class Ahead {
+  any: LockRequest | undefined;
+  exclusive: LockRequest | undefined;
+  takes = 0;
+
+  add({ request, mode, take }: Place): void {
+    this.any ??= request;
+    if (mode === "exclusive") this.exclusive ??= request;
+    this.takes += take;
+  }
+}
+
+// ── under what ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** All that is not given back before this is done. */
+function* grantsUnder(waiting: Waiting): Iterable<Grant> {
+  const { session } = waiting;
+  if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
+  else for (const grant of session.grants.values()) if (!isInTheWayItself(grant, waiting)) yield grant;
+  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
+}
+
+/** Whether the grant is what its own session's request waits for: then another task is taken to give it back. */
+function isInTheWayItself(grant: Grant, waiting: Waiting): boolean {
+  if (waiting.kind === "conversion") return false;
+  for (const { lock, mode } of placesOf(waiting))
+    for (const holding of holdingsOf(grant)) if (holding.lock === lock && excludes(holding, mode)) return true;
+  return false;
+}
+
+function excludes({ mode }: Holding, wanted: Mode): boolean {
+  return mode !== "shared" || wanted !== "shared";
+}
+
+/**
+ * Whether a wait that begins can close a circle at all. One at the end of its queues can if something was granted to it
+ * before. One that comes back into the middle of a queue can also hold up who is behind it, unless those wait for what
+ * it waits for just as well.
+ */
+export function mayCloseCircle(waiting: Waiting, isBack: boolean): boolean {
+  for (const _ of grantsUnder(waiting)) return true;
+  if (!isBack || waiting.kind === "conversion") return false;
+  const { next, mode, lock } = waiting.first;
+  return next !== undefined || !(mode === "shared" || (mode === "exclusive" && lock.mode === "exclusive"));
+}

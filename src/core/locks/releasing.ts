@@ -1,0 +1,84 @@
+/** Locks given back: by their holder, because its client does not know of them any more, or with the end of its session. */
+import type { Instant, Refusal, RequestKey } from "../../terms/index.js";
+import type { Fence, ReleaseCommand } from "../command.js";
+import type { Draft } from "../draft.js";
+import type { Session } from "../sessions/session.js";
+import type { Acquiring } from "./acquiring.js";
+import { type Ends, notBelieved, released, sessionOver } from "./ends.js";
+import { type Grant, holdingsOf } from "./grant.js";
+import type { LockTable } from "./lock-table.js";
+import { notHeld } from "./lock-view.js";
+import type { Waits } from "./waits.js";
+
+export interface ReleasingParts {
+  readonly draft: Draft;
+  readonly table: LockTable;
+  readonly waits: Waits;
+  readonly ends: Ends;
+  readonly acquiring: Acquiring;
+}
+
+/** How a session came to its end, and why in words. */
+export interface SessionEnd {
+  readonly how: "given back" | "taken";
+  readonly why: string;
+}
+
+export class Releasing {
+  readonly #parts: ReleasingParts;
+
+  constructor(parts: ReleasingParts) {
+    this.#parts = parts;
+  }
+
+  /** By any of its names, all of the grant. */
+  release(session: Session, ask: ReleaseCommand, now: Instant): void {
+    const { waits, ends, table, draft, acquiring } = this.#parts;
+    const before = session.finished.get(ask.key);
+    if (before !== undefined) return acquiring.answerFinished(ask, before);
+    const grant = table.holdingUnder(ask)?.grant;
+    if (grant?.session !== session) return waits.refuse(session, ask.key, ask, notHeld(ask, session));
+    ends.end(grant, released, now);
+    session.finished.add(ask.key, { kind: "released" });
+    draft.send.push({ kind: "released", to: ask.connection, request: ask.request });
+  }
+
+  /**
+   * Its client speaks again. What it does not believe in is given back (rule 13): places first, so that what is given
+   * back is not granted to a request that nobody will answer for. Gives what it believes in and is not so.
+   */
+  reconcile(
+    session: Session,
+    believed: readonly Fence[],
+    pending: readonly RequestKey[],
+    now: Instant,
+  ): readonly Fence[] {
+    const { waits, ends } = this.#parts;
+    const tokens = new Set(believed.map((fence) => fence.token));
+    const keys = new Set(pending);
+    for (const waiting of [...session.waits.values()]) if (!keys.has(waiting.key)) waits.leave(waiting);
+    waits.presence(session);
+    const isAsked = ({ key, converted }: Grant) =>
+      keys.has(key) || (converted !== undefined && keys.has(converted.key));
+    for (const grant of [...session.grants.values()])
+      if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);
+    return believed.filter((fence) => !this.#holds(session, fence, keys));
+  }
+
+  /** One that was converted under a key that is asked for again is held, though under another token. */
+  #holds(session: Session, fence: Fence, keys: ReadonlySet<RequestKey>): boolean {
+    if (this.#parts.table.holdingUnder(fence)?.grant.session === session) return true;
+    for (const grant of session.grants.values()) {
+      if (grant.converted === undefined || !keys.has(grant.converted.key)) continue;
+      for (const { lock } of holdingsOf(grant)) if (lock.name === fence.name) return true;
+    }
+    return false;
+  }
+
+  /** Its grants end and its places go. */
+  sessionEnds(session: Session, { how, why }: SessionEnd, over: Refusal, now: Instant): void {
+    const { acquiring, ends } = this.#parts;
+    for (const waiting of [...session.waits.values()]) acquiring.refuseWaiting(waiting, "cancelled", over, now);
+    for (const grant of [...session.grants.values()]) ends.end(grant, sessionOver(how, why), now);
+  }
+}

@@ -1,0 +1,53 @@
+/** A semaphore gets another number of slots. Who holds some keeps them; who waits for more than there are is refused. */
+import type { Instant, Refusal } from "../../terms/index.js";
+import type { ResizeCommand } from "../command.js";
+import type { Draft } from "../draft.js";
+import type { Session } from "../sessions/session.js";
+import type { Acquiring } from "./acquiring.js";
+import { mismatch } from "./capacities.js";
+import type { Granting } from "./granting.js";
+import type { Lock } from "./lock.js";
+import type { LockTable } from "./lock-table.js";
+import type { Waits } from "./waits.js";
+
+export interface ResizingParts {
+  readonly draft: Draft;
+  readonly table: LockTable;
+  readonly waits: Waits;
+  readonly granting: Granting;
+  readonly acquiring: Acquiring;
+}
+
+export class Resizing {
+  readonly #parts: ResizingParts;
+
+  constructor(parts: ResizingParts) {
+    this.#parts = parts;
+  }
+
+  resize(session: Session, ask: ResizeCommand, now: Instant): void {
+    const { draft, table, waits, granting, acquiring } = this.#parts;
+    if (acquiring.finishedBefore(session, ask)) return;
+    const { key, name, slots, connection: to, request } = ask;
+    const lock = table.lockOf(name);
+    const refusal = this.#unfit(lock);
+    if (refusal !== undefined) {
+      table.forgetIfIdle(lock);
+      return waits.refuse(session, key, ask, refusal);
+    }
+    draft.ledger.push({ kind: "capacity", row: table.capacities.set(lock, slots) });
+    table.history.noteWhy(lock, { kind: "resized", reason: `${slots} slots` }, { session }, now);
+    for (const { request: waiting, take } of [...(lock.queue ?? [])])
+      if (take > slots)
+        acquiring.refuseWaiting(waiting, "cancelled", mismatch(name, `has only ${slots} slots now`, slots), now);
+    granting.wake(lock, now);
+    session.finished.add(key, { kind: "resized", slots });
+    draft.send.push({ kind: "resized", to, request, slots });
+  }
+
+  #unfit(lock: Lock): Refusal | undefined {
+    if (lock.slots > 0) return undefined;
+    if (!lock.idle) return mismatch(lock.name, "is locked without slots", null);
+    return this.#parts.table.capacities.full(lock.name);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * What the ledger knew, taken up again: who holds, what ends, who waits, how many slots a name has. Nobody is granted
+ * anything by it, and nobody is told; a grant whose processes were being ended has them ended again.
+ */
+import type { Instant } from "../../terms/index.js";
+import type { Leases } from "../sessions/lease.js";
+import type { Session } from "../sessions/session.js";
+import type { GrantRow, WaiterRow } from "../turn.js";
+import { grantsUnder } from "./acquiring.js";
+import type { Ends } from "./ends.js";
+import { Grant, holdingsOf, type Names } from "./grant.js";
+import type { Granting } from "./granting.js";
+import type { LockTable } from "./lock-table.js";
+import { Conversion, LockRequest, type Waiting } from "./request.js";
+import type { Waits } from "./waits.js";
+
+export interface RestoringParts {
+  readonly table: LockTable;
+  readonly waits: Waits;
+  readonly granting: Granting;
+  readonly ends: Ends;
+  readonly leases: Leases;
+}
+
+export class Restoring {
+  readonly #parts: RestoringParts;
+
+  constructor(parts: RestoringParts) {
+    this.#parts = parts;
+  }
+
+  /** `session`: whose it is, or was. A lease runs in full from now. */
+  grant(row: GrantRow, session: Session, now: Instant): void {
+    const { key, reason, ttlMs, guarded, tell, token, converted, ending, since } = row;
+    const names = this.#namesOf(row);
+    for (const [i, lock] of names.locks.entries()) {
+      const { mode, take = 1 } = names.claims[i] ?? { mode: "exclusive" };
+      if (!(mode === "semaphore" ? lock.mode === "free" || lock.mode === mode : lock.admits(mode, take)))
+        throw new Error(`two grants of ${lock.name} in the ledger`);
+    }
+    const grant = new Grant({ session, key, reason, terms: { ttlMs, guarded, tell } }, token, names, since);
+    if (converted !== undefined) grant.converted = { key: converted, before: token };
+    if (ending !== undefined) return this.#parts.ends.restore(grant);
+    this.#parts.granting.occupy(grant);
+    if (grant.lease === undefined) return;
+    grant.lease.from = now;
+    this.#parts.leases.granted(grant, now);
+  }
+
+  /** After all grants. */
+  waiter(row: WaiterRow, session: Session): void {
+    const waiting = this.#waitingOf(row, session);
+    if (waiting !== undefined) this.#parts.waits.restore(waiting);
+  }
+
+  #waitingOf(row: WaiterRow, session: Session): Waiting | undefined {
+    const { key, reason, ttlMs, guarded, tell, arrival, since, under, convertOf } = row;
+    const names = this.#namesOf(row);
+    if (convertOf === undefined) {
+      const request = new LockRequest({ session, key, reason, terms: { ttlMs, guarded, tell } }, names, arrival, since);
+      request.under = under === undefined ? undefined : grantsUnder(session, under);
+      return request;
+    }
+    for (const grant of session.grants.values())
+      for (const holding of holdingsOf(grant))
+        if (holding.lock === names.locks[0]) return new Conversion(holding, key, arrival, since);
+    throw new Error(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
+  }
+
+  #namesOf({ claims }: Pick<GrantRow, "claims">): Names {
+    return { claims, locks: claims.map(({ name }) => this.#parts.table.lockOf(name)) };
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Locks taken from those who hold them by the will of somebody else: broken, after a time in which they may be given
+ * back, or handed to one who waits. Tokens grow with the next grant, so who has lost one is fenced.
+ *
+ *   (asked) ──► grace ──all are given back, or the time is over──► answered
+ *
+ * | state    | what holds                                                        | who may end it                          |
+ * |----------|-------------------------------------------------------------------|-----------------------------------------|
+ * | grace    | its grants are held and their holders have been told              | the end of the last of them; its deadline |
+ * | answered | what became of each is with the session until acknowledged         | nobody                                  |
+ *
+ * A restart forgets a break that is in its grace: who asked asks again, and the holders are told again.
+ */
+import {
+  after,
+  between,
+  type Instant,
+  isRefusal,
+  type LockName,
+  type Millis,
+  type Refusal,
+  type RequestKey,
+  refuse,
+  type Token,
+} from "../../terms/index.js";
+import type { BreakCommand, TransferCommand } from "../command.js";
+import type { Deadline, Deadlines } from "../deadlines.js";
+import type { Draft } from "../draft.js";
+import { connectionOf, isPresent, type Session } from "../sessions/session.js";
+import type { Acquiring } from "./acquiring.js";
+import { type End, type Ends, handedOn, lost } from "./ends.js";
+import { type Grant, isHeld } from "./grant.js";
+import type { Granting } from "./granting.js";
+import type { Lock } from "./lock.js";
+import type { LockTable } from "./lock-table.js";
+import { nameOf, notHeld, quote } from "./lock-view.js";
+import { type LockRequest, placesOf, type WaitingAsker } from "./request.js";
+import type { Waits } from "./waits.js";
+
+export interface RevokingParts {
+  readonly draft: Draft;
+  readonly deadlines: Deadlines;
+  readonly table: LockTable;
+  readonly waits: Waits;
+  readonly granting: Granting;
+  readonly ends: Ends;
+  readonly acquiring: Acquiring;
+}
+
+/** A break in its grace. */
+export interface Break {
+  readonly session: Session;
+  readonly key: RequestKey;
+  readonly name: LockName;
+  /** As it was asked for. */
+  readonly why: string;
+  asker: WaitingAsker;
+  /** What is to end, under the token of then; without an outcome while it is held. */
+  readonly grants: Map<Grant, { readonly token: Token; outcome: "released" | "broken" | undefined }>;
+  deadline: Deadline<Break> | undefined;
+}
+
+export class Revoking {
+  readonly #parts: RevokingParts;
+  readonly #breaks = new Set<Break>();
+
+  constructor(parts: RevokingParts) {
+    this.#parts = parts;
+  }
+
+  // ── break ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  break(session: Session, ask: BreakCommand, now: Instant): void {
+    const { connection, request, key, graceMs, reason } = ask;
+    const same = [...this.#breaks].find((one) => one.session === session && one.key === key);
+    if (same !== undefined) return this.#attach(same, { connection, request });
+    if (this.#parts.acquiring.finishedBefore(session, ask)) return;
+    const grants = this.#heldOf(ask);
+    const begun: Break = {
+      session,
+      key,
+      name: ask.name,
+      why: reason,
+      asker: { connection, request },
+      grants: new Map(grants.map((grant) => [grant, { token: grant.token, outcome: undefined }])),
+      deadline: undefined,
+    };
+    if (grants.length === 0) return this.#answer(begun);
+    this.#breaks.add(begun);
+    if (graceMs <= 0) return this.graceOver(begun, now);
+    begun.deadline = this.#parts.deadlines.arm("break-grace", begun, after(now, graceMs));
+    for (const grant of grants) this.#warn(grant, begun, graceMs);
+  }
+
+  /** Its client is there again: what will be taken from it, it may not have heard. */
+  sessionBack(session: Session, now: Instant): void {
+    for (const one of this.#breaks)
+      for (const [grant, { outcome }] of one.grants)
+        if (grant.session === session && outcome === undefined && one.deadline !== undefined)
+          this.#warn(grant, one, Math.max(0, between(now, one.deadline.at)));
+  }
+
+  /** Who has not given it back, loses it. */
+  graceOver(one: Break, now: Instant): void {
+    const reason = `broken by ${nameOf(one.session)}${one.why === "" ? "" : `: ${one.why}`}`;
+    for (const [grant, { outcome }] of one.grants)
+      if (outcome === undefined) this.#parts.ends.end(grant, lost(reason), now);
+  }
+
+  /** Something ended, and a break may have waited for it. */
+  grantEnds(grant: Grant, how: End): void {
+    for (const one of this.#breaks) {
+      const known = one.grants.get(grant);
+      if (known === undefined) continue;
+      known.outcome = how.givenBack ? "released" : "broken";
+      if ([...one.grants.values()].every(({ outcome }) => outcome !== undefined)) this.#answer(one);
+    }
+  }
+
+  #attach(one: Break, asker: WaitingAsker): void {
+    const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
+    if (one.asker.connection === asker.connection) this.#parts.waits.refuse(one.session, undefined, one.asker, again);
+    one.asker = asker;
+  }
+
+  #answer(one: Break): void {
+    const { session, key, grants, asker, deadline } = one;
+    this.#parts.deadlines.cancel(deadline);
+    this.#breaks.delete(one);
+    const ended = [...grants.values()].map(({ token, outcome = "broken" as const }) => ({ token, outcome }));
+    session.finished.add(key, { kind: "broken", ended });
+    if (asker.connection !== connectionOf(session)) return;
+    this.#parts.draft.send.push({ kind: "broken", to: asker.connection, request: asker.request, ended });
+  }
+
+  #heldOf({ name, token }: BreakCommand): Grant[] {
+    const lock = this.#parts.table.get(name);
+    const held = [...(lock?.holdings() ?? [])].map(({ grant }) => grant).filter(isHeld);
+    return token === undefined ? held : held.filter((grant) => grant.token === token);
+  }
+
+  #warn(grant: Grant, { name, why, session: by }: Break, graceMs: Millis): void {
+    const to = connectionOf(grant.session);
+    if (to === undefined) return;
+    const fence = { name, token: grant.token };
+    const asked = { session: by.id, identity: by.identity };
+    this.#parts.draft.send.push({ kind: "revoking", to, fence, graceMs, reason: why, by: asked });
+  }
+
+  // ── transfer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** By the holder, after the writes that it sent before, or by anybody. `heir`: whom the command names, if it is known. */
+  transfer(session: Session, ask: TransferCommand, heir: Session | undefined, now: Instant): void {
+    if (this.#parts.acquiring.finishedBefore(session, ask)) return;
+    const grant = this.#grantToGive(session, ask);
+    if (isRefusal(grant)) return this.#parts.waits.refuse(session, ask.key, ask, grant);
+    const request = heir === undefined ? undefined : waitOf(heir, this.#parts.table.get(ask.name));
+    if (heir === undefined || request === undefined) {
+      const message = `session ${ask.to} does not wait for ${quote(ask.name)}`;
+      return this.#parts.waits.refuse(
+        session,
+        ask.key,
+        ask,
+        refuse("NOT_WAITING", message, { name: ask.name, to: ask.to }),
+      );
+    }
+    this.#parts.waits.toHead(request);
+    const reason = `handed to ${nameOf(heir)}${ask.reason === "" ? "" : `: ${ask.reason}`}`;
+    const { token: from } = grant;
+    this.#parts.ends.end(grant, grant.session === session ? handedOn(reason) : lost(reason), now);
+    session.finished.add(ask.key, { kind: "transferred", from, heir: heir.id });
+    const { connection: to, request: asked } = ask;
+    this.#parts.draft.send.push({ kind: "transferred", to, request: asked, from, heir: heir.id });
+    // It may be next on other names as well by now.
+    if (heir.waits.get(request.key) === request) this.#parts.granting.tryRequest(request, now);
+  }
+
+  #grantToGive(session: Session, { name, token }: TransferCommand): Grant | Refusal {
+    const lock = this.#parts.table.get(name);
+    const held = [...(lock?.holdings() ?? [])].map(({ grant }) => grant).filter(isHeld);
+    if (token !== undefined) return held.find((grant) => grant.token === token) ?? notHeld({ name, token });
+    const own = held.filter((grant) => grant.session === session);
+    const [grant, ...others] = own.length > 0 ? own : held;
+    if (grant === undefined) return notHeld({ name });
+    if (others.length === 0) return grant;
+    const message = `${quote(name)} is held ${others.length + 1} times; say which by its token`;
+    return refuse("PARAMS_INVALID", message, { name, tokens: held.slice(0, 16).map((one) => one.token) });
+  }
+
+  check(): void {
+    for (const { grants, deadline } of this.#breaks) {
+      if (deadline?.armed !== true) throw new Error("a break has no end");
+      const left = [...grants].filter(([, { outcome }]) => outcome === undefined);
+      if (left.length === 0) throw new Error("a break is over and not answered");
+      for (const [grant] of left)
+        if (!isHeld(grant)) throw new Error(`grant ${grant.token}: ended, and its break waits for it`);
+    }
+  }
+}
+
+/** The first of its requests for this lock. Who is away would be passed over. */
+function waitOf(session: Session, lock: Lock | undefined): LockRequest | undefined {
+  if (!isPresent(session)) return undefined;
+  for (const waiting of session.waits.values()) {
+    if (waiting.kind !== "request") continue;
+    for (const place of placesOf(waiting)) if (place.lock === lock) return waiting;
+  }
+  return undefined;
+}
