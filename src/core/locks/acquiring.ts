@@ -44,9 +44,9 @@ export class Acquiring {
     const { granting, waits } = this.#parts;
     const names = this.#namesOf(session, ask);
     if (isRefusal(names)) return waits.refuse(session, ask.key, ask, names);
+    this.#fixSlots(names);
     if (ask.steal) return this.#steal(session, ask, names, now);
     if (granting.open && admitsAll(names)) {
-      this.#fixSlots(names);
       const grant = granting.grant(askedBy(session, ask), names, now);
       return granting.tell(grant, names.claims, ask, 0);
     }
@@ -208,7 +208,6 @@ export class Acquiring {
 
   #join(session: Session, ask: AcquireCommand, names: Names, now: Instant): LockRequest {
     const { waits } = this.#parts;
-    this.#fixSlots(names);
     const arrival = ask.steal ? waits.firstArrival() : waits.nextArrival();
     const request = new LockRequest(askedBy(session, ask), names, arrival, now);
     request.asker = { connection: ask.connection, request: ask.request };

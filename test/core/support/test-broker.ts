@@ -11,7 +11,7 @@ import {
   type StoreEvent,
   type Turn,
 } from "../../../src/core/index.js";
-import { type Instant, type Limits, limitsWith } from "../../../src/terms/index.js";
+import { type ConnectionId, type Instant, type Limits, limitsWith, type Token } from "../../../src/terms/index.js";
 import { FakeReaders } from "./fake-readers.js";
 import { type Death, FakeWriter } from "./fake-writer.js";
 import { LedgerRows } from "./ledger-rows.js";
@@ -37,6 +37,10 @@ export class TestBroker {
   readonly writer: FakeWriter;
   readonly readers = new FakeReaders();
   readonly ledger: LedgerRows;
+  /** When the front has last heard of a connection, where that is not with its last command. */
+  readonly heardAt = new Map<ConnectionId, number>();
+  /** Processes that the core wants ended, by the token that they carry. */
+  readonly ending = new Map<number, Extract<Job, { kind: "end-processes" }>>();
   readonly probes: Extract<Job, { kind: "probe-process" }>[] = [];
   /** Every letter, in order; clients find theirs here. */
   readonly letters: Letter[] = [];
@@ -118,6 +122,14 @@ export class TestBroker {
     for (const { id, killed } of [...this.readers.all.values()]) if (killed !== undefined) this.readerGone(id);
   }
 
+  // ── the operating system ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** No process that carries this token lives any more. */
+  processesGone(token: Token): readonly Letter[] {
+    if (!this.ending.delete(token)) throw new Error(`nobody waits for the processes of ${token}`);
+    return this.do({ kind: "processes-gone", token });
+  }
+
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Lets time pass, deadline by deadline, as the real front sleeps. */
@@ -165,8 +177,14 @@ export class TestBroker {
       if (job.to === "writer") this.writer.obey(job);
       else if (job.to === "reader") this.readers.obey(job);
       else if (job.kind === "probe-process") this.probes.push(job);
+      else if (job.kind === "end-processes") this.ending.set(job.token, job);
     }
     this.letters.push(...turn.send);
-    return turn.send;
+    return [...turn.send, ...turn.dispatch.flatMap((job) => (job.kind === "look-connection" ? this.#look(job) : []))];
+  }
+
+  #look({ session, connection }: Extract<Job, { kind: "look-connection" }>): readonly Letter[] {
+    const heardAt = at(this.heardAt.get(connection) ?? 0);
+    return this.do({ kind: "connection-seen", session, connection, heardAt });
   }
 }

@@ -1,8 +1,8 @@
 /** One client as a test plays it: its session, its present connection, and what became of each of its requests. */
 import assert from "node:assert/strict";
-import type { Command, Fence, Letter, ProcessIdentity } from "../../../src/core/index.js";
-import type { ConnectionId, RefusalCode } from "../../../src/terms/index.js";
-import { connection, key, name, type ParcelWords, parcel, program, session } from "./values.js";
+import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity } from "../../../src/core/index.js";
+import type { ConnectionId, RefusalCode, Token } from "../../../src/terms/index.js";
+import { connection, key, name, type ParcelWords, parcel, program, session, tokenOf } from "./values.js";
 
 type GrantedLetter = Extract<Letter, { kind: "granted" }>;
 type WelcomeLetter = Extract<Letter, { kind: "welcome" }>;
@@ -22,6 +22,46 @@ export interface HelloWords {
   grants?: readonly Fence[];
   pending?: readonly number[];
   ack?: number;
+  outer?: TestClient;
+}
+
+export interface Refused {
+  readonly code: RefusalCode;
+  readonly message: string;
+  readonly outcome: string | undefined;
+  readonly details: { readonly [field: string]: unknown };
+}
+
+/** A name alone is claimed exclusively; with slots or a take, as a semaphore. */
+export type ClaimWords =
+  | string
+  | {
+      readonly name: string;
+      readonly mode?: Mode | undefined;
+      readonly slots?: number | undefined;
+      readonly take?: number | undefined;
+    };
+
+export interface AcquireWords {
+  readonly mode?: Mode;
+  readonly slots?: number;
+  readonly take?: number;
+  readonly waitMs?: number;
+  readonly key?: number;
+  readonly reason?: string;
+  readonly ttlMs?: number;
+  readonly guarded?: boolean;
+  readonly tell?: { readonly place?: boolean; readonly contended?: boolean };
+  readonly steal?: boolean;
+  readonly under?: readonly number[];
+}
+
+export interface ListWords {
+  readonly name?: string;
+  readonly prefix?: string;
+  readonly of?: TestClient;
+  readonly contended?: boolean;
+  readonly waitersMax?: number;
 }
 
 /** One request, and what was answered to it. */
@@ -69,12 +109,12 @@ export class Asked {
     return { ...grant, name: first.name, waitedMs, waiting };
   }
 
-  get refusal(): { code: RefusalCode; outcome: string | undefined; details: { readonly [field: string]: unknown } } {
+  get refusal(): Refused {
     const { answer } = this;
     if (answer.kind !== "refused")
       throw new assert.AssertionError({ message: `not refused: ${JSON.stringify(answer)}` });
-    const { refused: code, outcome, details = {} } = answer.refusal;
-    return { code, outcome, details };
+    const { refused: code, message, outcome, details = {} } = answer.refusal;
+    return { code, message, outcome, details };
   }
 }
 
@@ -130,7 +170,7 @@ export class TestClient {
       grants,
       pending: pending.map(key),
       ackedBelow: ack === undefined ? undefined : key(ack),
-      outer: undefined,
+      outer: words.outer?.session,
     });
   }
 
@@ -147,30 +187,74 @@ export class TestClient {
     return this.#ask({ kind: "goodbye" });
   }
 
-  acquire(lock: string, words: { waitMs?: number; key?: number; reason?: string } = {}): Asked {
-    const { waitMs, reason = "" } = words;
+  /** A name, or several; one alone is claimed as `words` say, exclusively unless they do. */
+  acquire(locks: string | readonly ClaimWords[], words: AcquireWords = {}): Asked {
+    const { waitMs, reason = "", ttlMs, guarded = false, tell = {}, steal = false, under } = words;
+    const { mode, slots, take } = words;
+    const wanted = typeof locks === "string" ? [claim({ name: locks, mode, slots, take })] : locks.map(claim);
     return this.#ask({
       kind: "acquire",
       key: key(words.key ?? this.nextKey()),
-      claims: [{ name: name(lock), mode: "exclusive" }],
+      claims: wanted,
       waitMs,
       reason,
-      ttlMs: undefined,
-      guarded: false,
-      tell: { place: false, contended: false },
-      steal: false,
-      under: undefined,
+      ttlMs,
+      guarded,
+      tell: { place: tell.place ?? false, contended: tell.contended ?? false },
+      steal,
+      under: under?.map(tokenOf),
     });
   }
 
   /** Acquires what is free. */
-  hold(lock: string): Fence {
-    const { name: held, token } = this.acquire(lock).grant;
+  hold(locks: string | readonly ClaimWords[], words: AcquireWords = {}): Fence {
+    const { name: held, token } = this.acquire(locks, words).grant;
     return { name: held, token };
   }
 
+  upgrade(fence: Fence, words: { key?: number; waitMs?: number } = {}): Asked {
+    const numbered = key(words.key ?? this.nextKey());
+    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, to: "exclusive", waitMs: words.waitMs });
+  }
+
+  downgrade(fence: Fence, words: { key?: number } = {}): Asked {
+    const numbered = key(words.key ?? this.nextKey());
+    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, to: "shared", waitMs: undefined });
+  }
+
+  break(lock: string, words: { key?: number; token?: Token; graceMs?: number; reason?: string } = {}): Asked {
+    const { token, graceMs = 0, reason = "" } = words;
+    const numbered = key(words.key ?? this.nextKey());
+    return this.#ask({ kind: "break", name: name(lock), key: numbered, token, graceMs, reason });
+  }
+
+  transfer(lock: string, to: TestClient, words: { key?: number; token?: Token; reason?: string } = {}): Asked {
+    const { token, reason = "" } = words;
+    const numbered = key(words.key ?? this.nextKey());
+    return this.#ask({ kind: "transfer", name: name(lock), key: numbered, token, to: to.session, reason });
+  }
+
+  resize(lock: string, slots: number, words: { key?: number } = {}): Asked {
+    return this.#ask({ kind: "resize", name: name(lock), key: key(words.key ?? this.nextKey()), slots });
+  }
+
+  history(lock: string, max = 100): readonly LockEvent[] {
+    const { answer } = this.#ask({ kind: "history", name: name(lock), max });
+    assert.equal(answer.kind, "history");
+    return answer.kind === "history" ? answer.events : [];
+  }
+
+  watch(watch: number, words: { name?: string; prefix?: string; after?: number } = {}): Asked {
+    const lock = words.name === undefined ? undefined : name(words.name);
+    return this.#ask({ kind: "watch", watch, name: lock, prefix: words.prefix ?? "", after: words.after });
+  }
+
+  unwatch(watch: number): Asked {
+    return this.#ask({ kind: "unwatch", watch });
+  }
+
   release(fence: Fence, words: { key?: number } = {}): Asked {
-    return this.#ask({ kind: "release", ...fence, key: key(words.key ?? this.nextKey()) });
+    return this.#ask({ kind: "release", ...fenceOf(fence), key: key(words.key ?? this.nextKey()) });
   }
 
   cancelAcquire(of: number, words: { key?: number } = {}): Asked {
@@ -214,28 +298,27 @@ export class TestClient {
     return this.#ask({ kind: "settle", session: of.session, keys: keys.map(key), parcel: parcel("settle") });
   }
 
-  list(
-    words: { name?: string; prefix?: string; waitersMax?: number } = {},
-  ): Extract<Letter, { kind: "listing" }>["locks"] {
-    const { prefix = "", waitersMax = 100 } = words;
+  list(words: ListWords = {}): Extract<Letter, { kind: "listing" }>["locks"] {
+    const { prefix = "", waitersMax = 100, of, contended = false } = words;
     const lock = words.name === undefined ? undefined : name(words.name);
-    const { answer } = this.#ask({
-      kind: "list",
-      name: lock,
-      prefix,
-      session: undefined,
-      contended: false,
-      waitersMax,
-    });
+    const { answer } = this.#ask({ kind: "list", name: lock, prefix, session: of?.session, contended, waitersMax });
     assert.equal(answer.kind, "listing");
     return answer.kind === "listing" ? answer.locks : [];
   }
 
-  /** Letters that answer nothing: taken, expired, lost, hangup. */
+  /** Letters that answer nothing, by kind. */
   get notices(): string[] {
-    return this.broker.letters
-      .filter((letter) => letter.to === this.to && !("request" in letter))
-      .map(({ kind }) => kind);
+    return this.notes.map(({ kind }) => kind);
+  }
+
+  /** The same in full. */
+  get notes(): Letter[] {
+    return this.broker.letters.filter((letter) => letter.to === this.to && !("request" in letter));
+  }
+
+  /** What it was told to have lost, and why. */
+  get lost(): string[] {
+    return this.notes.flatMap((letter) => (letter.kind === "lost" ? [`${letter.fence.name}: ${letter.reason}`] : []));
   }
 
   #ask(question: Question): Asked {
@@ -245,6 +328,23 @@ export class TestClient {
     this.broker.do({ ...question, connection: this.to, request });
     return asked;
   }
+}
+
+function claim(words: ClaimWords): Claim {
+  if (typeof words === "string") return { name: name(words), mode: "exclusive" };
+  const { mode, slots, take } = words;
+  const made: Claim = { name: name(words.name), mode: (slots ?? take) === undefined ? "exclusive" : "semaphore" };
+  return {
+    ...made,
+    ...(mode === undefined ? {} : { mode }),
+    ...(slots === undefined ? {} : { slots }),
+    ...(take === undefined ? {} : { take }),
+  };
+}
+
+/** What a test calls a fence may have more. */
+function fenceOf({ name: lock, token }: Fence): Fence {
+  return { name: lock, token };
 }
 
 type WithoutAsker<One> = One extends { request: unknown } ? Omit<One, "connection" | "request"> : never;

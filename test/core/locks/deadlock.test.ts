@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cast } from "../support/cast.js";
+import { TestBroker } from "../support/test-broker.js";
+
+const shared = { mode: "shared" } as const;
+
+interface Entry {
+  readonly program: string;
+  readonly holds: string | null;
+  readonly waitsFor: string;
+}
+
+function cycleOf(refusal: { readonly details: { readonly [field: string]: unknown } }): string[] {
+  return (refusal.details["cycle"] as Entry[]).map(
+    ({ program, holds, waitsFor }) => `${program}: ${holds ?? "-"} -> ${waitsFor}`,
+  );
+}
+
+test("two sessions that each ask for what the other holds: the second is refused, and told the circle", () => {
+  const { anna, bert } = cast();
+  const a = anna.hold("a");
+  bert.hold("b");
+  const waiting = anna.acquire("b");
+  const { refusal } = bert.acquire("a");
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.deepEqual(cycleOf(refusal), ["bert: b -> a", "anna: a -> b"]);
+  assert.match(refusal.message, /bert waits for "a", held by anna; anna waits for "b", held by bert/);
+  assert.ok(waiting.open);
+  assert.deepEqual(bert.list({ name: "a" })[0]?.waitersTotal, 0);
+  anna.release(a);
+  bert.hold("a");
+});
+
+test("a circle of three is found", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("a");
+  bert.hold("b");
+  carl.hold("c");
+  anna.acquire("b");
+  bert.acquire("c");
+  assert.deepEqual(cycleOf(carl.acquire("a").refusal), ["carl: c -> a", "anna: a -> b", "bert: b -> c"]);
+});
+
+test("a circle through a queue is found: who stands before one is waited for as well", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("a");
+  bert.hold("b");
+  // Waits for a, and stands before anna on c.
+  carl.acquire(["a", "c"]);
+  const { refusal } = anna.acquire("c");
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.deepEqual(cycleOf(refusal), ["anna: a -> c", "carl: - -> a"]);
+  assert.match(refusal.message, /anna waits for "c" behind carl; carl waits for "a", held by anna/);
+});
+
+test("who only shares is waited for only by one who wants it alone", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("a", shared);
+  bert.hold("a", shared);
+  bert.hold("b");
+  const waiting = anna.acquire("b");
+  assert.ok(waiting.open);
+  bert.hold("c", shared);
+  assert.equal(bert.acquire("a").refusal.code, "DEADLOCK");
+  carl.hold("a", shared);
+});
+
+test("one that holds nothing is never refused for a circle", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("a");
+  bert.hold("b");
+  anna.acquire("b");
+  assert.ok(carl.acquire(["a", "b"]).open);
+});
+
+test("a wait that does not wait closes no circle", () => {
+  const { anna, bert } = cast();
+  anna.hold("a");
+  bert.hold("b");
+  anna.acquire("b");
+  assert.equal(bert.acquire("a", { waitMs: 0 }).refusal.code, "LOCK_HELD");
+});
+
+test("a grant that has ended waits for nobody", () => {
+  const { broker, anna, bert } = cast();
+  const a = anna.hold("a");
+  bert.hold("b");
+  const wait = anna.acquire("b", { key: 50 });
+  anna.write("w", { fences: [a] });
+  anna.release(a);
+  const next = bert.acquire("a");
+  assert.ok(next.open && wait.open);
+  broker.settle();
+  assert.ok(!next.open);
+});
+
+// ── slots ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("slots may come from any of the holders, so one of them in a circle is not enough", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("pool", { slots: 2 });
+  const other = carl.hold("pool", { mode: "semaphore" });
+  bert.hold("b");
+  anna.acquire("b");
+  const waiting = bert.acquire("pool", { mode: "semaphore" });
+  assert.ok(waiting.open);
+  carl.release(other);
+  assert.ok(!waiting.open);
+});
+
+test("when all who hold slots wait for one that wants some, it is refused", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("pool", { slots: 2 });
+  carl.hold("pool", { mode: "semaphore" });
+  bert.hold("b");
+  anna.acquire("b");
+  carl.acquire("b");
+  assert.equal(bert.acquire("pool", { mode: "semaphore" }).refusal.code, "DEADLOCK");
+  // As it is when the last of them comes to wait.
+});
+
+test("one that wants more slots than those who are not stuck can give is refused", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("pool", { slots: 3, take: 2 });
+  carl.hold("pool", { mode: "semaphore" });
+  bert.hold("b");
+  anna.acquire("b");
+  assert.ok(bert.acquire("pool", { mode: "semaphore", key: 50 }).open);
+  bert.cancelAcquire(50);
+  assert.equal(bert.acquire("pool", { mode: "semaphore", take: 2 }).refusal.code, "DEADLOCK");
+});
+
+// ── upgrades ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("upgrades of two names that two sessions share close a circle", () => {
+  const { anna, bert } = cast();
+  const [a, b] = [anna.hold("a", shared), anna.hold("b", shared)];
+  const [c, d] = [bert.hold("a", shared), bert.hold("b", shared)];
+  const first = anna.upgrade(a);
+  assert.equal(bert.upgrade(d).refusal.code, "DEADLOCK");
+  bert.release(c);
+  assert.equal(first.answer.kind, "converted");
+  assert.ok(b.token > 0);
+});
+
+test("an upgrade that waits for one that waits for the same session is refused", () => {
+  const { anna, bert } = cast();
+  const a = anna.hold("x", shared);
+  bert.hold("x", shared);
+  anna.hold("y");
+  bert.acquire("y");
+  assert.equal(anna.upgrade(a).refusal.code, "DEADLOCK");
+});
+
+// ── under what it was asked for ─────────────────────────────────────────────────────────────────────────────────────
+
+test("a session that asks for what it holds itself waits for itself: another of its tasks will give it back", () => {
+  const { anna, bert } = cast();
+  const held = anna.hold("x");
+  const again = anna.acquire("x");
+  assert.ok(again.open);
+  // Also when somebody else stands between.
+  const between = bert.acquire("x");
+  assert.ok(anna.acquire("x").open);
+  anna.release(held);
+  assert.ok(!again.open && between.open);
+});
+
+test("a request that was made under a grant of the same name is refused at once", () => {
+  const { anna } = cast();
+  const held = anna.hold("x");
+  const { refusal } = anna.acquire("x", { under: [held.token] });
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.match(refusal.message, /"x" is held by the program itself \(anna\)/);
+});
+
+test("what a request was not made under is given back without it", () => {
+  const { anna, bert } = cast();
+  anna.hold("a");
+  bert.hold("b");
+  anna.acquire("b", { under: [] });
+  assert.ok(bert.acquire("a").open);
+  const under = bert.hold("c");
+  anna.acquire("c", { under: [] });
+  assert.ok(bert.acquire("d", { under: [under.token] }).grant.token > 0);
+});
+
+test("tokens that are not the session's own count for nothing", () => {
+  const { anna, bert } = cast();
+  const a = anna.hold("a");
+  const b = bert.hold("b");
+  anna.acquire("b", { under: [a.token, b.token, 999] });
+  assert.deepEqual(cycleOf(bert.acquire("a", { under: [b.token] }).refusal), ["bert: b -> a", "anna: a -> b"]);
+});
+
+// ── nested commands ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("a command that asks for what an outer command holds is refused at once, and told why", () => {
+  const broker = new TestBroker();
+  const outer = broker.client("holdfast lock", { process: { pid: 100, startTime: "1" } });
+  outer.hold("a");
+  const inner = broker.client("inner", { outer });
+  const { refusal } = inner.acquire("a");
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.equal(
+    refusal.message,
+    '"a" is held by the command that this one runs under (holdfast lock (pid 100)), which waits for it to end',
+  );
+  inner.hold("b");
+});
+
+test("commands that run under others close a circle with what those hold", () => {
+  const broker = new TestBroker();
+  const [one, two] = [broker.client("one"), broker.client("two")];
+  one.hold("a");
+  two.hold("b");
+  const [innerOne, innerTwo] = [broker.client("inner one", { outer: one }), broker.client("inner two", { outer: two })];
+  assert.ok(innerOne.acquire("b").open);
+  const { refusal } = innerTwo.acquire("a");
+  assert.deepEqual(cycleOf(refusal), ["inner two: b -> a", "inner one: a -> b"]);
+  assert.match(refusal.message, /held by one, under which inner one runs/);
+});
+
+test("a command three levels down runs under all of them", () => {
+  const broker = new TestBroker();
+  const first = broker.client("first");
+  first.hold("a");
+  const second = broker.client("second", { outer: first });
+  const third = broker.client("third", { outer: second });
+  assert.equal(third.acquire("a").refusal.code, "DEADLOCK");
+  second.goodbye();
+  // The one between is gone: nobody knows any more that the first waits for the third.
+  assert.ok(third.acquire("a").open);
+});
+
+test("an outer session that nobody knows is no hindrance", () => {
+  const broker = new TestBroker();
+  const gone = broker.client("gone");
+  gone.goodbye();
+  const inner = broker.client("inner", { outer: gone });
+  inner.hold("a");
+});
+
+// ── who is away ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test("who comes back into a circle that was closed behind it is refused", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("y");
+  // Waits for y, and stands before others on x; then it is passed over.
+  bert.acquire(["x", "y"], { key: 50 });
+  bert.disconnect();
+  carl.hold("x");
+  const waiting = anna.acquire("x");
+  bert.resume({ pending: [50] });
+  const again = bert.acquire(["x", "y"], { key: 50 });
+  assert.equal(again.refusal.code, "DEADLOCK");
+  assert.ok(waiting.open);
+});
+
+test("who comes back and closes no circle waits on where it was", () => {
+  const { anna, bert, carl } = cast();
+  const y = anna.hold("y");
+  bert.acquire(["x", "y"], { key: 50 });
+  bert.disconnect();
+  const x = carl.hold("x");
+  bert.resume({ pending: [50] });
+  const again = bert.acquire(["x", "y"], { key: 50 });
+  anna.release(y);
+  assert.ok(again.open);
+  carl.release(x);
+  assert.ok(!again.open);
+});
