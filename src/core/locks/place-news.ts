@@ -48,11 +48,6 @@ export class PlaceNews {
     this.#arm(now);
   }
 
-  /** After a restart: it is told when its client has asked again. */
-  restored(waiting: Waiting): void {
-    if (waiting.kind === "request" && waiting.terms.tell.place) this.#told.set(waiting, { place: 0, holder: 0 });
-  }
-
   /** Its client asks again, and has heard nothing on this connection. */
   attached(waiting: Waiting, now: Instant): void {
     if (waiting.kind !== "request" || !waiting.terms.tell.place) return;

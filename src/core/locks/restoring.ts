@@ -50,7 +50,7 @@ export class Restoring {
   /** After all grants. */
   waiter(row: WaiterRow, session: Session): void {
     const waiting = this.#waitingOf(row, session);
-    if (waiting !== undefined) this.#parts.waits.restore(waiting);
+    if (waiting !== undefined) this.#parts.waits.join(waiting);
   }
 
   #waitingOf(row: WaiterRow, session: Session): Waiting | undefined {

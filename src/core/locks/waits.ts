@@ -71,12 +71,6 @@ export class Waits {
     news.joined(waiting, now);
   }
 
-  /** It waited before a restart, and nobody has asked for it since. */
-  restore(waiting: Waiting): void {
-    this.join(waiting);
-    this.#parts.news.restored(waiting);
-  }
-
   /** Gives its places up, unknown to the ledger. */
   withdraw(waiting: Waiting): void {
     const { table, deadlines, news } = this.#parts;

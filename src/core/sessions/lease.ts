@@ -84,7 +84,12 @@ export class Leases {
   back(session: Session, now: Instant): void {
     session.heardAt = now;
     session.graceUntil = 0 as Instant;
-    if (session.lease.kind === "asked" || session.lease.kind === "asked-again") this.#judge(session, now);
+    const { lease } = session;
+    if (lease.kind === "asked" || lease.kind === "asked-again") this.#judge(session, now);
+    // It was armed for the end of the grace.
+    if (lease.kind !== "safe" || lease.deadline.at <= firstOver(session)) return;
+    this.#parts.deadlines.cancel(lease.deadline);
+    this.#arm(session, firstOver(session));
   }
 
   /** Nobody speaks for it: there is nothing to look at. */
