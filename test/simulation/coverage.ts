@@ -92,16 +92,16 @@ function outcome(letter: Extract<Letter, { request: unknown }>): string {
  * a run of ordinary length.
  */
 const table = `
-acquire         draining  granted | LOCKS_FULL QUEUE_FULL SESSION_EXPIRED DISK_FULL
-acquire         free      DISK_FULL LOCKS_FULL granted | CANCELLED QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN
-acquire         held      CANCELLED LOCKS_FULL QUEUE_FULL SESSION_EXPIRED granted | DISK_FULL SHUTTING_DOWN
-acquire         own       CANCELLED LOCKS_FULL SESSION_EXPIRED granted | DISK_FULL QUEUE_FULL SHUTTING_DOWN
-acquire         waited    | granted QUEUE_FULL LOCKS_FULL
-acquire-timed   draining  | CANCELLED LOCKS_FULL LOCK_TIMEOUT QUEUE_FULL granted
-acquire-timed   free      LOCKS_FULL granted | CANCELLED DISK_FULL LOCK_TIMEOUT SESSION_EXPIRED SHUTTING_DOWN
-acquire-timed   held      CANCELLED LOCKS_FULL LOCK_TIMEOUT QUEUE_FULL granted | DISK_FULL SESSION_EXPIRED SHUTTING_DOWN
-acquire-timed   own       CANCELLED LOCKS_FULL LOCK_TIMEOUT granted | DISK_FULL QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN
-acquire-timed   waited    | LOCK_TIMEOUT QUEUE_FULL granted DISK_FULL
+acquire         draining  granted | LOCKS_FULL QUEUE_FULL SESSION_EXPIRED DISK_FULL DEADLOCK
+acquire         free      DISK_FULL LOCKS_FULL granted | CANCELLED QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN DEADLOCK
+acquire         held      CANCELLED DEADLOCK LOCKS_FULL QUEUE_FULL SESSION_EXPIRED granted | DISK_FULL SHUTTING_DOWN
+acquire         own       CANCELLED DEADLOCK LOCKS_FULL SESSION_EXPIRED granted | DISK_FULL QUEUE_FULL SHUTTING_DOWN
+acquire         waited    | granted QUEUE_FULL LOCKS_FULL DEADLOCK
+acquire-timed   draining  | CANCELLED LOCKS_FULL LOCK_TIMEOUT QUEUE_FULL granted DEADLOCK
+acquire-timed   free      LOCKS_FULL granted | CANCELLED DISK_FULL LOCK_TIMEOUT SESSION_EXPIRED SHUTTING_DOWN DEADLOCK
+acquire-timed   held      CANCELLED DEADLOCK LOCKS_FULL LOCK_TIMEOUT QUEUE_FULL granted | DISK_FULL SESSION_EXPIRED SHUTTING_DOWN
+acquire-timed   own       CANCELLED DEADLOCK LOCKS_FULL LOCK_TIMEOUT granted | DISK_FULL QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN
+acquire-timed   waited    | LOCK_TIMEOUT QUEUE_FULL granted DISK_FULL DEADLOCK
 cancel-acquire  -         cancelled granted | gone
 goodbye         -         farewell
 hello-either    away      welcome
