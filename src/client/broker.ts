@@ -300,6 +300,7 @@ const own = new Set<MethodName>([
   "session.hello",
   "session.goodbye",
   "session.settle",
+  "db.stream",
   "lock.acquire",
   "lock.cancel",
   "lock.release",

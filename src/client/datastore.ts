@@ -5,6 +5,8 @@
 import type { BatchResult, ScriptResult as ScriptWire, StatementResult } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { type Driver, Question } from "./driver.js";
+import { ask, failure } from "./outcome.js";
+import { creditStandard, RowStream } from "./row-stream.js";
 import {
   type Args,
   type Result,
@@ -40,6 +42,13 @@ export interface WriteOptions extends ReadOptions {
   readonly rows?: RowShape | undefined;
 }
 
+export interface StreamOptions extends ReadOptions {
+  /** Bytes of rows that may be on the way before the program has taken them. Default 1 MiB. */
+  readonly credit?: number | undefined;
+  /** `arrays`: rows as arrays of cells in the order of the columns. Default `objects`. */
+  readonly rows?: RowShape | undefined;
+}
+
 export interface BatchOptions extends Omit<WriteOptions, "named"> {}
 
 export interface ScriptOptions extends BatchOptions {
@@ -61,6 +70,8 @@ export interface DatastoreParts {
   readonly driver: Driver;
   readonly spelling: Spelling;
 }
+
+export { ask, failure } from "./outcome.js";
 
 const templates = new WeakMap<TemplateStringsArray, string>();
 
@@ -128,6 +139,28 @@ export abstract class Datastore {
     await this.#ask(question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling)[0] as R | undefined;
+  }
+
+  /**
+   * The rows of one statement that only reads, one by one, from one snapshot; a result of any size takes a bounded amount
+   * of memory, here and in the broker. Begins with the first row that is asked for. `timeoutMs` is the time that the
+   * statement may run without a row.
+   *
+   * @param options `credit`: bytes on the way, at least 1; a slow program slows only its own stream
+   * @returns an async iterable, to be read once; leaving the loop ends the stream
+   * @throws (from the loop) as `query`; SNAPSHOT_ENDED when the snapshot was too old, or in the way of the log;
+   *   CONNECTION_LOST when the connection broke in the middle: it is never taken up from another snapshot
+   * @example for await (const { id, body } of broker.stream("select id, body from event")) console.log(id, body);
+   */
+  stream(sql: string, args: Args | undefined, options: StreamOptions & { readonly rows: "arrays" }): RowStream<Cell[]>;
+  stream<R = Row>(sql: string, args?: Args, options?: StreamOptions): RowStream<R>;
+  stream(sql: string, args?: Args, options: StreamOptions = {}): RowStream<unknown> {
+    const { named, timeoutMs, credit = creditStandard, rows: shape, signal } = options;
+    if (!Number.isSafeInteger(credit) || credit < 1)
+      throw new HoldfastError("MISUSE", `credit must be a whole number of bytes above 0, not ${String(credit)}`);
+    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, credit };
+    const question = Question.of("stream", "db.stream", params);
+    return new RowStream({ driver: this.#driver, spelling: this.#spelling, question, credit, shape, signal });
   }
 
   /**
@@ -221,20 +254,4 @@ type Cell = Result<Row>["rows"][number][string];
 
 function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
   return Array.isArray(statement);
-}
-
-/** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */
-export function ask(driver: Driver, question: Question, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return driver.ask(question);
-  signal.throwIfAborted();
-  const cancel = () => driver.cancel(question);
-  signal.addEventListener("abort", cancel, { once: true });
-  return driver.ask(question).finally(() => signal.removeEventListener("abort", cancel));
-}
-
-/** Made where the program waits, so that the stack is the program's. */
-export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
-  if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
-  if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
-  return HoldfastError.from(refusal);
 }

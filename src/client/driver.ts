@@ -34,6 +34,9 @@ export class Question extends Call {
   refusal: Refusal | undefined;
   /** Of an acquire: called when it was granted, before anything that the broker says of the grant. */
   onGranted: (() => void) | undefined;
+  /** Of a stream. */
+  onRows: ((rows: readonly unknown[], bytes: number) => void) | undefined;
+  onDone: ((refusal: Refusal | undefined) => void) | undefined;
   /** What was granted; of an acquire. */
   granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined;
   /** Called when it waits, and when its place has changed. */
@@ -156,6 +159,15 @@ export class Driver {
     this.#handle({ kind: "time" });
   }
 
+  /** The program has done with so many bytes of a stream's messages. */
+  credit(question: Question, bytes: number): void {
+    this.#handle({ kind: "stream", call: question, credit: bytes });
+  }
+
+  closeStream(question: Question): void {
+    this.#handle({ kind: "stream", call: question, credit: "closed" });
+  }
+
   #handle(event: Event): void {
     this.#conversation.handle(event, now());
     // Handlers may ask again while effects are obeyed: what that brings about comes after.
@@ -197,6 +209,10 @@ export class Driver {
         call.onGranted?.();
         return call.settle();
       }
+      case "rows":
+        return effect.call instanceof Question ? effect.call.onRows?.(effect.rows, effect.bytes) : undefined;
+      case "stream-done":
+        return effect.call instanceof Question ? effect.call.onDone?.(effect.refusal) : undefined;
       case "lost":
         return this.#handlers.onLost(effect.grant, effect.reason);
       case "jeopardy":
@@ -284,7 +300,7 @@ export class Driver {
   async #reach(plan: ReachPlan, attempt: AbortController): Promise<Reached | undefined> {
     const events = {
       onNobody: () => this.#handle({ kind: "nobody" }),
-      onFrame: (frame: Frame) => this.#onFrame(frame),
+      onFrame: (frame: Frame, bytes: number) => this.#onFrame(frame, bytes),
       onEnd: (end: SocketEnd) => this.#onEnd(end),
     };
     try {
@@ -312,7 +328,7 @@ export class Driver {
     this.#handle({ kind: "disconnected", reason: end.reason, luck: Math.random() });
   }
 
-  #onFrame(frame: Frame): void {
+  #onFrame(frame: Frame, bytes: number): void {
     switch (frame.kind) {
       case "result":
         return this.#handle({ kind: "answered", id: Number(frame.id), result: frame.result });
@@ -320,7 +336,7 @@ export class Driver {
         if (frame.id !== null) return this.#handle({ kind: "refused", id: Number(frame.id), refusal: frame.refusal });
         return this.#giveUpSocket(`the broker could not read a request: ${frame.refusal.message}`);
       case "notification":
-        return this.#handle({ kind: "notified", method: frame.method, params: frame.params });
+        return this.#handle({ kind: "notified", method: frame.method, params: frame.params, bytes });
       case "request":
         return; // Nothing is asked of clients in this version.
       case "frame-error":

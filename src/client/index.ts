@@ -13,9 +13,18 @@ export { protocolVersions, Real, type ResultValue, type StatusResult } from "../
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
 export type { AcquireOptions, Broker, BrokerEvents } from "./broker.js";
 export { connect } from "./connect.js";
-export type { BatchOptions, Fence, ReadOptions, ScriptOptions, Statement, WriteOptions } from "./datastore.js";
+export type {
+  BatchOptions,
+  Fence,
+  ReadOptions,
+  ScriptOptions,
+  Statement,
+  StreamOptions,
+  WriteOptions,
+} from "./datastore.js";
 export type { LockHandle } from "./lock-handle.js";
 export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
+export type { RowStream } from "./row-stream.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

@@ -9,8 +9,8 @@ import { isRefusalCode, type Refusal, refuse } from "../terms/index.js";
 
 export interface SocketHandlers {
   readonly onOpen: () => void;
-  /** Not before `onOpen`, not after `onEnd`. */
-  readonly onFrame: (frame: Frame) => void;
+  /** Not before `onOpen`, not after `onEnd`. `bytes`: as it arrived. */
+  readonly onFrame: (frame: Frame, bytes: number) => void;
   /** Exactly once, unless `drop` was called first. */
   readonly onEnd: (end: SocketEnd) => void;
 }
@@ -139,7 +139,7 @@ export class Socket {
 
   readonly #onMessage = (data: WebSocket.RawData): void => {
     const frame = decodeFrame(data as Buffer, this.#encoding, "broker");
-    if (!this.#ended) this.#handlers.onFrame(frame);
+    if (!this.#ended) this.#handlers.onFrame(frame, (data as Buffer).length);
   };
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {

@@ -154,6 +154,16 @@ export function readRows(wire: StatementResult, { integers }: Spelling): Row[] {
   return objects(wire.columns, wire.rows, integers);
 }
 
+/** Reads the rows of a stream one by one. */
+export function rowReader(
+  columns: readonly string[],
+  { integers }: Spelling,
+  shape: RowShape | undefined,
+): (row: unknown) => unknown {
+  if (shape === "arrays") return (row) => cells(row as readonly WireValue[], integers);
+  return (row) => objects(columns, [row as readonly WireValue[]], integers)[0];
+}
+
 function objects(columns: readonly string[], rows: StatementResult["rows"], integers: Integers): Row[] {
   if (columns.includes("__proto__"))
     return rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, cell(row[at], integers)])));

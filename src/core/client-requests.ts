@@ -3,11 +3,11 @@
  * requests. The machines do the rest.
  */
 import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
-import type { Asker, ClientCommand, HelloCommand, LockCommand, ReadCommand, WriteCommand } from "./command.js";
+import type { Asker, ClientCommand, HelloCommand, LockCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
-import type { ReadLine } from "./reads/read-line.js";
+import type { Reads } from "./reads/reads.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
@@ -21,7 +21,7 @@ export interface ClientRequestsParts {
   readonly sessions: SessionTable;
   readonly locks: LockService;
   readonly writes: WriteLine;
-  readonly reads: ReadLine;
+  readonly reads: Reads;
 }
 
 /** Stored replies are given up in bundles of so many keys: one job for each would cost more than the rows. */
@@ -79,7 +79,13 @@ export class ClientRequests {
       case "write":
         return this.#write(session, command, connection, now);
       case "read":
-        return this.#read(session, command, now);
+        return this.#parts.reads.read(session, command, now);
+      case "stream":
+        return this.#parts.reads.stream(session, command, now);
+      case "stream-credit":
+        return this.#parts.reads.streams.credit(command.connection, command.stream, command.bytes, now);
+      case "stream-close":
+        return this.#parts.reads.streams.close(command.connection, command.stream, now);
       default:
         return this.#lock(session, command, now);
     }
@@ -232,15 +238,6 @@ export class ClientRequests {
       if (!this.#joins(session, command, connection)) this.#submit(session, command, true, now);
     });
     return earlier !== undefined;
-  }
-
-  #read(session: Session, command: ReadCommand, now: Instant): void {
-    const { timeoutMs, parcel } = command;
-    const asker = { connection: command.connection, request: command.request };
-    this.#parts.reads.submit(
-      { session, asker, after: session.writesSent, timeoutMs, parcel, cancelledAt: undefined, deaths: 0 },
-      now,
-    );
   }
 
   /** Another connection speaks: what the old one had asked and is not begun will be asked again, behind what it followed. */

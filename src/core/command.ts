@@ -13,6 +13,7 @@ import type {
   RequestKey,
   Seq,
   SessionId,
+  SnapshotProcessId,
   Token,
 } from "../terms/index.js";
 
@@ -123,7 +124,25 @@ export type StoreEvent =
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
   | { readonly kind: "reader-ready"; readonly reader: ReaderId }
   | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
-  | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer };
+  | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer }
+  | SnapshotEvent;
+
+/** Of the processes that hold one session's snapshot each. `run` is what the event speaks of. */
+export type SnapshotEvent = { readonly process: SnapshotProcessId } & (
+  | { readonly kind: "snapshot-ready" }
+  | { readonly kind: "snapshot-gone"; readonly reason: string }
+  /** It is open; `seq` is that of the last write that it shows. */
+  | { readonly kind: "snapshot-begun"; readonly run: number; readonly seq: Seq }
+  | { readonly kind: "snapshot-answered"; readonly run: number; readonly answer: StoreAnswer }
+  /** A finished message of a stream; with it so many rows were sent in all. */
+  | { readonly kind: "snapshot-rows"; readonly run: number; readonly rows: number; readonly message: Parcel }
+  /** A message is finished and `credit`, all that the process has heard of, does not suffice for it. */
+  | { readonly kind: "snapshot-waits"; readonly run: number; readonly credit: number }
+  /** The stream is over, complete unless it was refused. */
+  | { readonly kind: "snapshot-streamed"; readonly run: number; readonly refusal: Refusal | undefined }
+  /** Nothing is left of the snapshot, nor of what was asked in it. */
+  | { readonly kind: "snapshot-cleared" }
+);
 
 export interface HelloCommand extends Asker {
   readonly kind: "hello";
@@ -263,6 +282,17 @@ export interface UnwatchCommand extends Asker {
   readonly watch: number;
 }
 
+export interface StreamCommand extends Asker {
+  readonly kind: "stream";
+  /** The client's number for it, on this connection. */
+  readonly stream: number;
+  /** Bytes of messages that may be on the way at first. */
+  readonly credit: number;
+  /** How long it may run without a message. */
+  readonly timeoutMs: Millis | undefined;
+  readonly parcel: Parcel;
+}
+
 export type ClientCommand =
   | HelloCommand
   | (Asker & { readonly kind: "goodbye" })
@@ -278,6 +308,14 @@ export type ClientCommand =
   | { readonly kind: "cancel"; readonly connection: ConnectionId; readonly request: RequestId }
   | WriteCommand
   | ReadCommand
+  | StreamCommand
+  | {
+      readonly kind: "stream-credit";
+      readonly connection: ConnectionId;
+      readonly stream: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: "stream-close"; readonly connection: ConnectionId; readonly stream: number }
   | LockCommand;
 
 /** What is asked of the lock table. */
@@ -320,6 +358,8 @@ export type Command =
   | { readonly kind: "processes-gone"; readonly token: Token }
   /** The whole front stood still for so long; every deadline moves by it. */
   | { readonly kind: "paused"; readonly ms: Millis }
+  /** What this process sends is not taken, because the client has not read what came before; or is taken again. */
+  | { readonly kind: "snapshot-held"; readonly process: SnapshotProcessId; readonly held: boolean }
   /** The ledger cannot take rows (disk full), or can again. */
   | { readonly kind: "ledger"; readonly full: boolean }
   /** The broker is ending: nothing new is begun. */

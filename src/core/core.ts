@@ -21,7 +21,7 @@ import { Draft } from "./draft.js";
 import { LockService } from "./locks/lock-service.js";
 import type { SessionEnd } from "./locks/releasing.js";
 import { TokenBlock } from "./locks/token-block.js";
-import { ReadLine } from "./reads/read-line.js";
+import { Reads } from "./reads/reads.js";
 import { Quiet } from "./sessions/quiet.js";
 import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
@@ -52,7 +52,7 @@ export class Core {
   readonly #sessions: SessionTable;
   readonly #locks: LockService;
   readonly #writes: WriteLine;
-  readonly #reads: ReadLine;
+  readonly #reads: Reads;
   readonly #requests: ClientRequests;
   readonly #storeEvents: StoreEvents;
   #poll: Deadline | undefined;
@@ -69,7 +69,7 @@ export class Core {
     const sessionOf = (id: SessionId) => this.#sessions.get(id);
     const apart = { ...shared, quiet: this.#quiet };
     this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf });
-    this.#reads = new ReadLine(shared);
+    this.#reads = new Reads(shared);
     const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
     this.#sessions = new SessionTable({ ...apart, onEnd });
     const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
@@ -89,8 +89,7 @@ export class Core {
       queued,
       dispatched,
       settled,
-      readsQueued: this.#reads.queued,
-      readsRunning: this.#reads.running,
+      ...this.#reads.counts,
     };
   }
 
@@ -150,11 +149,14 @@ export class Core {
         return this.#locks.processesGone(command, now);
       case "paused":
         return this.#paused(command.ms, now);
+      case "snapshot-held":
+        return this.#reads.snapshots.heldBack(command.process, command.held, now);
       case "ledger":
         this.#requests.ledgerFull = command.full;
         return;
       case "drain":
         this.#requests.ending = true;
+        this.#reads.close(now);
         return this.#storeEvents.mark.end();
       default:
         if (!("connection" in command)) return this.#storeEvents.handle(command, now);
@@ -219,7 +221,9 @@ export class Core {
       case "recovery-grace":
         return this.#locks.due(deadline, now);
       case "read-watch":
-        return this.#reads.watch(now);
+      case "snapshot-watch":
+      case "log-fold":
+        return this.#reads.due(deadline.kind, now);
       case "write-watch":
         return this.#writes.watch(now);
       case "writer-late":
@@ -273,7 +277,7 @@ export class Core {
   #sessionOver(session: Session, end: SessionEnd, now: Instant): void {
     const over = refuse("SESSION_EXPIRED", "the session ended before the request was served");
     this.#writes.dropQueued(session, over, now);
-    this.#reads.sessionEnds(session, over);
+    this.#reads.sessionEnds(session, over, now);
     this.#locks.sessionEnds(session, end, over, now);
   }
 

@@ -26,6 +26,10 @@ export type DeadlineKind =
   | "recovery-grace"
   /** Is a read slow or over its limit? Runs while any reader is busy. Owner: none. */
   | "read-watch"
+  /** Is a snapshot over one of its limits, or is a process idle? Owner: none. */
+  | "snapshot-watch"
+  /** A log that is full is to be folded; nothing else will bring it about. Owner: none. */
+  | "log-fold"
   /** Is a write over its limit? Runs while the writer is busy. Owner: none. */
   | "write-watch"
   /** A writer was started and is not ready, or killed and is not gone. Owner: none. */

@@ -2,14 +2,14 @@
  * What the store said, and what it sets in motion: a writer is ready or gone, writes and reads are settled, tokens are
  * reserved. The machines do the rest.
  */
-import { type Instant, impossible, type Seq } from "../terms/index.js";
+import type { Instant, Seq } from "../terms/index.js";
 import type { StoreEvent } from "./command.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
 import type { TokenBlock } from "./locks/token-block.js";
 import { Mark } from "./mark.js";
-import type { ReadLine } from "./reads/read-line.js";
+import type { Reads } from "./reads/reads.js";
 import type { WriteLine } from "./writes/write-line.js";
 
 export interface StoreEventsParts {
@@ -18,7 +18,7 @@ export interface StoreEventsParts {
   readonly tokens: TokenBlock;
   readonly locks: LockService;
   readonly writes: WriteLine;
-  readonly reads: ReadLine;
+  readonly reads: Reads;
 }
 
 export class StoreEvents {
@@ -46,12 +46,12 @@ export class StoreEvents {
       case "writer-settled":
         if (event.storedSeq !== undefined) this.mark.stored(event.storedSeq, now);
         writes.settled(event, now);
-        reads.walGrew(event.walBytes, now);
+        reads.fold.walGrew(event.walBytes, now);
         return locks.writesSettled(now);
       case "writer-gone":
         tokens.reservationLost();
         reads.writerIs("starting", now);
-        if (event.ioFailed) reads.endReaders("the disk failed under the writer");
+        if (event.ioFailed) reads.endAll("the disk failed under the writer", now);
         return writes.writerGone(event, now);
       case "writer-unavailable":
         writes.writerUnavailable(event, now);
@@ -63,15 +63,9 @@ export class StoreEvents {
         return locks.grantAll(now);
       case "checkpointed":
         writes.logIs(event.walBytes);
-        return reads.checkpointed(event.walBytes, now);
-      case "reader-ready":
-        return reads.readerReady(event.reader, now);
-      case "reader-gone":
-        return reads.readerGone(event.reader, event.reason, now);
-      case "read-settled":
-        return reads.settled(event, now);
+        return reads.fold.checkpointed(event.walBytes, now);
       default:
-        return impossible(event, "store event");
+        return reads.handle(event, now);
     }
   }
 

@@ -13,6 +13,7 @@ import type {
   RequestKey,
   Seq,
   SessionId,
+  SnapshotProcessId,
   Token,
 } from "../terms/index.js";
 import type { Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
@@ -129,6 +130,7 @@ export type Job =
   /** `withoutWriter`: no writer has settled what was in doubt; what the reader finds it must itself bring to the disk. */
   | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId; readonly withoutWriter: boolean }
   | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
+  | SnapshotJob
   | SystemJob;
 
 /** What is asked of the front itself and of the operating system; each is answered by a command. */
@@ -156,7 +158,23 @@ export type SystemJob =
       readonly names: readonly LockName[];
     };
 
-export type StoreJob = Extract<Job, { to: "writer" | "reader" }>;
+/** To a process that holds one session's snapshot; `run` names what is asked in it. */
+export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } & /** As with a reader. */
+(
+  | { readonly kind: "start"; readonly withoutWriter: boolean }
+  | { readonly kind: "kill"; readonly why: string }
+  /** Opens a snapshot for all that follows, until `end`. */
+  | { readonly kind: "begin"; readonly run: number }
+  /** Rows from a snapshot of its own, or from the one that is open. */
+  | { readonly kind: "stream"; readonly run: number; readonly credit: number; readonly parcel: Parcel }
+  | { readonly kind: "credit"; readonly run: number; readonly bytes: number }
+  /** Ends a stream in the middle. */
+  | { readonly kind: "close"; readonly run: number }
+  /** Ends whatever is open: the process is free when it has said so. */
+  | { readonly kind: "end" }
+);
+
+export type StoreJob = Extract<Job, { to: "writer" | "reader" | "snapshot" }>;
 
 /** Why a name is not free though nobody holds what is in the way: writes are being settled, or processes live. */
 export type Ending = "writes" | "processes";
@@ -332,6 +350,21 @@ export type Letter =
     }
   | { readonly kind: "unwatched"; readonly to: ConnectionId; readonly request: RequestId }
   | { readonly kind: "pong"; readonly to: ConnectionId; readonly request: RequestId }
+  /** A finished message of a stream; `process` made it. */
+  | {
+      readonly kind: "rows";
+      readonly to: ConnectionId;
+      readonly process: SnapshotProcessId;
+      readonly message: Parcel;
+    }
+  /** The stream is over, complete unless it was refused. */
+  | {
+      readonly kind: "stream-done";
+      readonly to: ConnectionId;
+      readonly stream: number;
+      readonly rows: number;
+      readonly refusal: Refusal | undefined;
+    }
   | { readonly kind: "farewell"; readonly to: ConnectionId; readonly request: RequestId }
   /** One for each name of the grant. */
   | { readonly kind: "lost"; readonly to: ConnectionId; readonly fence: Fence; readonly reason: string }

@@ -116,6 +116,7 @@ export class Broker {
         handlers: {
           onOpen: (link) => front.onOpen(link),
           onFrame: (link, data, isBinary) => front.onFrame(link, data, isBinary),
+          onDrained: (link) => front.onDrained(link),
           onClose: (link) => front.onClose(link),
         },
         ready: () => !this.#stopping,

@@ -8,10 +8,10 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Core, StoreEvent, SystemJob } from "../core/index.js";
+import type { Command, Core, StoreEvent, SystemJob } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
-import type { Instant } from "../terms/index.js";
+import type { Instant, SnapshotProcessId } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
@@ -52,7 +52,6 @@ export class Front {
   #wasIdle = true;
   #idleSince: number;
   #ledgerFull = false;
-  #again = false;
 
   /** Resolves when clients may come. Rejects with START_FAILED, or what the ledger or the store say. */
   static async start(options: FrontOptions): Promise<Front> {
@@ -77,7 +76,8 @@ export class Front {
     this.#idleSince = this.#pulse.now();
     this.#writerNews = new WriterNews(log);
     const wallNow = () => this.#pulse.wallNow();
-    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, wallNow });
+    const hold = (process: SnapshotProcessId, held: boolean) => this.#hold(process, held);
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, wallNow, hold });
     this.#probes = new Probes(
       (probe) => this.#probe(probe),
       () => this.#pulse.now(),
@@ -85,14 +85,9 @@ export class Front {
     this.#store = new Store({ entry: entries, places, limits, bootId, nowWall: wallNow, log }, (event) =>
       this.#fromStore(event),
     );
+    const status = () => this.#status();
     const stop = () => options.onStopRequested();
-    const routes = new Routes({
-      limits,
-      processes,
-      wallNow,
-      status: () => this.#status(),
-      stop,
-    });
+    const routes = new Routes({ limits, processes, wallNow, status, stop });
     this.#incoming = new Incoming(routes, {
       now: () => this.#pulse.now(),
       decide: (command) => this.#core.handle(command, this.#pulse.now()),
@@ -112,8 +107,7 @@ export class Front {
 
   onOpen(link: Link): void {
     this.#postman.open(link);
-    this.#core.handle({ kind: "connected", connection: link.id }, this.#pulse.now());
-    this.#pulse.soon();
+    this.#happened({ kind: "connected", connection: link.id });
   }
 
   onFrame(link: Link, data: Buffer, isBinary: boolean): void {
@@ -127,8 +121,12 @@ export class Front {
 
   onClose(link: Link): void {
     if (!this.#postman.gone(link)) return;
-    this.#core.handle({ kind: "disconnected", connection: link.id }, this.#pulse.now());
-    this.#pulse.soon();
+    this.#happened({ kind: "disconnected", connection: link.id });
+  }
+
+  /** All that was sent to it has left. */
+  onDrained(link: Link): void {
+    this.#postman.drained(link);
   }
 
   // ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -170,7 +168,7 @@ export class Front {
     if (this.#probes.work()) this.#pulse.soon();
     this.#noteIdle(now);
     this.#writerNews.look(this.#core.writer);
-    if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#lookAgain();
+    if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#pulse.soonAfter(againMs);
     this.#pulse.wakeAt(this.#core.nextDeadline(now), now);
     this.#onTurn?.();
   }
@@ -187,16 +185,12 @@ export class Front {
     this.#wasIdle = idle;
   }
 
-  #lookAgain(): void {
-    if (this.#again) return;
-    this.#again = true;
-    this.#pulse.after(againMs, () => {
-      this.#again = false;
-      this.#pulse.soon();
-    });
-  }
-
   // ── in ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #happened(command: Command): void {
+    this.#core.handle(command, this.#pulse.now());
+    this.#pulse.soon();
+  }
 
   #fromStore(event: StoreEvent): void {
     if (this.#firstEvent !== undefined && (event.kind === "writer-ready" || event.kind === "writer-unavailable"))
@@ -212,11 +206,15 @@ export class Front {
     this.#probes.add(job);
   }
 
+  #hold(process: SnapshotProcessId, held: boolean): void {
+    this.#store.hold(process, held);
+    this.#happened({ kind: "snapshot-held", process, held });
+  }
+
   #probe({ session, process }: Probe): void {
     const fate = this.#options.processes.fateOf(process);
     if (fate === "dead") this.#options.log("info", { session, process: process.pid }, "a client's process is gone");
-    this.#core.handle({ kind: "process-fate", session, process, fate }, this.#pulse.now());
-    this.#pulse.soon();
+    this.#happened({ kind: "process-fate", session, process, fate });
   }
 
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────

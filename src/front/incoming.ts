@@ -4,6 +4,10 @@
  */
 import type { Command } from "../core/index.js";
 import {
+  type AckParams,
+  type CancelParams,
+  type CloseParams,
+  type CreditParams,
   checkNotice,
   checkParams,
   closings,
@@ -14,7 +18,15 @@ import {
   methods,
   type Request,
 } from "../protocol/index.js";
-import { type Instant, isRefusal, type Refusal, type RequestId, refuse, requestKey } from "../terms/index.js";
+import {
+  type Instant,
+  impossible,
+  isRefusal,
+  type Refusal,
+  type RequestId,
+  refuse,
+  requestKey,
+} from "../terms/index.js";
 import type { Conversation } from "./conversation.js";
 import type { Routes } from "./routes.js";
 
@@ -77,12 +89,21 @@ export class Incoming {
       return conversation.refuse(null, refuse("INVALID_REQUEST", `${shown(method)} is not taken without an id`), false);
     const refusal = checkNotice(method, params);
     if (refusal !== undefined) return conversation.refuse(null, refusal, false);
-    if (method === "session.ack") return this.#acknowledge(conversation, (params as { readonly below: number }).below);
-    this.#parts.decide({
-      kind: "cancel",
-      connection: conversation.id,
-      request: (params as { readonly id: RequestId }).id,
-    });
+    const { id: connection } = conversation;
+    switch (method) {
+      case "session.ack":
+        return this.#acknowledge(conversation, (params as AckParams).below);
+      case "session.cancel":
+        return this.#parts.decide({ kind: "cancel", connection, request: (params as CancelParams).id });
+      case "db.credit": {
+        const { stream, bytes } = params as CreditParams;
+        return this.#parts.decide({ kind: "stream-credit", connection, stream, bytes });
+      }
+      case "db.close":
+        return this.#parts.decide({ kind: "stream-close", connection, stream: (params as CloseParams).stream });
+      default:
+        return impossible(method, "notification");
+    }
   }
 
   #acknowledge(conversation: Conversation, below: number): void {

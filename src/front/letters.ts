@@ -20,7 +20,17 @@ import { between, type Instant, impossible, type WallTime } from "../terms/index
 export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
 
 /** A letter that answers no request. */
-type Notice = "lost" | "queued" | "contended" | "revoking" | "events" | "taken" | "expired" | "hangup";
+type Notice =
+  | "lost"
+  | "queued"
+  | "contended"
+  | "revoking"
+  | "events"
+  | "taken"
+  | "expired"
+  | "hangup"
+  | "rows"
+  | "stream-done";
 
 export type AnswerLetter = Exclude<Letter, { kind: "refused" | Notice }>;
 

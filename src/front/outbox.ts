@@ -64,6 +64,7 @@ export class Outbox {
     switch (job.to) {
       case "writer":
       case "reader":
+      case "snapshot":
         return this.#parts.store.obey(job);
       case "system":
         return this.#parts.system(job);

@@ -3,19 +3,31 @@
  * the end of the turn. Who does not read what was sent is hung up on.
  */
 import type { Letter } from "../core/index.js";
-import { closings, encodeNotification } from "../protocol/index.js";
-import { type ConnectionId, type Instant, type Limits, type Refusal, refusals, type WallTime } from "../terms/index.js";
+import { closings, type DoneParams, encodeNotification, errorOf } from "../protocol/index.js";
+import { StreamPiece } from "../store/index.js";
+import {
+  type ConnectionId,
+  type Instant,
+  type Limits,
+  type Refusal,
+  refusals,
+  type SnapshotProcessId,
+  type WallTime,
+} from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
 import { bodyOf, type Greeting } from "./letters.js";
 import type { FrontLog } from "./options.js";
+import { StreamHolds } from "./stream-holds.js";
 
 export interface PostmanParts {
   readonly limits: Limits;
   readonly log: FrontLog;
   readonly greeting: () => Greeting;
   readonly wallNow: () => WallTime;
+  /** Nothing is to be taken from this process for now, because its client does not read; or again. */
+  readonly hold: (process: SnapshotProcessId, held: boolean) => void;
 }
 
 export class Postman {
@@ -24,10 +36,12 @@ export class Postman {
   /** Conversations that have something to flush. */
   readonly #touched = new Set<Conversation>();
   readonly backlog: Backlog<Conversation>;
+  readonly #holds: StreamHolds<Conversation>;
 
   constructor(parts: PostmanParts) {
     this.#parts = parts;
     this.backlog = new Backlog(parts.limits);
+    this.#holds = new StreamHolds(parts.hold);
   }
 
   // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -50,7 +64,14 @@ export class Postman {
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
     this.backlog.gone(conversation);
+    this.#holds.release(conversation);
     return true;
+  }
+
+  /** It has read all that was sent to it. */
+  drained(link: Link): void {
+    const conversation = this.#conversations.get(link.id);
+    if (conversation !== undefined) this.#holds.release(conversation);
   }
 
   // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -71,6 +92,7 @@ export class Postman {
       this.backlog.note(conversation);
     }
     this.#touched.clear();
+    this.#holds.look();
     for (const slow of this.backlog.takeSlow(now)) this.#cutOff(slow);
   }
 
@@ -105,6 +127,12 @@ export class Postman {
         return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
+      case "rows":
+        if (!(letter.message instanceof StreamPiece)) throw new Error("rows that no child of the store has made");
+        this.#holds.sent(conversation, letter.process);
+        return link.send(letter.message.bytes);
+      case "stream-done":
+        return link.send(encodeNotification("db.done", doneParams(letter), encoding));
       case "welcome":
         conversation.decided(letter.request);
         link.admitted();
@@ -127,4 +155,10 @@ export class Postman {
     link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();
   }
+}
+
+function doneParams({ stream, rows, refusal }: Extract<Letter, { kind: "stream-done" }>): DoneParams {
+  if (refusal === undefined) return { stream, rows };
+  const { message, data } = errorOf(refusal);
+  return { stream, rows, error: { message, data } };
 }

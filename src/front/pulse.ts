@@ -14,6 +14,7 @@ export class Pulse {
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #stopped = false;
+  #again = false;
   /** When the loop was last seen alive; valid while ticking. */
   #seenAt: Instant;
   #ticking = false;
@@ -66,6 +67,16 @@ export class Pulse {
   after(ms: Millis, go: () => void): () => void {
     const timer = setTimeout(go, ms);
     return () => clearTimeout(timer);
+  }
+
+  /** A turn comes after this time though nothing happens; asked for again meanwhile it comes no later. */
+  soonAfter(ms: Millis): void {
+    if (this.#again) return;
+    this.#again = true;
+    this.after(ms, () => {
+      this.#again = false;
+      this.soon();
+    });
   }
 
   stop(): void {

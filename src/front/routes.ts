@@ -78,6 +78,7 @@ export class Routes {
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
       "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
+      "db.stream": (params, incoming) => this.#stream(params, incoming),
       "lock.acquire": (params, incoming) => this.#acquire(params, incoming),
       "lock.cancel": ({ key, of }, incoming) => ({
         command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },
@@ -143,7 +144,7 @@ export class Routes {
   // ── SQL: looked at here, run elsewhere ────────────────────────────────────────────────────────────────────────────
 
   #sql(
-    method: StoreRequest["method"] & `db.${string}`,
+    method: "db.execute" | "db.query" | "db.batch" | "db.script",
     params: ExecuteParams | QueryParams | BatchParams | ScriptParams,
     incoming: RequestInHand,
   ): Routed {
@@ -154,6 +155,17 @@ export class Routes {
     return judgement.access === "read"
       ? this.#read(method, params, incoming)
       : this.#write(method, params, judgement, incoming);
+  }
+
+  /** As a query, whose rows come one after the other. */
+  #stream(params: ParamsOf<"db.stream">, incoming: RequestInHand): Routed {
+    const { stream, credit, timeoutMs } = params;
+    const judgement = this.#planner.judge("db.query", params);
+    if (isRefusal(judgement)) return judgement;
+    const refusal = this.#tooLong(timeoutMs);
+    if (refusal !== undefined) return refusal;
+    const parcel = parcelOf("db.stream", incoming);
+    return { command: { kind: "stream", ...askerOf(incoming), stream, credit, timeoutMs, parcel } };
   }
 
   #read(

@@ -11,7 +11,7 @@ export interface StatusParts {
   readonly counts: Core["counts"];
   readonly writer: Core["writer"];
   readonly children: readonly {
-    readonly role: "writer" | "reader" | "standby";
+    readonly role: "writer" | "reader" | "standby" | "snapshot";
     readonly pid: number;
     readonly state: string;
   }[];
@@ -38,7 +38,12 @@ export function statusOf(parts: StatusParts): StatusResult {
     locks: { held: counts.held, waiting: counts.waiting },
     processes: processesOf(parts),
     writes: writesOf(parts),
-    reads: { running: counts.readsRunning, queued: counts.readsQueued },
+    reads: {
+      running: counts.readsRunning,
+      queued: counts.readsQueued,
+      snapshots: counts.snapshotsOpen,
+      snapshotsWaiting: counts.snapshotsWaiting,
+    },
     limits: { ...limits },
     spawned,
     idleMs,

@@ -21,6 +21,7 @@ export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
 export { waitersListedMax } from "./methods/lock.js";
 export type * from "./methods/session.js";
+export type * from "./methods/stream.js";
 export * from "./methods.js";
 export {
   type BlobMark,
@@ -46,6 +47,7 @@ export {
   wireValue,
 } from "./numbers.js";
 export { errorNumber, errorOf, refusalOf, type WireError } from "./refusal-wire.js";
+export { RowChunks } from "./row-chunks.js";
 export { type Changes, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
 export { secretText, sessionIdOf } from "./secret.js";
 export { encodeSettled, type Settled, transcode } from "./stored.js";

@@ -6,12 +6,13 @@ import { adminMethods } from "./methods/admin.js";
 import { dbMethods } from "./methods/db.js";
 import { lockMethods, lockToClient } from "./methods/lock.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
+import { streamMethods, streamToBroker, streamToClient } from "./methods/stream.js";
 
-export const methods = { ...sessionMethods, ...dbMethods, ...lockMethods, ...adminMethods };
+export const methods = { ...sessionMethods, ...dbMethods, ...streamMethods, ...lockMethods, ...adminMethods };
 /** What a client may send without an id. */
-export const notificationsToBroker = sessionToBroker;
+export const notificationsToBroker = { ...sessionToBroker, ...streamToBroker };
 /** What the broker sends by itself. */
-export const notificationsToClient = { ...sessionToClient, ...lockToClient };
+export const notificationsToClient = { ...sessionToClient, ...streamToClient, ...lockToClient };
 
 type Described<S> = S extends Schema<infer T> ? T : never;
 

@@ -16,6 +16,11 @@ export class MsgpackWriter {
     return this.#length;
   }
 
+  /** A view of what was written, good until more is written. */
+  get written(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** Forgets what was written. */
   clear(): void {
     this.#length = 0;
@@ -26,6 +31,13 @@ export class MsgpackWriter {
     const taken = Buffer.allocUnsafe(this.#length);
     this.#bytes.copy(taken, 0, 0, this.#length);
     this.#length = 0;
+    return taken;
+  }
+
+  /** Takes out again what was written from `start` on, as bytes of its own. */
+  cut(start: number): Buffer {
+    const taken = Buffer.from(this.#bytes.subarray(start, this.#length));
+    this.#length = start;
     return taken;
   }
 

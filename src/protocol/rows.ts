@@ -106,7 +106,7 @@ class JsonRows {
 }
 
 /** A BigInt that is exact as a number is written as one: half the time, and the common case. */
-function jsonCell(value: BoundValue | undefined): string {
+export function jsonCell(value: BoundValue | undefined): string {
   switch (typeof value) {
     case "bigint": {
       const near = Number(value);
@@ -154,7 +154,7 @@ class MsgpackRows {
   }
 }
 
-function msgpackCell(value: BoundValue | undefined, out: MsgpackWriter): void {
+export function msgpackCell(value: BoundValue | undefined, out: MsgpackWriter): void {
   switch (typeof value) {
     case "bigint":
       out.bigint(value);

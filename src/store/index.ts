@@ -16,7 +16,7 @@ export type { StoreOptions, StorePlaces } from "./desk/nursery.js";
 export { type ChildRecord, currentBootId, killOrphans } from "./desk/orphans.js";
 export { startTimeOf } from "./desk/process-identity.js";
 export { Store, type StoreProcess } from "./desk/store.js";
-export { StoreBody, StoreRequest } from "./desk/store-request.js";
+export { StoreBody, StoreRequest, StreamPiece } from "./desk/store-request.js";
 export * from "./gate/index.js";
 export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

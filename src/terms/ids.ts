@@ -23,6 +23,8 @@ export type Seq = Branded<number, "Seq">;
 export type ConnectionId = Branded<number, "ConnectionId">;
 /** One reader process of one life of the front. */
 export type ReaderId = Branded<number, "ReaderId">;
+/** One process for snapshots of one life of the front. */
+export type SnapshotProcessId = Branded<number, "SnapshotProcessId">;
 /** The `id` of a JSON-RPC request as the client chose it: unique among its requests in flight on that connection. */
 export type RequestId = string | number;
 
@@ -119,4 +121,8 @@ export function connectionId(value: number): ConnectionId {
 
 export function readerId(value: number): ReaderId {
   return positiveInteger(value, "reader id") as ReaderId;
+}
+
+export function snapshotProcessId(value: number): SnapshotProcessId {
+  return positiveInteger(value, "snapshot process id") as SnapshotProcessId;
 }

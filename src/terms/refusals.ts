@@ -113,6 +113,12 @@ export const refusals = {
     "the statement ran out of its time and was ended",
     "make it faster, or ask for more with timeoutMs",
   ),
+  SNAPSHOT_ENDED: row(
+    "limit",
+    true,
+    "the snapshot from which a stream or a transaction read was ended: too old, or in the way of the log",
+    "read again from the beginning, or in smaller parts",
+  ),
   STATEMENT_CRASHED: row("broker", false, "the process that ran the statement died of it", "see the broker's log"),
   // Writes
   FENCED: row(

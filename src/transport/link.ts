@@ -34,6 +34,8 @@ export interface LinkHandlers {
   onOpen(link: Link): void;
   /** `data` belongs to the receiver. Never called before `onOpen`, nor after `close`, `terminate` or `onClose`. */
   onFrame(link: Link, data: Buffer, isBinary: boolean): void;
+  /** What was sent to it, and could not be taken at once, has been taken by the system. */
+  onDrained(link: Link): void;
   /** Exactly once for each link that was opened, whoever ended it. */
   onClose(link: Link): void;
 }

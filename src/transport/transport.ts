@@ -150,10 +150,11 @@ export class Transport {
 
   /** The front's handlers, with the set of links kept true. */
   #forgetting(): LinkHandlers {
-    const { onFrame, onOpen, onClose } = this.#handlers;
+    const { onFrame, onOpen, onDrained, onClose } = this.#handlers;
     return {
       onOpen,
       onFrame,
+      onDrained,
       onClose: (link: Link) => {
         this.#links.delete(link as WebSocketLink);
         onClose(link);

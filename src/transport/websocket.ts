@@ -107,6 +107,9 @@ export class WebSocketLink implements Link {
       this.#silentLooks = 0;
       this.#tracker.push(chunk);
     });
+    socket.on("drain", () => {
+      if (this.#state === "open") handlers.onDrained(this);
+    });
   }
 
   get bufferedBytes(): number {

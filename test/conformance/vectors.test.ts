@@ -65,6 +65,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["db.execute.fenced", "FENCED"],
   ["db.execute.without-key", "any"],
   ["db.query.request", "any"],
+  ["db.stream.request", "db.stream.result"],
   ["db.batch.request", "FENCED"],
   ["lock.acquire.try", "any"],
   // It waits behind itself, until it is withdrawn.
@@ -74,6 +75,15 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["lock.list.prefix", "any"],
   ["lock.release.request", "LOCK_NOT_HELD"],
   ["admin.status.request", "any"],
+];
+
+/** What is not answered. */
+const notices = [
+  "session.ack.all-below",
+  "session.cancel.number",
+  "session.cancel.string",
+  "db.credit.some",
+  "db.close.one",
 ];
 
 /** The same requests under the token that this broker has given. */
@@ -198,8 +208,7 @@ for (const encoding of ["json", "msgpack"] as const) {
       assertAnswer(await line.answer(vector(name).means.id), vector(name), expected, encoding);
     }
     // What is not answered breaks nothing.
-    for (const name of ["session.ack.all-below", "session.cancel.number", "session.cancel.string"])
-      line.say(vector(name));
+    for (const name of notices) line.say(vector(name));
     // Another connection takes the session up, and says goodbye; then what became of its keys is told.
     const second = await Line.open(home, encoding);
     await told(second, "session.hello.resume", "any");
@@ -244,7 +253,7 @@ test("every request among the vectors is part of the conversation", () => {
       "session.hello.least",
       "admin.stop.request",
     ],
-    ...["session.ack.all-below", "session.cancel.number", "session.cancel.string"],
+    ...notices,
   ]);
   const requests = vectors.filter(({ direction, means }) => direction === "to broker" && means.kind !== "frame-error");
   assert.deepEqual(

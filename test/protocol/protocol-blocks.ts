@@ -30,6 +30,10 @@ const examples: { readonly [name: string]: readonly string[] } = {
   "session.taken": ["by-another"],
   "session.closing": ["stop"],
   "session.expired": ["window"],
+  "db.credit": ["some"],
+  "db.close": ["one"],
+  "db.rows": ["two"],
+  "db.done": ["complete", "error"],
   "lock.lost": ["broken"],
 };
 

@@ -240,6 +240,12 @@ const ofSql = {
     when: "Five seconds were over and others waited.",
     message: "the statement ran out of its time and was ended; nothing was applied",
   },
+  SNAPSHOT_ENDED: {
+    method: "db.stream",
+    when: "A snapshot of several seconds was in the way of the log. Usually in a db.done.",
+    message: "the snapshot of the stream was ended: the log must be folded into the database",
+    details: { why: "fold" },
+  },
   STATEMENT_CRASHED: {
     method: "db.script",
     when: "The writer died of the statement.",

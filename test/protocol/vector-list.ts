@@ -336,6 +336,37 @@ const database: Vector[] = [
   }),
 ];
 
+const streams: Vector[] = [
+  request("db.stream.request", "Rows as they come, 64 KiB of them on the way at most.", {
+    stream: 1,
+    sql: "select id, body from note where id > ? order by id",
+    args: cells(0n),
+    credit: 65536,
+  }),
+  result("db.stream.result", "It has begun; these are its columns.", { stream: 1, columns: ["id", "body"] }),
+  notification("db.rows.two", "to client", "Two rows of stream 1.", {
+    stream: 1,
+    rows: [cells(1n, "first"), cells(2n, "changed")],
+  }),
+  notification("db.credit.some", "to broker", "The client has done with 120 bytes of stream 1.", {
+    stream: 1,
+    bytes: 120,
+  }),
+  notification("db.done.complete", "to client", "Those were all rows of stream 1.", { stream: 1, rows: 2 }),
+  notification("db.close.one", "to broker", "The client wants no more of stream 1.", { stream: 1 }),
+  notification("db.done.error", "to client", "Stream 1 was ended in the middle.", {
+    stream: 1,
+    rows: 2000,
+    error: (({ message, data }) => ({ message, data }))(
+      errorOf(
+        refuse("SNAPSHOT_ENDED", "the snapshot of the stream was ended: the log must be folded into the database", {
+          why: "fold",
+        }),
+      ),
+    ),
+  }),
+];
+
 const locks: Vector[] = [
   request("lock.acquire.wait", "Waits for as long as it takes.", { name: "index/rebuild", key: 7, reason: "nightly" }),
   result("lock.acquire.result", "Granted after one and a half seconds.", {
@@ -440,7 +471,7 @@ const administration: Vector[] = [
       { role: "reader", pid: 4244, state: "busy" },
     ],
     writes: { state: "unavailable", reason: "database is locked by pid 99", settled: 1024, queued: 3, dispatched: 0 },
-    reads: { running: 1, queued: 0 },
+    reads: { running: 1, queued: 0, snapshots: 0, snapshotsWaiting: 0 },
     limits: { connectionsMax: 1024 },
     spawned: true,
     idleMs: 0,
@@ -481,7 +512,14 @@ const refused: Vector[] = [
   }),
 ];
 
-export const vectors: readonly Vector[] = [...sessions, ...database, ...locks, ...administration, ...refused];
+export const vectors: readonly Vector[] = [
+  ...sessions,
+  ...database,
+  ...streams,
+  ...locks,
+  ...administration,
+  ...refused,
+];
 
 /** What is no frame: the refusal it meets, and the id under which. */
 export interface BrokenVector {

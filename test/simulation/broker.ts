@@ -90,7 +90,10 @@ export class Broker implements BrokerEnd {
     const status = () => {
       throw new Error("nobody asks for the status here");
     };
-    this.#postman = new Postman({ limits, log: () => undefined, greeting: () => this.#greeting, wallNow });
+    const hold = () => {
+      throw new Error("every client here reads what it is sent");
+    };
+    this.#postman = new Postman({ limits, log: () => undefined, greeting: () => this.#greeting, wallNow, hold });
     const routes = new Routes({ limits, processes, wallNow, status, stop });
     const now = () => parts.agenda.now;
     this.#incoming = new Incoming(routes, { now, decide: (command) => this.#tell(command) });

@@ -115,6 +115,7 @@ read            -         STATEMENT_TIMEOUT answer | CANCELLED SESSION_EXPIRED
 release         gone      released | LOCK_NOT_HELD
 release         held      released
 settle          -         | answer
+stream          -         STATEMENT_TIMEOUT answer | CANCELLED SESSION_EXPIRED SHUTTING_DOWN SQLITE_ERROR STATEMENT_CRASHED SNAPSHOT_ENDED
 try             draining  | LOCKS_FULL LOCK_HELD granted QUEUE_FULL
 try             free      LOCKS_FULL LOCK_HELD granted | DISK_FULL SHUTTING_DOWN
 try             held      LOCKS_FULL LOCK_HELD QUEUE_FULL | DISK_FULL NOT_READY SHUTTING_DOWN granted

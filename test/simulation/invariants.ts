@@ -52,6 +52,8 @@ export interface InvariantParts {
   readonly storedSeq: () => number;
   /** A read is begun: have its own writes been seen to? */
   readonly onRead: (what: string) => void;
+  /** The log is to be folded: nothing may read from it. */
+  readonly onFold: () => void;
   /** A write was refused, whether its program hears of that or asks again. */
   readonly onRefused: (what: string, code: RefusalCode) => void;
 }
@@ -171,7 +173,8 @@ export class Invariants implements Observer, Standing {
   }
 
   dispatched(job: Job): void {
-    if (job.to === "reader" && job.kind === "read") this.#parts.onRead(whatOf(job.parcel).what);
+    if (job.kind === "read" || job.kind === "stream") this.#parts.onRead(whatOf(job.parcel).what);
+    if (job.kind === "checkpoint") this.#parts.onFold();
     if (job.to !== "writer" || (job.kind !== "write" && job.kind !== "settle")) return;
     if (job.seq <= this.#seqHigh) throw new Error(`write ${job.seq} was dispatched after ${this.#seqHigh}`);
     this.#seqHigh = job.seq;

@@ -30,6 +30,8 @@ export class Ask extends Call {
   /** Connections it was sent on. */
   readonly sentOn: Cable[] = [];
   outcome: "open" | "done" | "none" | "unknown" = "open";
+  /** Of a stream that is open: how many rows have come. */
+  rows = 0;
   /** A write under locks that it holds and has not given back: nothing that it asks later can break these fences. */
   sure = false;
 
@@ -75,6 +77,8 @@ export class Program {
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
+  /** Streams that are open, as far as it was told. */
+  readonly #streams = new Set<Ask>();
 
   constructor(number: number, process: ProcessIdentity, around: Surroundings) {
     const { weather, trace, doorway } = around;
@@ -121,7 +125,11 @@ export class Program {
   act(): void {
     if (!this.alive || this.leaving || this.ended || this.stopped) return;
     const { random } = this.#around.weather;
-    switch (random.below(12)) {
+    switch (random.below(14)) {
+      case 12:
+        return this.#stream();
+      case 13:
+        return this.#nurse();
       case 0:
       case 1:
       case 2:
@@ -188,6 +196,34 @@ export class Program {
     this.#ask(new Ask("read", "db.query", { sql: selectSql, args: [what, ...marks] }, { what, behind }));
   }
 
+  #stream(): void {
+    const { weather, nextWhat } = this.#around;
+    const { random, rates } = weather;
+    const what = `s${nextWhat()}`;
+    const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
+    const behind = this.#open.filter(({ kind }) => kind === "write" || kind === "once");
+    const credit = random.pick([50, 200, 1000]);
+    this.#ask(new Ask("stream", "db.stream", { sql: selectSql, args: [what, ...marks], credit }, { what, behind }));
+  }
+
+  /** More credit for a stream, or its end in the middle. */
+  #nurse(): void {
+    const { random } = this.#around.weather;
+    const [call] = this.#streams;
+    if (call === undefined) return;
+    if (random.chance(0.7)) this.#terminal.handle({ kind: "stream", call, credit: random.pick([50, 500]) });
+    else this.#close(call);
+  }
+
+  closeStreams(): void {
+    for (const call of [...this.#streams]) this.#close(call);
+  }
+
+  #close(call: Ask): void {
+    this.#streams.delete(call);
+    this.#terminal.handle({ kind: "stream", call, credit: "closed" });
+  }
+
   #list(): void {
     this.#ask(new Ask("read", "lock.list", {}));
   }
@@ -229,7 +265,15 @@ export class Program {
   #hear(effect: Told): void {
     switch (effect.kind) {
       case "answer":
-        return this.#settled(effect.call, "done");
+        this.#settled(effect.call, "done");
+        if (effect.call instanceof Ask && effect.call.kind === "stream") this.#streams.add(effect.call);
+        return;
+      case "rows":
+        return this.#rows(effect.call, effect.rows);
+      case "stream-done":
+        if (!(effect.call instanceof Ask) || !this.#streams.delete(effect.call))
+          throw new Error(`p${this.number}: a stream was done that was not open`);
+        return;
       case "granted":
         return this.#settled(effect.call, "done");
       case "refuse":
@@ -241,6 +285,17 @@ export class Program {
         this.ended = true;
         return this.#around.onExit();
       default:
+    }
+  }
+
+  /** Each in its place, of its own stream, while that is open. */
+  #rows(call: Call, rows: readonly unknown[]): void {
+    if (!(call instanceof Ask) || !this.#streams.has(call)) throw new Error("rows of a stream that is not open");
+    for (const row of rows) {
+      const [what, number] = row as [string, number];
+      call.rows++;
+      if (what !== call.what || number !== call.rows)
+        throw new Error(`p${this.number}: row ${call.rows} of ${call.what} is row ${number} of ${what}`);
     }
   }
 

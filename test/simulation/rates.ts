@@ -28,6 +28,7 @@ const happenings = {
   clockStep: 2,
   writerDeath: 2,
   readerDeath: 1,
+  snapshotDeath: 1,
   ledgerFull: 1,
 } as const;
 

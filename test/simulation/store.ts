@@ -3,9 +3,10 @@
  * writer works in groups, stalls, is killed at any point of a group; readers answer or die. It outlives the broker.
  */
 import type { Parcel, StoreEvent, StoreJob } from "../../src/core/index.js";
-import { decodeFrame, encodeBody } from "../../src/protocol/index.js";
-import { StoreBody, StoreRequest } from "../../src/store/index.js";
+import { decodeFrame, encodeBody, encodeNotification } from "../../src/protocol/index.js";
+import { StoreBody, StoreRequest, StreamPiece } from "../../src/store/index.js";
 import { FakeReaders } from "../core/support/fake-readers.js";
+import { FakeSnapshots, type StreamSpelling } from "../core/support/fake-snapshots.js";
 import { type Death, FakeWriter, type Spelling } from "../core/support/fake-writer.js";
 import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
 import type { Agenda, Appointment } from "./agenda.js";
@@ -23,6 +24,8 @@ export interface StoreParts {
 
 const startMs = 40;
 const readMs = 2;
+/** No message of a stream has more. */
+const rowBytesMax = 100;
 
 /** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`. */
 function whatIn(request: Parcel): TestParcel {
@@ -32,10 +35,15 @@ function whatIn(request: Parcel): TestParcel {
   return parcel(what, { size: request.size, fails: marks.includes("fails"), endless: marks.includes("endless") });
 }
 
-function paramsOf(request: StoreRequest): { readonly args?: readonly string[] } {
+interface Params {
+  readonly args?: readonly string[];
+  readonly stream?: number;
+}
+
+function paramsOf(request: StoreRequest): Params {
   const frame = decodeFrame(request.raw, request.encoding);
   if (frame.kind !== "request") throw new Error("a request that cannot be read again");
-  return frame.params as { readonly args?: readonly string[] };
+  return frame.params as Params;
 }
 
 function bodyOf(content: object, parcelOfIt: Parcel): StoreBody {
@@ -61,6 +69,18 @@ const asOnTheWire: Spelling = {
   },
 };
 
+/** Each row says of which stream it is and its place: one that is missing, or another's, shows. */
+const streamsOnTheWire: StreamSpelling = {
+  whatOf: asOnTheWire.whatOf,
+  columns: (_, request) =>
+    bodyOf({ stream: paramsOf(request as StoreRequest).stream, columns: ["what", "n"] }, request),
+  row: (what, number, request) => {
+    const { encoding } = request as StoreRequest;
+    const { stream } = paramsOf(request as StoreRequest);
+    return new StreamPiece(encodeNotification("db.rows", { stream, rows: [[what, number]] }, encoding));
+  },
+};
+
 function memoised(look: (request: Parcel) => TestParcel): (request: Parcel) => TestParcel {
   const known = new WeakMap<Parcel, TestParcel>();
   return (request) => {
@@ -78,12 +98,14 @@ export const whatOf = asOnTheWire.whatOf;
 export class Store {
   readonly writer: FakeWriter;
   readers = new FakeReaders(asOnTheWire);
+  snapshots = new FakeSnapshots(streamsOnTheWire);
   readonly #parts: StoreParts;
   #working: Appointment | undefined;
   /** The first of the writer's row has been running since then. */
   #headSince = 0;
   #head: number | undefined;
   readonly #readersDue = new Map<number, Appointment>();
+  readonly #snapshotsDue = new Map<number, Appointment>();
   /** Of what belongs to a broker that is gone nothing is told any more. */
   #life = 0;
 
@@ -101,8 +123,10 @@ export class Store {
       this.writer.obey(job);
       return;
     }
-    if (job.kind !== "kill" && this.writer.state === "starting")
-      throw new Error(`reader ${job.reader} was to ${job.kind} while the writer settles what was in doubt`);
+    const begins = job.kind === "start" || job.kind === "read" || job.kind === "begin" || job.kind === "stream";
+    if (begins && this.writer.state === "starting")
+      throw new Error(`a ${job.to} was to ${job.kind} while the writer settles what was in doubt`);
+    if (job.to === "snapshot") return this.snapshots.obey(job);
     // It is gone, and the word of it is on its way.
     if (job.kind !== "start" && !this.readers.all.has(job.reader)) return;
     this.readers.obey(job);
@@ -113,6 +137,7 @@ export class Store {
     this.#noteHead();
     this.#work();
     this.#workReaders();
+    this.#workSnapshots();
   }
 
   // ── as the world has it ───────────────────────────────────────────────────────────────────────────────────────────
@@ -144,6 +169,19 @@ export class Store {
     if (seats.length > 0) this.#readerGone(this.#parts.random.pick(seats).id);
   }
 
+  killSnapshot(): void {
+    const seats = [...this.snapshots.all.values()];
+    if (seats.length > 0) this.#snapshotGone(this.#parts.random.pick(seats).id);
+  }
+
+  /** Something reads from the log, and is not being ended. */
+  get reads(): boolean {
+    for (const { runs, stream } of this.snapshots.all.values())
+      if (runs.length > 0 || stream !== undefined) return true;
+    for (const { row, killed } of this.readers.all.values()) if (row.length > 0 && killed === undefined) return true;
+    return false;
+  }
+
   /** The broker is gone. Its writer goes on for a while with what it has read already, and is killed then. */
   orphaned(): void {
     const { writer } = this;
@@ -151,8 +189,11 @@ export class Store {
     this.#life++;
     this.#cancelWork();
     for (const due of this.#readersDue.values()) this.#parts.agenda.cancel(due);
+    for (const due of this.#snapshotsDue.values()) this.#parts.agenda.cancel(due);
     this.#readersDue.clear();
+    this.#snapshotsDue.clear();
     this.readers = new FakeReaders(asOnTheWire);
+    this.snapshots = new FakeSnapshots(streamsOnTheWire);
     if (writer.state === "ready")
       writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, agenda.now);
     writer.state = "none";
@@ -202,7 +243,7 @@ export class Store {
     this.#working = agenda.after(random.exponential(rates().writeMs), () => {
       this.#working = undefined;
       if (writer.state !== "ready" || writer.runnable === 0) return;
-      if (random.chance(0.02)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);
+      if (random.chance(0.05)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);
       const settled = writer.settle(1 + random.below(writer.runnable));
       this.#noteHead();
       this.#parts.tell(settled);
@@ -268,6 +309,53 @@ export class Store {
     this.#parts.agenda.cancel(this.#readersDue.get(id));
     this.#readersDue.delete(id);
     this.#parts.tell(this.readers.gone(id));
+  }
+
+  // ── the processes for snapshots ───────────────────────────────────────────────────────────────────────────────────
+
+  #workSnapshots(): void {
+    for (const { id, state, runs, stream, ends, killed } of this.snapshots.all.values()) {
+      if (this.#snapshotsDue.has(id)) continue;
+      const head = runs[0];
+      // What does not end is not interrupted either: only its kill ends it.
+      const stuck = head?.kind === "stream" && whatOf(head.parcel).endless;
+      if (killed !== undefined) this.#snapshotIn(id, 5, () => this.#snapshotGone(id));
+      else if (state === "starting") this.#snapshotIn(id, startMs, () => this.#parts.tell(this.snapshots.ready(id)));
+      else if (stuck) continue;
+      else if (head !== undefined) this.#snapshotIn(id, readMs, () => this.#parts.tell(this.snapshots.answer(id)));
+      else if (ends) this.#snapshotIn(id, 1, () => this.#parts.tell(this.snapshots.cleared(id)));
+      else if (stream !== undefined && !stream.saysWaiting) this.#snapshotIn(id, readMs, () => this.#flow(id));
+    }
+  }
+
+  /** A row, if there is credit for it; the end at any time. */
+  #flow(id: number): void {
+    const { random, tell } = this.#parts;
+    const { stream, ends } = this.snapshots.get(id);
+    if (stream === undefined || ends) return;
+    if (random.chance(0.15)) return tell(this.snapshots.streamed(id));
+    const { credit, given } = stream;
+    if (credit >= rowBytesMax || (credit === given && given < rowBytesMax)) return tell(this.snapshots.rows(id));
+    tell(this.snapshots.waits(id));
+  }
+
+  #snapshotIn(id: number, meanMs: number, go: () => void): void {
+    const { agenda, random } = this.#parts;
+    const due = agenda.after(random.exponential(meanMs), () => {
+      this.#snapshotsDue.delete(id);
+      const seat = this.snapshots.all.get(id);
+      if (seat === undefined) return;
+      if (seat.killed !== undefined) this.#snapshotGone(id);
+      else go();
+      this.#workSnapshots();
+    });
+    this.#snapshotsDue.set(id, due);
+  }
+
+  #snapshotGone(id: number): void {
+    this.#parts.agenda.cancel(this.#snapshotsDue.get(id));
+    this.#snapshotsDue.delete(id);
+    this.#parts.tell(this.snapshots.gone(id));
   }
 
   #later(ms: number, go: () => void): void {

@@ -114,6 +114,8 @@ function happen(world: World, happening: Happening): void {
       return world.store.killWriter(false);
     case "readerDeath":
       return world.store.killReader();
+    case "snapshotDeath":
+      return world.store.killSnapshot();
     case "ledgerFull":
       return world.fillDisk(random.pick([10, 300, 3000]));
   }
@@ -156,6 +158,7 @@ function calm(world: World): void {
 }
 function settleDown(program: Program): void {
   if (!program.alive || program.ended) return;
+  program.closeStreams();
   if (program.held.length > 0) return program.releaseOne();
   if (program.open.length === 0) program.close();
 }

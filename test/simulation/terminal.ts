@@ -211,7 +211,7 @@ export class Terminal {
       case "refused":
         return this.handle({ kind: "refused", id: Number(frame.id), refusal: frame.refusal });
       case "notification":
-        return this.handle({ kind: "notified", method: frame.method, params: frame.params });
+        return this.handle({ kind: "notified", method: frame.method, params: frame.params, bytes: bytes.length });
       default:
         throw new Error(`the broker sent what cannot be read: ${JSON.stringify(frame)}`);
     }

@@ -59,6 +59,9 @@ export class World implements Doorway {
       groupBytesMax: random.pick([1024, 4096, 4 * 1024 * 1024]),
       readersMin: 1,
       readersMax: random.pick([2, 3]),
+      snapshotProcessesMax: random.pick([1, 2, 3]),
+      snapshotMs: random.pick([1000, 60_000]),
+      snapshotContendedMs: random.pick([200, 10_000]),
       waitersMax: random.pick([2, 10_000]),
       locksPerSessionMax: random.pick([2, 10_000]),
       requestsInFlightMax: random.pick([2, 1024]),
@@ -76,6 +79,9 @@ export class World implements Doorway {
       ...{ now: () => this.now, limits: this.limits, rows: () => this.disk.rows },
       storedSeq: () => this.store.writer.storedSeq,
       onRead: (what) => this.#seesItsWrites(what),
+      onFold: () => {
+        if (this.store.reads) throw new Error("the log was to be folded while something read from it");
+      },
       onRefused: (what, code) => this.#refused(what, code),
     });
     this.coverage = new Coverage(this.invariants);

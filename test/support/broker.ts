@@ -110,7 +110,7 @@ export class Home {
   }
 
   /** The process that does this work now. */
-  async processOf(role: "front" | "writer" | "reader"): Promise<KnownProcess> {
+  async processOf(role: "front" | "writer" | "reader" | "snapshot"): Promise<KnownProcess> {
     const { processes } = await this.status();
     const found = processes.find((one) => one.role === role && one.state !== "standby");
     if (found === undefined) throw new Error(`the broker has no ${role}`);

@@ -11,8 +11,9 @@ export interface Opened {
   readonly path: string;
   /** In order of opening; closed ones stay in it. */
   readonly links: Link[];
-  /** Resolves with the next link that opens (or closes) from now on. */
+  /** Resolves with the next link that opens (or has sent all, or closes) from now on. */
   nextOpen(): Promise<Link>;
+  nextDrain(): Promise<Link>;
   nextClose(): Promise<Link>;
 }
 
@@ -31,7 +32,8 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
   mkdirSync(directory, { mode: 0o700 });
   const path = join(directory, "broker.sock");
   const links: Link[] = [];
-  const waiting = { open: [] as ((link: Link) => void)[], close: [] as ((link: Link) => void)[] };
+  const nobody = (): ((link: Link) => void)[] => [];
+  const waiting = { open: nobody(), drain: nobody(), close: nobody() };
   const echo = (link: Link, data: Buffer) => {
     link.send(data);
     link.flush();
@@ -42,6 +44,9 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
       for (const tell of waiting.open.splice(0)) tell(link);
     },
     onFrame: options.onFrame ?? echo,
+    onDrained: (link) => {
+      for (const tell of waiting.drain.splice(0)) tell(link);
+    },
     onClose: (link) => {
       for (const tell of waiting.close.splice(0)) tell(link);
     },
@@ -57,6 +62,13 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
     ...(headMs === undefined ? {} : { headMs }),
   });
   t.after(() => transport.close());
-  const next = (kind: "open" | "close") => new Promise<Link>((resolve) => waiting[kind].push(resolve));
-  return { transport, path, links, nextOpen: () => next("open"), nextClose: () => next("close") };
+  const next = (kind: "open" | "drain" | "close") => new Promise<Link>((resolve) => waiting[kind].push(resolve));
+  return {
+    transport,
+    path,
+    links,
+    nextOpen: () => next("open"),
+    nextDrain: () => next("drain"),
+    nextClose: () => next("close"),
+  };
 }

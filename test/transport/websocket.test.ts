@@ -238,6 +238,22 @@ test("what a client does not read is told as buffered, and terminate frees it", 
   link.terminate();
 });
 
+test("it is told when a client has read what could not be sent at once", async (t) => {
+  const { path, nextOpen, nextDrain } = await openTransport(t);
+  const opened = nextOpen();
+  const client = await RawClient.open(path);
+  const link = await opened;
+  client.socket.pause();
+  const drained = nextDrain();
+  link.send(Buffer.alloc(4 * kibi * kibi, "x"));
+  link.flush();
+  assert.ok(link.bufferedBytes > 0);
+  client.socket.resume();
+  assert.equal((await drained).id, link.id);
+  assert.equal(link.bufferedBytes, 0);
+  client.destroy();
+});
+
 test("closing sends what was queued, then the code, and hands on nothing more", async (t) => {
   const { path, nextOpen, nextClose } = await openTransport(t);
   const opening = nextOpen();

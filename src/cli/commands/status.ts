@@ -66,14 +66,14 @@ function statusLines(found: StatusResult, places: Places): string[] {
       ["log", log],
       ["", ""],
       ["writes", writesText(writes)],
-      ["reads", `${formatCount(reads.running)} running, ${formatCount(reads.queued)} queued`],
+      ["reads", readsText(reads)],
       ["locks", `${formatCount(locks.held)} held, ${formatCount(locks.waiting)} waiting`],
       ["clients", `${count(found.sessions, "session")}, ${count(found.connections, "connection")}`],
       ["", ""],
       ["versions", `Node ${found.node.replace(/^v/, "")}, SQLite ${found.sqlite}, epoch ${found.epoch}`],
       ...found.processes.map(({ role, pid, state, rssBytes }, i): [string, string] => [
         i === 0 ? "processes" : "",
-        `${role.padEnd(7)} ${String(pid).padEnd(8)} ${state}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`}`,
+        `${role.padEnd(8)} ${String(pid).padEnd(8)} ${state}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`}`,
       ]),
     ]),
   ];
@@ -82,6 +82,13 @@ function statusLines(found: StatusResult, places: Places): string[] {
 function writesText({ state, reason, settled, queued, dispatched }: StatusResult["writes"]): string {
   const figures = `${formatCount(settled)} settled, ${formatCount(queued + dispatched)} under way`;
   return state === "ok" ? figures : `${state}${reason === undefined ? "" : ` (${reason})`}; ${figures}`;
+}
+
+function readsText({ running, queued, snapshots, snapshotsWaiting }: StatusResult["reads"]): string {
+  const plain = `${formatCount(running)} running, ${formatCount(queued)} queued`;
+  if (snapshots + snapshotsWaiting === 0) return plain;
+  const waiting = snapshotsWaiting === 0 ? "" : ` and ${formatCount(snapshotsWaiting)} waiting for one`;
+  return `${plain}; ${count(snapshots, "snapshot")} open${waiting}`;
 }
 
 function aligned(pairs: readonly (readonly [string, string])[]): string[] {

@@ -3,6 +3,8 @@
  * message of its own does, after a while.
  */
 import { after, type Instant } from "../../terms/index.js";
+import { isDue } from "./deadlines.js";
+import type { Draft } from "./draft.js";
 import type { RequestKeys } from "./request-keys.js";
 
 const idleMs = 1000;
@@ -29,5 +31,12 @@ export class Acknowledgement {
 
   disconnected(): void {
     this.#due = undefined;
+  }
+
+  /** By a message of its own, when it is due. */
+  tell(draft: Draft, keys: RequestKeys, now: Instant): void {
+    if (!isDue(this.due, now)) return;
+    this.carried(keys);
+    draft.notify("session.ack", { below: keys.below });
   }
 }

@@ -96,6 +96,31 @@ export function refusalOf(error: unknown): Refusal {
   };
 }
 
+export interface ArrivedRows {
+  readonly stream: number;
+  readonly rows: readonly unknown[];
+}
+
+export function readRows(params: unknown): ArrivedRows | undefined {
+  if (!isObject(params)) return undefined;
+  const { stream, rows } = params;
+  return typeof stream === "number" && Array.isArray(rows) ? { stream, rows } : undefined;
+}
+
+export interface Done {
+  readonly stream: number;
+  /** How many were sent. */
+  readonly rows: number;
+  readonly refusal: Refusal | undefined;
+}
+
+export function readDone(params: unknown): Done | undefined {
+  if (!isObject(params)) return undefined;
+  const { stream, rows, error } = params;
+  if (typeof stream !== "number" || typeof rows !== "number") return undefined;
+  return { stream, rows, refusal: isObject(error) ? refusalOf(error) : undefined };
+}
+
 export function readRetryAfter(params: unknown): Millis {
   const after = isObject(params) ? params["retryAfterMs"] : undefined;
   return typeof after === "number" && after > 0 ? Math.min(after, 5000) : 0;

@@ -17,6 +17,7 @@ import type { Grant } from "./grant.js";
 /**
  * What may be done with a request whose answer was lost.
  *   read     sent again freely
+ *   stream   sent again freely until it is answered; then it is open, and dies with its connection
  *   write    sent again under its key, which makes it happen once
  *   once     never sent again: its outcome is unknown
  *   acquire  sent again under its key, with the time that is left
@@ -26,7 +27,17 @@ import type { Grant } from "./grant.js";
  *   transfer as a release, but then it is refused
  *   cancel   the conversation's own: takes back an acquire or an upgrade
  */
-export type CallKind = "read" | "write" | "once" | "acquire" | "upgrade" | "change" | "release" | "transfer" | "cancel";
+export type CallKind =
+  | "read"
+  | "stream"
+  | "write"
+  | "once"
+  | "acquire"
+  | "upgrade"
+  | "change"
+  | "release"
+  | "transfer"
+  | "cancel";
 
 /** The parameters of the request as they go over the wire. The conversation reads and writes only these fields. */
 export interface CallParams {
@@ -37,6 +48,7 @@ export interface CallParams {
   token?: number;
   /** Of an acquire. */
   readonly ttlMs?: number;
+  stream?: number;
 }
 
 export type CallState = "new" | "kept" | "sent" | "settled";

@@ -95,7 +95,9 @@ export class Conversation {
       case "unwatch":
         return this.#watches.end(event.watch);
       case "notified":
-        return this.#notified(event.method, event.params, now);
+        return this.#notified(event, now);
+      case "stream":
+        return this.#inFlight.streams.told(event.call, event.credit);
       case "open":
         this.#openBy = after(now, this.#options.openMs);
         return this.#connect();
@@ -140,6 +142,7 @@ export class Conversation {
     if (at === "closed" && this.#inFlight.size + this.#grants.size + this.#watches.size > 0)
       throw new Error("closed, and something is left");
     if (at === "resting" && this.#inFlight.size > 0) throw new Error("resting, and a call waits");
+    this.#inFlight.streams.check(at);
     if (at === "open" && this.#identity.settlement !== undefined)
       throw new Error("open, and another session is not settled");
   }
@@ -173,6 +176,7 @@ export class Conversation {
     this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
     this.#watches.refuseAll(closedByProgram);
     this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
+    this.#inFlight.streams.endAll(closedByProgram);
     this.#grants.loseHeld("the broker handle was closed");
     this.#partIfDone(now);
   }
@@ -289,8 +293,11 @@ export class Conversation {
     this.#partIfDone(now);
   }
 
-  #notified(method: string, params: unknown, now: Instant): void {
+  #notified({ method, params, bytes }: Extract<Event, { kind: "notified" }>, now: Instant): void {
     switch (method) {
+      case "db.rows":
+      case "db.done":
+        return this.#inFlight.streams.heard(method, params, bytes);
       case "session.closing":
         this.#outage.dismissed = true;
         return this.#leave(readRetryAfter(params));
@@ -387,17 +394,11 @@ export class Conversation {
 
   #timePassed(now: Instant): void {
     const { at } = this.#state;
-    if (at === "open" || at === "leaving") return this.#acknowledge(now);
+    if (at === "open" || at === "leaving") return this.#acknowledgement.tell(this.#draft, this.#identity.keys, now);
     if (isDue(grantsEnd(this.#standing()), now))
       this.#grants.loseHeld("there was no connection to the broker for longer than it keeps a session");
     if (isDue(patienceEnds(this.#standing()), now)) this.#loseHope(now);
     if (isDue(stateEnds(this.#standing()), now)) this.#stateEnds(now);
-  }
-
-  #acknowledge(now: Instant): void {
-    if (!isDue(this.#acknowledgement.due, now)) return;
-    this.#acknowledgement.carried(this.#identity.keys);
-    this.#draft.notify("session.ack", { below: this.#identity.keys.below });
   }
 
   /** Calls have waited long enough. If nothing else is at stake, no more attempts are made until the next call. */

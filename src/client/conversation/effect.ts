@@ -27,6 +27,10 @@ export type Effect =
   | { readonly kind: "jeopardy"; readonly grant: Grant }
   | LockNewsEffect
   | WatchEffect
+  /** Rows of an open stream; the message that brought them had so many bytes. */
+  | { readonly kind: "rows"; readonly call: Call; readonly rows: readonly unknown[]; readonly bytes: number }
+  /** The stream is over: complete unless it was refused. */
+  | { readonly kind: "stream-done"; readonly call: Call; readonly refusal: Refusal | undefined }
   /** The program relied on it: told at once, whatever else is under way. */
   | { readonly kind: "lost"; readonly grant: Grant; readonly reason: string }
   /** The conversation is open; `first` is true once. */

@@ -16,6 +16,8 @@ export type Event =
   /** The program wants to be told what happens from now on; the same watch again: it wants to see how things are. */
   | { readonly kind: "watch"; readonly watch: Watch }
   | { readonly kind: "unwatch"; readonly watch: Watch }
+  /** The program has done with so many bytes of a stream's messages; or wants no more of it at all. */
+  | { readonly kind: "stream"; readonly call: Call; readonly credit: number | "closed" }
   /** The program is done: what is in flight is waited for, then the session ends. */
   | { readonly kind: "close" }
   /** The program ends, the session is to live on (for who knows its secret). */
@@ -38,7 +40,8 @@ export type Event =
   | { readonly kind: "disconnected"; readonly reason: string; readonly luck: number }
   | { readonly kind: "answered"; readonly id: number; readonly result: unknown }
   | { readonly kind: "refused"; readonly id: number; readonly refusal: Refusal }
-  | { readonly kind: "notified"; readonly method: string; readonly params: unknown }
+  /** `bytes`: of the whole message. */
+  | { readonly kind: "notified"; readonly method: string; readonly params: unknown; readonly bytes: number }
   /** A message that was to be sent cannot be: too large, or not encodable. It has not left. */
   | { readonly kind: "unsendable"; readonly id: number; readonly refusal: Refusal }
   /** Time has passed; comes at or after `nextDeadline`. */

@@ -16,11 +16,13 @@ import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-an
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
+import { Streams } from "./streams.js";
 
 /** A read or write that was sent so often and broke the connection each time is not sent again: it may be the cause. */
 const triesMax = 10;
 
 export class InFlight {
+  readonly streams: Streams;
   readonly #calls = new Map<number, Call>();
   readonly #draft: Draft;
   readonly #grants: Grants;
@@ -30,6 +32,7 @@ export class InFlight {
   #lastId = 0;
 
   constructor(draft: Draft, grants: Grants, keys: RequestKeys) {
+    this.streams = new Streams(draft);
     this.#draft = draft;
     this.#grants = grants;
     this.#keys = keys;
@@ -62,11 +65,12 @@ export class InFlight {
     call.id = ++this.#lastId;
     call.since = now;
     call.state = "kept";
+    if (call.kind === "stream") call.params.stream = this.streams.nextNumber();
     this.#calls.set(call.id, call);
   }
 
   send(call: Call, now: Instant): void {
-    if (call.tries >= triesMax && (call.kind === "read" || call.kind === "write")) return this.#tooOften(call);
+    if (call.tries >= triesMax && (isRead(call) || call.kind === "write")) return this.#tooOften(call);
     if (call.key === 0) this.#giveKey(call);
     if (call.waitMs !== undefined && call.waitMs > 0) {
       const left = call.waitMs - (now - call.since);
@@ -97,7 +101,7 @@ export class InFlight {
     // A hello without this key takes the request back; one that is under way has named it already.
     else if (call.kind === "acquire" && at !== "greeting") return this.#refuse(call, wasCancelled);
     // Nothing depends on how a read ends.
-    if (call.kind === "read") this.#refuse(call, wasCancelled);
+    if (isRead(call)) this.#refuse(call, wasCancelled);
   }
 
   /** Keys of the acquires and upgrades that were sent and will be sent again. */
@@ -153,6 +157,9 @@ export class InFlight {
       case "read":
       case "write":
       case "once":
+        return this.#draft.answer(call, result);
+      case "stream":
+        this.streams.opened(call);
         return this.#draft.answer(call, result);
       case "acquire":
         this.#locks.granted(call, key, answer);
@@ -216,6 +223,7 @@ export class InFlight {
   }
 
   #connectionLost(): void {
+    this.streams.connectionLost();
     for (const call of [...this.#calls.values()]) {
       if (call.kind === "cancel") this.#remove(call);
       else if (call.kind === "once" && call.state === "sent") this.#refuse(call, outcomeUnknown);
@@ -272,6 +280,7 @@ export class InFlight {
 
   /** Nobody will answer any more. */
   endAll(refusal: Refusal): void {
+    this.streams.endAll(refusal);
     for (const call of [...this.#calls.values()]) this.#abandon(call, refusal);
   }
 
@@ -295,7 +304,7 @@ export class InFlight {
   // ── one call ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #giveKey(call: Call): void {
-    if (call.kind === "read" || call.kind === "once") return;
+    if (isRead(call) || call.kind === "once") return;
     call.key = call.kind === "write" ? this.#keys.takeForWrite() : this.#keys.takeForLock();
     call.params.key = call.key;
     // With the key, so that a message that is sent again says the same as before.
@@ -303,6 +312,8 @@ export class InFlight {
   }
 
   #sendCancel(call: Call, now: Instant): void {
+    // By its number, so that it ends also when it is open by the time.
+    if (call.kind === "stream") return this.#draft.notify("db.close", { stream: call.params.stream });
     if (!call.waits) return this.#draft.notify("session.cancel", { id: call.id });
     const params: CallParams & { readonly of: number } = { of: call.key };
     const cancel = new Call("cancel", "lock.cancel", params, { about: call, own: true });
@@ -364,7 +375,7 @@ export class InFlight {
       return this.#locks.released(call);
     }
     if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
-    const known = call.state === "kept" || call.kind === "read" || call.kind === "acquire";
+    const known = call.state === "kept" || isRead(call) || call.kind === "acquire";
     this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" });
   }
 
@@ -379,6 +390,10 @@ export class InFlight {
     call.state = "settled";
     if (call.key !== 0) this.#keys.answered(call.key);
   }
+}
+
+function isRead({ kind }: Call): boolean {
+  return kind === "read" || kind === "stream";
 }
 
 const outcomeUnknown = refuse(

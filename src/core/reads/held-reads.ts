@@ -3,11 +3,17 @@
  * not begun until the last of them is answered, in whatever order they are.
  */
 import { oldestWrite, type Session } from "../sessions/session.js";
-import type { Read } from "./read.js";
 
-const none: readonly Read[] = [];
+/** What may be held: a read, or the wish for a snapshot. */
+interface Held {
+  readonly session: Session;
+  /** The last write of its session before it. */
+  readonly after: number;
+}
 
-export class HeldReads {
+const none: readonly never[] = [];
+
+export class HeldReads<Read extends Held> {
   readonly #bySession = new Map<Session, Read[]>();
   #length = 0;
 
@@ -49,6 +55,10 @@ export class HeldReads {
     this.#length--;
     if (held.length === 0) this.#bySession.delete(session);
     return read;
+  }
+
+  *all(): Iterable<Read> {
+    for (const held of this.#bySession.values()) yield* held;
   }
 
   check(): void {

@@ -27,6 +27,8 @@ export interface ReadLineParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
+  /** No read runs any more, and it was asked that it be so. */
+  readonly onQuiet: (now: Instant) => void;
 }
 
 type ReadSettled = Extract<StoreEvent, { kind: "read-settled" }>;
@@ -36,8 +38,6 @@ const watchMs = 20;
 const slowMs = 50;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
-/** A full log is tried to be folded again after so long (ms). */
-const foldAgainMs = 1000;
 const idleMs = 30_000;
 /** After a reader died before it was ready, no other is started for so long (ms): the next would die the same way. */
 const restMs = 1000;
@@ -45,7 +45,7 @@ const quantum = 64 * 1024;
 
 export class ReadLine {
   readonly #parts: ReadLineParts;
-  readonly #held = new HeldReads();
+  readonly #held = new HeldReads<Read>();
   readonly #line = new FairShare<Read>(quantum);
   readonly #readers = new Map<ReaderId, Reader>();
   #nextReader = 1;
@@ -53,13 +53,7 @@ export class ReadLine {
   #watch: Deadline | undefined;
   /** Reads are not begun: the writer is being replaced, or the log is folded. */
   readonly #holding = { writer: true, fold: false };
-  /** There is a writer that can fold the log. */
-  #canFold = false;
-  /** The log was asked to be folded and the writer has not answered. */
-  #folding = false;
-  #walBytes = 0;
-  #walBytesTried = 0;
-  #foldedAt = 0 as Instant;
+  #hasWriter = false;
   /** No reader is started before. */
   #restUntil = 0 as Instant;
   /** Since when reads could run and no reader is there that could run them; why the last one went. */
@@ -79,8 +73,12 @@ export class ReadLine {
     return running;
   }
 
+  get busy(): boolean {
+    return this.running > 0;
+  }
+
   get idle(): boolean {
-    return this.queued === 0 && this.running === 0;
+    return this.queued === 0 && !this.busy;
   }
 
   submit(read: Read, now: Instant): void {
@@ -123,51 +121,21 @@ export class ReadLine {
 
   /**
    * While a new writer settles what was in doubt (`starting`), nobody reads what may not last, and no reader is started
-   * (rule 1). Without a writer reads go on, but nobody can fold the log.
+   * (rule 1). Without a writer reads go on.
    */
   writerIs(state: "starting" | "ready" | "unavailable", now: Instant): void {
     this.#holding.writer = state === "starting";
-    this.#canFold = state === "ready";
-    if (!this.#canFold) {
-      this.#folding = false;
-      this.#holding.fold = false;
-    }
+    this.#hasWriter = state === "ready";
     this.#startMissing(now);
     this.#noteReaders(now);
     this.#pump(now);
-    if (this.#logFull && this.#canFold) this.#armWatch(now);
   }
 
-  /** The log has grown: let the readers finish, then have it folded into the database (rule 16). */
-  walGrew(walBytes: number, now: Instant): void {
-    const { walBytesMax } = this.#parts.limits;
-    this.#walBytes = walBytes;
-    if (walBytes < walBytesMax || this.#holding.fold || !this.#canFold) return;
-    // A fold that could not finish is tried again only when the log has grown by a quarter.
-    if (walBytes < this.#walBytesTried + walBytesMax / 4) return;
-    this.#fold(now);
-  }
-
-  checkpointed(walBytes: number, now: Instant): void {
-    this.#walBytes = walBytes;
-    this.#foldedAt = now;
-    if (walBytes < this.#parts.limits.walBytesMax) this.#walBytesTried = 0;
-    this.#folding = false;
-    this.#holding.fold = false;
-    this.#pump(now);
-    if (this.#logFull) this.#armWatch(now);
-  }
-
-  #fold(now: Instant): void {
-    this.#walBytesTried = this.#walBytes;
-    this.#holding.fold = true;
-    this.#foldIfQuiet();
-    this.#armWatch(now);
-  }
-
-  /** Nothing is written any more, so it cannot grow: only time brings the next try. */
-  get #logFull(): boolean {
-    return this.#walBytes >= this.#parts.limits.walBytesHardMax;
+  /** While the log is to be folded none is begun, and those that are slow are ended after a moment (rule 16). */
+  holdForFold(held: boolean, now: Instant): void {
+    this.#holding.fold = held;
+    if (held) this.#armWatch(now);
+    else this.#pump(now);
   }
 
   // ── readers come and go ───────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +165,7 @@ export class ReadLine {
     if (reader.state === "starting") this.#restUntil = after(now, restMs);
     this.#startMissing(now);
     this.#noteReaders(now, reason);
-    this.#foldIfQuiet();
+    this.#lookIfQuiet(now);
     this.#pump(now);
   }
 
@@ -212,7 +180,7 @@ export class ReadLine {
     reader.headSince = now;
     reader.idleSince = now;
     if (read !== undefined) this.#answer(read, event.answer);
-    this.#foldIfQuiet();
+    this.#lookIfQuiet(now);
     this.#pump(now);
   }
 
@@ -233,11 +201,8 @@ export class ReadLine {
     this.#pump(now);
     this.#refuseWithout(now);
     if (this.#line.length > 0) this.#endGreediest(now);
-    if (this.#logFull && this.#canFold && !this.#holding.fold && between(this.#foldedAt, now) >= foldAgainMs)
-      this.#fold(now);
     const spare = this.#readers.size > this.#parts.limits.readersMin;
     if (this.running > 0 || this.#line.length > 0 || this.#holding.fold) this.#armWatch(now);
-    else if (this.#logFull && this.#canFold) this.#armWatch(now);
     else if (spare) this.#watch = this.#parts.deadlines.arm("read-watch", undefined, after(now, idleMs));
   }
 
@@ -385,7 +350,7 @@ export class ReadLine {
   #start(now: Instant): void {
     const id = readerId(this.#nextReader++);
     this.#readers.set(id, newReader(id, now));
-    this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id, withoutWriter: !this.#canFold });
+    this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id, withoutWriter: !this.#hasWriter });
   }
 
   #kill(reader: Reader, why: string): void {
@@ -396,10 +361,8 @@ export class ReadLine {
     this.#parts.draft.dispatch.push({ to: "reader", kind: "kill", reader: reader.id, why });
   }
 
-  #foldIfQuiet(): void {
-    if (!this.#holding.fold || this.#folding || this.running > 0) return;
-    this.#folding = true;
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "checkpoint" });
+  #lookIfQuiet(now: Instant): void {
+    if (this.#holding.fold && !this.busy) this.#parts.onQuiet(now);
   }
 
   #answer(read: Read, answer: StoreAnswer): void {

@@ -15,7 +15,7 @@ export interface LocksStatus {
 }
 
 export interface ProcessStatus {
-  readonly role: "front" | "writer" | "reader";
+  readonly role: "front" | "writer" | "reader" | "snapshot";
   readonly pid: number;
   readonly state: string;
   readonly rssBytes?: number;
@@ -32,6 +32,8 @@ export interface WritesStatus {
 export interface ReadsStatus {
   readonly running: number;
   readonly queued: number;
+  readonly snapshots: number;
+  readonly snapshotsWaiting: number;
 }
 
 export interface StatusResult {
@@ -60,7 +62,7 @@ export interface StatusResult {
 const nothing = is.schemaOf<Empty>()(is.Nothing);
 
 const processStatus = is.ObjectOf({
-  role: is.OneOf(["front", "writer", "reader"], "What it does"),
+  role: is.OneOf(["front", "writer", "reader", "snapshot"], "What it does"),
   pid: is.WholeNumber("Its number", 1),
   state: is.Text({ description: "starting, ready, busy, ending …: for people" }),
   rssBytes: is.Optional(is.WholeNumber("Its memory, where the system tells")),
@@ -96,7 +98,12 @@ const statusResult = is.ObjectOf({
     queued: is.WholeNumber("Writes that wait in the front"),
     dispatched: is.WholeNumber("Writes in the writer's hands"),
   }),
-  reads: is.ObjectOf({ running: is.WholeNumber("Reads that run"), queued: is.WholeNumber("Reads that wait") }),
+  reads: is.ObjectOf({
+    running: is.WholeNumber("Reads that run"),
+    queued: is.WholeNumber("Reads that wait"),
+    snapshots: is.WholeNumber("Streams and reading transactions that have a snapshot"),
+    snapshotsWaiting: is.WholeNumber("Those that wait for one"),
+  }),
   limits: is.RecordOf(is.Integer(), "The limits by name"),
   spawned: is.Flag({ description: "Started by a client: ends itself when idle" }),
   idleMs: is.WholeNumber("For how long no client has been connected"),

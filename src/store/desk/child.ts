@@ -43,6 +43,7 @@ export class Child {
   readonly gone: Promise<void>;
   readonly #process: ChildProcess;
   readonly #orders: Socket;
+  readonly #answers: Socket;
   #lastWords = "";
   #killedFor: string | undefined;
 
@@ -59,12 +60,15 @@ export class Child {
     this.#process = child;
     this.#orders = child.stdio[3] as unknown as Socket;
     const answers = child.stdio[4] as unknown as Socket;
+    this.#answers = answers;
     const cutter = new FrameCutter();
     answers.on("data", (chunk: Buffer) => cutter.push(chunk, take));
     // A child that is gone is noticed at its end; what was still to be told to it is nobody's loss.
     this.#orders.on("error", () => {});
     answers.on("error", (error) => log("warn", { role, pid }, `reading from it failed: ${error.message}`));
     this.#listen(log);
+    // One that is held back would not be read to its end, and `close` comes after that.
+    child.once("exit", () => answers.resume());
     this.gone = new Promise((settle) => {
       child.once("close", (exitCode, signal) => {
         gone({ exitCode, reason: this.#reason(exitCode, signal) });
@@ -82,8 +86,16 @@ export class Child {
     this.#orders.end();
   }
 
+  /** Whether what it answers is left in the pipe for now. */
+  hold(held: boolean): void {
+    if (held && this.#killedFor === undefined) this.#answers.pause();
+    else this.#answers.resume();
+  }
+
   kill(why: string): void {
     this.#killedFor ??= why;
+    // Its end is known only when its answers have been read to theirs.
+    this.#answers.resume();
     this.#process.kill("SIGKILL");
   }
 

@@ -30,7 +30,7 @@ export interface StoreOptions {
 }
 
 export interface Cradle {
-  readonly role: "writer" | "standby" | "reader";
+  readonly role: "writer" | "standby" | "reader" | "snapshot";
   readonly take: (frame: Frame) => void;
   readonly gone: (end: ChildEnd) => void;
 }
@@ -49,7 +49,7 @@ export class Nursery {
   /** The child is on the list when this returns; before that it must not be told anything. Throws when it cannot be started. */
   bear({ role, take, gone }: Cradle): Child {
     const { node = process.execPath, entry, execArgv = [], env = process.env, log } = this.#options;
-    const path = role === "reader" ? entry.reader : entry.writer;
+    const path = role === "reader" || role === "snapshot" ? entry.reader : entry.writer;
     let written = false;
     const child = new Child({
       role,

@@ -5,7 +5,7 @@ import type { Frame } from "../pipe/frames.js";
 import { readFromReader, sendToReader } from "../pipe/messages.js";
 import type { Child } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
-import { requestIn } from "./store-request.js";
+import { requestIn, storeMethodOf } from "./store-request.js";
 import { storeAnswer } from "./writer-desk.js";
 
 export type ReaderJob = Extract<StoreJob, { to: "reader" }>;
@@ -44,8 +44,9 @@ export class ReaderPool {
         const seat = this.#seats.get(job.reader);
         // Gone in this very turn: the core hears of it and gives the read to another.
         if (seat === undefined) return;
-        const { method, encoding, raw } = requestIn(job.parcel);
-        if (method === "session.settle") throw new Error("a settle came as a read");
+        const request = requestIn(job.parcel);
+        const { encoding, raw } = request;
+        const method = storeMethodOf(request);
         return sendToReader(seat.child.out, { kind: "read", read: job.read, method, encoding, raw });
       }
       default:

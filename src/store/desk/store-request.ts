@@ -3,13 +3,15 @@ import type { Parcel } from "../../core/index.js";
 import type { Encoding } from "../../protocol/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
 
+export type RequestMethod = StoreMethod | "db.stream" | "session.settle";
+
 export class StoreRequest implements Parcel {
-  readonly method: StoreMethod | "session.settle";
+  readonly method: RequestMethod;
   readonly encoding: Encoding;
   /** The request's frame as it came. */
   readonly raw: Buffer;
 
-  constructor(method: StoreMethod | "session.settle", encoding: Encoding, raw: Buffer) {
+  constructor(method: RequestMethod, encoding: Encoding, raw: Buffer) {
     this.method = method;
     this.encoding = encoding;
     this.raw = raw;
@@ -31,8 +33,27 @@ export class StoreBody {
   }
 }
 
+/** A finished message of a stream, on its way from a child to the client. */
+export class StreamPiece implements Parcel {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get size(): number {
+    return this.bytes.length;
+  }
+}
+
 /** Gives the parcel back as what it was when it was handed in. */
 export function requestIn(parcel: Parcel): StoreRequest {
   if (parcel instanceof StoreRequest) return parcel;
   throw new Error("a parcel that is no request of the store");
+}
+
+/** The method of a request that a reader or the writer runs whole. */
+export function storeMethodOf({ method }: StoreRequest): StoreMethod {
+  if (method === "session.settle" || method === "db.stream") throw new Error(`${method} came as a read or a write`);
+  return method;
 }

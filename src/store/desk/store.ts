@@ -4,13 +4,15 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StoreEvent, StoreJob } from "../../core/index.js";
+import type { SnapshotProcessId } from "../../terms/index.js";
 import type { Child } from "./child.js";
 import { Nursery, type StoreOptions } from "./nursery.js";
 import { ReaderPool } from "./pool.js";
+import { SnapshotPool } from "./snapshot-pool.js";
 import { WriterDesk } from "./writer-desk.js";
 
 export interface StoreProcess {
-  readonly role: "writer" | "standby" | "reader";
+  readonly role: "writer" | "standby" | "reader" | "snapshot";
   readonly pid: number;
   readonly state: string;
 }
@@ -24,24 +26,33 @@ export class Store {
   readonly #nursery: Nursery;
   readonly #writer: WriterDesk;
   readonly #readers: ReaderPool;
+  readonly #snapshots: SnapshotPool;
 
   /** `on` hears what happens, never from inside of `obey`. */
   constructor(options: StoreOptions, on: (event: StoreEvent) => void) {
     this.#nursery = new Nursery(options);
     this.#writer = new WriterDesk(options, this.#nursery, on);
     this.#readers = new ReaderPool(options, this.#nursery, on);
+    this.#snapshots = new SnapshotPool(options, this.#nursery, on);
   }
 
   /** Takes effect with `flush`. */
   obey(job: StoreJob): void {
     if (job.to === "writer") this.#writer.obey(job);
-    else this.#readers.obey(job);
+    else if (job.to === "reader") this.#readers.obey(job);
+    else this.#snapshots.obey(job);
+  }
+
+  /** The client for which this process works has not read what came before; or it has. Takes effect at once. */
+  hold(process: SnapshotProcessId, held: boolean): void {
+    this.#snapshots.hold(process, held);
   }
 
   /** What was given since the last time leaves now: one write for each child. */
   flush(): void {
     this.#writer.child?.flush();
     this.#readers.flush();
+    this.#snapshots.flush();
   }
 
   processes(): readonly StoreProcess[] {
@@ -49,12 +60,17 @@ export class Store {
     const writers: StoreProcess[] = [];
     if (child !== undefined) writers.push({ role: "writer", pid: child.pid, state });
     if (standby !== undefined) writers.push({ role: "standby", pid: standby.pid, state: "waiting" });
-    const readers = this.#readers.children.map((reader) => ({
+    const readers = this.#readers.children.map(({ child, state }) => ({
       role: "reader" as const,
-      pid: reader.child.pid,
-      state: reader.state,
+      pid: child.pid,
+      state,
     }));
-    return [...writers, ...readers];
+    const snapshots = this.#snapshots.children.map(({ child, state }) => ({
+      role: "snapshot" as const,
+      pid: child.pid,
+      state,
+    }));
+    return [...writers, ...readers, ...snapshots];
   }
 
   /**
@@ -65,6 +81,7 @@ export class Store {
   async close(): Promise<void> {
     const { child: writer } = this.#writer;
     this.#readers.close();
+    this.#snapshots.close();
     const others = this.#nursery.children.filter((child) => child !== writer);
     for (const child of others) child.end();
     await this.#leave(others);

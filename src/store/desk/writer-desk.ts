@@ -21,7 +21,7 @@ import { exitCodes } from "../pipe/parent.js";
 import { readProgress } from "../pipe/progress-file.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
-import { requestIn, StoreBody } from "./store-request.js";
+import { requestIn, StoreBody, storeMethodOf } from "./store-request.js";
 
 export type WriterJob = Extract<StoreJob, { to: "writer" }>;
 
@@ -76,8 +76,9 @@ export class WriterDesk {
         return this.#later({ kind: "writer-progress", progress: this.#progress() });
       case "write": {
         const { seq: at, mode, session, key, alone } = job;
-        const { method, encoding, raw } = requestIn(job.parcel);
-        if (method === "session.settle") throw new Error("a settle came as a write");
+        const request = requestIn(job.parcel);
+        const { encoding, raw } = request;
+        const method = storeMethodOf(request);
         return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
       }
       case "settle":

@@ -174,9 +174,7 @@ function sendWrite(queue: FrameQueue, message: WriteMessage): void {
   head.writeDoubleLE(message.seq, payloadAt);
   head.writeDoubleLE(message.key ?? 0, payloadAt + 8);
   head[payloadAt + 16] =
-    (message.mode === "replay" ? replayFlag : 0) |
-    (message.alone ? aloneFlag : 0) |
-    (message.encoding === "msgpack" ? msgpackFlag : 0);
+    (message.mode === "replay" ? replayFlag : 0) | (message.alone ? aloneFlag : 0) | flagsOf(message.encoding);
   head[payloadAt + 17] = storeMethods.indexOf(message.method);
   head.write(message.session, payloadAt + 18, sessionBytes, "hex");
   queue.add(kinds.write, head, message.raw);
@@ -185,7 +183,7 @@ function sendWrite(queue: FrameQueue, message: WriteMessage): void {
 function sendSettle(queue: FrameQueue, message: SettleMessage): void {
   const head = frameHead(settleHeadBytes + 8 * message.keys.length);
   head.writeDoubleLE(message.seq, payloadAt);
-  head[payloadAt + 8] = message.encoding === "msgpack" ? msgpackFlag : 0;
+  head[payloadAt + 8] = flagsOf(message.encoding);
   head.write(message.session, payloadAt + 9, sessionBytes, "hex");
   let at = payloadAt + settleHeadBytes;
   for (const key of message.keys) at = head.writeDoubleLE(key, at);
@@ -196,7 +194,7 @@ export function sendToReader(queue: FrameQueue, message: ToReader): void {
   if (message.kind === "go") return sendJson(queue, kinds.go, message);
   const head = frameHead(readHeadBytes);
   head.writeDoubleLE(message.read, payloadAt);
-  head[payloadAt + 8] = message.encoding === "msgpack" ? msgpackFlag : 0;
+  head[payloadAt + 8] = flagsOf(message.encoding);
   head[payloadAt + 9] = storeMethods.indexOf(message.method);
   queue.add(kinds.read, head, message.raw);
 }
@@ -215,11 +213,11 @@ export function sendFromReader(queue: FrameQueue, message: FromReader): void {
   queue.add(kinds.answers, frameHead(0), packAnswers(message.answers));
 }
 
-function sendJson(queue: FrameQueue, kind: number, message: object): void {
+export function sendJson(queue: FrameQueue, kind: number, message: object): void {
   queue.add(kind, frameHead(0), Buffer.from(JSON.stringify(message)));
 }
 
-function packAnswers(answers: readonly Answer[]): Buffer {
+export function packAnswers(answers: readonly Answer[]): Buffer {
   const bodies = answers.map(bodyOf);
   let bytes = 0;
   for (const body of bodies) bytes += answerHeadBytes + body.length;
@@ -247,7 +245,7 @@ function bodyOf(answer: Answer): Buffer {
   }
 }
 
-function unpackAnswers(packed: Buffer, from: number): Answer[] {
+export function unpackAnswers(packed: Buffer, from: number): Answer[] {
   const answers: Answer[] = [];
   for (let at = from; at < packed.length; ) {
     const id = packed.readDoubleLE(at);
@@ -334,7 +332,7 @@ function readJson<T>(payload: Buffer, kind: number, expected: readonly (keyof ty
   return parseJson<T>(payload);
 }
 
-function parseJson<T>(bytes: Buffer): T {
+export function parseJson<T>(bytes: Buffer): T {
   return JSON.parse(bytes.toString("utf8")) as T;
 }
 
@@ -344,6 +342,10 @@ function methodAt(place: number | undefined): StoreMethod {
   return method;
 }
 
-function encodingAt(flags: number): Encoding {
+export function flagsOf(encoding: Encoding): number {
+  return encoding === "msgpack" ? msgpackFlag : 0;
+}
+
+export function encodingAt(flags: number): Encoding {
   return (flags & msgpackFlag) === 0 ? "json" : "msgpack";
 }

@@ -1,14 +1,21 @@
-/** A reader's process begins here: loads what it needs, waits for its orders, and then for requests. */
+/**
+ * A reader's process begins here: loads what it needs, waits for its orders, and then for requests. One that is to hold
+ * a snapshot begins here too, and is never given anything else.
+ */
 import { loadSqlite } from "../../sqlite/index.js";
 import { afterReading, type Frame, FrameQueue } from "../pipe/frames.js";
 import { type Answer, type FromReader, type ReadMessage, readToReader, sendFromReader } from "../pipe/messages.js";
 import { Parent, report } from "../pipe/parent.js";
+import { readToSnapshot, sendFromSnapshot, type ToSnapshot } from "../pipe/snapshot-messages.js";
 import { Reader } from "./reader.js";
+import { Snapshot } from "./snapshot.js";
 
 /** The front has not taken so much yet: it reads slowly, and reading on would only fill memory. */
 const waitingBytesMax = 16 * 1024 * 1024;
 /** Answers leave when they come to so much, if not before. */
 const answersBytesMax = 256 * 1024;
+/** Of a stream so much at most waits here for the front to take it. */
+const streamWaitingBytesMax = 256 * 1024;
 
 const out = new FrameQueue();
 let reader: Reader | undefined;
@@ -16,6 +23,9 @@ let requests: ReadMessage[] = [];
 let answers: Answer[] = [];
 let answersBytes = 0;
 let held = false;
+let snapshot: Snapshot | undefined;
+/** The next message of the stream is made when this turn is over, or when the front has taken what it has. */
+let advancing = false;
 
 function send(message: FromReader): void {
   sendFromReader(out, message);
@@ -52,7 +62,31 @@ function hold(current: Reader, rest: ReadMessage[]): void {
   });
 }
 
+/** One thing after the other; between two messages of a stream whatever has come is heard. */
+function serve(message: ToSnapshot): void {
+  if (reader === undefined) throw new Error("asked for a snapshot before it was told of which file");
+  snapshot ??= new Snapshot({ reader, send: (answer) => sendFromSnapshot(out, answer) });
+  snapshot.take(message);
+  parent.flush(out);
+  flow(snapshot);
+}
+
+function flow(current: Snapshot): void {
+  if (advancing || !current.flowing) return;
+  advancing = true;
+  const go = () => {
+    advancing = false;
+    current.advance();
+    parent.flush(out);
+    flow(current);
+  };
+  if (parent.waitingBytes > streamWaitingBytesMax) parent.whenDrained(go);
+  else afterReading(go);
+}
+
 function take(frame: Frame): void {
+  const asked = readToSnapshot(frame);
+  if (asked !== undefined) return serve(asked);
   const message = readToReader(frame);
   if (message.kind === "read") {
     requests.push(message);

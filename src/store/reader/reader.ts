@@ -7,9 +7,9 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { encodeResults } from "../../protocol/index.js";
 import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
-import type { Answer, ReaderOrders, ReadMessage } from "../pipe/messages.js";
+import type { Answer, ReaderOrders, ReadMessage, StoreMethod } from "../pipe/messages.js";
 import { placeOf } from "../statement/error-place.js";
-import { type BoundStatement, inStatement, Planner, type RequestPlan } from "../statement/plan.js";
+import { type BoundStatement, inStatement, Planner, type RequestPlan, type StoreParams } from "../statement/plan.js";
 import { openRequest } from "../statement/request.js";
 import { resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
@@ -22,8 +22,8 @@ const quickMs = 1;
 const textsMax = 4096;
 
 export class Reader {
-  readonly #database: Database;
-  readonly #limits: Limits;
+  readonly database: Database;
+  readonly limits: Limits;
   readonly #planner: Planner;
   readonly #cache: StatementCache;
   readonly #begin: Statement;
@@ -32,14 +32,14 @@ export class Reader {
   #quick = new Set<string>();
 
   constructor({ database, limits, withoutWriter }: ReaderOrders) {
-    this.#database = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
-    this.#limits = limits;
+    this.database = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
+    this.limits = limits;
     this.#planner = new Planner(limits);
-    this.#cache = new StatementCache(this.#database);
-    this.#begin = this.#database.prepare("BEGIN");
-    this.#commit = this.#database.prepare("COMMIT");
+    this.#cache = new StatementCache(this.database);
+    this.#begin = this.database.prepare("BEGIN");
+    this.#commit = this.database.prepare("COMMIT");
     // The file is opened at the first read only: a database that cannot be read must show now.
-    this.#database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
+    this.database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
     if (withoutWriter) syncLog(database);
   }
 
@@ -51,8 +51,12 @@ export class Reader {
     return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
   }
 
+  plan(method: StoreMethod, params: StoreParams): RequestPlan | Refusal {
+    return this.#planner.plan(method, params);
+  }
+
   close(): void {
-    this.#database.close();
+    this.database.close();
   }
 
   #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
@@ -62,7 +66,7 @@ export class Reader {
     const began = performance.now();
     const result =
       plan.kind === "one"
-        ? this.#one(plan, 0, { ...message, bytesMax: this.#limits.resultBytesMax })
+        ? this.#one(plan, 0, { ...message, bytesMax: this.limits.resultBytesMax })
         : this.#many(plan, message);
     if (text !== undefined) this.#learn(text, performance.now() - began < quickMs);
     return result;
@@ -77,7 +81,7 @@ export class Reader {
   /** All statements in one snapshot. */
   #many(plan: RequestPlan, { encoding }: ReadMessage): Buffer | Refusal {
     const bodies: Buffer[] = [];
-    let bytesMax = this.#limits.resultBytesMax;
+    let bytesMax = this.limits.resultBytesMax;
     this.#begin.run();
     try {
       for (const index of plan.statements.keys()) {
@@ -88,7 +92,7 @@ export class Reader {
       }
     } finally {
       // rule 4: the snapshot ends with the request
-      if (this.#database.inTransaction) this.#commit.run();
+      if (this.database.inTransaction) this.#commit.run();
     }
     return encodeResults(bodies, encoding);
   }
@@ -103,11 +107,12 @@ export class Reader {
     try {
       return resultOfRead(this.#cache.get(bound.statement.text), bound.values, { encoding, bytesMax, rowsMax });
     } catch (error) {
-      return this.#explained(refusalOf(error), bound);
+      return this.explained(refusalOf(error), bound);
     }
   }
 
-  #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
+  /** With the place in the text, where SQLite says which word it stumbled over. */
+  explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
     if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
     const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
     if (place === undefined) return refusal;
@@ -119,7 +124,7 @@ export class Reader {
 
   #complaintOf(sql: string): string | undefined {
     try {
-      this.#database.prepare(sql);
+      this.database.prepare(sql);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : undefined;

@@ -17,11 +17,16 @@ interface RawRequest {
   readonly raw: Buffer;
 }
 
-export function openRequest({ method, encoding, raw }: RawRequest, planner: Planner, keyed: boolean): OpenedRequest {
-  // The front has held these bytes to the bounds for clients and checked the parameters; it passes on nothing else.
+/** The front has held these bytes to the bounds for clients and checked the parameters; it passes on nothing else. */
+export function openParams({ encoding, raw }: Pick<RawRequest, "encoding" | "raw">): unknown {
   const frame = decodeFrame(raw, encoding, "broker");
   if (frame.kind !== "request") throw new Error(`the front passed on a frame that is no request but ${frame.kind}`);
-  const params = frame.params as StoreParams;
+  return frame.params;
+}
+
+export function openRequest(request: RawRequest, planner: Planner, keyed: boolean): OpenedRequest {
+  const { method } = request;
+  const params = openParams(request) as StoreParams;
   const plan = planner.plan(method, params);
   if (isRefusal(plan) || !keyed) return { plan, hash: 0 };
   return { plan, hash: bodyHash(method, plan, params as WriteParams) };

@@ -220,7 +220,7 @@ class Chaos {
     ];
     const [method, params] = notices[this.#roll(notices.length)] ?? ["", {}];
     if (method === "session.expired" && this.#roll(4) !== 0) return;
-    this.#handle({ kind: "notified", method, params });
+    this.#handle({ kind: "notified", method, params, bytes: 100 });
   }
 
   #pass(ms: number): void {

@@ -63,6 +63,7 @@ export class FakeBroker {
       handlers: {
         onOpen: (link) => void this.links.add(link),
         onFrame: (link, data) => this.#onFrame(link, data),
+        onDrained: () => undefined,
         onClose: (link) => void this.links.delete(link),
       },
     });

@@ -18,6 +18,7 @@ import { after, type Instant, instant, type RefusalCode, refuse } from "../../..
 
 const methods: { readonly [Kind in CallKind]: string } = {
   read: "db.query",
+  stream: "db.stream",
   write: "db.execute",
   once: "admin.stop",
   acquire: "lock.acquire",
@@ -96,6 +97,14 @@ export class Rig {
     return this.handle({ kind: "unwatch", watch: this.#watch(name) });
   }
 
+  credit(name: string, bytes: number): string[] {
+    return this.handle({ kind: "stream", call: this.#call(name), credit: bytes });
+  }
+
+  closeStream(name: string): string[] {
+    return this.handle({ kind: "stream", call: this.#call(name), credit: "closed" });
+  }
+
   grant(name: string): Grant {
     const grant = this.grants.get(name);
     if (grant === undefined) throw new Error(`nothing was granted to ${name}`);
@@ -149,7 +158,7 @@ export class Rig {
   }
 
   notify(method: string, params: object): string[] {
-    return this.handle({ kind: "notified", method, params });
+    return this.handle({ kind: "notified", method, params, bytes: 100 });
   }
 
   /** Parameters of the last message with this method. */
@@ -254,6 +263,10 @@ export class Rig {
         return `${this.#watchName(effect.watch)}: ${effect.events.map((event) => event["n"]).join(" ")}`;
       case "watch-ended":
         return `${this.#watchName(effect.watch)} ended ${effect.refusal.refused}`;
+      case "rows":
+        return `${this.#nameOf(effect.call)} rows ${JSON.stringify(effect.rows)}`;
+      case "stream-done":
+        return `${this.#nameOf(effect.call)} done${effect.refusal === undefined ? "" : ` ${effect.refusal.refused}`}`;
       case "lost":
         return `lost ${effect.grant.name} ${effect.grant.token}`;
       case "opened":

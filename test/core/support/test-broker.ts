@@ -13,6 +13,7 @@ import {
 } from "../../../src/core/index.js";
 import { type ConnectionId, type Instant, type Limits, limitsWith, type Token } from "../../../src/terms/index.js";
 import { FakeReaders } from "./fake-readers.js";
+import { FakeSnapshots } from "./fake-snapshots.js";
 import { type Death, FakeWriter } from "./fake-writer.js";
 import { LedgerRows } from "./ledger-rows.js";
 import { TestClient } from "./test-client.js";
@@ -36,6 +37,7 @@ export class TestBroker {
   readonly core: Core;
   readonly writer: FakeWriter;
   readonly readers = new FakeReaders();
+  readonly snapshots = new FakeSnapshots();
   readonly ledger: LedgerRows;
   /** When the front has last heard of a connection, where that is not with its last command. */
   readonly heardAt = new Map<ConnectionId, number>();
@@ -122,6 +124,38 @@ export class TestBroker {
     for (const { id, killed } of [...this.readers.all.values()]) if (killed !== undefined) this.readerGone(id);
   }
 
+  startSnapshots(): void {
+    for (const { id, state } of [...this.snapshots.all.values()])
+      if (state === "starting") this.do(this.snapshots.ready(id));
+  }
+
+  /** The process that is to open this stream has done so. */
+  opens(what: string): readonly Letter[] {
+    return this.do(this.snapshots.answer(this.snapshots.of(what).id));
+  }
+
+  /** A message of so many bytes, with one row. */
+  rows(what: string, bytes = 100): readonly Letter[] {
+    return this.do(this.snapshots.rows(this.snapshots.of(what).id, bytes));
+  }
+
+  /** The last row was sent. */
+  streamEnds(what: string): readonly Letter[] {
+    return this.do(this.snapshots.streamed(this.snapshots.of(what).id));
+  }
+
+  /** Those that were told to end what is open in them have done so. */
+  clearSnapshots(): void {
+    for (const { id, ends, killed } of [...this.snapshots.all.values()])
+      if (ends && killed === undefined) this.do(this.snapshots.cleared(id));
+  }
+
+  /** Those that the core had killed are gone. */
+  burySnapshots(): void {
+    for (const { id, killed } of [...this.snapshots.all.values()])
+      if (killed !== undefined) this.do(this.snapshots.gone(id));
+  }
+
   // ── the operating system ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** No process that carries this token lives any more. */
@@ -176,6 +210,7 @@ export class TestBroker {
     for (const job of turn.dispatch) {
       if (job.to === "writer") this.writer.obey(job);
       else if (job.to === "reader") this.readers.obey(job);
+      else if (job.to === "snapshot") this.snapshots.obey(job);
       else if (job.kind === "probe-process") this.probes.push(job);
       else if (job.kind === "end-processes") this.ending.set(job.token, job);
     }

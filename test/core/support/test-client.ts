@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity } from "../../../src/core/index.js";
 import type { ConnectionId, RefusalCode, Token } from "../../../src/terms/index.js";
-import { connection, key, name, type ParcelWords, parcel, program, session, tokenOf } from "./values.js";
+import { connection, key, name, type ParcelWords, parcel, program, session, tokenOf, whatOf } from "./values.js";
 
 type GrantedLetter = Extract<Letter, { kind: "granted" }>;
 type WelcomeLetter = Extract<Letter, { kind: "welcome" }>;
@@ -292,6 +292,30 @@ export class TestClient {
 
   read(what: string, words: ParcelWords & { timeoutMs?: number } = {}): Asked {
     return this.#ask({ kind: "read", timeoutMs: words.timeoutMs, parcel: parcel(what, words) });
+  }
+
+  /** As its stream `number`. */
+  stream(what: string, words: ParcelWords & { number?: number; credit?: number; timeoutMs?: number } = {}): Asked {
+    const { number = 1, credit = 1000, timeoutMs } = words;
+    return this.#ask({ kind: "stream", stream: number, credit, timeoutMs, parcel: parcel(what, words) });
+  }
+
+  credit(stream: number, bytes: number): void {
+    this.broker.do({ kind: "stream-credit", connection: this.to, stream, bytes });
+  }
+
+  closeStream(stream: number): void {
+    this.broker.do({ kind: "stream-close", connection: this.to, stream });
+  }
+
+  /** What it has heard of its streams: rows, and how each has ended. */
+  get streamed(): string[] {
+    return this.broker.letters.flatMap((letter) => {
+      if (letter.to !== this.to) return [];
+      if (letter.kind === "rows") return [whatOf(letter.message).what];
+      if (letter.kind !== "stream-done") return [];
+      return [`${letter.stream} done after ${letter.rows}${letter.refusal ? `: ${letter.refusal.refused}` : ""}`];
+    });
   }
 
   settle(of: TestClient, keys: readonly number[]): Asked {

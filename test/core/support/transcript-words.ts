@@ -15,7 +15,8 @@ export function linesOf(turns: readonly Turn[], cast: Cast): string[] {
   for (const { ledger, dispatch, send } of turns) {
     for (const entry of ledger) lines.push(`rows    ${rowWords(entry, cast)}`);
     for (const job of dispatch)
-      lines.push(job.to === "system" ? `system  ${jobWords(job, cast)}` : `store   ${jobWords(job, cast)}`);
+      if (job.to === "snapshot") lines.push(`store   ${snapshotWords(job)}`);
+      else lines.push(job.to === "system" ? `system  ${jobWords(job, cast)}` : `store   ${jobWords(job, cast)}`);
     for (const letter of send) lines.push(`${cast.connection(letter.to).padEnd(7)} ${letterWords(letter, cast)}`);
   }
   return folded(lines);
@@ -56,7 +57,28 @@ function rowWords(entry: LedgerEntry, cast: Cast): string {
   }
 }
 
-function jobWords(job: Job, cast: Cast): string {
+function snapshotWords(job: Extract<Job, { to: "snapshot" }>): string {
+  switch (job.kind) {
+    case "start":
+      return `start snapshot ${job.process}`;
+    case "kill":
+      return `kill snapshot ${job.process}: ${job.why}`;
+    case "begin":
+      return `snapshot ${job.process}: begin`;
+    case "stream":
+      return `snapshot ${job.process}: stream ${whatOf(job.parcel).what}, ${job.credit} bytes`;
+    case "credit":
+      return `snapshot ${job.process}: ${job.bytes} bytes more`;
+    case "close":
+      return `snapshot ${job.process}: close the stream`;
+    case "end":
+      return `snapshot ${job.process}: end`;
+    default:
+      return impossible(job, "job for a snapshot");
+  }
+}
+
+function jobWords(job: Exclude<Job, { to: "snapshot" }>, cast: Cast): string {
   switch (job.kind) {
     case "write": {
       const mode = job.mode === "replay" ? "look up" : "run";
@@ -132,6 +154,10 @@ function letterWords(letter: Letter, cast: Cast): string {
           return `${name}: ${ending !== undefined ? "draining" : `held by ${by === "" ? "nobody" : by}`}, ${waitersTotal} waiting`;
         })
         .join("; ");
+    case "rows":
+      return `rows: ${whatOf(letter.message).what}`;
+    case "stream-done":
+      return `stream ${letter.stream} done after ${letter.rows} rows${letter.refusal === undefined ? "" : `: ${letter.refusal.refused}, ${letter.refusal.message}`}`;
     case "lost":
       return `lost ${letter.fence.name}: ${letter.reason}`;
     case "converted":

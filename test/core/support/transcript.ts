@@ -4,9 +4,13 @@
  *   anna hello [pid=N] [window=MS] [keeps=LOCK,…] [pending=KEY,…]     connects first if there is no connection
  *   anna acquire LOCK [wait=MS] [key=N] · anna release LOCK · anna cancels KEY · anna lists
  *   anna write WHAT [under=LOCK [of=bert]] [key=N|none] [endless] [fails] · anna read WHAT [endless]
+ *   anna streams WHAT [as=N] [credit=BYTES] [fails] · anna credits BYTES [of=N] · anna closes N
  *   anna disconnects · anna goodbye · anna settles bert keys=1,2
  *   writer settles [N] · writer dies running|committing|committed|idle [jobs=N] · writer ready · writer refused
+ *   writer has N bytes of log · writer folded
  *   writer runs MS                                                     the first of what it has, for so long by now
+ *   snapshots start · snapshots clear · snapshot opens WHAT · snapshot sends BYTES of=WHAT · snapshot waits WHAT
+ *   snapshot ends WHAT · snapshot N dies                               its process; what the core had killed dies so, too
  *   reader answers WHAT · reader N dies · readers start · system says 100 dead
  *   time passes MS · broker stands MS · broker restarts · broker drains
  *
@@ -90,6 +94,7 @@ class Stage implements Cast {
     const words = { plain: rest, named };
     if (who === "writer") this.#writer(words);
     else if (who === "reader" || who === "readers") this.#reader(words);
+    else if (who === "snapshot" || who === "snapshots") this.#snapshot(words);
     else if (who === "time") this.#broker.pass(Number(rest[1]));
     else if (who === "broker") this.#live(words);
     else if (who === "system") this.#system(words);
@@ -102,7 +107,11 @@ class Stage implements Cast {
     if (verb === "settles") broker.settle(how === undefined ? undefined : Number(how));
     else if (verb === "ready") broker.do(broker.writer.ready());
     else if (verb === "refused") broker.do(broker.writer.refuse());
-    else if (verb === "dies") {
+    else if (verb === "has") broker.writer.walBytes = Number(how);
+    else if (verb === "folded") {
+      broker.writer.walBytes = 0;
+      broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
+    } else if (verb === "dies") {
       const jobs = Number(named.get("jobs") ?? broker.writer.waiting.length);
       broker.killWriter({ jobs, phase: how as Death["phase"] });
     } else if (verb === "runs") {
@@ -116,6 +125,19 @@ class Stage implements Cast {
     else if (verb === "answers") this.#broker.read(what);
     else if (what === "dies") this.#broker.readerGone(Number(verb));
     else throw new Error(`a reader does not know ${verb}`);
+  }
+
+  #snapshot({ plain: [verb = "", what = ""], named }: Words): void {
+    const broker = this.#broker;
+    const { snapshots } = broker;
+    if (verb === "start") broker.startSnapshots();
+    else if (verb === "clear") broker.clearSnapshots();
+    else if (verb === "opens") broker.opens(what);
+    else if (verb === "sends") broker.rows(named.get("of") ?? "", Number(what));
+    else if (verb === "waits") broker.do(snapshots.waits(snapshots.of(what).id));
+    else if (verb === "ends") broker.streamEnds(what);
+    else if (what === "dies") broker.do(snapshots.gone(Number(verb)));
+    else throw new Error(`a snapshot does not know ${verb}`);
   }
 
   #live({ plain: [verb, ms] }: Words): void {
@@ -179,6 +201,15 @@ class Stage implements Cast {
       case "read":
         client.read(what, marks);
         return;
+      case "streams": {
+        const [as, credit] = [Number(named.get("as") ?? 1), Number(named.get("credit") ?? 1000)];
+        client.stream(what, { number: as, credit, ...marks });
+        return;
+      }
+      case "credits":
+        return client.credit(Number(named.get("of") ?? 1), Number(what));
+      case "closes":
+        return client.closeStream(Number(what));
       case "disconnects":
         this.#connected.delete(who);
         return client.disconnect();
