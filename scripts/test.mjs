@@ -3,6 +3,7 @@
  * looks for them itself also succeeds when it finds none.
  */
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { run as runTests } from "node:test";
 import { spec } from "node:test/reporters";
@@ -39,7 +40,8 @@ export async function test(filters) {
   const paths = files.map((file) => join(root, "out", file));
   const results = runTests({
     files: paths,
-    concurrency: 2,
+    // Tests of real processes wait more than they work.
+    concurrency: availableParallelism() + 1,
     timeout: Number(fileMsMax),
     signal: end.signal,
   });
