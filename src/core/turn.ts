@@ -159,8 +159,7 @@ export type SystemJob =
     };
 
 /** To a process that holds one session's snapshot; `run` names what is asked in it. */
-export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } & /** As with a reader. */
-(
+export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } /** As with a reader. */ & (
   | { readonly kind: "start"; readonly withoutWriter: boolean }
   | { readonly kind: "kill"; readonly why: string }
   /** Opens a snapshot for all that follows, until `end`. */

@@ -81,7 +81,7 @@ export class Incoming {
     if ("result" in routed) return conversation.result(request, encodeBody(routed.result, conversation.encoding));
     const { ack } = params as { readonly ack?: number };
     if (ack !== undefined && method !== "session.hello") this.#acknowledge(conversation, ack);
-    this.#parts.decide(routed.command);
+    this.#decide(conversation, routed.command);
   }
 
   #notice(conversation: Conversation, method: string, params: unknown): void {
@@ -94,20 +94,27 @@ export class Incoming {
       case "session.ack":
         return this.#acknowledge(conversation, (params as AckParams).below);
       case "session.cancel":
-        return this.#parts.decide({ kind: "cancel", connection, request: (params as CancelParams).id });
+        return this.#decide(conversation, { kind: "cancel", connection, request: (params as CancelParams).id });
       case "db.credit": {
         const { stream, bytes } = params as CreditParams;
-        return this.#parts.decide({ kind: "stream-credit", connection, stream, bytes });
+        return this.#decide(conversation, { kind: "stream-credit", connection, stream, bytes });
       }
-      case "db.close":
-        return this.#parts.decide({ kind: "stream-close", connection, stream: (params as CloseParams).stream });
+      case "db.close": {
+        const { stream } = params as CloseParams;
+        return this.#decide(conversation, { kind: "stream-close", connection, stream });
+      }
       default:
         return impossible(method, "notification");
     }
   }
 
   #acknowledge(conversation: Conversation, below: number): void {
-    this.#parts.decide({ kind: "ack", connection: conversation.id, below: requestKey(below) });
+    this.#decide(conversation, { kind: "ack", connection: conversation.id, below: requestKey(below) });
+  }
+
+  #decide(conversation: Conversation, command: Command): void {
+    conversation.commanded();
+    this.#parts.decide(command);
   }
 }
 

@@ -3,12 +3,13 @@
  * the end of the turn. Who does not read what was sent is hung up on.
  */
 import type { Letter } from "../core/index.js";
-import { closings, type DoneParams, encodeNotification, errorOf } from "../protocol/index.js";
+import { closings, encodeNotification } from "../protocol/index.js";
 import { StreamPiece } from "../store/index.js";
 import {
   type ConnectionId,
   type Instant,
   type Limits,
+  type Millis,
   type Refusal,
   refusals,
   type SnapshotProcessId,
@@ -18,6 +19,7 @@ import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
 import { bodyOf, type Greeting } from "./letters.js";
+import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
 import { StreamHolds } from "./stream-holds.js";
 
@@ -25,6 +27,7 @@ export interface PostmanParts {
   readonly limits: Limits;
   readonly log: FrontLog;
   readonly greeting: () => Greeting;
+  readonly now: () => Instant;
   readonly wallNow: () => WallTime;
   /** Nothing is to be taken from this process for now, because its client does not read; or again. */
   readonly hold: (process: SnapshotProcessId, held: boolean) => void;
@@ -47,7 +50,7 @@ export class Postman {
   // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(link: Link): void {
-    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits));
+    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits, this.#parts.now));
   }
 
   /** Something comes from it, so something may go to it in this turn. */
@@ -72,6 +75,17 @@ export class Postman {
   drained(link: Link): void {
     const conversation = this.#conversations.get(link.id);
     if (conversation !== undefined) this.#holds.release(conversation);
+  }
+
+  /** When a connection was heard last, apart from its commands; nothing if it is gone. */
+  heardAt(connection: ConnectionId, now: Instant): Instant | undefined {
+    return this.#conversations.get(connection)?.heardAt(now);
+  }
+
+  /** The broker itself stood still. */
+  paused(ms: Millis): void {
+    this.backlog.paused(ms);
+    for (const conversation of this.#conversations.values()) conversation.stoodStill(ms);
   }
 
   // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,26 +127,23 @@ export class Postman {
       case "refused":
         conversation.decided(letter.request);
         return conversation.refuse(letter.request, letter.refusal, true);
+      case "taken":
+        link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
+        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
       case "lost":
-        return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
       case "queued":
       case "contended":
       case "revoking":
       case "events":
-        throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
       case "expired":
-        return link.send(encodeNotification("session.expired", {}, encoding));
-      case "taken":
-        link.send(encodeNotification("session.taken", {}, encoding));
-        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
+      case "stream-done":
+        return link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
       case "rows":
         if (!(letter.message instanceof StreamPiece)) throw new Error("rows that no child of the store has made");
         this.#holds.sent(conversation, letter.process);
         return link.send(letter.message.bytes);
-      case "stream-done":
-        return link.send(encodeNotification("db.done", doneParams(letter), encoding));
       case "welcome":
         conversation.decided(letter.request);
         link.admitted();
@@ -155,10 +166,4 @@ export class Postman {
     link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();
   }
-}
-
-function doneParams({ stream, rows, refusal }: Extract<Letter, { kind: "stream-done" }>): DoneParams {
-  if (refusal === undefined) return { stream, rows };
-  const { message, data } = errorOf(refusal);
-  return { stream, rows, error: { message, data } };
 }

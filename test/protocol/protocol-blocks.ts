@@ -21,9 +21,10 @@ const examples: { readonly [name: string]: readonly string[] } = {
   "session.hello": ["new", "result", "resume", "result-resumed"],
   "db.execute": ["insert", "result", "named", "result-returning", "refused-fenced"],
   "db.query": ["request", "result"],
-  "lock.acquire": ["wait", "result", "try", "refused-lock-held"],
+  "lock.acquire": ["wait", "result", "several", "result-several", "try", "refused-lock-held", "refused-deadlock"],
   "lock.cancel": ["request", "result"],
-  "lock.list": ["one", "result"],
+  "lock.list": ["prefix", "result"],
+  "lock.watch": ["prefix", "result", "after", "result-resumed"],
   "db.script": ["create", "result"],
   "session.ack": ["all-below"],
   "session.cancel": ["number"],
@@ -34,7 +35,11 @@ const examples: { readonly [name: string]: readonly string[] } = {
   "db.close": ["one"],
   "db.rows": ["two"],
   "db.done": ["complete", "error"],
-  "lock.lost": ["broken"],
+  "lock.lost": ["lease"],
+  "lock.queued": ["second"],
+  "lock.contended": ["one"],
+  "lock.revoking": ["grace"],
+  "lock.events": ["two"],
 };
 
 /** The blocks by their names, in the order in which they would be read. */

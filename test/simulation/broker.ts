@@ -93,9 +93,10 @@ export class Broker implements BrokerEnd {
     const hold = () => {
       throw new Error("every client here reads what it is sent");
     };
-    this.#postman = new Postman({ limits, log: () => undefined, greeting: () => this.#greeting, wallNow, hold });
-    const routes = new Routes({ limits, processes, wallNow, status, stop });
     const now = () => parts.agenda.now;
+    const log = () => undefined;
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow, hold });
+    const routes = new Routes({ limits, processes, wallNow, status, stop });
     this.#incoming = new Incoming(routes, { now, decide: (command) => this.#tell(command) });
   }
 
@@ -205,7 +206,7 @@ export class Broker implements BrokerEnd {
       let frames = random.chance(0.8) ? cable.inbox.length : 1 + random.below(3);
       while (frames-- > 0 && cable.inbox.length > 0 && !cable.paused) {
         const conversation = this.#postman.touch(cable);
-        const bytes = cable.inbox.shift();
+        const bytes = cable.read();
         if (conversation !== undefined && bytes !== undefined) this.#incoming.take(conversation, bytes);
       }
       if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
