@@ -158,8 +158,8 @@ export type SystemJob =
       readonly names: readonly LockName[];
     };
 
-/** To a process that holds one session's snapshot; `run` names what is asked in it. */
-export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } /** As with a reader. */ & (
+/** To a process that holds one session's snapshot; `run` names what is asked in it. It starts and is killed as a reader. */
+export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } & (
   | { readonly kind: "start"; readonly withoutWriter: boolean }
   | { readonly kind: "kill"; readonly why: string }
   /** Opens a snapshot for all that follows, until `end`. */
