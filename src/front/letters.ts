@@ -56,6 +56,12 @@ function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: Le
       throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
     case "released":
       return { released: true };
+    case "begun":
+      return { tx: letter.transaction };
+    case "committed":
+      return { seq: letter.seq };
+    case "rolled-back":
+      return {};
     case "acquire-cancelled":
       return { outcome: letter.outcome };
     case "listing":

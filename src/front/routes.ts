@@ -36,6 +36,7 @@ import {
 import type { Conversation } from "./conversation.js";
 import { identityOf } from "./identity.js";
 import type { ProcessTable } from "./processes.js";
+import { txRoutes } from "./tx-routes.js";
 
 /** One request on its way in. */
 export interface RequestInHand {
@@ -78,6 +79,7 @@ export class Routes {
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
       "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
+      ...txRoutes(parts.limits, this.#planner),
       "lock.acquire": (params, incoming) => this.#acquire(params, incoming),
       "lock.cancel": ({ key, of }, incoming) => ({
         command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },

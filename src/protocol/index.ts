@@ -21,6 +21,7 @@ export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
 export { waitersListedMax } from "./methods/lock.js";
 export type * from "./methods/session.js";
+export type * from "./methods/tx.js";
 export * from "./methods.js";
 export {
   type BlobMark,

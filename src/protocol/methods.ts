@@ -6,8 +6,9 @@ import { adminMethods } from "./methods/admin.js";
 import { dbMethods } from "./methods/db.js";
 import { lockMethods, lockToClient } from "./methods/lock.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
+import { txMethods } from "./methods/tx.js";
 
-export const methods = { ...sessionMethods, ...dbMethods, ...lockMethods, ...adminMethods };
+export const methods = { ...sessionMethods, ...dbMethods, ...txMethods, ...lockMethods, ...adminMethods };
 /** What a client may send without an id. */
 export const notificationsToBroker = sessionToBroker;
 /** What the broker sends by itself. */
