@@ -69,7 +69,7 @@ export class Incoming {
     if ("result" in routed) return conversation.result(request, encodeBody(routed.result, conversation.encoding));
     const { ack } = params as { readonly ack?: number };
     if (ack !== undefined && method !== "session.hello") this.#acknowledge(conversation, ack);
-    this.#parts.decide(routed.command);
+    this.#decide(conversation, routed.command);
   }
 
   #notice(conversation: Conversation, method: string, params: unknown): void {
@@ -78,15 +78,17 @@ export class Incoming {
     const refusal = checkNotice(method, params);
     if (refusal !== undefined) return conversation.refuse(null, refusal, false);
     if (method === "session.ack") return this.#acknowledge(conversation, (params as { readonly below: number }).below);
-    this.#parts.decide({
-      kind: "cancel",
-      connection: conversation.id,
-      request: (params as { readonly id: RequestId }).id,
-    });
+    const { id: request } = params as { readonly id: RequestId };
+    this.#decide(conversation, { kind: "cancel", connection: conversation.id, request });
   }
 
   #acknowledge(conversation: Conversation, below: number): void {
-    this.#parts.decide({ kind: "ack", connection: conversation.id, below: requestKey(below) });
+    this.#decide(conversation, { kind: "ack", connection: conversation.id, below: requestKey(below) });
+  }
+
+  #decide(conversation: Conversation, command: Command): void {
+    conversation.commanded();
+    this.#parts.decide(command);
   }
 }
 

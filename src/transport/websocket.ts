@@ -14,7 +14,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { closings, type Encoding, encodingOf } from "../protocol/index.js";
-import type { ConnectionId, Limits } from "../terms/index.js";
+import type { ConnectionId, Limits, Millis } from "../terms/index.js";
 import type { Place } from "./admission.js";
 import { FrameTracker } from "./frame-tracker.js";
 import { framePieces } from "./frame-writer.js";
@@ -23,8 +23,10 @@ import { chooseSubprotocol } from "./upgrade.js";
 
 /** How long a close frame may stay unanswered. */
 const closeAnswerMs = 2000;
-/** Looks (one a second) that an unfinished message may see no byte. Counted and not timed, so that a broker that was stopped itself finds nobody silent. */
-const silentLooksMax = 10;
+/** `look` is to be called so often. Looks are counted and not timed, so that a broker that was stopped itself finds nobody silent. */
+export const lookMs: Millis = 1000;
+/** Looks that an unfinished message may see no byte. */
+const quietLooksMax = 10;
 /** Pings and pongs between two looks. */
 const controlFramesMax = 1000;
 /** With so much unread in front of it, a pong is left out: the client would not see it in time. */
@@ -87,7 +89,9 @@ export class WebSocketLink implements Link {
   #held: Buffer[] = [];
   #queued: Buffer[] = [];
   #queuedBytes = 0;
-  #silentLooks = 0;
+  /** Since the last byte came. */
+  #quietLooks = 0;
+  #bytesRead = 0;
   #controlFrames = 0;
 
   constructor({ id, webSocket, socket, place, handlers, log }: LinkParts) {
@@ -103,14 +107,24 @@ export class WebSocketLink implements Link {
     webSocket.on("pong", () => this.#countControlFrame());
     webSocket.on("error", (error) => this.#failed(error));
     webSocket.on("close", () => this.#closed());
-    socket.on("data", (chunk: Buffer) => {
-      this.#silentLooks = 0;
+    // Before the library, which hands on frames from within its own listener.
+    socket.prependListener("data", (chunk: Buffer) => {
+      this.#quietLooks = 0;
+      this.#bytesRead += chunk.length;
       this.#tracker.push(chunk);
     });
   }
 
   get bufferedBytes(): number {
     return this.#queuedBytes + this.#socket.writableLength;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get quietMs(): Millis {
+    return this.#quietLooks * lookMs;
   }
 
   send(bytes: Buffer): void {
@@ -134,6 +148,7 @@ export class WebSocketLink implements Link {
   pause(): void {
     if (this.#paused || this.#state !== "open") return;
     this.#paused = true;
+    this.#quietLooks = 0;
     this.#webSocket.pause();
   }
 
@@ -174,12 +189,9 @@ export class WebSocketLink implements Link {
   /** Called once a second: what takes too long, or came too often since the last time, ends the link. */
   look(): void {
     this.#controlFrames = 0;
-    if (this.#state !== "open" || this.#paused || !this.#tracker.midMessage) {
-      this.#silentLooks = 0;
-      return;
-    }
-    this.#silentLooks += 1;
-    if (this.#silentLooks > silentLooksMax)
+    if (this.#state !== "open" || this.#paused) return;
+    this.#quietLooks += 1;
+    if (this.#tracker.midMessage && this.#quietLooks > quietLooksMax)
       this.close(closings.helloTimeout.code, "a message was begun and not finished");
   }
 
