@@ -27,4 +27,5 @@ export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type { RowStream } from "./row-stream.js";
+export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

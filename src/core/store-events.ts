@@ -47,6 +47,8 @@ export class StoreEvents {
         if (event.storedSeq !== undefined) this.mark.stored(event.storedSeq, now);
         writes.settled(event, now);
         reads.fold.walGrew(event.walBytes, now);
+        // A transaction may have waited for the log to be folded, and it need not be any more.
+        writes.pump(now);
         return locks.writesSettled(now);
       case "writer-gone":
         tokens.reservationLost();
@@ -63,7 +65,8 @@ export class StoreEvents {
         return locks.grantAll(now);
       case "checkpointed":
         writes.logIs(event.walBytes);
-        return reads.fold.checkpointed(event.walBytes, now);
+        reads.fold.checkpointed(event.walBytes, now);
+        return writes.pump(now);
       default:
         return reads.handle(event, now);
     }

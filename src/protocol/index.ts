@@ -26,6 +26,7 @@ export { waitersListedMax } from "./methods/lock-views.js";
 export type { LockMode } from "./methods/lock-words.js";
 export type * from "./methods/session.js";
 export type * from "./methods/stream.js";
+export type * from "./methods/tx.js";
 export * from "./methods.js";
 export {
   type BlobMark,

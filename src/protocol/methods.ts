@@ -10,11 +10,13 @@ import { lockNotices } from "./methods/lock-notices.js";
 import { lockViewMethods, lockViewsToClient } from "./methods/lock-views.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
 import { streamMethods, streamToBroker, streamToClient } from "./methods/stream.js";
+import { txMethods } from "./methods/tx.js";
 
 export const methods = {
   ...sessionMethods,
   ...dbMethods,
   ...streamMethods,
+  ...txMethods,
   ...lockMethods,
   ...lockViewMethods,
   ...lockInterventionMethods,

@@ -23,6 +23,8 @@ export interface LogFoldParts {
   readonly deadlines: Deadlines;
   readonly snapshots: LogReader;
   readonly reads: LogReader;
+  /** A transaction has the writer to itself, so that nobody folds the log. */
+  readonly writerOwned: () => boolean;
 }
 
 /** A log over its hard limit is tried to be folded again after so long (ms): nothing is written, so it cannot grow. */
@@ -37,6 +39,8 @@ export class LogFold {
   /** How large it was when it was last tried. */
   #triedBytes = 0;
   #again: Deadline | undefined;
+  /** To be folded when the transaction is over that has the writer now. */
+  #waits = false;
 
   constructor(parts: LogFoldParts) {
     this.#parts = parts;
@@ -44,13 +48,20 @@ export class LogFold {
 
   writerIs(state: "starting" | "ready" | "unavailable", now: Instant): void {
     this.#canFold = state === "ready";
+    this.#waits = false;
     if (!this.#canFold) this.#release(now);
     else this.#tryLater(now);
+  }
+
+  /** The log is about to be folded, or should be as soon as the writer is free: nobody may take it for long. */
+  get wanted(): boolean {
+    return this.#state !== "quiet" || this.#waits;
   }
 
   walGrew(walBytes: number, now: Instant): void {
     const { walBytesMax } = this.#parts.limits;
     this.#walBytes = walBytes;
+    this.#waits = false;
     if (walBytes < walBytesMax || this.#state !== "quiet" || !this.#canFold) return;
     // A fold that could not finish is tried again only when the log has grown by a quarter.
     if (walBytes >= this.#triedBytes + walBytesMax / 4) this.#begin(now);
@@ -81,6 +92,8 @@ export class LogFold {
   }
 
   #begin(now: Instant): void {
+    this.#waits = this.#parts.writerOwned();
+    if (this.#waits) return;
     this.#triedBytes = this.#walBytes;
     this.#state = "snapshots";
     this.#parts.snapshots.holdForFold(true, now);

@@ -13,6 +13,8 @@ export interface ReadsParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
+  /** A transaction has the writer to itself. */
+  readonly writerOwned: () => boolean;
 }
 
 export class Reads {

@@ -13,12 +13,13 @@
  * The standby has its code loaded and no orders, so that a writer that was killed is replaced at once. What the core
  * does not count is remembered here: an ended session is told to the next writer until one has stored it.
  */
-import type { StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
+import type { Parcel, StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
 import { impossible, type SessionId, seq } from "../../terms/index.js";
 import type { Frame } from "../pipe/frames.js";
 import { type Answer, type FromWriter, readFromWriter, sendToWriter, type ToWriter } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { readProgress } from "../pipe/progress-file.js";
+import type { StepMessage } from "../pipe/step-message.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
 import { requestIn, StoreBody, storeMethodOf } from "./store-request.js";
@@ -80,6 +81,11 @@ export class WriterDesk {
         const { encoding, raw } = request;
         const method = storeMethodOf(request);
         return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
+      }
+      case "step": {
+        const { step, seq: at, transaction, session, key } = job;
+        const request = job.parcel === undefined ? undefined : requestOf(job.parcel);
+        return this.#send({ kind: "step", step, seq: at, transaction, session, key, request });
       }
       case "settle":
         return this.#send({
@@ -241,12 +247,20 @@ export class WriterDesk {
   }
 }
 
+function requestOf(parcel: Parcel): StepMessage["request"] {
+  const request = requestIn(parcel);
+  const { encoding, raw } = request;
+  return { method: storeMethodOf(request), encoding, raw };
+}
+
 export function storeAnswer(answer: Answer): StoreAnswer {
   switch (answer.kind) {
     case "done":
       return { kind: "done", body: new StoreBody(answer.bytes, answer.encoding) };
     case "refused":
-      return { kind: "refused", refusal: answer.refusal };
+      return answer.ended === true
+        ? { kind: "refused", refusal: answer.refusal, ended: true }
+        : { kind: "refused", refusal: answer.refusal };
     case "absent":
       return { kind: "absent" };
   }
