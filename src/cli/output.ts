@@ -41,13 +41,13 @@ export class Output {
     return this.format === "json" || this.format === "jsonl";
   }
 
-  rows(rows: Rows): void {
+  /** `header`: false where it was said before. */
+  rows(rows: Rows, header = this.#options.header): void {
     if (this.format === "raw") this.#io.write(rawBytes(rows));
-    else this.#lines(this.#formatted(rows));
+    else this.#lines(this.#formatted(rows, header));
   }
 
-  #formatted(rows: Rows): string[] {
-    const { header } = this.#options;
+  #formatted(rows: Rows, header: boolean | undefined): string[] {
     switch (this.format) {
       case "table":
         return tableLines(rows, {

@@ -12,6 +12,7 @@ import { Locks, runUnder } from "./locks.js";
 import { type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
+import { TableChanges, type WatchOptions } from "./table-changes.js";
 import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
 
 export interface AcquireOptions {
@@ -194,6 +195,19 @@ export class Broker extends Datastore {
   }
 
   /**
+   * What is committed to these tables from now on, by whichever program: after each commit one change for each table
+   * that it has touched, numbered. After a lost connection it goes on where it was; where that cannot be, because the
+   * broker or its writer was replaced, a gap is told. Changes by programs that open the file past the broker are not seen.
+   *
+   * @param tables one name or several; a table need not exist yet
+   * @throws PARAMS_INVALID for views and tables of SQLite's own, WATCHES_FULL (while it is read)
+   * @example for await (const news of broker.watch(["job"], { keys: true })) if (!news.gap) console.log(news.keys);
+   */
+  watch(tables: string | readonly string[], options: WatchOptions = {}): TableChanges {
+    return new TableChanges(this.#parts, typeof tables === "string" ? [tables] : [...tables], options);
+  }
+
+  /**
    * How the broker is: versions, files, processes, locks, queues, limits.
    *
    * @example const { pid, uptimeMs } = await broker.status();
@@ -330,6 +344,10 @@ const own = new Set<MethodName>([
   "lock.acquire",
   "lock.cancel",
   "lock.release",
+  "lock.watch",
+  "lock.unwatch",
+  "watch.open",
+  "watch.close",
 ]);
 
 function isOwn(method: MethodName): boolean {

@@ -18,10 +18,14 @@ import {
   type LockNewsEffect,
   type QueueNews,
   type RevocationNews,
+  type TableEffect,
+  type TableFilter,
+  TableWatch,
   Tie,
   Watch,
   type WatchBegin,
   type WatchEffect,
+  type Watched,
   type WatchFilter,
   type Welcome,
 } from "./conversation/index.js";
@@ -61,6 +65,21 @@ export class Subscription extends Watch {
   readonly handlers: SubscriptionHandlers;
 
   constructor(filter: WatchFilter, handlers: SubscriptionHandlers) {
+    super(filter);
+    this.handlers = handlers;
+  }
+}
+
+export interface TableHandlers {
+  readonly onNews: (news: TableEffect) => void;
+  readonly onEnd: (refusal: Refusal) => void;
+}
+
+/** A watch of tables, and whom to tell. */
+export class TableSubscription extends TableWatch {
+  readonly handlers: TableHandlers;
+
+  constructor(filter: TableFilter, handlers: TableHandlers) {
     super(filter);
     this.handlers = handlers;
   }
@@ -149,11 +168,11 @@ export class Driver {
   }
 
   /** The same once more: how things are is asked for again, and what was missed is passed over. */
-  watch(subscription: Subscription): void {
+  watch(subscription: Watched): void {
     this.#handle({ kind: "watch", watch: subscription });
   }
 
-  unwatch(subscription: Subscription): void {
+  unwatch(subscription: Watched): void {
     this.#handle({ kind: "unwatch", watch: subscription });
   }
 
@@ -232,6 +251,9 @@ export class Driver {
       case "watch-began":
       case "watch-events":
       case "watch-ended":
+      case "tables-watched":
+      case "tables-changed":
+      case "tables-gap":
         return tellWatch(effect);
       case "connect":
         return void this.#connect(effect.start, effect.resuming);
@@ -362,8 +384,14 @@ export class Driver {
 }
 
 function tellWatch(effect: WatchEffect): void {
-  if (!(effect.watch instanceof Subscription)) return;
-  const { handlers } = effect.watch;
+  const { watch } = effect;
+  if (watch instanceof TableSubscription) {
+    if (effect.kind === "watch-ended") watch.handlers.onEnd(effect.refusal);
+    else if (effect.kind !== "watch-began" && effect.kind !== "watch-events") watch.handlers.onNews(effect);
+    return;
+  }
+  if (!(watch instanceof Subscription)) return;
+  const { handlers } = watch;
   switch (effect.kind) {
     case "watch-began":
       return handlers.onBegin(effect.begin);

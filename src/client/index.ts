@@ -27,5 +27,6 @@ export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type { RowStream } from "./row-stream.js";
+export type { ChangedRow, ChangesGap, TableChange, TableChanges, TableNews, WatchOptions } from "./table-changes.js";
 export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

@@ -178,7 +178,7 @@ function objects(columns: readonly string[], rows: StatementResult["rows"], inte
   return result;
 }
 
-function cells(row: readonly WireValue[], integers: Integers): ResultValue[] {
+export function cells(row: readonly WireValue[], integers: Integers): ResultValue[] {
   return row.map((value) => cell(value, integers));
 }
 

@@ -3,14 +3,7 @@
  * requests. The machines do the rest.
  */
 import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
-import type {
-  Asker,
-  ClientCommand,
-  CommitCommand,
-  HelloCommand,
-  LockCommand,
-  WriteCommand,
-} from "./command.js";
+import type { Asker, ClientCommand, CommitCommand, HelloCommand, LockCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
@@ -18,6 +11,7 @@ import type { Reads } from "./reads/reads.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
+import type { TableWatches } from "./watches/table-watches.js";
 import { notRun } from "./writes/settlement.js";
 import type { Transactions } from "./writes/transactions.js";
 import { newWrite } from "./writes/write.js";
@@ -31,6 +25,7 @@ export interface ClientRequestsParts {
   readonly writes: WriteLine;
   readonly reads: Reads;
   readonly transactions: Transactions;
+  readonly tables: TableWatches;
 }
 
 /** Stored replies are given up in bundles of so many keys: one job for each would cost more than the rows. */
@@ -91,6 +86,10 @@ export class ClientRequests {
         return this.#parts.reads.read(session, command, now);
       case "stream":
         return this.#parts.reads.stream(session, command, now);
+      case "watch-tables":
+        return this.#parts.tables.watch(command);
+      case "unwatch-tables":
+        return this.#parts.tables.unwatch(command);
       case "stream-credit":
         return this.#parts.reads.streams.credit(command.connection, command.stream, command.bytes, now);
       case "stream-close":

@@ -89,6 +89,28 @@ export interface WriterProgress {
   readonly since: number;
 }
 
+/** A row's key, and what was done to the row. `was`: the key before an update that has changed it. */
+export interface ChangedKey {
+  readonly change: "insert" | "update" | "delete";
+  readonly key: readonly unknown[];
+  readonly was?: readonly unknown[];
+}
+
+/** What one commit has done to one table. */
+export interface ChangedTable {
+  /** Folded: as all spellings of it are written here. */
+  readonly table: string;
+  readonly inserts: number;
+  readonly updates: number;
+  readonly deletes: number;
+  /** Its definition: the rows that came or went with it are not counted. */
+  readonly schema?: "created" | "changed" | "dropped";
+  /** Only where somebody wants them. */
+  readonly keys?: readonly ChangedKey[];
+  /** There are more than are named. */
+  readonly keysCut?: boolean;
+}
+
 /** Events of the store; the desk makes them, the front hands them on as they are. */
 export type StoreEvent =
   | {
@@ -127,6 +149,26 @@ export type StoreEvent =
       readonly incarnation: string;
     }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
+  /** The set is in force: every commit with a higher number than `upTo` is told. */
+  | {
+      readonly kind: "tables-watched";
+      readonly set: number;
+      readonly upTo: Seq;
+      /** Tables of the set that do not exist. */
+      readonly absent: readonly string[];
+      /** What is no table, so that it cannot be watched. */
+      readonly wrong: readonly { readonly table: string; readonly what: string }[];
+    }
+  /** One commit has changed watched tables; comes before the answers that rest on it. */
+  | {
+      readonly kind: "tables-changed";
+      readonly seq: Seq;
+      /** Another process has written to the file: what it did is not known. */
+      readonly outside: boolean;
+      readonly tables: readonly ChangedTable[];
+      /** What it takes to keep. */
+      readonly bytes: number;
+    }
   | { readonly kind: "reader-ready"; readonly reader: ReaderId }
   | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
   | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer }
@@ -322,6 +364,22 @@ export interface UnwatchCommand extends Asker {
   readonly watch: number;
 }
 
+/** What is committed to these tables from now on, or from after a commit that was heard before. */
+export interface WatchTablesCommand extends Asker {
+  readonly kind: "watch-tables";
+  /** As the client calls it; unique on its connection. */
+  readonly watch: number;
+  /** As the client spells them. */
+  readonly tables: readonly string[];
+  readonly keys: boolean;
+  readonly after: { readonly seq: Seq; readonly source: string } | undefined;
+}
+
+export interface UnwatchTablesCommand extends Asker {
+  readonly kind: "unwatch-tables";
+  readonly watch: number;
+}
+
 export interface StreamCommand extends Asker {
   readonly kind: "stream";
   /** The client's number for it, on this connection. */
@@ -357,6 +415,8 @@ export type ClientCommand =
     }
   | { readonly kind: "stream-close"; readonly connection: ConnectionId; readonly stream: number }
   | TransactionCommand
+  | WatchTablesCommand
+  | UnwatchTablesCommand
   | LockCommand;
 
 /** What is asked of the lock table. */

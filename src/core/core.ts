@@ -24,26 +24,16 @@ import { LockService } from "./locks/lock-service.js";
 import type { SessionEnd } from "./locks/releasing.js";
 import { TokenBlock } from "./locks/token-block.js";
 import { Reads } from "./reads/reads.js";
+import { type Memory, recall } from "./recall.js";
 import { Quiet } from "./sessions/quiet.js";
 import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
-import type { CapacityRow, GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
+import type { SessionRow, Turn } from "./turn.js";
+import { type TableWatch, TableWatches } from "./watches/table-watches.js";
 import type { Transaction } from "./writes/transaction.js";
 import { Transactions } from "./writes/transactions.js";
 import { WriteLine } from "./writes/write-line.js";
-
-/** What the ledger remembered, in the core's words. */
-export interface Memory {
-  readonly sessions: readonly SessionRow[];
-  readonly grants: readonly GrantRow[];
-  readonly waiters: readonly WaiterRow[];
-  readonly capacities: readonly CapacityRow[];
-  /** No token below this one may be given again: the end of the block in the ledger's mark. */
-  readonly tokensAbove: number;
-  /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
-  readonly graceMs: Millis;
-}
 
 const holderPollMs = 1000;
 
@@ -59,6 +49,7 @@ export class Core {
   readonly #reads: Reads;
   readonly #transactions: Transactions;
   readonly #machines: ClientRequestsParts;
+  readonly #tables: TableWatches;
   readonly #requests: ClientRequests;
   readonly #storeEvents: StoreEvents;
   #poll: Deadline | undefined;
@@ -80,9 +71,11 @@ export class Core {
     const apart = { ...shared, quiet: this.#quiet };
     this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf, onFenceEnds });
     this.#reads = new Reads({ ...shared, writerOwned: () => this.#writes.owner !== undefined });
+    this.#tables = new TableWatches(shared);
     const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
     this.#sessions = new SessionTable({ ...apart, onEnd });
-    const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
+    const stores = { writes: this.#writes, reads: this.#reads, tables: this.#tables };
+    const machines = { ...shared, ...stores, tokens: this.#tokens, locks: this.#locks };
     this.#machines = { ...machines, sessions: this.#sessions, transactions: this.#transactions };
     this.#requests = new ClientRequests(this.#machines);
     this.#storeEvents = new StoreEvents(machines, storedSeq);
@@ -120,16 +113,7 @@ export class Core {
   restore(memory: Memory, now: Instant): void {
     this.#requests.unsettled = undefined;
     this.#storeEvents.tokensAbove = memory.tokensAbove;
-    if (memory.graceMs > 0) {
-      this.#locks.freeze();
-      this.#deadlines.arm("recovery-grace", undefined, after(now, memory.graceMs));
-    }
-    for (const row of memory.sessions) this.#sessions.probe(this.#sessions.restore(row, now));
-    for (const row of memory.sessions) this.#sessions.restoreOuter(row);
-    for (const row of memory.capacities) this.#locks.restoreCapacity(row);
-    for (const row of memory.grants) this.#locks.restoreGrant(row, this.#ownerOf(row, now), now);
-    for (const row of [...memory.waiters].sort((a, b) => a.arrival - b.arrival))
-      this.#locks.restoreWaiter(row, this.#mustKnow(row));
+    recall(memory, { sessions: this.#sessions, locks: this.#locks, deadlines: this.#deadlines }, now);
     this.#armPoll(now);
   }
 
@@ -183,6 +167,7 @@ export class Core {
     this.#quiet.turnEnded();
     this.#locks.turnEnded();
     this.#transactions.turnEnded();
+    this.#tables.turnEnded();
     if (this.#tokens.mustReserve())
       this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokens.end - 1, newIncarnation: false });
     return this.#draft.take();
@@ -195,6 +180,7 @@ export class Core {
     this.#writes.check();
     this.#transactions.check();
     this.#reads.check();
+    this.#tables.check();
   }
 
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +212,8 @@ export class Core {
       case "snapshot-watch":
       case "log-fold":
         return this.#reads.due(deadline.kind, now);
+      case "watch-linger":
+        return this.#tables.lingered(deadline.owner as TableWatch[]);
       case "write-watch":
         return this.#writes.watch(now);
       case "transaction-limit":
@@ -268,6 +256,7 @@ export class Core {
   #disconnected(connection: ConnectionId, now: Instant): void {
     const session = this.#sessions.disconnected(connection, now);
     this.#locks.connectionLost(connection);
+    this.#tables.connectionLost(connection, session?.windowMs ?? this.#limits.resumeWindowMs, now);
     if (session === undefined) return;
     this.#transactions.connectionLost(session, now);
     this.#reads.connectionLost(session, now);
@@ -286,19 +275,5 @@ export class Core {
     this.#writes.dropQueued(session, over, now);
     this.#reads.sessionEnds(session, over, now);
     this.#locks.sessionEnds(session, end, over, now);
-  }
-
-  /** Of one whose processes are being ended the session may be gone. */
-  #ownerOf(row: GrantRow, now: Instant): Session {
-    const known = this.#sessions.get(row.session);
-    if (known !== undefined || row.ending === undefined) return this.#mustKnow(row);
-    return this.#sessions.ghost({ session: row.session, identity: row.ending, windowMs: 0, outer: undefined }, now);
-  }
-
-  #mustKnow(row: GrantRow | WaiterRow): Session {
-    const session = this.#sessions.get(row.session);
-    if (session === undefined)
-      throw new Error(`ledger: ${row.claims[0]?.name} belongs to session ${row.session}, which is not there`);
-    return session;
   }
 }

@@ -28,6 +28,8 @@ export type DeadlineKind =
   | "read-watch"
   /** Is a snapshot over one of its limits, or is a process idle? Owner: none. */
   | "snapshot-watch"
+  /** Watches of tables that lost their connection and were not asked for again. Owner: the list of them. */
+  | "watch-linger"
   /** A log that is full is to be folded; nothing else will bring it about. Owner: none. */
   | "log-fold"
   /** Is a write over its limit? Runs while the writer is busy. Owner: none. */

@@ -11,5 +11,6 @@
  * logging, and any knowledge of SQL or of the wire: what the store runs passes through as an opaque parcel.
  */
 export * from "./command.js";
-export { Core, type Memory } from "./core.js";
+export { Core } from "./core.js";
+export type { Memory } from "./recall.js";
 export * from "./turn.js";

@@ -10,6 +10,7 @@ import type { LockService } from "./locks/lock-service.js";
 import type { TokenBlock } from "./locks/token-block.js";
 import { Mark } from "./mark.js";
 import type { Reads } from "./reads/reads.js";
+import type { TableWatches } from "./watches/table-watches.js";
 import type { WriteLine } from "./writes/write-line.js";
 
 export interface StoreEventsParts {
@@ -19,6 +20,7 @@ export interface StoreEventsParts {
   readonly locks: LockService;
   readonly writes: WriteLine;
   readonly reads: Reads;
+  readonly tables: TableWatches;
 }
 
 export class StoreEvents {
@@ -33,11 +35,12 @@ export class StoreEvents {
   }
 
   handle(event: StoreEvent, now: Instant): void {
-    const { tokens, locks, writes, reads } = this.#parts;
+    const { tokens, locks, writes, reads, tables } = this.#parts;
     switch (event.kind) {
       case "writer-ready":
         this.mark.begins(event.storedSeq);
         locks.begin(event.epoch);
+        tables.writerReady(event.epoch, event.incarnation);
         this.#tokensReserved(event);
         writes.writerReady(event.storedSeq, now);
         reads.writerIs("ready", now);
@@ -52,17 +55,24 @@ export class StoreEvents {
         return locks.writesSettled(now);
       case "writer-gone":
         tokens.reservationLost();
+        tables.writerGone();
         reads.writerIs("starting", now);
         if (event.ioFailed) reads.endAll("the disk failed under the writer", now);
         return writes.writerGone(event, now);
       case "writer-unavailable":
+        tables.writerUnavailable(event.reason);
         writes.writerUnavailable(event, now);
         return reads.writerIs("unavailable", now);
       case "writer-progress":
         return writes.progressSeen(event.progress, now);
       case "tokens-reserved":
+        tables.incarnationIs(event.incarnation);
         this.#tokensReserved(event);
         return locks.grantAll(now);
+      case "tables-watched":
+        return tables.watched(event);
+      case "tables-changed":
+        return tables.changed(event);
       case "checkpointed":
         writes.logIs(event.walBytes);
         reads.fold.checkpointed(event.walBytes, now);
@@ -74,8 +84,9 @@ export class StoreEvents {
 
   /** Nobody knows whether there will be one: reads wait no longer for it. */
   writerLate(now: Instant): void {
-    const { writes, reads } = this.#parts;
+    const { writes, reads, tables } = this.#parts;
     writes.writerLate(now);
+    tables.writerUnavailable("the one before does not end, or the next is not ready in time");
     reads.writerIs("unavailable", now);
   }
 

@@ -17,7 +17,7 @@ import type {
   Token,
   TransactionNumber,
 } from "../terms/index.js";
-import type { Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
+import type { ChangedTable, Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
 
 export interface Turn {
   /** 1. In the ledger, committed, BEFORE anything below leaves the process. */
@@ -133,6 +133,13 @@ export type Job =
   | { readonly to: "writer"; readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
   /** Fold the log into the database and truncate it; readers hold no snapshot now. */
   | { readonly to: "writer"; readonly kind: "checkpoint" }
+  /** From now on these tables are watched and no others. Answered by `tables-watched` with the number of the set. */
+  | {
+      readonly to: "writer";
+      readonly kind: "watch";
+      readonly set: number;
+      readonly tables: readonly { readonly table: string; readonly keys: boolean }[];
+    }
   /** `repair`: the disk failed before; fold the log with success first, or stay unavailable (rule 9). */
   | { readonly to: "writer"; readonly kind: "start"; readonly repair: boolean }
   | { readonly to: "writer"; readonly kind: "kill"; readonly why: string }
@@ -280,6 +287,13 @@ export interface LockEvent {
   readonly reason: string | undefined;
 }
 
+/** What one commit has done to one table. */
+export interface TableChange extends Omit<ChangedTable, "table"> {
+  readonly seq: Seq;
+  /** As the watch spells it. */
+  readonly table: string;
+}
+
 /** A message to one client, in the core's own words. `to` is where it goes, `request` what it answers. */
 export type Letter =
   | {
@@ -374,6 +388,28 @@ export type Letter =
       readonly now: Instant;
     }
   | { readonly kind: "unwatched"; readonly to: ConnectionId; readonly request: RequestId }
+  /** Tables are watched: what is committed with a higher number than `upTo` will be told. */
+  | {
+      readonly kind: "table-watching";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly upTo: Seq;
+      readonly source: string;
+      /** Changes after the one that was asked for are not all known. */
+      readonly gap: boolean;
+      /** Those that do not exist. */
+      readonly absent: readonly string[];
+    }
+  /** `gap`: changes up to and including `upTo` are not all known; what follows is. */
+  | {
+      readonly kind: "table-changes";
+      readonly to: ConnectionId;
+      readonly watch: number;
+      readonly source: string;
+      readonly upTo: Seq;
+      readonly gap: boolean;
+      readonly changes: readonly TableChange[];
+    }
   | { readonly kind: "pong"; readonly to: ConnectionId; readonly request: RequestId }
   /** A finished message of a stream; `process` made it. */
   | {

@@ -69,6 +69,10 @@ function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: Le
       const { upTo, gap, locks, now } = letter;
       return { upTo, gap, ...(locks === undefined ? {} : { locks: lockRows({ locks, now }, context) }) };
     }
+    case "table-watching": {
+      const { upTo, source, gap, absent } = letter;
+      return { upTo, source, gap, absent };
+    }
     case "unwatched":
     case "farewell":
       return {};

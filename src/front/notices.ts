@@ -1,17 +1,27 @@
 /** Letters that answer nothing, as the notifications that they become. */
-import type { Letter } from "../core/index.js";
+import type { Letter, TableChange } from "../core/index.js";
 import {
   type DoneParams,
   type Encoding,
   encodeNotification,
   errorOf,
   type NoticeParams,
+  type TableChangeRow,
   type ToClient,
 } from "../protocol/index.js";
 import type { WallTime } from "../terms/index.js";
 import { eventRow, holderRow, someoneOf } from "./lock-rows.js";
 
-type NoticeKind = "lost" | "queued" | "contended" | "revoking" | "events" | "stream-done" | "expired" | "taken";
+type NoticeKind =
+  | "lost"
+  | "queued"
+  | "contended"
+  | "revoking"
+  | "events"
+  | "stream-done"
+  | "table-changes"
+  | "expired"
+  | "taken";
 export type Notice = Extract<Letter, { kind: NoticeKind }>;
 
 export function noticeOf(notice: Notice, encoding: Encoding, wallNow: WallTime): Buffer {
@@ -33,6 +43,14 @@ export function noticeOf(notice: Notice, encoding: Encoding, wallNow: WallTime):
       const { watch, events, now } = notice;
       return said("lock.events", { watch, events: events.map((event) => eventRow(event, { now, wallNow })) }, encoding);
     }
+    case "table-changes": {
+      const { watch, source, upTo, gap, changes } = notice;
+      return said(
+        "watch.changes",
+        { watch, source, upTo, ...(gap ? { gap } : {}), changes: changes.map(changeRow) },
+        encoding,
+      );
+    }
     case "stream-done":
       return said("db.done", doneParams(notice), encoding);
     case "expired":
@@ -45,6 +63,11 @@ export function noticeOf(notice: Notice, encoding: Encoding, wallNow: WallTime):
 /** `encodeNotification`, with the parameters held to those of the notification. */
 function said<Name extends ToClient>(name: Name, params: NoticeParams<Name>, encoding: Encoding): Buffer {
   return encodeNotification(name, params, encoding);
+}
+
+/** The values of keys came from the writer as they stand in JSON, which MessagePack takes as well. */
+function changeRow(change: TableChange): TableChangeRow {
+  return change as TableChangeRow;
 }
 
 function doneParams({ stream, rows, refusal }: Extract<Letter, { kind: "stream-done" }>): DoneParams {

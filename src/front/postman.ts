@@ -137,6 +137,7 @@ export class Postman {
       case "events":
       case "expired":
       case "stream-done":
+      case "table-changes":
         return link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);

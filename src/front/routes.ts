@@ -25,6 +25,7 @@ import { lockRoutes } from "./lock-routes.js";
 import type { ProcessTable } from "./processes.js";
 import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
 import { txRoutes } from "./tx-routes.js";
+import { watchRoutes } from "./watch-routes.js";
 
 export interface RouteParts {
   readonly limits: Limits;
@@ -57,6 +58,7 @@ export class Routes {
       "db.stream": (params, incoming) => this.#stream(params, incoming),
       ...txRoutes(parts.limits, this.#planner),
       ...lockRoutes(parts.limits),
+      ...watchRoutes(parts.limits),
       "admin.status": () => ({ result: parts.status() }),
       "admin.stop": () => {
         parts.stop();

@@ -27,6 +27,7 @@ export type { LockMode } from "./methods/lock-words.js";
 export type * from "./methods/session.js";
 export type * from "./methods/stream.js";
 export type * from "./methods/tx.js";
+export type * from "./methods/watch.js";
 export * from "./methods.js";
 export {
   type BlobMark,

@@ -11,12 +11,14 @@ import { lockViewMethods, lockViewsToClient } from "./methods/lock-views.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
 import { streamMethods, streamToBroker, streamToClient } from "./methods/stream.js";
 import { txMethods } from "./methods/tx.js";
+import { watchMethods, watchToClient } from "./methods/watch.js";
 
 export const methods = {
   ...sessionMethods,
   ...dbMethods,
   ...streamMethods,
   ...txMethods,
+  ...watchMethods,
   ...lockMethods,
   ...lockViewMethods,
   ...lockInterventionMethods,
@@ -25,7 +27,13 @@ export const methods = {
 /** What a client may send without an id. */
 export const notificationsToBroker = { ...sessionToBroker, ...streamToBroker };
 /** What the broker sends by itself. */
-export const notificationsToClient = { ...sessionToClient, ...streamToClient, ...lockNotices, ...lockViewsToClient };
+export const notificationsToClient = {
+  ...sessionToClient,
+  ...streamToClient,
+  ...watchToClient,
+  ...lockNotices,
+  ...lockViewsToClient,
+};
 
 type Described<S> = S extends Schema<infer T> ? T : never;
 

@@ -28,6 +28,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "run SQL: a statement with values, or a script",
     load: async () => (await import("./sql.js")).sql,
   },
+  {
+    name: "watch",
+    summary: "what is committed to tables, as it happens",
+    load: async () => (await import("./watch.js")).watch,
+  },
   { name: "lock", summary: "run a command while holding a lock", load: async () => (await import("./lock.js")).lock },
   { name: "locks", summary: "who holds which lock, who waits", load: async () => (await import("./locks.js")).locks },
   {

@@ -18,7 +18,8 @@ import { InFlight } from "./in-flight.js";
 import { LockNews } from "./lock-news.js";
 import { Outage } from "./outage.js";
 import type { ConversationOptions, State } from "./state.js";
-import { type Watch, Watches } from "./watches.js";
+import type { Watched } from "./watched.js";
+import { Watches } from "./watches.js";
 
 /** How long a closing program waits for the broker's goodbye, or for a connection to say it on. */
 const goodbyeMs = 5000;
@@ -159,7 +160,7 @@ export class Conversation {
     if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
   }
 
-  #watch(watch: Watch, now: Instant): void {
+  #watch(watch: Watched, now: Instant): void {
     if (this.#closing !== undefined) return this.#watches.refuse(watch, closedByProgram);
     this.#watches.begin(watch);
     this.#wake(now);

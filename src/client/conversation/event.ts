@@ -4,7 +4,7 @@
  */
 import type { Refusal } from "../../terms/index.js";
 import type { Call } from "./call.js";
-import type { Watch } from "./watches.js";
+import type { Watched } from "./watched.js";
 
 export type Event =
   /** The program wants a connection: comes first, once. */
@@ -14,8 +14,8 @@ export type Event =
   /** The program does not want the answer any more. */
   | { readonly kind: "cancel"; readonly call: Call }
   /** The program wants to be told what happens from now on; the same watch again: it wants to see how things are. */
-  | { readonly kind: "watch"; readonly watch: Watch }
-  | { readonly kind: "unwatch"; readonly watch: Watch }
+  | { readonly kind: "watch"; readonly watch: Watched }
+  | { readonly kind: "unwatch"; readonly watch: Watched }
   /** The program has done with so many bytes of a stream's messages; or wants no more of it at all. */
   | { readonly kind: "stream"; readonly call: Call; readonly credit: number | "closed" }
   /** The program is done: what is in flight is waited for, then the session ends. */

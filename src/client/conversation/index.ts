@@ -13,5 +13,7 @@ export type { Event } from "./event.js";
 export type { Grant, GrantState, LeaseState } from "./grant.js";
 export type { LockNewsEffect, QueueNews, RevocationNews } from "./lock-news.js";
 export type { ConversationOptions, State, TakenUp } from "./state.js";
+export { type ChangeCursor, type TableEffect, type TableFilter, TableWatch } from "./table-watch.js";
 export { Tie } from "./transaction-calls.js";
-export { Watch, type WatchBegin, type WatchEffect, type WatchFilter, type WatchState } from "./watches.js";
+export type { Watched, WatchState } from "./watched.js";
+export { Watch, type WatchBegin, type WatchEffect, type WatchFilter } from "./watches.js";

@@ -56,6 +56,7 @@ export class LockNews {
     if (!isObject(params)) return;
     if (method === "lock.queued") return this.#queued(params);
     if (method === "lock.events") return this.#watches.heard(params);
+    if (method === "watch.changes") return this.#watches.heardOfTables(params);
     const grant = this.#grants.get(readFence(params)?.token ?? 0);
     if (grant === undefined) return;
     if (method === "lock.lost") this.#grants.lost(grant.token, textIn(params, "reason", "the broker gave no reason"));

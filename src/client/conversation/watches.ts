@@ -9,13 +9,13 @@
 import type { Refusal } from "../../terms/index.js";
 import { isObject } from "./answers.js";
 import type { Draft } from "./draft.js";
+import { type TableEffect, TableWatch } from "./table-watch.js";
+import { Watched } from "./watched.js";
 
 export interface WatchFilter {
   readonly name?: string | undefined;
   readonly prefix?: string | undefined;
 }
-
-export type WatchState = "new" | "asked" | "open" | "ended";
 
 /** How things are, when a watch begins and when events were missed. */
 export interface WatchBegin {
@@ -27,18 +27,25 @@ export interface WatchBegin {
   readonly gap: boolean;
 }
 
-export class Watch {
+/** Of locks. */
+export class Watch extends Watched {
+  readonly opens = "lock.watch";
+  readonly closes = "lock.unwatch";
   readonly filter: WatchFilter;
-  state: WatchState = "new";
-  /** Its number for the broker; 0 while new. */
-  id = 0;
   /** The number of the last event that was passed on; undefined: it begins with how things are. */
   after: number | undefined;
-  /** The question that is under way; meaningful while asked, 0 without a connection. */
-  request = 0;
 
   constructor(filter: WatchFilter) {
+    super();
     this.filter = filter;
+  }
+
+  params(): object {
+    return { ...this.filter, ...(this.after === undefined ? {} : { after: this.after }) };
+  }
+
+  beginsAnew(): void {
+    this.after = undefined;
   }
 }
 
@@ -50,13 +57,14 @@ export type WatchEffect =
       readonly watch: Watch;
       readonly events: readonly Readonly<Record<string, unknown>>[];
     }
+  | TableEffect
   /** The last effect of a watch, unless the program ended it. */
-  | { readonly kind: "watch-ended"; readonly watch: Watch; readonly refusal: Refusal };
+  | { readonly kind: "watch-ended"; readonly watch: Watched; readonly refusal: Refusal };
 
 export class Watches {
   readonly #draft: Draft;
   readonly #nextRequest: () => number;
-  readonly #byId = new Map<number, Watch>();
+  readonly #byId = new Map<number, Watched>();
   #lastId = 0;
   #connected = false;
 
@@ -70,20 +78,20 @@ export class Watches {
   }
 
   /** The same once more: the program has read too little of it, and wants to see how things are instead. */
-  begin(watch: Watch): void {
+  begin(watch: Watched): void {
     if (watch.state === "ended") return;
     if (watch.state === "new") watch.id = ++this.#lastId;
     watch.state = "asked";
-    watch.after = undefined;
+    watch.beginsAnew();
     this.#byId.set(watch.id, watch);
     if (this.#connected) this.#ask(watch);
   }
 
   /** The program does not want it any more. */
-  end(watch: Watch): void {
+  end(watch: Watched): void {
     watch.state = "ended";
     if (this.#byId.delete(watch.id) && this.#connected)
-      this.#draft.ask(this.#nextRequest(), "lock.unwatch", { watch: watch.id });
+      this.#draft.ask(this.#nextRequest(), watch.closes, { watch: watch.id });
   }
 
   connected(): void {
@@ -102,13 +110,10 @@ export class Watches {
   answered(request: number, result: unknown): void {
     const watch = this.#asked(request);
     if (watch === undefined || !isObject(result)) return;
-    const { upTo, gap, locks } = result;
     watch.state = "open";
     watch.request = 0;
-    // Without a picture of how things are, what was missed follows.
-    if (!Array.isArray(locks)) return;
-    watch.after = typeof upTo === "number" ? upTo : 0;
-    this.#draft.push({ kind: "watch-began", watch, begin: { locks, upTo: watch.after, gap: gap === true } });
+    if (watch instanceof TableWatch) return watch.began(result, this.#draft);
+    if (watch instanceof Watch) this.#began(watch, result);
   }
 
   refused(request: number, refusal: Refusal): void {
@@ -118,7 +123,7 @@ export class Watches {
 
   heard({ watch: id, events }: Record<string, unknown>): void {
     const watch = this.#byId.get(Number(id));
-    if (watch?.state !== "open" || !Array.isArray(events)) return;
+    if (!(watch instanceof Watch) || watch.state !== "open" || !Array.isArray(events)) return;
     const fresh: Record<string, unknown>[] = [];
     for (const event of events as readonly unknown[]) {
       if (!isObject(event)) continue;
@@ -130,12 +135,17 @@ export class Watches {
     if (fresh.length > 0) this.#draft.push({ kind: "watch-events", watch, events: fresh });
   }
 
+  heardOfTables(params: Record<string, unknown>): void {
+    const watch = this.#byId.get(Number(params["watch"]));
+    if (watch instanceof TableWatch && watch.state === "open") watch.heard(params, this.#draft);
+  }
+
   /** There is no hope of a connection, or the program is done. */
   refuseAll(refusal: Refusal): void {
     for (const watch of [...this.#byId.values()]) this.refuse(watch, refusal);
   }
 
-  refuse(watch: Watch, refusal: Refusal): void {
+  refuse(watch: Watched, refusal: Refusal): void {
     if (watch.state === "ended") return;
     watch.state = "ended";
     this.#byId.delete(watch.id);
@@ -148,14 +158,20 @@ export class Watches {
         throw new Error(`watches: ${id} is kept though it is ${watch.state}`);
   }
 
-  #asked(request: number): Watch | undefined {
+  #began(watch: Watch, { upTo, gap, locks }: Record<string, unknown>): void {
+    // Without a picture of how things are, what was missed follows.
+    if (!Array.isArray(locks)) return;
+    watch.after = typeof upTo === "number" ? upTo : 0;
+    this.#draft.push({ kind: "watch-began", watch, begin: { locks, upTo: watch.after, gap: gap === true } });
+  }
+
+  #asked(request: number): Watched | undefined {
     for (const watch of this.#byId.values()) if (watch.state === "asked" && watch.request === request) return watch;
     return undefined;
   }
 
-  #ask(watch: Watch): void {
-    const { filter, id, after } = watch;
+  #ask(watch: Watched): void {
     watch.request = this.#nextRequest();
-    this.#draft.ask(watch.request, "lock.watch", { watch: id, ...filter, ...(after === undefined ? {} : { after }) });
+    this.#draft.ask(watch.request, watch.opens, { watch: watch.id, ...watch.params() });
   }
 }

@@ -104,6 +104,8 @@ export class WriterDesk {
         return this.#send({ kind: "reserve", above: job.above, newIncarnation: job.newIncarnation });
       case "checkpoint":
         return this.#send({ kind: "checkpoint" });
+      case "watch":
+        return this.#send({ kind: "watch", set: job.set, tables: job.tables });
       default:
         return impossible(job, "job for the writer");
     }
@@ -162,10 +164,10 @@ export class WriterDesk {
 
   #take(child: Child, frame: Frame): void {
     const message = readFromWriter(frame);
-    if (child === this.child && !this.#closing) this.#hear(message);
+    if (child === this.child && !this.#closing) this.#hear(message, frame.payload.length);
   }
 
-  #hear(message: FromWriter): void {
+  #hear(message: FromWriter, bytes: number): void {
     switch (message.kind) {
       case "loaded":
         return;
@@ -185,6 +187,14 @@ export class WriterDesk {
       case "reserved": {
         const { tokensFrom, tokensTo, incarnation } = message;
         return this.#on({ kind: "tokens-reserved", tokensFrom, tokensTo, incarnation });
+      }
+      case "watched": {
+        const { set, upTo, absent, wrong } = message;
+        return this.#on({ kind: "tables-watched", set, upTo: seq(upTo), absent, wrong });
+      }
+      case "changed": {
+        const { seq: at, outside, tables } = message;
+        return this.#on({ kind: "tables-changed", seq: seq(at), outside, tables, bytes });
       }
       case "checkpointed":
         return this.#on({ kind: "checkpointed", walBytes: message.walBytes, complete: message.complete });

@@ -9,6 +9,7 @@
  *   read     f64 read · u8 encoding · u8 method · the request as it came
  *   answers  answer …
  */
+import type { ChangedTable } from "../../core/index.js";
 import type { Encoding } from "../../protocol/index.js";
 import {
   impossible,
@@ -73,7 +74,21 @@ export type ToWriter =
   | { readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
   | { readonly kind: "end-session"; readonly session: SessionId }
   | { readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
-  | { readonly kind: "checkpoint" };
+  | { readonly kind: "checkpoint" }
+  | WatchMessage;
+
+/** Watch these tables and no others; answered by `watched`. */
+export interface WatchMessage {
+  readonly kind: "watch";
+  readonly set: number;
+  readonly tables: readonly WatchedTable[];
+}
+
+export interface WatchedTable {
+  /** In small letters. */
+  readonly table: string;
+  readonly keys: boolean;
+}
 
 export interface ReadMessage {
   readonly kind: "read";
@@ -116,6 +131,21 @@ export type FromWriter =
     }
   | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
+  /** What is committed with a higher number than `upTo` is told. */
+  | {
+      readonly kind: "watched";
+      readonly set: number;
+      readonly upTo: number;
+      readonly absent: readonly string[];
+      readonly wrong: readonly { readonly table: string; readonly what: string }[];
+    }
+  /** Sent before the answers of the same commit. Values of keys are as in JSON on the wire. */
+  | {
+      readonly kind: "changed";
+      readonly seq: number;
+      readonly outside: boolean;
+      readonly tables: readonly ChangedTable[];
+    }
   /** `lockHeld`: because another process has the writer's lock. */
   | { readonly kind: "unavailable"; readonly reason: string; readonly lockHeld: boolean };
 
@@ -142,8 +172,12 @@ const kinds = {
   checkpointed: 36,
   unavailable: 37,
   answers: 38,
+  watch: 39,
+  watched: 40,
+  changed: 41,
 } as const;
 
+const fromWriter = ["loaded", "ready", "reserved", "checkpointed", "watched", "changed", "unavailable"] as const;
 const replayFlag = 1;
 const aloneFlag = 2;
 const msgpackFlag = 4;
@@ -169,6 +203,7 @@ export function sendToWriter(queue: FrameQueue, message: ToWriter): void {
     case "end-session":
     case "reserve":
     case "checkpoint":
+    case "watch":
       return sendJson(queue, kinds[message.kind], message);
     default:
       return impossible(message, "message to the writer");
@@ -280,7 +315,7 @@ export function readToWriter({ kind, payload }: Frame): ToWriter {
   if (kind === kinds.write) return readWrite(payload);
   if (kind === kinds.step) return readStep(payload);
   if (kind === kinds.settle) return readSettle(payload);
-  return readJson<ToWriter>(payload, kind, ["go", "forget", "end-session", "reserve", "checkpoint"]);
+  return readJson<ToWriter>(payload, kind, ["go", "forget", "end-session", "reserve", "checkpoint", "watch"]);
 }
 
 function readWrite(payload: Buffer): WriteMessage {
@@ -331,7 +366,7 @@ export function readFromWriter({ kind, payload }: Frame): FromWriter {
       storedSeq: payload.readDoubleLE(16),
       answers: unpackAnswers(payload, settledHeadBytes),
     };
-  return readJson<FromWriter>(payload, kind, ["loaded", "ready", "reserved", "checkpointed", "unavailable"]);
+  return readJson<FromWriter>(payload, kind, fromWriter);
 }
 
 export function readFromReader({ kind, payload }: Frame): FromReader {

@@ -163,6 +163,7 @@ export class GroupCommit {
     report("another process has changed the database, past the broker: fences and order do not hold for it");
     const deferred = schema.deferred;
     schema.refresh();
+    transaction.strangerWrote();
     if (deferred || !schema.deferred || members.length === 1) return false;
     transaction.abandon();
     return true;

@@ -7,28 +7,37 @@ import type { Database, Statement, StatementCache } from "../../sqlite/index.js"
 import { isRefusal, type Limits, type Refusal } from "../../terms/index.js";
 import { placeOf } from "../statement/error-place.js";
 import { type BoundStatement, inStatement, type RequestPlan } from "../statement/plan.js";
-import { changesBody } from "../statement/result.js";
+import { changesBody, type ResultOptions } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { ChangeRunner, RowidUnclear, type StatementResult } from "./changes.js";
 import { endOnDiskFailure } from "./process-end.js";
 import type { SchemaWatch } from "./schema-watch.js";
+import type { WatchTriggers } from "./watch-triggers.js";
 
 /** Beyond once for each statement a request is not run again because of an unclear rowid. */
 const runsMax = 1100;
+
+export interface RequestRunnerParts {
+  readonly limits: Limits;
+  readonly schema: SchemaWatch;
+  readonly watches: WatchTriggers;
+}
 
 export class RequestRunner {
   readonly #database: Database;
   readonly #limits: Limits;
   readonly #schema: SchemaWatch;
+  readonly #watches: WatchTriggers;
   readonly #changes: ChangeRunner;
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #rollback: Statement;
 
-  constructor(database: Database, cache: StatementCache, { limits, schema }: { limits: Limits; schema: SchemaWatch }) {
+  constructor(database: Database, cache: StatementCache, { limits, schema, watches }: RequestRunnerParts) {
     this.#database = database;
     this.#limits = limits;
     this.#schema = schema;
+    this.#watches = watches;
     this.#changes = new ChangeRunner(database, cache);
     this.#savepoint = database.prepare("SAVEPOINT _holdfast_request");
     this.#release = database.prepare("RELEASE _holdfast_request");
@@ -117,7 +126,7 @@ export class RequestRunner {
     const options = { encoding, bytesMax, rowsMax, ...position };
     let refusal: Refusal;
     try {
-      const result = this.#changes.run(bound, options, masked);
+      const result = this.#run(bound, options, masked);
       if (!isRefusal(result)) return result;
       refusal = result;
     } catch (error) {
@@ -126,6 +135,16 @@ export class RequestRunner {
       refusal = this.#explained(refusalOf(error), bound);
     }
     return plan.kind === "one" ? refusal : inStatement(refusal, index);
+  }
+
+  /** A table that is watched may come, change or go with it. */
+  #run(bound: BoundStatement, options: ResultOptions, masked: boolean): StatementResult | Refusal {
+    const { schemaChange, verb } = bound.statement;
+    const watched = schemaChange && this.#watches.active;
+    if (watched && verb === "ALTER") this.#watches.beforeAlter();
+    const result = this.#changes.run(bound, options, masked);
+    if (watched && !isRefusal(result)) this.#watches.schemaChanged();
+    return result;
   }
 
   #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {

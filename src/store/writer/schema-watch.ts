@@ -1,5 +1,6 @@
 /** What must be known of the schema before writes may share a transaction; looked up when it may have changed. */
 import type { Database, Statement } from "../../sqlite/index.js";
+import { watchPrefix } from "./watch-sql.js";
 
 export class SchemaWatch {
   readonly #texts: Statement;
@@ -16,7 +17,7 @@ export class SchemaWatch {
     this.#texts = plucked(
       "SELECT sql FROM sqlite_schema WHERE sql LIKE '%deferred%' OR sql LIKE '%last_insert_rowid%'",
     );
-    this.#temp = plucked("SELECT name FROM temp.sqlite_schema LIMIT 1");
+    this.#temp = plucked(`SELECT name FROM temp.sqlite_schema WHERE name NOT LIKE '${watchPrefix}%' LIMIT 1`);
     this.#version = plucked("PRAGMA data_version");
     this.#seenVersion = this.#version.get();
     this.refresh();
@@ -28,7 +29,7 @@ export class SchemaWatch {
     this.asksForRowid = texts.some((sql) => /last_insert_rowid/i.test(sql));
   }
 
-  /** The name of something in the schema `temp`, where nothing may be (rule 16). */
+  /** The name of something in the schema `temp`, where nothing may be but what watches (rule 16). */
   temporary(): string | undefined {
     return this.#temp.get() as string | undefined;
   }

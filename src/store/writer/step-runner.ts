@@ -90,6 +90,7 @@ export class StepRunner {
     if (schema.changedFromOutside()) {
       report("another process has changed the database, past the broker: fences and order do not hold for it");
       schema.refresh();
+      transaction.strangerWrote();
     }
     this.#open = id;
     this.#schemaChange = false;

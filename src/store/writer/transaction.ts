@@ -2,6 +2,7 @@
  * BEGIN and COMMIT as the writer uses them: every transaction moves the meta row under this writer's epoch (rule 2) and
  * carries the replies of its requests; between COMMIT and its return the progress file says so (rule 8).
  */
+import type { ChangedTable } from "../../core/index.js";
 import {
   type Database,
   isBusy,
@@ -19,6 +20,8 @@ import type { MetaRow } from "./meta-row.js";
 import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
 import type { RepliesKept } from "./replies-kept.js";
 import type { SchemaWatch } from "./schema-watch.js";
+import type { ToldChanges } from "./told-changes.js";
+import type { WatchTriggers } from "./watch-triggers.js";
 
 export interface TransactionParts {
   readonly database: Database;
@@ -26,6 +29,8 @@ export interface TransactionParts {
   readonly replies: RepliesKept;
   readonly progress: ProgressFile;
   readonly schema: SchemaWatch;
+  readonly watches: WatchTriggers;
+  readonly told: ToldChanges;
 }
 
 export interface CommitOptions {
@@ -45,6 +50,8 @@ export class Transaction {
   readonly #commit: Statement;
   readonly #rollback: Statement;
   #storedSeq = seq(0);
+  /** Another process has written since the last commit. */
+  #outside = false;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
@@ -108,9 +115,10 @@ export class Transaction {
   }
 
   #attempt(options: CommitOptions, undo: (failure: SqliteFailure) => void): Refusal | undefined {
-    const { replies, schema } = this.#parts;
+    const { replies, schema, watches, told: changed } = this.#parts;
+    let changes: readonly ChangedTable[];
     try {
-      this.#finish(options);
+      changes = this.#finish(options);
     } catch (error) {
       if (error instanceof ProcessMustEnd) throw error;
       endOnDiskFailure(error);
@@ -121,12 +129,15 @@ export class Transaction {
     }
     if (options.upTo > this.#storedSeq) this.#storedSeq = options.upTo;
     replies.committed();
+    changed.add(options.noted, changes, watches.active && this.#outside);
+    this.#outside = false;
     if (options.schemaChange) schema.refresh();
     return undefined;
   }
 
-  #finish({ upTo, noted, housekeeping, schemaChange }: CommitOptions): void {
-    const { replies, meta, progress, schema } = this.#parts;
+  /** COMMIT and what goes with it; gives what it has changed in tables that are watched. */
+  #finish({ upTo, noted, housekeeping, schemaChange }: CommitOptions): readonly ChangedTable[] {
+    const { replies, meta, progress, schema, watches } = this.#parts;
     const stranger = schemaChange ? schema.temporary() : undefined;
     // The gate refuses all ways to get there; a connection that is not like the others must not go on.
     if (stranger !== undefined) throw new ProcessMustEnd(exitCodes.impossible, `the schema temp holds ${stranger}`);
@@ -135,8 +146,12 @@ export class Transaction {
     // rule 2: another epoch means another writer
     if (!meta.advance(upTo, replies.bytes))
       throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
+    // What another process has made of tables that are watched is seen now at the latest.
+    if (this.#outside) watches.schemaChanged();
+    const changes = watches.take();
     progress.note(noted, "committing");
     this.#commit.run();
+    return changes;
   }
 
   /** COMMIT of what has nothing to do with requests. */
@@ -144,6 +159,11 @@ export class Transaction {
     const refusal = this.commit({ upTo: seq(0), noted: seq(0), housekeeping: false, schemaChange: false });
     this.idle();
     return refusal;
+  }
+
+  /** Another process has written to the database since the last commit (rule 26): the next one says so. */
+  strangerWrote(): void {
+    this.#outside = true;
   }
 
   /** What was done since BEGIN is undone, by this or by SQLite before. */

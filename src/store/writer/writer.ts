@@ -3,7 +3,7 @@
  * write, and what follows from an answer, is decided elsewhere.
  */
 import { type Database, type FileLock, isBusy, openDatabase, StatementCache } from "../../sqlite/index.js";
-import { type Refusal, refuse } from "../../terms/index.js";
+import { type Refusal, refuse, seq } from "../../terms/index.js";
 import type { Answer, FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { ProgressFile } from "../pipe/progress-file.js";
@@ -16,12 +16,14 @@ import { RepliesKept } from "./replies-kept.js";
 import { RequestRunner } from "./request-runner.js";
 import { SchemaWatch } from "./schema-watch.js";
 import { StepRunner } from "./step-runner.js";
+import { ToldChanges } from "./told-changes.js";
 import { Transaction } from "./transaction.js";
+import { WatchTriggers } from "./watch-triggers.js";
 import { WriteAheadLog } from "./write-ahead-log.js";
 import { WriteQueue } from "./write-queue.js";
 import { takeWriterLock } from "./writer-lock.js";
 
-type Chore = Extract<ToWriter, { kind: "reserve" | "checkpoint" }>;
+type Chore = Extract<ToWriter, { kind: "reserve" | "checkpoint" | "watch" }>;
 
 /** How long another process may keep the database before writes are refused (ms). Below `writeContendedMs`. */
 const busyMs = 2000;
@@ -37,6 +39,8 @@ export class Writer {
   readonly #transaction: Transaction;
   readonly #groups: GroupCommit;
   readonly #steps: StepRunner;
+  readonly #watches: WatchTriggers;
+  readonly #told: ToldChanges;
   #chores: Chore[] = [];
   #housekept = 0;
 
@@ -69,8 +73,13 @@ export class Writer {
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
     const planner = new Planner(limits);
     this.#queue = new WriteQueue(planner, limits);
-    const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
-    this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, schema });
+    const watches = new WatchTriggers(database, limits.changedKeysMax);
+    const told = new ToldChanges(seq(this.#meta.ready.storedSeq));
+    this.#watches = watches;
+    this.#told = told;
+    const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });
+    const watching = { schema, watches, told };
+    this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, ...watching });
     const now = () => performance.now();
     const obstacle = () => this.#obstacle(limits.walBytesHardMax);
     const parts = {
@@ -103,6 +112,11 @@ export class Writer {
         return this.#replies.forget(message.session, message.below);
       case "end-session":
         return this.#replies.endSession(message.session);
+      case "watch":
+        // One set takes the place of the one before.
+        this.#chores = this.#chores.filter(({ kind }) => kind !== "watch");
+        this.#chores.push(message);
+        return;
       case "reserve":
       case "checkpoint":
         this.#chores.push(message);
@@ -151,6 +165,7 @@ export class Writer {
   }
 
   #settled(answers: readonly Answer[], send: (message: FromWriter) => void): void {
+    for (const commit of this.#told.take()) send({ kind: "changed", ...commit });
     const { bytes: walBytes } = this.#log;
     const { storedSeq } = this.#transaction;
     send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, answers });
@@ -166,7 +181,11 @@ export class Writer {
     this.#chores = [];
     for (const chore of chores) {
       if (chore.kind === "checkpoint") send(this.#checkpoint());
-      else {
+      else if (chore.kind === "watch") {
+        const watched = this.#watch(chore);
+        if (watched !== undefined) send(watched);
+        else this.#chores.push(chore);
+      } else {
         const reserved = this.#reserve(chore.above, chore.newIncarnation);
         if (reserved !== undefined) send(reserved);
         // A full disk, or a stranger in the way: with the next turn, since tokens are asked for long before they run out.
@@ -182,6 +201,17 @@ export class Writer {
       throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
     const refusal = this.#transaction.commitPlain();
     return refusal === undefined ? { kind: "reserved", ...reservation } : undefined;
+  }
+
+  #watch({ set, tables }: Extract<Chore, { kind: "watch" }>): FromWriter | undefined {
+    try {
+      return { kind: "watched", set, ...this.#watches.set(tables), upTo: this.#told.last };
+    } catch (error) {
+      // A stranger is in the way: with the next turn.
+      if (isBusy(error)) return undefined;
+      endOnDiskFailure(error);
+      throw error;
+    }
   }
 
   #checkpoint(): FromWriter {

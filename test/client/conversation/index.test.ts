@@ -14,6 +14,7 @@ import {
   type Event,
   type Grant,
   Watch,
+  type Watched,
 } from "../../../src/client/conversation/index.js";
 import { after, instant, type RefusalCode, refuse } from "../../../src/terms/index.js";
 
@@ -55,8 +56,8 @@ class Chaos {
   readonly #calls: Call[] = [];
   readonly #outcomes = new Map<Call, string>();
   readonly #grants: Grant[] = [];
-  readonly #watches: Watch[] = [];
-  readonly #watchesEnded = new Set<Watch>();
+  readonly #watches: Watched[] = [];
+  readonly #watchesEnded = new Set<Watched>();
   readonly #story: string[] = [];
 
   constructor(seed: number) {
@@ -274,6 +275,9 @@ class Chaos {
         return this.#outcome(effect.call, effect.kind);
       case "watch-began":
       case "watch-events":
+      case "tables-watched":
+      case "tables-changed":
+      case "tables-gap":
         return assert.ok(!this.#watchesEnded.has(effect.watch), "a watch goes on after its end");
       case "watch-ended":
         assert.ok(!this.#watchesEnded.has(effect.watch), "a watch ends twice");

@@ -11,8 +11,11 @@ import {
   type Effect,
   type Event,
   type Grant,
+  type TableFilter,
+  TableWatch,
   Tie,
   Watch,
+  type Watched,
   type WatchFilter,
 } from "../../../src/client/conversation/index.js";
 import { after, type Instant, instant, type RefusalCode, refuse } from "../../../src/terms/index.js";
@@ -44,7 +47,7 @@ export class Rig {
   readonly conversation: Conversation;
   /** What the program has, by the name the test gave it. */
   readonly grants = new Map<string, Grant>();
-  readonly watches = new Map<string, Watch>();
+  readonly watches = new Map<string, Watched>();
   readonly #ties = new Map<number, Tie>();
   readonly #calls = new Map<string, Call>();
   readonly #names = new Map<Call, string>();
@@ -104,6 +107,12 @@ export class Rig {
 
   watch(name: string, filter: WatchFilter = {}): string[] {
     const watch = this.watches.get(name) ?? new Watch(filter);
+    this.watches.set(name, watch);
+    return this.handle({ kind: "watch", watch });
+  }
+
+  watchTables(name: string, filter: Partial<TableFilter> = {}): string[] {
+    const watch = new TableWatch({ tables: ["t"], keys: false, after: undefined, ...filter });
     this.watches.set(name, watch);
     return this.handle({ kind: "watch", watch });
   }
@@ -218,13 +227,13 @@ export class Rig {
     return this.#hand(name, new Call(kind, methods[kind], params, { grant }));
   }
 
-  #watch(name: string): Watch {
+  #watch(name: string): Watched {
     const watch = this.watches.get(name);
     if (watch === undefined) throw new Error(`there is no watch ${name}`);
     return watch;
   }
 
-  #watchName(watch: Watch): string {
+  #watchName(watch: Watched): string {
     return [...this.watches].find(([, one]) => one === watch)?.[0] ?? "?";
   }
 
@@ -276,6 +285,12 @@ export class Rig {
       }
       case "watch-events":
         return `${this.#watchName(effect.watch)}: ${effect.events.map((event) => event["n"]).join(" ")}`;
+      case "tables-watched":
+        return `${this.#watchName(effect.watch)} watches${effect.absent.map((name) => `, no ${name}`).join("")}`;
+      case "tables-changed":
+        return `${this.#watchName(effect.watch)}: ${effect.changes.map(({ seq, table }) => `${table} ${seq}`).join(" ")}`;
+      case "tables-gap":
+        return `${this.#watchName(effect.watch)} gap up to ${effect.at.seq} of ${effect.at.source}`;
       case "watch-ended":
         return `${this.#watchName(effect.watch)} ended ${effect.refusal.refused}`;
       case "rows":

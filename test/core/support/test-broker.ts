@@ -3,6 +3,7 @@
  * command the core's own check runs and the turn is obeyed as the real front obeys it: rows, jobs, letters.
  */
 import {
+  type ChangedTable,
   type Command,
   Core,
   type Job,
@@ -98,6 +99,25 @@ export class TestBroker {
   /** The writer answers the first `jobs` of what it has: all, unless said otherwise. */
   settle(jobs?: number): readonly Letter[] {
     return this.#from(this.writer.settle(jobs));
+  }
+
+  /** The writer watches what it was told to watch last. */
+  watched(
+    upTo: number,
+    found: { absent?: string[]; wrong?: { table: string; what: string }[] } = {},
+  ): readonly Letter[] {
+    const last = this.writer.taken("watch").at(-1);
+    if (last === undefined) throw new Error("the writer was not told to watch anything");
+    const { absent = [], wrong = [] } = found;
+    return this.#from({ kind: "tables-watched", set: last.set, upTo: seqOf(upTo), absent, wrong });
+  }
+
+  /** A commit has changed these tables. */
+  changed(at: number, tables: readonly (string | ChangedTable)[], outside = false): readonly Letter[] {
+    const rows = tables.map((one) =>
+      typeof one === "string" ? { table: one, inserts: 1, updates: 0, deletes: 0 } : one,
+    );
+    return this.#from({ kind: "tables-changed", seq: seqOf(at), outside, tables: rows, bytes: 100 });
   }
 
   killWriter(death: Death): readonly Letter[] {

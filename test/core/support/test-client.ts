@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity } from "../../../src/core/index.js";
 import { type ConnectionId, type RefusalCode, type Token, transactionNumber } from "../../../src/terms/index.js";
-import { connection, key, name, type ParcelWords, parcel, program, session, tokenOf, whatOf } from "./values.js";
+import { connection, key, name, type ParcelWords, parcel, program, seqOf, session, tokenOf, whatOf } from "./values.js";
 
 type GrantedLetter = Extract<Letter, { kind: "granted" }>;
 type WelcomeLetter = Extract<Letter, { kind: "welcome" }>;
@@ -252,6 +252,20 @@ export class TestClient {
 
   unwatch(watch: number): Asked {
     return this.#ask({ kind: "unwatch", watch });
+  }
+
+  watchTables(
+    watch: number,
+    tables: readonly string[],
+    words: { keys?: boolean; after?: { seq: number; source: string } } = {},
+  ): Asked {
+    const { keys = false, after } = words;
+    const from = after === undefined ? undefined : { ...after, seq: seqOf(after.seq) };
+    return this.#ask({ kind: "watch-tables", watch, tables, keys, after: from });
+  }
+
+  unwatchTables(watch: number): Asked {
+    return this.#ask({ kind: "unwatch-tables", watch });
   }
 
   release(fence: Fence, words: { key?: number } = {}): Asked {

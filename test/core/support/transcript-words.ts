@@ -1,5 +1,5 @@
 /** What the core decided, in words: one line for each row, job and letter of a turn. */
-import type { Claim, Job, LedgerEntry, Letter, LockEvent, Turn } from "../../../src/core/index.js";
+import type { Claim, Job, LedgerEntry, Letter, LockEvent, TableChange, Turn } from "../../../src/core/index.js";
 import { type ConnectionId, impossible } from "../../../src/terms/index.js";
 import { whatOf } from "./values.js";
 
@@ -100,6 +100,8 @@ function jobWords(job: Exclude<Job, { to: "snapshot" }>, cast: Cast): string {
       return `reserve tokens above ${job.above}${job.newIncarnation ? ", new incarnation" : ""}`;
     case "checkpoint":
       return "fold the log";
+    case "watch":
+      return `watch ${job.tables.map(({ table, keys }) => `${table}${keys ? " with keys" : ""}`).join(", ") || "nothing"} (set ${job.set})`;
     case "probe":
       return "look at the writer";
     case "look-connection":
@@ -183,6 +185,10 @@ function letterWords(letter: Letter, cast: Cast): string {
       return `history: ${letter.events.map(eventWords).join(", ")}`;
     case "watching":
       return `watching${letter.gap ? ", with a gap" : ""}${letter.locks === undefined ? "" : `, ${letter.locks.length} locks`}`;
+    case "table-watching":
+      return `watching tables above ${letter.upTo}${letter.gap ? ", with a gap" : ""}${letter.absent.map((name) => `, no ${name}`).join("")}`;
+    case "table-changes":
+      return `watch ${letter.watch}: ${[...letter.changes.map(changeWords), ...(letter.gap ? [`a gap up to ${letter.upTo}`] : [])].join("; ")}`;
     case "unwatched":
     case "pong":
       return letter.kind;
@@ -203,6 +209,10 @@ function letterWords(letter: Letter, cast: Cast): string {
 
 function eventWords({ kind, name }: LockEvent): string {
   return `${kind} ${name}`;
+}
+
+export function changeWords({ seq, table, inserts, updates, deletes, schema }: TableChange): string {
+  return `${seq} ${table} +${inserts} ~${updates} -${deletes}${schema === undefined ? "" : ` ${schema}`}`;
 }
 
 /** Ids in sentences are long; the story has names for them. */

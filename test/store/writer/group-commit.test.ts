@@ -14,7 +14,9 @@ import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { RepliesKept } from "../../../src/store/writer/replies-kept.js";
 import { RequestRunner } from "../../../src/store/writer/request-runner.js";
 import { SchemaWatch } from "../../../src/store/writer/schema-watch.js";
+import { ToldChanges } from "../../../src/store/writer/told-changes.js";
 import { type CommitOptions, Transaction } from "../../../src/store/writer/transaction.js";
+import { WatchTriggers } from "../../../src/store/writer/watch-triggers.js";
 import { WriteQueue } from "../../../src/store/writer/write-queue.js";
 import { type Refusal, refuse, seq } from "../../../src/terms/index.js";
 import { alice, bench, bob, codes, type WriterBench } from "../writer-bench.js";
@@ -123,12 +125,15 @@ function brittleGroups(w: WriterBench) {
   const schema = new SchemaWatch(database);
   const replies = new RepliesKept(database, limits, 0);
   const queue = new WriteQueue(new Planner(limits), limits);
-  const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
+  const watches = new WatchTriggers(database, limits.changedKeysMax);
+  const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });
   const transaction = new BrittleTransaction({
     database,
     meta,
     replies,
     schema,
+    watches,
+    told: new ToldChanges(seq(0)),
     progress: new ProgressFile(progressPath),
   });
   const parts = {

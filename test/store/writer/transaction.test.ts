@@ -7,7 +7,9 @@ import { ProgressFile, readProgress } from "../../../src/store/pipe/progress-fil
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { RepliesKept } from "../../../src/store/writer/replies-kept.js";
 import { SchemaWatch } from "../../../src/store/writer/schema-watch.js";
+import { ToldChanges } from "../../../src/store/writer/told-changes.js";
 import { Transaction } from "../../../src/store/writer/transaction.js";
+import { WatchTriggers } from "../../../src/store/writer/watch-triggers.js";
 import { WriteAheadLog } from "../../../src/store/writer/write-ahead-log.js";
 import { limitsWith, seq } from "../../../src/terms/index.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
@@ -21,7 +23,9 @@ function wire(t: TestLife) {
   const schema = new SchemaWatch(database);
   const replies = new RepliesKept(database, limitsWith(), 0);
   const progress = new ProgressFile(join(dir, "progress"));
-  const transaction = new Transaction({ database, meta, schema, replies, progress });
+  const watches = new WatchTriggers(database, 10);
+  const told = new ToldChanges(seq(0));
+  const transaction = new Transaction({ database, meta, schema, replies, progress, watches, told });
   return { path, database, schema, transaction, look: () => readProgress(join(dir, "progress")) };
 }
 

@@ -1,0 +1,67 @@
+/**
+ * What commits have changed in watched tables, until it is sent. A script that has a transaction for each of its
+ * statements has one number, so it is told as one.
+ */
+import type { ChangedTable } from "../../core/index.js";
+import { type Seq, seq } from "../../terms/index.js";
+
+export interface ToldCommit {
+  readonly seq: Seq;
+  /** Another process has written to the database since the commit before. */
+  readonly outside: boolean;
+  readonly tables: readonly ChangedTable[];
+}
+
+export class ToldChanges {
+  #commits: ToldCommit[] = [];
+  /** The highest number of a commit so far. */
+  last: Seq;
+
+  constructor(last: Seq) {
+    this.last = last;
+  }
+
+  add(at: Seq, tables: readonly ChangedTable[], outside: boolean): void {
+    this.last = seq(Math.max(this.last, at));
+    if (tables.length === 0 && !outside) return;
+    const before = this.#commits.at(-1);
+    if (before?.seq !== at) this.#commits.push({ seq: at, outside, tables });
+    else this.#commits[this.#commits.length - 1] = merged(before, tables, outside);
+  }
+
+  take(): readonly ToldCommit[] {
+    if (this.#commits.length === 0) return this.#commits;
+    const commits = this.#commits;
+    this.#commits = [];
+    return commits;
+  }
+}
+
+function merged(before: ToldCommit, tables: readonly ChangedTable[], outside: boolean): ToldCommit {
+  const byName = new Map(before.tables.map((change) => [change.table, change]));
+  for (const change of tables) {
+    const earlier = byName.get(change.table);
+    byName.set(change.table, earlier === undefined ? change : both(earlier, change));
+  }
+  return { seq: before.seq, outside: before.outside || outside, tables: [...byName.values()] };
+}
+
+function both(a: ChangedTable, b: ChangedTable): ChangedTable {
+  const schema = schemaOfBoth(a.schema, b.schema);
+  const keys = a.keys === undefined && b.keys === undefined ? undefined : [...(a.keys ?? []), ...(b.keys ?? [])];
+  return {
+    table: a.table,
+    inserts: a.inserts + b.inserts,
+    updates: a.updates + b.updates,
+    deletes: a.deletes + b.deletes,
+    ...(schema === undefined ? {} : { schema }),
+    ...(keys === undefined ? {} : { keys }),
+    ...(a.keysCut === true || b.keysCut === true ? { keysCut: true } : {}),
+  };
+}
+
+function schemaOfBoth(a: ChangedTable["schema"], b: ChangedTable["schema"]): ChangedTable["schema"] {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a === "created") return b === "dropped" ? undefined : a;
+  return b === "dropped" ? b : "changed";
+}

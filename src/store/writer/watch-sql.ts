@@ -1,0 +1,100 @@
+/** The statements that watch one table, and what has to be known of it to write them. */
+import type { Database } from "../../sqlite/index.js";
+
+export type Definition =
+  | { readonly kind: "none" }
+  /** A view, or a virtual table: SQLite has no triggers of this kind on them. */
+  | { readonly kind: "other"; readonly what: string; readonly text: string }
+  | {
+      readonly kind: "table";
+      readonly name: string;
+      readonly text: string;
+      /** The names of the columns of its key, in the key's order. */
+      readonly key: readonly string[];
+    };
+
+/** Everything of ours in the schema temp begins so; the gate refuses the word to clients. */
+export const watchPrefix = "_holdfast_watch";
+
+/** A key with a longer value is counted and not named. */
+const keyLengthMax = 1024;
+const operations = ["insert", "update", "delete"] as const;
+
+export function triggerNames(id: number): string[] {
+  return operations.map((operation) => `_holdfast_watch_${id}_${operation}`);
+}
+
+/** `table` in small letters, as SQLite compares names. */
+export function definitionOf(database: Database, table: string): Definition {
+  const row = database
+    .prepare<unknown[]>(
+      `SELECT type, name, rootpage, sql FROM main.sqlite_schema
+       WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE`,
+    )
+    .raw(true)
+    .get(table) as [type: string, name: string, rootpage: number, sql: string] | undefined;
+  if (row === undefined) return { kind: "none" };
+  const [type, name, rootpage, sql] = row;
+  const text = `${rootpage} ${sql}`;
+  if (type === "view") return { kind: "other", what: "a view", text };
+  if (rootpage === 0) return { kind: "other", what: "a virtual table", text };
+  return { kind: "table", name, text, key: keyOf(database, name) };
+}
+
+/** The primary key as it was declared; without one the rowid, by whichever of its names no column has taken. */
+function keyOf(database: Database, name: string): string[] {
+  const columns = database
+    .prepare<unknown[]>("SELECT name, pk FROM pragma_table_xinfo(?, 'main')")
+    .raw(true)
+    .all(name) as [name: string, pk: number][];
+  const key = columns.filter(([, pk]) => pk > 0).sort(([, a], [, b]) => a - b);
+  if (key.length > 0) return key.map(([column]) => column);
+  const taken = new Set(columns.map(([column]) => column.toLowerCase()));
+  return ["rowid", "_rowid_", "oid"].filter((alias) => !taken.has(alias)).slice(0, 1);
+}
+
+/** `keysMax`: so many keys are named in one commit; absent: none. */
+export function triggersOf(
+  id: number,
+  { name, key }: Extract<Definition, { kind: "table" }>,
+  keysMax: number | undefined,
+): string[] {
+  return operations.map((operation, change) => {
+    const count = `UPDATE _holdfast_watch SET ${operation}s = ${operation}s + 1 WHERE id = ${id};`;
+    const named = keysMax === undefined || key.length === 0 ? "" : naming({ id, change, key, keysMax });
+    const trigger = `_holdfast_watch_${id}_${operation}`;
+    return `CREATE TEMP TRIGGER ${trigger} AFTER ${operation.toUpperCase()} ON main.${quoted(name)} BEGIN ${count}${named} END`;
+  });
+}
+
+interface Naming {
+  readonly id: number;
+  readonly change: number;
+  readonly key: readonly string[];
+  readonly keysMax: number;
+}
+
+/** One row for each value of the key; of an update that has changed it, behind them the values before. */
+function naming({ id, change, key, keysMax }: Naming): string {
+  const isUpdate = operations[change] === "update";
+  const row = operations[change] === "delete" ? "old" : "new";
+  const values = key.map((column) => `${row}.${quoted(column)}`);
+  const before = isUpdate ? key.map((column) => `old.${quoted(column)}`) : [];
+  const room = `(SELECT inserts + updates + deletes FROM _holdfast_watch WHERE id = ${id}) <= ${keysMax}`;
+  const short = [...values, ...before].map((value) => `ifnull(length(${value}) <= ${keyLengthMax}, 1)`);
+  const test = [room, ...short].join(" AND ");
+  const rows = values.map((value, place) => `${id}, ${change}, ${place}, ${value}`);
+  const differs = before.map((value, place) => `${value} IS NOT ${values[place]}`).join(" OR ");
+  const rowsBefore = before.map((value, place) => `${id}, ${change}, ${-1 - place}, ${value}`);
+  const insert = (cells: string, where: string) =>
+    `INSERT INTO _holdfast_watch_keys (id, change, place, value) SELECT ${cells} WHERE ${where};`;
+  const all = [
+    ...rows.map((cells) => insert(cells, test)),
+    ...rowsBefore.map((cells) => insert(cells, `(${differs}) AND ${test}`)),
+  ];
+  return all.join(" ");
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

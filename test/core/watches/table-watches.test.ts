@@ -1,0 +1,302 @@
+/** Who hears of which commit: each once, with its number, or of a gap; whatever becomes of connections and writers. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Letter } from "../../../src/core/index.js";
+import { cast, reborn } from "../support/cast.js";
+import type { Asked, TestClient } from "../support/test-client.js";
+import { changeWords } from "../support/transcript-words.js";
+
+type Watching = Extract<Letter, { kind: "table-watching" }>;
+
+function watching(asked: Asked): Watching {
+  const { answer } = asked;
+  if (answer.kind !== "table-watching") throw new Error(JSON.stringify(answer));
+  return answer;
+}
+
+function code(asked: Asked): string {
+  const { answer } = asked;
+  return answer.kind === "refused" ? answer.refusal.refused : answer.kind;
+}
+
+/** What each letter says, by watch. */
+function heard(client: TestClient): string[] {
+  return client.notes.flatMap((letter) => {
+    if (letter.kind !== "table-changes") return [];
+    const words = letter.changes.map(changeWords);
+    return [`${letter.watch}: ${[...words, ...(letter.gap ? [`gap up to ${letter.upTo}`] : [])].join(", ")}`];
+  });
+}
+
+const source = "first.1";
+
+test("a watch is answered when the writer watches, and hears of each commit from then on", () => {
+  const { broker, anna, bert } = cast();
+  const asked = anna.watchTables(1, ["Job", "page"]);
+  assert.deepEqual(
+    broker.writer.asked.filter(({ kind }) => kind === "watch"),
+    [
+      {
+        to: "writer",
+        kind: "watch",
+        set: 1,
+        tables: [
+          { table: "job", keys: false },
+          { table: "page", keys: false },
+        ],
+      },
+    ],
+  );
+  assert.ok(asked.open);
+  broker.changed(4, ["job"]);
+  broker.watched(5, { absent: ["page"] });
+  const { upTo, gap, absent, source: of } = watching(asked);
+  assert.deepEqual([upTo, gap, absent, of], [5, false, ["page"], source]);
+  broker.changed(6, ["job", "other"]);
+  broker.changed(8, ["page", "job"]);
+  assert.deepEqual(heard(anna), ["1: 6 Job +1 ~0 -0", "1: 8 page +1 ~0 -0, 8 Job +1 ~0 -0"]);
+  assert.deepEqual(heard(bert), []);
+});
+
+test("what is watched already is answered at once, and costs the writer no word", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["job"]);
+  broker.watched(5);
+  broker.changed(7, ["job"]);
+  assert.equal(watching(bert.watchTables(1, ["JOB"])).upTo, 7);
+  assert.deepEqual(broker.writer.taken("watch"), []);
+  broker.changed(9, ["job"]);
+  assert.deepEqual(heard(bert), ["1: 9 JOB +1 ~0 -0"]);
+});
+
+test("the writer watches only what somebody wants, and nothing when nobody does", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a", "b"]);
+  bert.watchTables(1, ["b"], { keys: true });
+  broker.watched(5);
+  anna.unwatchTables(1);
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[{ table: "b", keys: true }]],
+  );
+  bert.unwatchTables(1);
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[]],
+  );
+  broker.changed(6, ["b"]);
+  assert.deepEqual([heard(anna), heard(bert)], [[], []]);
+});
+
+test("keys are told to those who want them, and only they wait until the writer names them", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  const asked = bert.watchTables(1, ["a"], { keys: true });
+  broker.changed(6, ["a"]);
+  assert.ok(asked.open);
+  broker.watched(6);
+  assert.equal(watching(asked).upTo, 6);
+  broker.changed(7, [{ table: "a", inserts: 1, updates: 0, deletes: 0, keys: [{ change: "insert", key: [1] }] }]);
+  const keysOf = (client: TestClient) =>
+    client.notes.flatMap((letter) => (letter.kind === "table-changes" ? letter.changes.map(({ keys }) => keys) : []));
+  assert.deepEqual(keysOf(anna), [undefined, undefined]);
+  assert.deepEqual(keysOf(bert), [[{ change: "insert", key: [1] }]]);
+});
+
+test("one that lost its connection goes on after the last number that it heard", () => {
+  const { broker, anna } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  broker.changed(6, ["a"]);
+  anna.disconnect();
+  broker.changed(7, ["a", "b"]);
+  broker.changed(9, ["a"]);
+  anna.resume();
+  const { gap, upTo } = watching(anna.watchTables(1, ["a"], { after: { seq: 6, source } }));
+  assert.deepEqual([gap, upTo], [false, 9]);
+  assert.deepEqual(heard(anna), ["1: 7 a +1 ~0 -0, 9 a +1 ~0 -0"]);
+  assert.deepEqual(broker.writer.taken("watch"), []);
+});
+
+test("one that comes back too late finds a gap, because its table was watched no more", () => {
+  const { broker, anna, bert } = cast({ limits: { resumeWindowMs: 5000 } });
+  bert.watchTables(1, ["b"]);
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  anna.disconnect();
+  broker.pass(4900);
+  assert.deepEqual(broker.writer.taken("watch"), []);
+  broker.pass(200);
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[{ table: "b", keys: false }]],
+  );
+  const late = broker.client("late");
+  const asked = late.watchTables(1, ["a"], { after: { seq: 5, source } });
+  broker.watched(9);
+  assert.deepEqual([watching(asked).gap, watching(asked).upTo], [true, 9]);
+});
+
+test("what is not kept any more is a gap, and so is a number of nobody's", () => {
+  const { broker, anna, bert } = cast({ limits: { changesKeptMax: 2 } });
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  for (const at of [6, 7, 8]) broker.changed(at, ["a"]);
+  const ask = (watch: number, seq: number, of = source) =>
+    watching(bert.watchTables(watch, ["a"], { after: { seq, source: of } })).gap;
+  assert.deepEqual(
+    [ask(1, 5), ask(2, 6), ask(3, 8), ask(4, 9), ask(5, 7, "first.0")],
+    [true, false, false, true, true],
+  );
+  assert.deepEqual(heard(bert), ["2: 7 a +1 ~0 -0, 8 a +1 ~0 -0"]);
+});
+
+test("a table that was watched later than the number is a gap, though others were watched before", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  anna.watchTables(2, ["b"]);
+  broker.watched(8);
+  const ask = (watch: number, tables: string[]) =>
+    watching(bert.watchTables(watch, tables, { after: { seq: 6, source } })).gap;
+  assert.deepEqual([ask(1, ["a"]), ask(2, ["a", "b"])], [false, true]);
+});
+
+// rule 22
+test("when the writer is replaced, every watch is told of a gap, and the next one watches before it writes", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  broker.writer.taken("watch");
+  bert.write("w");
+  broker.killWriter({ jobs: 1, phase: "running" });
+  bert.write("x");
+  broker.writerReady();
+  const jobs = broker.turns.flatMap(({ dispatch }) => dispatch).filter(({ to }) => to === "writer");
+  const kinds = jobs.slice(jobs.findLastIndex(({ kind }) => kind === "start") + 1).map(({ kind }) => kind);
+  assert.deepEqual(kinds.slice(0, 2), ["watch", "write"]);
+  assert.deepEqual(heard(anna), []);
+  broker.watched(6);
+  assert.deepEqual(heard(anna), ["1: gap up to 6"]);
+  broker.changed(7, ["a"]);
+  assert.deepEqual(heard(anna).slice(1), ["1: 7 a +1 ~0 -0"]);
+  assert.equal(watching(bert.watchTables(1, ["a"], { after: { seq: 6, source } })).gap, true);
+  assert.equal(watching(bert.watchTables(2, ["a"], { after: { seq: 6, source: "first.2" } })).gap, false);
+});
+
+test("a watch that is asked for while there is no writer is answered when there is one", () => {
+  const { broker, anna } = cast();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  const asked = anna.watchTables(1, ["a"]);
+  assert.ok(asked.open);
+  broker.writerReady();
+  broker.watched(3);
+  assert.deepEqual([watching(asked).gap, watching(asked).upTo], [false, 3]);
+  assert.deepEqual(heard(anna), []);
+});
+
+test("without any writer to be had a new watch is refused, and one that goes on waits", () => {
+  const { broker, anna } = cast();
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  const before = anna.watchTables(1, ["a"]);
+  broker.do(broker.writer.refuse());
+  assert.equal(code(before), "WRITER_UNAVAILABLE");
+  assert.equal(code(anna.watchTables(2, ["a"])), "WRITER_UNAVAILABLE");
+  const goesOn = anna.watchTables(3, ["a"], { after: { seq: 1, source } });
+  assert.ok(goesOn.open);
+  broker.pass(5000);
+  broker.writerReady();
+  broker.watched(4);
+  assert.equal(watching(goesOn).gap, true);
+});
+
+test("after a restart of the broker nobody goes on without a gap", () => {
+  const { broker, anna } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  const next = reborn(broker, anna);
+  anna.connect();
+  anna.resume();
+  const asked = anna.watchTables(1, ["a"], { after: { seq: 5, source } });
+  next.watched(5);
+  assert.deepEqual([watching(asked).gap, watching(asked).source], [true, "first.2"]);
+});
+
+test("when another process has written, or the file is another one, everybody is told of a gap", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  broker.changed(6, [], true);
+  assert.deepEqual(heard(anna), ["1: gap up to 6"]);
+  assert.equal(watching(bert.watchTables(1, ["a"], { after: { seq: 5, source } })).gap, true);
+  assert.equal(watching(bert.watchTables(2, ["a"], { after: { seq: 6, source } })).gap, false);
+  broker.do(broker.writer.reserve({ to: "writer", kind: "reserve", above: 5, newIncarnation: true }));
+  assert.deepEqual(heard(anna).slice(1), ["1: gap up to 6"]);
+  assert.equal(watching(bert.watchTables(3, ["a"], { after: { seq: 6, source } })).gap, true);
+});
+
+test("what is no table is refused to those who ask, and what they watch beside it goes on", () => {
+  const { broker, anna, bert } = cast();
+  const good = anna.watchTables(1, ["a"]);
+  const bad = bert.watchTables(1, ["a", "V"]);
+  broker.watched(5, { wrong: [{ table: "v", what: "a view" }] });
+  assert.equal(watching(good).upTo, 5);
+  assert.deepEqual(
+    bad.answer.kind === "refused" && bad.answer.refusal.message,
+    '"V" is a view; only tables can be watched',
+  );
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[{ table: "a", keys: false }]],
+  );
+  assert.equal(watching(bert.watchTables(1, ["a"])).upTo, 5);
+});
+
+test("tables come and go while they are watched", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5, { absent: ["a"] });
+  broker.changed(6, [{ table: "a", inserts: 2, updates: 0, deletes: 0, schema: "created" }]);
+  assert.deepEqual(watching(bert.watchTables(1, ["a"])).absent, []);
+  broker.changed(7, [{ table: "a", inserts: 0, updates: 0, deletes: 0, schema: "dropped" }]);
+  assert.deepEqual(watching(bert.watchTables(2, ["a"])).absent, ["a"]);
+  assert.deepEqual(heard(anna), ["1: 6 a +2 ~0 -0 created", "1: 7 a +0 ~0 -0 dropped"]);
+});
+
+test("watches and watched tables have an end, each with its own refusal", () => {
+  const { broker, anna, bert } = cast({ limits: { watchesPerSessionMax: 2, tablesWatchedMax: 3 } });
+  anna.watchTables(1, ["a", "b"]);
+  assert.equal(code(anna.watchTables(1, ["c"])), "PARAMS_INVALID");
+  assert.equal(code(bert.watchTables(1, ["c", "d"])), "WATCHES_FULL");
+  anna.watchTables(2, ["c"]);
+  assert.equal(code(anna.watchTables(3, ["a"])), "WATCHES_FULL");
+  broker.watched(1);
+  assert.equal(code(bert.watchTables(1, ["a", "b", "c"])), "table-watching");
+});
+
+test("a watch that is ended before it began is answered all the same", () => {
+  const { broker, anna } = cast();
+  const asked = anna.watchTables(1, ["a"]);
+  assert.equal(anna.unwatchTables(1).answer.kind, "unwatched");
+  assert.equal(code(asked), "CANCELLED");
+  assert.equal(anna.unwatchTables(7).answer.kind, "unwatched");
+  broker.changed(6, ["a"]);
+  assert.deepEqual(heard(anna), []);
+});
+
+test("changes of one turn come in one letter", () => {
+  const { broker, anna } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  for (const at of [6, 7])
+    broker.core.handle(
+      {
+        ...{ kind: "tables-changed", seq: at as never, outside: false, bytes: 1 },
+        tables: [{ table: "a", inserts: 1, updates: 0, deletes: 0 }],
+      },
+      broker.now,
+    );
+  anna.ping();
+  assert.deepEqual(heard(anna), ["1: 6 a +1 ~0 -0, 7 a +1 ~0 -0"]);
+});
