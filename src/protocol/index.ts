@@ -17,6 +17,7 @@ export { commonVersion, type Encoding, encodingOf, protocolVersions, subprotocol
 export * from "./envelope.js";
 export { type JsonSchema, type Method, type NotificationRow, refusalsOfAll, type Schema } from "./method.js";
 export type * from "./methods/admin.js";
+export type * from "./methods/condition.js";
 export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
 export type * from "./methods/lock-interventions.js";
@@ -25,7 +26,6 @@ export type * from "./methods/lock-views.js";
 export { waitersListedMax } from "./methods/lock-views.js";
 export type { LockMode } from "./methods/lock-words.js";
 export type * from "./methods/session.js";
-export type { Condition } from "./methods/sql-fields.js";
 export type * from "./methods/tx.js";
 export * from "./methods.js";
 export {

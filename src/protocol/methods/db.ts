@@ -2,18 +2,9 @@
 import type { Method } from "../method.js";
 import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
+import type { Condition } from "./condition.js";
 import type { HeldLock, SettledError } from "./session.js";
-import {
-  atomic,
-  type Condition,
-  fence,
-  ofSql,
-  results,
-  statement,
-  statementResult,
-  statements,
-  timeoutMs,
-} from "./sql-fields.js";
+import { atomic, fence, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 /** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {

@@ -1,17 +1,7 @@
 /** Fields that the methods of the datastore and of transactions share, and what SQL can be refused for. */
 import * as is from "../schema.js";
+import type { Condition } from "./condition.js";
 import { refusalData } from "./refusal-fields.js";
-
-/**
- * When a statement of a batch runs, by what became of those before it: `{ ok: 0 }`, `{ error: 0 }`, `{ not: … }`,
- * `{ and: [ … ] }`, `{ or: [ … ] }`. One that was passed over is neither ok nor an error.
- */
-export type Condition =
-  | { readonly ok: number }
-  | { readonly error: number }
-  | { readonly not: Condition }
-  | { readonly and: readonly Condition[] }
-  | { readonly or: readonly Condition[] };
 
 export const sql = is.Text({ description: "SQL text" });
 
