@@ -3,7 +3,7 @@
  * nothing itself. Each request is one object from the program's call to its outcome.
  */
 import { randomBytes } from "node:crypto";
-import { type Encoding, encodeRequest, type Frame, secretText } from "../protocol/index.js";
+import { type Encoding, type Frame, requestMessage, secretText } from "../protocol/index.js";
 import { impossible, type Refusal, refuse } from "../terms/index.js";
 import {
   Call,
@@ -240,13 +240,14 @@ export class Driver {
 
   #send(id: number | undefined, method: string, params: object): void {
     if (this.#socket === undefined) return; // Its end is on the way to the conversation.
-    const bytes = encodeRequest(id, method, params, this.#options.encoding);
-    if (bytes.length <= this.#frameBytesMax) return this.#socket.send(bytes);
+    const message = requestMessage(id, method, params, this.#options.encoding);
+    if (message.length <= this.#frameBytesMax) return this.#socket.send(message);
     const bytesMax = this.#frameBytesMax;
-    const message = `the request has ${bytes.length} bytes, the broker takes ${bytesMax} in one frame`;
+    const bytes = message.length;
+    const text = `the request has ${bytes} bytes, the broker takes ${bytesMax} in one frame`;
     if (id !== undefined)
       this.#conversation.handle(
-        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", message, { bytes: bytes.length, bytesMax }) },
+        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", text, { bytes, bytesMax }) },
         now(),
       );
   }

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { type Refusal, type RequestId, refuse } from "../terms/index.js";
 import { isRequestId, type Sender } from "./bounds.js";
 import type { Encoding } from "./encoding.js";
-import { jsonBytes, parseJson } from "./json.js";
+import { jsonBytes, jsonText, parseJson } from "./json.js";
 import { parseMsgpack } from "./msgpack-reader.js";
 import { MsgpackWriter } from "./msgpack-writer.js";
 import { errorOf, refusalOf } from "./refusal-wire.js";
@@ -130,6 +130,18 @@ export function encodeNotification(method: string, params: unknown, encoding: En
 export function encodeRequest(id: RequestId | undefined, method: string, params: unknown, encoding: Encoding): Buffer {
   if (id === undefined) return encodeNotification(method, params, encoding);
   return encodeBody({ jsonrpc: "2.0", id, method, params }, encoding);
+}
+
+/** As `encodeRequest`, for who can write text as well: ASCII, a byte in each character, or bytes. */
+export function requestMessage(
+  id: RequestId | undefined,
+  method: string,
+  params: unknown,
+  encoding: Encoding,
+): string | Buffer {
+  if (encoding === "msgpack") return encodeRequest(id, method, params, encoding);
+  const text = jsonText({ jsonrpc: "2.0", id, method, params });
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, "utf8");
 }
 
 function jsonAround(id: RequestId | null, field: "result" | "error", body: Uint8Array): Buffer {

@@ -26,14 +26,16 @@ export function parseJson(data: Buffer, sender: Sender): Content {
 }
 
 /** A bigint that nobody looked for becomes a mark; to search for one before each message would cost more than to fail. */
-export function jsonBytes(value: unknown): Buffer {
-  let text: string;
+export function jsonText(value: unknown): string {
   try {
-    text = JSON.stringify(value);
+    return JSON.stringify(value);
   } catch {
-    text = JSON.stringify(value, asMark);
+    return JSON.stringify(value, asMark);
   }
-  return Buffer.from(text, "utf8");
+}
+
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(jsonText(value), "utf8");
 }
 
 function asMark(_name: string, value: unknown): unknown {
