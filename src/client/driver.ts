@@ -9,7 +9,6 @@ import {
   Call,
   type CallKind,
   type CallMore,
-  type CallParams,
   Conversation,
   type ConversationOptions,
   type Effect,
@@ -30,19 +29,20 @@ import type { Socket, SocketEnd } from "./socket.js";
 
 /** A request of the program: resolves when it has its outcome, with a refusal as a value. */
 export class Question extends Call {
-  result: unknown;
-  refusal: Refusal | undefined;
+  result: unknown = undefined;
+  refusal: Refusal | undefined = undefined;
   /** Of an acquire: called when it was granted, before anything that the broker says of the grant. */
-  onGranted: (() => void) | undefined;
+  onGranted: (() => void) | undefined = undefined;
   /** What was granted; of an acquire. */
-  granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined;
+  granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined = undefined;
   /** Called when it waits, and when its place has changed. */
-  onQueued: ((news: QueueNews) => void) | undefined;
+  onQueued: ((news: QueueNews) => void) | undefined = undefined;
   /** Set by `ask`, before the conversation hears of the question. */
-  settle!: () => void;
+  settle: () => void = unasked;
 
-  static of(kind: CallKind, method: string, params: object, more?: CallMore): Question {
-    return new Question(kind, method, params as CallParams, more);
+  /** `params`: the method's, which the conversation completes. */
+  constructor(kind: CallKind, method: string, params: object, more?: CallMore) {
+    super(kind, method, params, more);
   }
 }
 
@@ -60,6 +60,10 @@ export class Subscription extends Watch {
     super(filter);
     this.handlers = handlers;
   }
+}
+
+function unasked(): never {
+  throw new Error("a question that was not asked was answered");
 }
 
 export interface DriverOptions {
@@ -285,7 +289,7 @@ export class Driver {
   async #reach(plan: ReachPlan, attempt: AbortController): Promise<Reached | undefined> {
     const events = {
       onNobody: () => this.#handle({ kind: "nobody" }),
-      onFrame: (frame: Frame) => this.#onFrame(frame),
+      onFrame: this.#onFrame,
       onEnd: (end: SocketEnd) => this.#onEnd(end),
     };
     try {
@@ -313,7 +317,7 @@ export class Driver {
     this.#handle({ kind: "disconnected", reason: end.reason, luck: Math.random() });
   }
 
-  #onFrame(frame: Frame): void {
+  readonly #onFrame = (frame: Frame): void => {
     switch (frame.kind) {
       case "result":
         return this.#handle({ kind: "answered", id: Number(frame.id), result: frame.result });
@@ -329,7 +333,7 @@ export class Driver {
       default:
         return impossible(frame, "frame");
     }
-  }
+  };
 
   #giveUpSocket(reason: string): void {
     this.#socket?.drop();

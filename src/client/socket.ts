@@ -8,9 +8,17 @@
  */
 import { connect, type Socket as NetSocket } from "node:net";
 import WebSocket from "ws";
-import { closings, decodeFrame, type Encoding, type Frame, subprotocols } from "../protocol/index.js";
+import {
+  clientFrameHead,
+  closings,
+  decodeAnswer,
+  type Encoding,
+  type Frame,
+  type FrameKind,
+  subprotocols,
+} from "../protocol/index.js";
 import { isRefusalCode, type Refusal, refuse } from "../terms/index.js";
-import { clientHead, PlainFrames } from "./plain-frames.js";
+import { PlainFrames } from "./plain-frames.js";
 
 export interface SocketHandlers {
   readonly onOpen: () => void;
@@ -51,7 +59,7 @@ export class Socket {
   readonly #handlers: SocketHandlers;
   readonly #encoding: Encoding;
   readonly #webSocket: WebSocket;
-  readonly #kind: "text" | "binary";
+  readonly #kind: FrameKind;
   readonly #frames: PlainFrames;
   #net: NetSocket | undefined;
   /** Frames that leave when what is going on now is over, a byte in each character. */
@@ -83,7 +91,7 @@ export class Socket {
     });
     this.#webSocket = webSocket;
     webSocket.on("open", this.#onOpen);
-    webSocket.on("message", this.#onMessage);
+    webSocket.on("message", (data: Buffer) => this.#onMessage(data, 0, data.length));
     webSocket.on("error", this.#onError);
     webSocket.on("unexpected-response", (request, response) => {
       const parts: Buffer[] = [];
@@ -107,7 +115,7 @@ export class Socket {
 
   /** Text must be ASCII. */
   send(message: string | Buffer): void {
-    const head = clientHead(this.#kind, message.length);
+    const head = clientFrameHead(this.#kind, message.length);
     if (message.length > gatheredBytesMax) return this.#sendLarge(head, message);
     if (this.#gathered === "") void soon.then(this.#flush);
     this.#gathered += head + (typeof message === "string" ? message : message.toString("latin1"));
@@ -140,19 +148,18 @@ export class Socket {
   }
 
   readonly #onRead = (length: number): boolean => {
-    const chunk = readBuffer.subarray(0, length);
-    const rest = this.#plain ? this.#frames.push(chunk) : chunk;
+    const rest = this.#plain ? this.#frames.push(readBuffer, length) : Buffer.from(readBuffer.subarray(0, length));
     if (rest === undefined) return true;
     this.#plain = false;
-    return this.#net?.push(Buffer.from(rest)) ?? false;
+    return this.#net?.push(rest) ?? false;
   };
 
   #sendLarge(head: string, message: string | Buffer): void {
     this.#flush();
     if (!this.#mayWrite()) return;
     this.#net?.cork();
-    this.#net?.write(head, "latin1");
-    this.#net?.write(message, "latin1");
+    this.#net?.write(head);
+    this.#net?.write(message);
     this.#net?.uncork();
   }
 
@@ -160,7 +167,7 @@ export class Socket {
     const text = this.#gathered;
     if (text === "") return;
     this.#gathered = "";
-    if (this.#mayWrite()) this.#net?.write(text, "latin1");
+    if (this.#mayWrite()) this.#net?.write(text);
   };
 
   /** Nothing may follow the close frame with which the library has answered the broker's. */
@@ -173,12 +180,13 @@ export class Socket {
     this.#opened = true;
     // What came together with the broker's answer to the upgrade is in the library's hands already.
     this.#plain = this.#net?.readableLength === 0;
+    // What is written as text has a byte in each character.
+    this.#net?.setDefaultEncoding("latin1");
     this.#handlers.onOpen();
   };
 
-  readonly #onMessage = (data: Buffer): void => {
-    if (this.#ended) return;
-    this.#handlers.onFrame(decodeFrame(data, this.#encoding, "broker"));
+  readonly #onMessage = (bytes: Buffer, from: number, to: number): void => {
+    if (!this.#ended) this.#handlers.onFrame(decodeAnswer(bytes, from, to, this.#encoding));
   };
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {

@@ -4,7 +4,6 @@
 import type { GrantView, HolderView, Letter, LockView, WaiterView } from "../core/index.js";
 import {
   type Encoding,
-  encodeBody,
   type GrantedLock,
   type HelloResult,
   type HolderRow,
@@ -22,7 +21,8 @@ export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "l
 /** A letter that answers no request. */
 type Notice = "lost" | "queued" | "contended" | "revoking" | "events" | "taken" | "expired" | "hangup";
 
-export type AnswerLetter = Exclude<Letter, { kind: "refused" | Notice }>;
+/** A letter that answers a request with a result that is not made yet. */
+export type AnswerLetter = Exclude<Letter, { kind: "answer" | "refused" | Notice }>;
 
 export interface LetterContext {
   readonly greeting: Greeting;
@@ -30,15 +30,14 @@ export interface LetterContext {
   readonly wallNow: WallTime;
 }
 
-/** The result that answers the request, encoded. */
-export function bodyOf(letter: AnswerLetter, encoding: Encoding, context: LetterContext): Buffer {
-  if (letter.kind !== "answer") return encodeBody(resultOf(letter, context), encoding);
-  if (!(letter.body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
-  const { bytes } = letter.body;
-  return letter.body.encoding === encoding ? bytes : transcode(bytes, letter.body.encoding, encoding);
+/** The result that a child of the store has encoded. */
+export function bodyOf(body: unknown, encoding: Encoding): Buffer {
+  if (!(body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
+  return body.encoding === encoding ? body.bytes : transcode(body.bytes, body.encoding, encoding);
 }
 
-function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: LetterContext): unknown {
+/** The result of what the core has answered by itself. */
+export function resultOf(letter: AnswerLetter, context: LetterContext): unknown {
   switch (letter.kind) {
     case "welcome":
       return welcomeOf(letter, context);

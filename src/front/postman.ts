@@ -8,7 +8,7 @@ import { type ConnectionId, type Instant, type Limits, type Refusal, refusals, t
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
-import { bodyOf, type Greeting } from "./letters.js";
+import { bodyOf, type Greeting, resultOf } from "./letters.js";
 import type { FrontLog } from "./options.js";
 
 export interface PostmanParts {
@@ -88,6 +88,8 @@ export class Postman {
   #write(conversation: Conversation, letter: Letter): void {
     const { link, encoding } = conversation;
     switch (letter.kind) {
+      case "answer":
+        return conversation.result(letter.request, bodyOf(letter.body, encoding));
       case "refused":
         conversation.decided(letter.request);
         return conversation.refuse(letter.request, letter.refusal, true);
@@ -113,7 +115,7 @@ export class Postman {
     }
     const { greeting, wallNow } = this.#parts;
     const context = { greeting: greeting(), secret: conversation.secret, wallNow: wallNow() };
-    conversation.result(letter.request, bodyOf(letter, encoding, context));
+    conversation.answer(letter.request, resultOf(letter, context));
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {

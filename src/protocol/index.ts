@@ -49,3 +49,4 @@ export { errorNumber, errorOf, refusalOf, type WireError } from "./refusal-wire.
 export { type Changes, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
 export { secretText, sessionIdOf } from "./secret.js";
 export { encodeSettled, type Settled, transcode } from "./stored.js";
+export { clientFrameHead, type FrameKind, firstBytes, serverFrameHead } from "./web-socket-frame.js";
