@@ -117,7 +117,8 @@ export class Broker extends Datastore {
     const { waitMs, signal, reason } = options;
     const wrong = wrongName(name) ?? wrongWait(waitMs);
     if (wrong !== undefined) throw HoldfastError.from(wrong);
-    const params = { name, waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs, reason };
+    // A program has many tasks; which of its locks the asking one holds is not known here, so none is taken to be.
+    const params = { name, waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs, reason, under: [] };
     const question = new Question("acquire", "lock.acquire", params);
     await ask(this.#driver, question, signal);
     if (question.granted === undefined) throw failure(question, signal);

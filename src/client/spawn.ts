@@ -184,7 +184,10 @@ const allowedNames = new Set([
 ]);
 const allowedPrefixes = ["LC_", "XDG_", "HOLDFAST_"];
 /** What concerns one client only. */
-const keptBack = new Set(["HOLDFAST_START", "HOLDFAST_READY_FD", "HOLDFAST_LOCK_NAME", "HOLDFAST_LOCK_TOKEN"]);
+const keptBack = new Set([
+  ...["HOLDFAST_START", "HOLDFAST_READY_FD"],
+  ...["HOLDFAST_LOCK_NAME", "HOLDFAST_LOCK_TOKEN", "HOLDFAST_LOCKS", "HOLDFAST_LOCK_SESSION"],
+]);
 
 function allowed(env: StartPlan["env"]): NodeJS.ProcessEnv {
   const names = Object.keys(env).filter(

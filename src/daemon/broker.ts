@@ -16,6 +16,7 @@ import { readBootId } from "./boot-id.js";
 import type { Config } from "./config.js";
 import { findEntries } from "./entries.js";
 import { IdleExit } from "./idle-exit.js";
+import { lockCarriers } from "./lock-carriers.js";
 import type { Log } from "./log.js";
 import { processTable } from "./processes.js";
 import { keepHouse, linger, wallNow } from "./pulse.js";
@@ -86,7 +87,7 @@ export class Broker {
   }
 
   async #startFront(bootId: string): Promise<Front> {
-    const { config, log } = this.#parts;
+    const { config, log, uid } = this.#parts;
     const { places, limits, version, spawned } = config;
     const sqlite = versionOfSqlite();
     const { socket, database } = places;
@@ -100,6 +101,7 @@ export class Broker {
       bootId,
       entries: findEntries(config.entryDir),
       processes: processTable,
+      carriers: lockCarriers({ uid, maySignal: config.signals }),
       log: log.line,
       onStopRequested: () => this.#stop({ reason: "a client asked for it", exitCode: 0 }),
     });

@@ -17,6 +17,8 @@ export interface ServeOptions {
   /** Started by a client in the background: logs to a file, and ends itself when nobody needs it. */
   readonly spawned?: boolean | undefined;
   readonly logLevel?: string | undefined;
+  /** false: it signals no process, for a broker that serves others than its own user. */
+  readonly signals?: boolean | undefined;
 }
 
 export interface Config {
@@ -25,6 +27,8 @@ export interface Config {
   readonly places: Places;
   readonly limits: Limits;
   readonly spawned: boolean;
+  /** Whether it may end what still runs under a lock that was lost. */
+  readonly signals: boolean;
   /** Absent: what fits where the log goes. */
   readonly logLevel: LogLevel | undefined;
   /** Where the children's programs lie, if not beside this one. */
@@ -45,6 +49,7 @@ export function configFrom(options: ServeOptions, around: Omit<Surroundings, "di
     places: { ...places, socket },
     limits: limitsFrom(env["HOLDFAST_LIMITS"], options.limits),
     spawned,
+    signals: options.signals ?? true,
     logLevel: logLevelFrom(options.logLevel ?? env["HOLDFAST_LOG_LEVEL"]),
     entryDir: env["HOLDFAST_ENTRY_DIR"],
   };
@@ -70,17 +75,19 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
         limit: { type: "string", multiple: true },
         "log-level": { type: "string" },
         spawned: { type: "boolean" },
+        "no-signals": { type: "boolean" },
         import: { type: "string" },
         force: { type: "boolean" },
       },
     });
-    const { limit = [], "log-level": logLevel, import: takeOver, ...rest } = values;
+    const { limit = [], "log-level": logLevel, "no-signals": noSignals, import: takeOver, ...rest } = values;
     return {
       version,
       ...(takeOver === undefined ? {} : { takeOver }),
       ...rest,
       limits: parseLimits(limit, "--limit"),
       logLevel,
+      ...(noSignals === true ? { signals: false } : {}),
     };
   } catch (error) {
     throw error instanceof HoldfastError ? error : wrongSetting("MISUSE", error as Error);

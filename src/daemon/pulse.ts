@@ -3,8 +3,8 @@
  * Chores are counted and not measured, so that a broker that was stopped for an hour finds one second gone.
  */
 import type { Millis } from "../terms/index.js";
+import { lookMs } from "../transport/index.js";
 
-const lookMs = 1000;
 const looksPerSelfCheck = 2;
 
 export interface Chores {

@@ -2,12 +2,23 @@
  * One connection as the front knows it: its link, what is in flight on it, and whether it reads what it asked for.
  */
 import { answerMessage, type Encoding, encodeRefusal, resultMessage } from "../protocol/index.js";
-import type { ConnectionId, Limits, Refusal, RequestId } from "../terms/index.js";
+import {
+  after,
+  type ConnectionId,
+  type Instant,
+  instant,
+  type Limits,
+  later,
+  type Millis,
+  type Refusal,
+  type RequestId,
+} from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 
 /** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
 const badFramesMax = 10;
 const badFramesMs = 10_000;
+const longAgo = instant(0);
 
 export class Conversation {
   readonly link: Link;
@@ -24,12 +35,18 @@ export class Conversation {
   #inFlight = 0;
   #paused = false;
   #badFrames: number[] = [];
+  /** Of what came, as much as had led to a command when the last one did. */
+  #bytesCommanded = 0;
+  /** When the connection was read again, if no command came since. */
+  #readAgainAt: Instant | undefined;
   readonly #limits: Limits;
+  readonly #now: () => Instant;
 
-  constructor(link: Link, limits: Limits) {
+  constructor(link: Link, limits: Limits, now: () => Instant) {
     this.link = link;
     this.encoding = link.encoding;
     this.#limits = limits;
+    this.#now = now;
   }
 
   get id(): ConnectionId {
@@ -64,7 +81,7 @@ export class Conversation {
 
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string): void {
-    if (method === "lock.acquire") {
+    if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
@@ -79,6 +96,7 @@ export class Conversation {
     this.#inFlight--;
     if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
     this.#paused = false;
+    this.#readAgainAt = this.#now();
     this.link.resume();
   }
 
@@ -106,6 +124,30 @@ export class Conversation {
   refuse(request: RequestId | null, refusal: Refusal, begun: boolean): void {
     this.link.send(encodeRefusal(request, refusal, this.encoding));
     if (begun && request !== null) this.answered(request);
+  }
+
+  // ── signs of life ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A command of it goes to the core, which keeps the time of that. */
+  commanded(): void {
+    this.#bytesCommanded = this.link.bytesRead;
+    this.#readAgainAt = undefined;
+  }
+
+  /**
+   * When it was heard last, apart from its commands (rule 11): any byte is a sign of life, and for one that is not read
+   * here nobody can say that it is silent. Long ago, if there was nothing but commands.
+   */
+  heardAt(now: Instant): Instant {
+    if (this.#paused) return now;
+    const { bytesRead, quietMs } = this.link;
+    const heard = bytesRead === this.#bytesCommanded ? longAgo : after(now, -quietMs);
+    return later(heard, this.#readAgainAt ?? longAgo);
+  }
+
+  /** The broker itself stood still for so long. */
+  stoodStill(ms: Millis): void {
+    if (this.#readAgainAt !== undefined) this.#readAgainAt = after(this.#readAgainAt, ms);
   }
 
   /** Whether the connection has sent so much rubbish that it is better ended. */

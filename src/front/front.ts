@@ -8,7 +8,7 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Core, StoreEvent, SystemJob } from "../core/index.js";
+import type { Command, Core, StoreEvent } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { Instant } from "../terms/index.js";
@@ -19,11 +19,11 @@ import type { FrontOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { Past } from "./past.js";
 import { Postman } from "./postman.js";
-import { type Probe, Probes } from "./probes.js";
 import { Pulse } from "./pulse.js";
 import { settleThePast, type WriterReady } from "./rebirth.js";
 import { Routes } from "./routes.js";
 import { statusOf } from "./status.js";
+import { System } from "./system.js";
 import { WriterNews } from "./writer-news.js";
 
 /** How long a drain waits for what is in the store's hands (ms); after it the children are ended all the same. */
@@ -39,7 +39,7 @@ export class Front {
   readonly #store: Store;
   readonly #incoming: Incoming;
   readonly #postman: Postman;
-  readonly #probes: Probes;
+  readonly #system: System;
   readonly #writerNews: WriterNews;
   readonly #startedAt;
   #core!: Core;
@@ -76,12 +76,16 @@ export class Front {
     this.#startedAt = this.#pulse.wallNow();
     this.#idleSince = this.#pulse.now();
     this.#writerNews = new WriterNews(log);
+    const now = () => this.#pulse.now();
     const wallNow = () => this.#pulse.wallNow();
-    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, wallNow });
-    this.#probes = new Probes(
-      (probe) => this.#probe(probe),
-      () => this.#pulse.now(),
-    );
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow });
+    this.#system = new System({
+      options,
+      postman: this.#postman,
+      now,
+      after: (ms, go) => this.#pulse.after(ms, go),
+      answer: (command) => this.#answered(command),
+    });
     this.#store = new Store({ entry: entries, places, limits, bootId, nowWall: wallNow, log }, (event) =>
       this.#fromStore(event),
     );
@@ -140,6 +144,7 @@ export class Front {
     this.#postman.closeAll(reason);
     this.#turn();
     this.#pulse.stop();
+    this.#system.stop();
     await this.#store.close();
     this.#past.ledger.close();
   }
@@ -166,7 +171,7 @@ export class Front {
     this.#core.expire(now);
     this.#outbox.obey(this.#core.takeTurn());
     this.#postman.flush(now);
-    if (this.#probes.work()) this.#pulse.soon();
+    if (this.#system.work()) this.#pulse.soon();
     this.#noteIdle(now);
     this.#writerNews.look(this.#core.writer);
     if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#lookAgain();
@@ -177,7 +182,8 @@ export class Front {
   #paused(ms: number, at: Instant): void {
     this.#options.log("warn", { pausedMs: Math.round(ms) }, "the broker stood still; every deadline moves by it");
     this.#core.handle({ kind: "paused", ms }, at);
-    this.#postman.backlog.paused(ms);
+    this.#postman.paused(ms);
+    this.#system.paused(ms);
   }
 
   #noteIdle(now: number): void {
@@ -206,15 +212,8 @@ export class Front {
     this.#pulse.soon();
   }
 
-  #ask(job: SystemJob): void {
-    if (job.kind !== "probe-process") throw new Error(`nobody can answer ${job.kind}`);
-    this.#probes.add(job);
-  }
-
-  #probe({ session, process }: Probe): void {
-    const fate = this.#options.processes.fateOf(process);
-    if (fate === "dead") this.#options.log("info", { session, process: process.pid }, "a client's process is gone");
-    this.#core.handle({ kind: "process-fate", session, process, fate }, this.#pulse.now());
+  #answered(command: Command): void {
+    this.#core.handle(command, this.#pulse.now());
     this.#pulse.soon();
   }
 
@@ -231,7 +230,7 @@ export class Front {
     this.#outbox = new Outbox({
       ledger: this.#past.ledger,
       store: this.#store,
-      system: (job) => this.#ask(job),
+      system: (job) => this.#system.ask(job),
       deliver: (letters) => this.#postman.deliver(letters),
       onLedgerFull: (full) => {
         log(

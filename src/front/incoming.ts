@@ -68,7 +68,7 @@ export class Incoming {
     if ("result" in routed) return conversation.answer(request, routed.result);
     const { ack } = params as { readonly ack?: number };
     if (ack !== undefined && method !== "session.hello") this.#acknowledge(conversation, ack, now);
-    this.#parts.decide(routed.command, now);
+    this.#decide(conversation, routed.command, now);
   }
 
   #notice(conversation: Conversation, method: string, params: unknown, now: Instant): void {
@@ -79,11 +79,16 @@ export class Incoming {
     if (method === "session.ack")
       return this.#acknowledge(conversation, (params as { readonly below: number }).below, now);
     const { id: request } = params as { readonly id: RequestId };
-    this.#parts.decide({ kind: "cancel", connection: conversation.id, request }, now);
+    this.#decide(conversation, { kind: "cancel", connection: conversation.id, request }, now);
   }
 
-  #acknowledge({ id: connection }: Conversation, below: number, now: Instant): void {
-    this.#parts.decide({ kind: "ack", connection, below: requestKey(below) }, now);
+  #acknowledge(conversation: Conversation, below: number, now: Instant): void {
+    this.#decide(conversation, { kind: "ack", connection: conversation.id, below: requestKey(below) }, now);
+  }
+
+  #decide(conversation: Conversation, command: Command, now: Instant): void {
+    conversation.commanded();
+    this.#parts.decide(command, now);
   }
 }
 

@@ -6,5 +6,6 @@
  * signals and log files (the daemon).
  */
 export { Front } from "./front.js";
+export type { CarriedLock, LockCarrier, LockCarriers } from "./lock-carriers.js";
 export type { FrontLog, FrontOptions } from "./options.js";
 export type { ProcessTable } from "./processes.js";

@@ -1,28 +1,25 @@
 /**
  * The core's letters in the words of the wire.
  */
-import type { GrantView, HolderView, Letter, LockView, WaiterView } from "../core/index.js";
+import type { GrantView, Letter } from "../core/index.js";
 import {
+  type AcquireResult,
   type Encoding,
   type GrantedLock,
   type HelloResult,
-  type HolderRow,
-  type LockRow,
   protocolVersions,
   transcode,
-  type WaiterRow,
 } from "../protocol/index.js";
 import { StoreBody } from "../store/index.js";
-import { between, type Instant, impossible, type WallTime } from "../terms/index.js";
+import { impossible, type WallTime } from "../terms/index.js";
+import { eventRow, lockRow } from "./lock-rows.js";
+import type { Notice } from "./notices.js";
 
 /** What every welcome says of the broker. */
 export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
 
-/** A letter that answers no request. */
-type Notice = "lost" | "queued" | "contended" | "revoking" | "events" | "taken" | "expired" | "hangup";
-
 /** A letter that answers a request with a result that is not made yet. */
-export type AnswerLetter = Exclude<Letter, { kind: "answer" | "refused" | Notice }>;
+export type AnswerLetter = Exclude<Letter, Notice | { kind: "answer" | "refused" | "hangup" }>;
 
 export interface LetterContext {
   readonly greeting: Greeting;
@@ -42,23 +39,30 @@ export function resultOf(letter: AnswerLetter, context: LetterContext): unknown 
     case "welcome":
       return welcomeOf(letter, context);
     case "granted":
-      return { ...grantedLock(letter.grant), waitedMs: Math.round(letter.waitedMs) };
+      return grantedResult(letter);
+    case "converted":
+      return { ...letter.fence, waitedMs: Math.round(letter.waitedMs) };
     case "pong":
       return { now: context.wallNow };
-    case "converted":
-    case "broken":
-    case "transferred":
-    case "resized":
-    case "history":
-    case "watching":
-    case "unwatched":
-      throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
     case "released":
       return { released: true };
     case "acquire-cancelled":
       return { outcome: letter.outcome };
     case "listing":
-      return { locks: letter.locks.map((lock) => lockRow(lock, letter.now, context.wallNow)) };
+      return { locks: lockRows(letter, context) };
+    case "broken":
+      return { ended: letter.ended };
+    case "transferred":
+      return { from: letter.from, to: letter.heir };
+    case "resized":
+      return { slots: letter.slots };
+    case "history":
+      return { events: letter.events.map((event) => eventRow(event, { now: letter.now, wallNow: context.wallNow })) };
+    case "watching": {
+      const { upTo, gap, locks, now } = letter;
+      return { upTo, gap, ...(locks === undefined ? {} : { locks: lockRows({ locks, now }, context) }) };
+    }
+    case "unwatched":
     case "farewell":
       return {};
     default:
@@ -81,45 +85,21 @@ function welcomeOf(letter: Extract<Letter, { kind: "welcome" }>, { greeting, sec
   };
 }
 
-function grantedLock(grant: GrantView): GrantedLock {
-  const [first] = grantedLocks(grant);
+function grantedResult({ grant, waitedMs, waiting }: Extract<Letter, { kind: "granted" }>): AcquireResult {
+  const { claims, token, key } = grant;
+  const [first, ...further] = claims;
   if (first === undefined) throw new Error("a grant of nothing");
-  return first;
+  const result = { name: first.name, token, key, waitedMs: Math.round(waitedMs), waiting };
+  return further.length === 0 ? result : { ...result, also: further.map(({ name }) => name) };
 }
 
 function grantedLocks({ claims, token, key }: GrantView): GrantedLock[] {
   return claims.map(({ name }) => ({ name, token, key }));
 }
 
-function lockRow(lock: LockView, now: Instant, wallNow: WallTime): LockRow {
-  return {
-    name: lock.name,
-    draining: lock.ending !== undefined,
-    holders: lock.holders.map((holder) => holderRow(holder, now, wallNow)),
-    waiters: lock.waiters.map((waiter) => waiterRow(waiter, now)),
-    waitersTotal: lock.waitersTotal,
-  };
-}
-
-function holderRow(
-  { session, token, identity, reason, since, connected }: HolderView,
-  now: Instant,
-  wallNow: WallTime,
-): HolderRow {
-  const heldMs = Math.max(0, Math.round(between(since, now)));
-  return {
-    session,
-    token,
-    program: identity.program,
-    pid: identity.process?.pid ?? null,
-    reason,
-    heldMs,
-    since: wallNow - heldMs,
-    connected,
-  };
-}
-
-function waiterRow({ session, identity, reason, place, since, connected }: WaiterView, now: Instant): WaiterRow {
-  const waitedMs = Math.max(0, Math.round(between(since, now)));
-  return { session, program: identity.program, pid: identity.process?.pid ?? null, reason, place, waitedMs, connected };
+function lockRows(
+  { locks, now }: Pick<Extract<Letter, { kind: "listing" }>, "locks" | "now">,
+  { wallNow }: LetterContext,
+) {
+  return locks.map((lock) => lockRow(lock, { now, wallNow }));
 }

@@ -1,6 +1,7 @@
 /** What a front needs to be told; the daemon finds it out. */
 import type { Places } from "../places/index.js";
 import type { Limits } from "../terms/index.js";
+import type { LockCarriers } from "./lock-carriers.js";
 import type { ProcessTable } from "./processes.js";
 
 export type FrontLog = (
@@ -22,6 +23,8 @@ export interface FrontOptions {
   /** The files with which children begin. */
   readonly entries: { readonly writer: string; readonly reader: string };
   readonly processes: ProcessTable;
+  /** Absent where the system does not show who runs under a lock. */
+  readonly carriers: LockCarriers | undefined;
   readonly log: FrontLog;
   /** A client has asked the broker to end. */
   readonly onStopRequested: () => void;

@@ -55,9 +55,12 @@ export class Outbox {
 
   #owe(rows: LedgerEntry[], owedLetters: readonly Letter[], send: readonly Letter[]): readonly Letter[] {
     const first = this.#owed === undefined;
-    this.#owed = { rows, letters: [...owedLetters, ...send.filter(needsRow)] };
+    const letters = [...owedLetters];
+    const free: Letter[] = [];
+    for (const letter of send) (needsRow(letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
+    this.#owed = { rows, letters };
     if (first) this.#parts.onLedgerFull(true);
-    return send.filter((letter) => !needsRow(letter));
+    return free;
   }
 
   #dispatch(job: Job): void {
@@ -92,3 +95,13 @@ const waitsForRows: ReadonlySet<Letter["kind"]> = new Set([
   "queued",
   "contended",
 ]);
+
+/** It speaks of a grant that its holder has not been told of: that must come first. */
+function isOfUntold(letter: Letter, owed: readonly Letter[]): boolean {
+  if (letter.kind !== "lost" && letter.kind !== "revoking") return false;
+  const { token } = letter.fence;
+  return owed.some(
+    (one) =>
+      (one.kind === "granted" && one.grant.token === token) || (one.kind === "converted" && one.fence.token === token),
+  );
+}

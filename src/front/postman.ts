@@ -4,17 +4,27 @@
  */
 import type { Letter } from "../core/index.js";
 import { closings, encodeNotification } from "../protocol/index.js";
-import { type ConnectionId, type Instant, type Limits, type Refusal, refusals, type WallTime } from "../terms/index.js";
+import {
+  type ConnectionId,
+  type Instant,
+  type Limits,
+  type Millis,
+  type Refusal,
+  refusals,
+  type WallTime,
+} from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
 import { bodyOf, type Greeting, resultOf } from "./letters.js";
+import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
 
 export interface PostmanParts {
   readonly limits: Limits;
   readonly log: FrontLog;
   readonly greeting: () => Greeting;
+  readonly now: () => Instant;
   readonly wallNow: () => WallTime;
 }
 
@@ -33,7 +43,7 @@ export class Postman {
   // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(link: Link): void {
-    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits));
+    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits, this.#parts.now));
   }
 
   /** Something comes from it, so something may go to it in this turn. */
@@ -51,6 +61,17 @@ export class Postman {
     this.#touched.delete(conversation);
     this.backlog.gone(conversation);
     return true;
+  }
+
+  /** When a connection was heard last, apart from its commands; nothing if it is gone. */
+  heardAt(connection: ConnectionId, now: Instant): Instant | undefined {
+    return this.#conversations.get(connection)?.heardAt(now);
+  }
+
+  /** The broker itself stood still. */
+  paused(ms: Millis): void {
+    this.backlog.paused(ms);
+    for (const conversation of this.#conversations.values()) conversation.stoodStill(ms);
   }
 
   // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,18 +114,16 @@ export class Postman {
       case "refused":
         conversation.decided(letter.request);
         return conversation.refuse(letter.request, letter.refusal, true);
+      case "taken":
+        link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
+        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
       case "lost":
-        return link.send(encodeNotification("lock.lost", { ...letter.fence, reason: letter.reason }, encoding));
       case "queued":
       case "contended":
       case "revoking":
       case "events":
-        throw new Error(`a letter that nobody can have asked for: ${letter.kind}`);
       case "expired":
-        return link.send(encodeNotification("session.expired", {}, encoding));
-      case "taken":
-        link.send(encodeNotification("session.taken", {}, encoding));
-        return link.close(closings.sessionTaken.code, refusals.SESSION_TAKEN.meaning);
+        return link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
       case "welcome":

@@ -3,9 +3,7 @@
  * a refusal, or with a result of its own where no decision is needed.
  */
 import { randomBytes } from "node:crypto";
-import type { ClientCommand, Fence } from "../core/index.js";
 import {
-  type AcquireParams,
   type BatchParams,
   commonVersion,
   type ExecuteParams,
@@ -18,34 +16,14 @@ import {
   type StatusResult,
   secretText,
   sessionIdOf,
-  waitersListedMax,
 } from "../protocol/index.js";
 import { type Judgement, Planner, StoreRequest } from "../store/index.js";
-import {
-  isRefusal,
-  type Limits,
-  type LockName,
-  lockName,
-  type Refusal,
-  type RequestId,
-  refuse,
-  requestKey,
-  token,
-  utf8Length,
-} from "../terms/index.js";
-import type { Conversation } from "./conversation.js";
+import { isRefusal, type Limits, type Refusal, refuse, requestKey } from "../terms/index.js";
+import { fencesFrom } from "./fences.js";
 import { identityOf } from "./identity.js";
+import { lockRoutes } from "./lock-routes.js";
 import type { ProcessTable } from "./processes.js";
-
-/** One request on its way in. */
-export interface RequestInHand {
-  readonly conversation: Conversation;
-  readonly request: RequestId;
-  /** The frame as it came: the store gets these bytes. */
-  readonly raw: Buffer;
-}
-
-export type Routed = { readonly command: ClientCommand } | { readonly result: unknown } | Refusal;
+import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
 
 export interface RouteParts {
   readonly limits: Limits;
@@ -55,10 +33,7 @@ export interface RouteParts {
   readonly stop: () => void;
 }
 
-type Route<Name extends MethodName> = (params: ParamsOf<Name>, incoming: RequestInHand) => Routed;
 type Table = { readonly [Name in MethodName]: Route<Name> };
-
-const silent = { place: false, contended: false };
 
 export class Routes {
   readonly #parts: RouteParts;
@@ -78,12 +53,7 @@ export class Routes {
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
       "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
-      "lock.acquire": (params, incoming) => this.#acquire(params, incoming),
-      "lock.cancel": ({ key, of }, incoming) => ({
-        command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },
-      }),
-      "lock.release": (params, incoming) => this.#release(params, incoming),
-      "lock.list": (params, incoming) => this.#list(params, incoming),
+      ...lockRoutes(parts.limits),
       "admin.status": () => ({ result: parts.status() }),
       "admin.stop": () => {
         parts.stop();
@@ -110,27 +80,16 @@ export class Routes {
     if (session === undefined) return refuse("PARAMS_INVALID", "params.secret is not a session's secret");
     const identity = identityOf(params, this.#parts.processes, this.#parts.limits);
     if (isRefusal(identity)) return identity;
-    const grants = this.#fences(params.grants);
+    const grants = fencesFrom(params.grants, this.#parts.limits);
     if (isRefusal(grants)) return grants;
     if (!incoming.conversation.saysHello(incoming.request, secret))
       return refuse("INVALID_REQUEST", "another hello of this connection is not answered yet");
     const pending = (params.pending ?? []).map(requestKey);
     const ackedBelow = params.ack === undefined ? undefined : requestKey(params.ack);
     const { mode = "either", resumeWindowMs: windowMs } = params;
-    return {
-      command: {
-        kind: "hello",
-        ...askerOf(incoming),
-        session,
-        mode,
-        identity,
-        windowMs,
-        grants,
-        pending,
-        ackedBelow,
-        outer: undefined,
-      },
-    };
+    const outer = params.outer === undefined ? undefined : sessionIdOf(params.outer);
+    const said = { mode, identity, windowMs, grants, pending, ackedBelow, outer };
+    return { command: { kind: "hello", ...askerOf(incoming), session, ...said } };
   }
 
   #settle({ secret, keys }: ParamsOf<"session.settle">, incoming: RequestInHand): Routed {
@@ -171,7 +130,7 @@ export class Routes {
     incoming: RequestInHand,
   ): Routed {
     const { timeoutMs } = params;
-    const fences = this.#fences(params.fence);
+    const fences = fencesFrom(params.fence, this.#parts.limits);
     if (isRefusal(fences)) return fences;
     const key = params.key === undefined ? undefined : requestKey(params.key);
     const piecewise = "atomic" in params && params.atomic === false;
@@ -196,78 +155,6 @@ export class Routes {
       limit: "timeoutMsMax",
     });
   }
-
-  // ── locks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #acquire(params: AcquireParams, incoming: RequestInHand): Routed {
-    const name = this.#name(params.name);
-    if (isRefusal(name)) return name;
-    const reason = params.reason ?? "";
-    const { metaBytesMax } = this.#parts.limits;
-    if (utf8Length(reason) > metaBytesMax)
-      return refuse("META_TOO_LARGE", `params.reason is longer than ${metaBytesMax} bytes`, { limit: "metaBytesMax" });
-    return {
-      command: {
-        kind: "acquire",
-        ...askerOf(incoming),
-        key: requestKey(params.key),
-        claims: [{ name, mode: "exclusive" }],
-        waitMs: params.waitMs,
-        reason,
-        ttlMs: undefined,
-        guarded: false,
-        tell: silent,
-        steal: false,
-        under: undefined,
-      },
-    };
-  }
-
-  #release(params: ParamsOf<"lock.release">, incoming: RequestInHand): Routed {
-    const name = this.#name(params.name);
-    if (isRefusal(name)) return name;
-    return {
-      command: { kind: "release", ...askerOf(incoming), key: requestKey(params.key), name, token: token(params.token) },
-    };
-  }
-
-  #list(params: ParamsOf<"lock.list">, incoming: RequestInHand): Routed {
-    const name = params.name === undefined ? undefined : this.#name(params.name);
-    if (isRefusal(name)) return name;
-    const waitersMax = params.waiters === false ? 0 : waitersListedMax;
-    return {
-      command: {
-        kind: "list",
-        ...askerOf(incoming),
-        name,
-        prefix: params.prefix ?? "",
-        session: undefined,
-        contended: false,
-        waitersMax,
-      },
-    };
-  }
-
-  #name(text: string): LockName | Refusal {
-    const name = lockName(text, this.#parts.limits.nameBytesMax);
-    return typeof name === "string"
-      ? name
-      : refuse("NAME_INVALID", `the lock name ${name.wrong}`, { limit: "nameBytesMax" });
-  }
-
-  #fences(listed: readonly { readonly name: string; readonly token: number }[] | undefined): Fence[] | Refusal {
-    const fences: Fence[] = [];
-    for (const fence of listed ?? []) {
-      const name = this.#name(fence.name);
-      if (isRefusal(name)) return name;
-      fences.push({ name, token: token(fence.token) });
-    }
-    return fences;
-  }
-}
-
-function askerOf({ conversation, request }: RequestInHand): { connection: Conversation["id"]; request: RequestId } {
-  return { connection: conversation.id, request };
 }
 
 function parcelOf(method: StoreRequest["method"], { conversation, raw }: RequestInHand): StoreRequest {

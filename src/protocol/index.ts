@@ -19,7 +19,11 @@ export { type JsonSchema, type Method, type NotificationRow, refusalsOfAll, type
 export type * from "./methods/admin.js";
 export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
-export { waitersListedMax } from "./methods/lock.js";
+export type * from "./methods/lock-interventions.js";
+export type * from "./methods/lock-notices.js";
+export type * from "./methods/lock-views.js";
+export { waitersListedMax } from "./methods/lock-views.js";
+export type { LockMode } from "./methods/lock-words.js";
 export type * from "./methods/session.js";
 export * from "./methods.js";
 export {

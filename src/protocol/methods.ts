@@ -4,14 +4,24 @@ import { type Check, checkOf } from "./check.js";
 import type { Method, NotificationRow, Schema } from "./method.js";
 import { adminMethods } from "./methods/admin.js";
 import { dbMethods } from "./methods/db.js";
-import { lockMethods, lockToClient } from "./methods/lock.js";
+import { lockMethods } from "./methods/lock.js";
+import { lockInterventionMethods } from "./methods/lock-interventions.js";
+import { lockNotices } from "./methods/lock-notices.js";
+import { lockViewMethods, lockViewsToClient } from "./methods/lock-views.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
 
-export const methods = { ...sessionMethods, ...dbMethods, ...lockMethods, ...adminMethods };
+export const methods = {
+  ...sessionMethods,
+  ...dbMethods,
+  ...lockMethods,
+  ...lockViewMethods,
+  ...lockInterventionMethods,
+  ...adminMethods,
+};
 /** What a client may send without an id. */
 export const notificationsToBroker = sessionToBroker;
 /** What the broker sends by itself. */
-export const notificationsToClient = { ...sessionToClient, ...lockToClient };
+export const notificationsToClient = { ...sessionToClient, ...lockNotices, ...lockViewsToClient };
 
 type Described<S> = S extends Schema<infer T> ? T : never;
 

@@ -8,3 +8,4 @@ export { checkPrivateDirectory, makePrivateDirectory, openParent, syncDirectory 
 export { Transport, type TransportOptions } from "./transport.js";
 export { type PublishOptions, publishUnixSocket, UnixSocket } from "./unix.js";
 export { purposeHeader } from "./upgrade.js";
+export { lookMs } from "./websocket.js";

@@ -3,7 +3,7 @@
  * the other side back. What the bytes mean is nobody's business here.
  */
 import type { Encoding } from "../protocol/index.js";
-import type { ConnectionId } from "../terms/index.js";
+import type { ConnectionId, Millis } from "../terms/index.js";
 
 /** What a client says of itself when it connects: it decides only which allowance it is counted against. */
 export type Purpose = "newcomer" | "resuming" | "operator";
@@ -18,6 +18,10 @@ export interface Link {
   flush(): void;
   /** Bytes queued here and in Node for a client that does not read them. */
   readonly bufferedBytes: number;
+  /** Bytes that have come so far; those of a frame are counted before it is handed on. */
+  readonly bytesRead: number;
+  /** For so long no byte has come, to the second and never too much (ms); 0 while the link is paused. */
+  readonly quietMs: Millis;
   /** No frame is handed on after this, not even one that was read already, until `resume`. */
   pause(): void;
   resume(): void;

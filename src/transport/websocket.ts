@@ -17,7 +17,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { closings, type Encoding, encodingOf } from "../protocol/index.js";
-import type { ConnectionId, Limits } from "../terms/index.js";
+import type { ConnectionId, Limits, Millis } from "../terms/index.js";
 import type { Place } from "./admission.js";
 import { FrameTracker } from "./frame-tracker.js";
 import { FrameWriter } from "./frame-writer.js";
@@ -27,8 +27,10 @@ import { chooseSubprotocol } from "./upgrade.js";
 
 /** How long a close frame may stay unanswered. */
 const closeAnswerMs = 2000;
-/** Looks (one a second) that an unfinished message may see no byte. Counted and not timed, so that a broker that was stopped itself finds nobody silent. */
-const silentLooksMax = 10;
+/** `look` is to be called so often. Looks are counted and not timed, so that a broker that was stopped itself finds nobody silent. */
+export const lookMs: Millis = 1000;
+/** Looks that an unfinished message may see no byte. */
+const quietLooksMax = 10;
 /** Pings and pongs between two looks. */
 const controlFramesMax = 1000;
 /** With so much unread in front of it, a pong is left out: the client would not see it in time. */
@@ -98,7 +100,9 @@ export class WebSocketLink implements Link {
   #paused = false;
   /** Frames that were already read when the link was paused: at most what one read brings. */
   #held: Buffer[] = [];
-  #silentLooks = 0;
+  /** Since the last byte came. */
+  #quietLooks = 0;
+  #bytesRead = 0;
   #controlFrames = 0;
 
   constructor({ id, webSocket, socket, place, handlers, log, frameBytesMax }: LinkParts) {
@@ -123,12 +127,22 @@ export class WebSocketLink implements Link {
     this.#libraryReads = another === undefined ? libraryReads : undefined;
     this.#toStream = socket.push;
     socket.push = this.#pushed;
+    // Before the library, which hands on frames from within its own listener.
+    socket.prependListener("data", this.#came);
     socket.on("data", this.#follow);
     this.#readPlainly();
   }
 
   get bufferedBytes(): number {
     return this.#out.bytes + this.#socket.writableLength;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get quietMs(): Millis {
+    return this.#quietLooks * lookMs;
   }
 
   send(message: string | Buffer): void {
@@ -148,6 +162,7 @@ export class WebSocketLink implements Link {
   pause(): void {
     if (this.#paused || this.#state !== "open") return;
     this.#paused = true;
+    this.#quietLooks = 0;
     this.#webSocket.pause();
   }
 
@@ -189,12 +204,9 @@ export class WebSocketLink implements Link {
   /** Called once a second: what takes too long, or came too often since the last time, ends the link. */
   look(): void {
     this.#controlFrames = 0;
-    if (this.#state !== "open" || this.#paused || !this.#tracker.midMessage) {
-      this.#silentLooks = 0;
-      return;
-    }
-    this.#silentLooks += 1;
-    if (this.#silentLooks > silentLooksMax)
+    if (this.#state !== "open" || this.#paused) return;
+    this.#quietLooks += 1;
+    if (this.#tracker.midMessage && this.#quietLooks > quietLooksMax)
       this.close(closings.helloTimeout.code, "a message was begun and not finished");
   }
 
@@ -205,6 +217,7 @@ export class WebSocketLink implements Link {
     if (this.#readsPlainly || this.#libraryReads === undefined) return;
     if (this.#state !== "open" || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#readsPlainly = true;
+    this.#socket.off("data", this.#came);
     this.#socket.off("data", this.#libraryReads);
     this.#socket.off("data", this.#follow);
     this.#socket.on("data", this.#read);
@@ -223,7 +236,7 @@ export class WebSocketLink implements Link {
   };
 
   readonly #read = (chunk: Buffer): void => {
-    this.#silentLooks = 0;
+    this.#came(chunk);
     let at = 0;
     while (at < chunk.length && this.#readsPlainly) {
       const message = this.#frames.read(chunk, at);
@@ -243,12 +256,17 @@ export class WebSocketLink implements Link {
     if (!this.#readsPlainly || this.#libraryReads === undefined) return;
     this.#readsPlainly = false;
     this.#socket.off("data", this.#read);
+    this.#socket.on("data", this.#came);
     this.#socket.on("data", this.#libraryReads);
     this.#socket.on("data", this.#follow);
   }
 
+  readonly #came = (chunk: Buffer): void => {
+    this.#quietLooks = 0;
+    this.#bytesRead += chunk.length;
+  };
+
   readonly #follow = (chunk: Buffer): void => {
-    this.#silentLooks = 0;
     this.#tracker.push(chunk);
     if (!this.#tracker.midMessage) this.#readPlainly();
   };

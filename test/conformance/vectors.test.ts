@@ -70,8 +70,19 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   // It waits behind itself, until it is withdrawn.
   ["lock.acquire.timed", "CANCELLED"],
   ["lock.cancel.request", "lock.cancel.result"],
+  ["lock.acquire.semaphore", "any"],
+  ["lock.resize.request", "lock.resize.result"],
   ["lock.list.one", "any"],
   ["lock.list.prefix", "any"],
+  ["lock.list.session", "any"],
+  ["lock.history.request", "any"],
+  ["lock.watch.prefix", "any"],
+  // Events of another life of the broker: it begins anew.
+  ["lock.watch.after", "any"],
+  ["lock.unwatch.request", "lock.unwatch.result"],
+  ["lock.upgrade.request", "LOCK_NOT_HELD"],
+  ["lock.downgrade.request", "LOCK_NOT_HELD"],
+  ["lock.transfer.request", "LOCK_NOT_HELD"],
   ["lock.release.request", "LOCK_NOT_HELD"],
   ["admin.status.request", "any"],
 ];
@@ -80,7 +91,18 @@ const story: readonly (readonly [request: string, answer: string])[] = [
 const underToken: readonly (readonly [request: string, answer: string])[] = [
   ["db.execute.fenced", "any"],
   ["db.batch.request", "any"],
+  ["lock.transfer.request", "NOT_WAITING"],
+  ["lock.downgrade.request", "any"],
+  ["lock.upgrade.request", "any"],
   ["lock.release.request", "lock.release.result"],
+];
+
+/** When the lock is free again. */
+const afterwards: readonly (readonly [request: string, answer: string])[] = [
+  ["lock.break.request", "any"],
+  ["lock.acquire.shared", "any"],
+  ["lock.acquire.several", "any"],
+  ["lock.acquire.steal", "any"],
 ];
 
 /** A connection that says bytes and hears frames. */
@@ -195,12 +217,19 @@ for (const encoding of ["json", "msgpack"] as const) {
       assertAnswer(await line.answer(request.means.id), request, expected, encoding);
     for (const [name, expected] of underToken) {
       line.sayAgain(vector(name), token);
-      assertAnswer(await line.answer(vector(name).means.id), vector(name), expected, encoding);
+      const frame = await line.answer(vector(name).means.id);
+      assertAnswer(frame, vector(name), expected, encoding);
+      // An upgrade gives another.
+      if (name === "lock.upgrade.request" && frame.kind === "result") token = (frame.result as { token: number }).token;
     }
+    for (const [name, expected] of afterwards) await told(line, name, expected);
     // What is not answered breaks nothing.
     for (const name of ["session.ack.all-below", "session.cancel.number", "session.cancel.string"])
       line.say(vector(name));
     // Another connection takes the session up, and says goodbye; then what became of its keys is told.
+    const nested = await Line.open(home, encoding);
+    // The outer session is not known here, which is no mistake.
+    await told(nested, "session.hello.outer", "any");
     const second = await Line.open(home, encoding);
     await told(second, "session.hello.resume", "any");
     await told(second, "session.goodbye.request", "session.goodbye.result");
@@ -235,8 +264,9 @@ for (const encoding of ["json", "msgpack"] as const) {
 
 test("every request among the vectors is part of the conversation", () => {
   const said = new Set([
-    ...story.map(([name]) => name),
+    ...[...story, ...underToken, ...afterwards].map(([name]) => name),
     ...[
+      "session.hello.outer",
       "session.hello.resume",
       "session.goodbye.request",
       "session.settle.request",

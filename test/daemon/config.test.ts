@@ -66,6 +66,11 @@ test("a setting that does not exist, or is out of range, is refused by its name"
   assert.throws(() => configFrom({ version, socket: "tcp://x" }, around), { code: "CONFIGURATION" });
 });
 
+test("a broker signals unless it is told not to", () => {
+  assert.equal(configFrom({ version }, around).signals, true);
+  assert.equal(configFrom(optionsFrom(["--no-signals"], version), around).signals, false);
+});
+
 test("the options of front.js are those of serve, and an unknown one is misuse", () => {
   const args = ["--dir", "/d", "--limit", "readersMax=3", "--limit", "writeMs=50", "--spawned", "--log-level", "info"];
   assert.deepEqual(optionsFrom(args, version), {

@@ -53,7 +53,8 @@ test("the place of a killed broker is free at once, whatever its files say", asy
     const instance = SingleInstance.take(${JSON.stringify(here)});
     instance.announce({ pid: process.pid });
     process.stdout.write("held");
-    setInterval(() => {}, 1e6);`;
+    // What nobody refers to is collected, and gives the lock back.
+    setInterval(() => instance, 1e6);`;
   const holder = spawn(process.execPath, ["--input-type=module", "-e", program], {
     stdio: ["ignore", "pipe", "inherit"],
   });

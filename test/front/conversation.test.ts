@@ -1,20 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Conversation } from "../../src/front/conversation.js";
-import { connectionId, limitsWith, refuse } from "../../src/terms/index.js";
+import { connectionId, instant, limitsWith, refuse } from "../../src/terms/index.js";
 import type { Link } from "../../src/transport/index.js";
 
-/** A link that notes when it is read and when not. */
+/** A link that notes when it is read and when not, and says of its bytes what it is told to say. */
 function rig(requestsInFlightMax: number) {
   const said: string[] = [];
+  const clock = { now: 0 };
+  const bytes = { bytesRead: 0, quietMs: 0 };
   const link = {
     id: connectionId(1),
     encoding: "json",
+    get bytesRead() {
+      return bytes.bytesRead;
+    },
+    get quietMs() {
+      return bytes.quietMs;
+    },
     send: () => undefined,
     pause: () => said.push("pause"),
     resume: () => said.push("resume"),
   };
-  return { said, conversation: new Conversation(link as unknown as Link, limitsWith({ requestsInFlightMax })) };
+  const limits = limitsWith({ requestsInFlightMax });
+  const conversation = new Conversation(link as unknown as Link, limits, () => instant(clock.now));
+  const heardAt = (now: number) => conversation.heardAt(instant(now));
+  return { said, conversation, clock, bytes, heardAt };
 }
 
 test("a connection with too many unanswered requests is not read until half of them are answered", () => {
@@ -35,6 +46,46 @@ test("requests for locks never stop the reading, for the release that they wait 
   conversation.result(101, Buffer.from("{}"));
   conversation.refuse(1, refuse("LOCK_TIMEOUT", "too late"), true);
   assert.equal(conversation.inFlight, 0);
+});
+
+test("an upgrade does not stop the reading either", () => {
+  const { said, conversation } = rig(1);
+  conversation.begun(1, "lock.upgrade");
+  assert.deepEqual(said, []);
+});
+
+// rule 11: any byte is a sign of life
+test("a connection that has sent nothing but commands was heard when the core heard it", () => {
+  const { conversation, bytes, heardAt } = rig(4);
+  bytes.bytesRead = 100;
+  conversation.commanded();
+  bytes.quietMs = 7000;
+  assert.equal(heardAt(20_000), 0);
+});
+
+test("bytes that are no whole command yet are a sign of life, as old as the last of them", () => {
+  const { conversation, bytes, heardAt } = rig(4);
+  bytes.bytesRead = 100;
+  conversation.commanded();
+  bytes.bytesRead = 60_000;
+  bytes.quietMs = 0;
+  assert.equal(heardAt(20_000), 20_000);
+  bytes.quietMs = 3000;
+  assert.equal(heardAt(20_000), 17_000);
+});
+
+test("nobody is silent who is not read, and the time begins when he is read again", () => {
+  const { conversation, clock, heardAt } = rig(2);
+  conversation.begun(1, "db.execute");
+  conversation.begun(2, "db.execute");
+  assert.equal(heardAt(20_000), 20_000);
+  clock.now = 30_000;
+  conversation.result(1, Buffer.from("{}"));
+  assert.equal(heardAt(31_000), 30_000);
+  conversation.stoodStill(5000);
+  assert.equal(heardAt(36_000), 35_000, "the broker itself stood still");
+  conversation.commanded();
+  assert.equal(heardAt(36_000), 0, "the core knows better");
 });
 
 test("an answer to a frame that could not be read counts for nothing", () => {

@@ -4,7 +4,7 @@ import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import { Outbox } from "../../src/front/outbox.js";
 import { type Ledger, LedgerFull } from "../../src/ledger/index.js";
 import type { Store } from "../../src/store/index.js";
-import { connectionId, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
+import { connectionId, type LockName, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
 import { grantRow } from "../core/support/values.js";
 
 const to = connectionId(1);
@@ -74,6 +74,23 @@ test("with a full ledger a grant is kept back, and a release is answered", () =>
   setFull(true);
   outbox.obey(turn({ ledger: [ended, row], send: [released, letter] }));
   assert.deepEqual(told, ["full", "flush", "letters released"]);
+});
+
+test("that a lock is lost whose grant is kept back is not told before the grant", () => {
+  const { told, outbox, setFull } = rig();
+  const { row, letter } = granted();
+  const lost = (number: number): Letter => {
+    const fence = { name: lockName("a", 512) as LockName, token: token(number) };
+    return { kind: "lost", to, fence, reason: "broken" };
+  };
+  setFull(true);
+  outbox.obey(turn({ ledger: [row], send: [letter] }));
+  told.length = 0;
+  outbox.obey(turn({ ledger: [ended], send: [lost(8), lost(7)] }));
+  assert.deepEqual(told, ["flush", "letters lost"]);
+  setFull(false);
+  outbox.obey(turn({ send: [released] }));
+  assert.equal(told.at(-1), "letters granted lost released");
 });
 
 test("when the ledger has room again the owed rows are written first and the letters kept back leave before newer ones", () => {

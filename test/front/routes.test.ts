@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Conversation } from "../../src/front/conversation.js";
-import { type RequestInHand, type Routed, Routes } from "../../src/front/routes.js";
+import type { RequestInHand, Routed } from "../../src/front/route.js";
+import { Routes } from "../../src/front/routes.js";
 import { secretText, sessionIdOf } from "../../src/protocol/index.js";
 import { Planner, type StoreParams } from "../../src/store/index.js";
-import { connectionId, isRefusal, limitsWith } from "../../src/terms/index.js";
+import { connectionId, instant, isRefusal, limitsWith } from "../../src/terms/index.js";
 import type { Link } from "../../src/transport/index.js";
 
 const limits = limitsWith();
@@ -24,7 +25,7 @@ function rig() {
     stop: () => undefined,
   });
   const link = { id: connectionId(1), encoding: "json" } as unknown as Link;
-  const conversation = new Conversation(link, limits);
+  const conversation = new Conversation(link, limits, () => instant(0));
   const inHand = (request: number): RequestInHand => ({ conversation, request, raw: Buffer.alloc(0) });
   return { routes, conversation, inHand };
 }

@@ -378,13 +378,13 @@ const ofLocks = {
     details: { limit: "locksPerSessionMax" },
   },
   NOT_WAITING: {
-    method: "lock.release",
+    method: "lock.transfer",
     when: "The lock is to be handed to a session that does not wait for it.",
     message: `session ${"0".repeat(32)} does not wait for "index/rebuild"`,
     details: { name: "index/rebuild", session: "0".repeat(32) },
   },
   WATCHES_FULL: {
-    method: "lock.list",
+    method: "lock.watch",
     when: "1,000 watches on one connection.",
     message: "the connection has 1000 watches already",
     details: { limit: "watchesPerSessionMax" },

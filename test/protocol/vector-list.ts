@@ -1,124 +1,13 @@
 /**
  * The golden frames, from which proto/vectors/ is written: every method asked, answered and refused, every
- * notification, every code, every kind of value, and what is no frame at all.
- *
- * Values of SQL are given as better-sqlite3 has them, a bigint for INTEGER and a number for REAL, and become what each
- * encoding has for them. The requests of one session carry rising ids and keys, so that they can be said in this order.
+ * notification, every code, every kind of value, and what is no frame at all. The requests of one session carry rising
+ * ids and keys, so that they can be said in this order.
  */
-import {
-  type BoundValue,
-  type Encoding,
-  encodeBody,
-  errorOf,
-  sessionIdOf,
-  wireOfBound,
-} from "../../src/protocol/index.js";
+import { type Encoding, errorOf } from "../../src/protocol/index.js";
 import { type RefusalCode, type RequestId, refuse } from "../../src/terms/index.js";
+import { lockVectors } from "./lock-vectors.js";
 import { refusalExamples } from "./refusal-examples.js";
-import { spelled } from "./values.js";
-
-export type Direction = "to broker" | "to client";
-
-export interface Vector {
-  /** <method>.<case>, the name of the file. */
-  readonly name: string;
-  readonly description: string;
-  readonly direction: Direction;
-  readonly frame: { readonly [Name in Encoding]: Buffer };
-  /** The decoded frame, with the values of SQL as JSON writes them. */
-  readonly means: unknown;
-  /** The values of SQL in it, in order, with their types. */
-  readonly values?: readonly string[];
-}
-
-/** Stands for a value of SQL inside a message. */
-class Cell {
-  readonly value: BoundValue;
-
-  constructor(value: BoundValue) {
-    this.value = value;
-  }
-}
-
-function cells(...values: BoundValue[]): Cell[] {
-  return values.map((value) => new Cell(value));
-}
-
-function inEncoding(message: unknown, encoding: Encoding, found: string[] = []): unknown {
-  if (message instanceof Cell) {
-    found.push(spelled(message.value));
-    return wireOfBound(message.value, encoding);
-  }
-  if (Array.isArray(message)) return message.map((element) => inEncoding(element, encoding, found));
-  if (typeof message !== "object" || message === null) return message;
-  return Object.fromEntries(Object.entries(message).map(([name, inner]) => [name, inEncoding(inner, encoding, found)]));
-}
-
-function vector(
-  name: string,
-  direction: Direction,
-  description: string,
-  parts: { message: object; kind: string },
-): Vector {
-  const values: string[] = [];
-  const json = inEncoding(parts.message, "json", values) as { readonly [field: string]: unknown };
-  const { jsonrpc: _, error, ...rest } = json;
-  const refused = error as ReturnType<typeof errorOf> | undefined;
-  return {
-    name,
-    description,
-    direction,
-    frame: { json: encodeBody(json, "json"), msgpack: encodeBody(inEncoding(parts.message, "msgpack"), "msgpack") },
-    means: {
-      kind: parts.kind,
-      ...rest,
-      ...(refused === undefined ? {} : { code: refused.data.code, message: refused.message, data: refused.data }),
-    },
-    ...(values.length === 0 ? {} : { values }),
-  };
-}
-
-let lastId = 0;
-
-/** `name` is <method>.<case>; the method is said in the frame. */
-function request(name: string, description: string, params: object): Vector {
-  const message = { jsonrpc: "2.0", id: ++lastId, method: methodOf(name), params };
-  return vector(name, "to broker", description, { message, kind: "request" });
-}
-
-/** The answer to the request before it. */
-function result(name: string, description: string, body: object): Vector {
-  return vector(name, "to client", description, {
-    message: { jsonrpc: "2.0", id: lastId, result: body },
-    kind: "result",
-  });
-}
-
-function notification(name: string, direction: Direction, description: string, params: object): Vector {
-  const message = { jsonrpc: "2.0", method: methodOf(name), params };
-  return vector(name, direction, description, { message, kind: "notification" });
-}
-
-function methodOf(name: string): string {
-  return name.split(".").slice(0, 2).join(".");
-}
-
-function refusal(
-  method: string,
-  code: RefusalCode,
-  again?: { when: string; message: string; details?: object },
-): Vector {
-  const { message, details, when, withoutId } = refusalExamples[code];
-  const error = errorOf(
-    refuse(code, again?.message ?? message, { ...(again === undefined ? details : again.details) }),
-  );
-  const name = `${method}.refused-${code.toLowerCase().replaceAll("_", "-")}`;
-  const id = withoutId === true ? null : 17;
-  return vector(name, "to client", again?.when ?? when, { message: { jsonrpc: "2.0", id, error }, kind: "refused" });
-}
-
-const secret = "q83vEjRWeJq83vASNFZ4mrze8BI0VniavN7wEjRWeJo";
-const session = sessionIdOf(secret) as string;
+import { Cell, cells, notification, refusal, request, result, secret, session, type Vector } from "./vector.js";
 
 const sessions: Vector[] = [
   request("session.hello.new", "A program opens a session. The secret is its own 32 random bytes.", {
@@ -174,6 +63,13 @@ const sessions: Vector[] = [
   }),
   request("session.hello.least", "The least that can be said: the broker makes the secret.", {
     protocol: { min: 1, max: 1 },
+  }),
+  request("session.hello.outer", "Started by the command of another session, whose secret it was given.", {
+    protocol: { min: 1, max: 1 },
+    secret,
+    program: "holdfast",
+    process: { pid: 4715, startTime: "123460" },
+    outer: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
   }),
   request("session.hello.bound", "A session that lives as long as another process, with or without a connection.", {
     protocol: { min: 1, max: 1 },
@@ -336,86 +232,7 @@ const database: Vector[] = [
   }),
 ];
 
-const locks: Vector[] = [
-  request("lock.acquire.wait", "Waits for as long as it takes.", { name: "index/rebuild", key: 7, reason: "nightly" }),
-  result("lock.acquire.result", "Granted after one and a half seconds.", {
-    name: "index/rebuild",
-    token: 67108865,
-    key: 7,
-    waitedMs: 1500,
-  }),
-  request("lock.acquire.try", "Does not wait.", { name: "Straße/🔒", key: 8, waitMs: 0 }),
-  request("lock.acquire.timed", "Waits for five seconds at most.", {
-    name: "index/rebuild",
-    key: 9,
-    waitMs: 5000,
-    ack: 7,
-  }),
-  request("lock.cancel.request", "Withdraws the acquire of key 9.", { key: 10, of: 9 }),
-  result("lock.cancel.result", "It will not be granted; its own answer is CANCELLED.", { outcome: "cancelled" }),
-  result("lock.cancel.result-granted", "Too late: the lock is held.", { outcome: "granted" }),
-  result("lock.cancel.result-gone", "There is no such acquire any more.", { outcome: "gone" }),
-  request("lock.release.request", "Takes effect after the writes that were sent before it.", {
-    name: "index/rebuild",
-    token: 67108865,
-    key: 11,
-  }),
-  result("lock.release.result", "Released.", { released: true }),
-  request("lock.list.one", "One name.", { name: "index/rebuild" }),
-  request("lock.list.prefix", "Names that begin so, without those that wait.", { prefix: "index/", waiters: false }),
-  result("lock.list.result", "One holder, two that wait, one of them away.", {
-    locks: [
-      {
-        name: "index/rebuild",
-        draining: false,
-        holders: [
-          {
-            session,
-            token: 67108865,
-            program: "make",
-            pid: 4711,
-            reason: "release build",
-            heldMs: 180000,
-            since: 1767225600000,
-            connected: true,
-          },
-        ],
-        waiters: [
-          {
-            session: "0".repeat(32),
-            program: "reports",
-            pid: 4712,
-            reason: "",
-            place: 1,
-            waitedMs: 60000,
-            connected: true,
-          },
-          {
-            session: "1".repeat(32),
-            program: "",
-            pid: null,
-            reason: "nightly",
-            place: 2,
-            waitedMs: 1000,
-            connected: false,
-          },
-        ],
-        waitersTotal: 2,
-      },
-      { name: "index/sweep", draining: true, holders: [], waiters: [], waitersTotal: 0 },
-    ],
-  }),
-  notification(
-    "lock.lost.broken",
-    "to client",
-    "The lock is no longer held; fenced writes with its token are refused.",
-    {
-      name: "index/rebuild",
-      token: 67108865,
-      reason: "the broker's machine was started anew",
-    },
-  ),
-];
+const locks = lockVectors();
 
 const administration: Vector[] = [
   request("admin.status.request", "How is the broker?", {}),
@@ -473,6 +290,33 @@ const refused: Vector[] = [
   refusal("lock.cancel", "RETRY_TOO_OLD", {
     when: "A key that was acknowledged is sent again.",
     message: "request key 10 was acknowledged before",
+  }),
+  refusal("lock.upgrade", "DEADLOCK", {
+    when: "Another session that shares it waits to have it alone already.",
+    message: '"index/rebuild" is shared with make (pid 4711), which waits to have it alone: neither would ever get it',
+    details: { name: "index/rebuild" },
+  }),
+  ...["lock.downgrade", "lock.break"].map((method) =>
+    refusal(method, "LOCK_NOT_HELD", {
+      when: "It was released meanwhile.",
+      message: 'nobody holds "index/rebuild" under token 67108865',
+      details: { name: "index/rebuild", token: 67108865 },
+    }),
+  ),
+  refusal("lock.resize", "SLOTS_MISMATCH", {
+    when: "The name is not locked in slots.",
+    message: '"index/rebuild" is not locked in slots',
+    details: { name: "index/rebuild" },
+  }),
+  refusal("lock.history", "NAME_INVALID", {
+    when: "A name of 600 bytes.",
+    message: "the lock name has 600 bytes, at most 512 are allowed",
+    details: { limit: "nameBytesMax" },
+  }),
+  refusal("lock.unwatch", "PARAMS_INVALID", {
+    when: "No number.",
+    message: "params.watch is missing",
+    details: { path: "params.watch" },
   }),
   refusal("lock.list", "NAME_INVALID", {
     when: "Half of a character that JSON writes as two escapes.",

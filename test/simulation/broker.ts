@@ -90,7 +90,9 @@ export class Broker implements BrokerEnd {
     const status = () => {
       throw new Error("nobody asks for the status here");
     };
-    this.#postman = new Postman({ limits, log: () => undefined, greeting: () => this.#greeting, wallNow });
+    const now = () => parts.agenda.now;
+    const log = () => undefined;
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow });
     const routes = new Routes({ limits, processes, wallNow, status, stop });
     this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
   }
@@ -201,7 +203,7 @@ export class Broker implements BrokerEnd {
       let frames = random.chance(0.8) ? cable.inbox.length : 1 + random.below(3);
       while (frames-- > 0 && cable.inbox.length > 0 && !cable.paused) {
         const conversation = this.#postman.touch(cable);
-        const bytes = cable.inbox.shift();
+        const bytes = cable.read();
         if (conversation !== undefined && bytes !== undefined)
           this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
       }

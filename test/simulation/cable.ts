@@ -35,14 +35,15 @@ export class Cable implements Link {
   id: ConnectionId = connectionId(1);
   readonly encoding: Encoding;
   readonly bufferedBytes = 0;
+  /** Of what arrived, as much as the broker has read. */
+  bytesRead = 0;
   /** Arrived at the broker and not read, in order. */
   readonly inbox: Buffer[] = [];
   /** Behind the inbox there is nothing more. */
   ended = false;
   /** The broker does not read it. */
   paused = false;
-  /** When the last byte arrived at the broker. */
-  arrivedAt = 0;
+  #readAt = 0;
   readonly #weather: Weather;
   readonly #program: ProgramEnd;
   #broker: BrokerEnd | undefined;
@@ -125,6 +126,18 @@ export class Cable implements Link {
     }
   }
 
+  /** The next frame. */
+  read(): Buffer | undefined {
+    const bytes = this.inbox.shift();
+    this.bytesRead += bytes?.length ?? 0;
+    this.#readAt = this.#weather.agenda.now;
+    return bytes;
+  }
+
+  get quietMs(): number {
+    return this.paused ? 0 : this.#weather.agenda.now - this.#readAt;
+  }
+
   pause(): void {
     this.paused = true;
   }
@@ -179,7 +192,6 @@ export class Cable implements Link {
       agenda.after(this.#lateMs, () => this.#arrived(bytes, true));
       return;
     }
-    this.arrivedAt = agenda.now;
     this.inbox.push(bytes);
     this.#broker?.readable(this);
   }

@@ -167,6 +167,46 @@ test("a connection that says nothing between messages is not ended", async (t) =
   assert.equal(await client.text(), "two");
 });
 
+// rule 11: any byte is a sign of life
+test("a link knows how much has come before a frame is handed on, and since how many looks nothing came", async (t) => {
+  const seen: number[] = [];
+  const { path, links, transport } = await openTransport(t, {
+    onFrame: (link, data) => {
+      seen.push(link.bytesRead);
+      link.send(data);
+      link.flush();
+    },
+  });
+  const client = await RawClient.open(path);
+  const [whole, half] = [frame("whole"), frame("never finished").subarray(0, 5)];
+  client.write(whole, half);
+  assert.equal(await client.text(), "whole");
+  const [link] = links;
+  assert.ok(link !== undefined);
+  // What came in the same piece as the frame was counted with it.
+  assert.deepEqual([seen, link.bytesRead], [[whole.length + half.length], whole.length + half.length]);
+  for (let look = 0; look < 3; look++) transport.look();
+  assert.equal(link.quietMs, 3000);
+  client.write(frame("never finished").subarray(5), frame("alive?", { opcode: opcodes.ping }));
+  assert.equal(await client.text(), "never finished");
+  assert.equal(link.quietMs, 0);
+});
+
+test("a link that is paused is not quiet", async (t) => {
+  const { path, links, transport } = await openTransport(t);
+  const client = await RawClient.open(path);
+  client.write(frame("one"));
+  assert.equal(await client.text(), "one");
+  const [link] = links;
+  transport.look();
+  link?.pause();
+  for (let look = 0; look < 3; look++) transport.look();
+  assert.equal(link?.quietMs, 0);
+  link?.resume();
+  transport.look();
+  assert.equal(link?.quietMs, 1000);
+});
+
 test("a flood of pings ends its connection, some pings a second do not", async (t) => {
   const { path, transport } = await openTransport(t);
   const innocent = await Innocent.start(path);

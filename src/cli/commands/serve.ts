@@ -8,6 +8,8 @@ interface ServeOptions {
   readonly limit?: readonly string[];
   readonly logLevel?: string;
   readonly spawned?: boolean;
+  /** Commander's word for `--no-signals`. */
+  readonly signals?: boolean;
 }
 
 const collect = (word: string, before: readonly string[] = []) => [...before, word];
@@ -19,6 +21,7 @@ export const serve: Command = {
       .option("--database <file>", "the database file (HOLDFAST_DATABASE)")
       .option("--limit <name=value>", "set one of the broker's limits; `holdfast status --json` lists them", collect)
       .option("--log-level <level>", "debug, info, warn or error (HOLDFAST_LOG_LEVEL)")
+      .option("--no-signals", "never end what still runs under a lock that was lost, only wait for it")
       .addOption(parser.createOption("--spawned", "started by a client: ends itself when idle").hideHelp())
       .addHelpText(
         "after",
@@ -27,7 +30,7 @@ export const serve: Command = {
   },
 
   async run(call) {
-    const { database, limit = [], logLevel, spawned, dir, socket } = optionsOf<ServeOptions>(call);
+    const { database, limit = [], logLevel, spawned, signals, dir, socket } = optionsOf<ServeOptions>(call);
     if (call.operands.length > 0) call.misused("serve takes no operands");
     const { serve: run } = await import("../../daemon/index.js");
     return run({
@@ -38,6 +41,7 @@ export const serve: Command = {
       limits: limitsIn(limit),
       logLevel,
       spawned: spawned === true,
+      signals,
     });
   },
 };

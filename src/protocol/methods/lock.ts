@@ -1,18 +1,60 @@
-/** The methods of the lock table. Every one that changes it carries a request key. */
-import type { Method, NotificationRow } from "../method.js";
+/** The methods of those who want locks and hold them. Every one carries a request key. */
+import type { Method } from "../method.js";
 import * as is from "../schema.js";
+import { type LockMode, lockModes } from "./lock-words.js";
 import type { GrantedLock } from "./session.js";
 
-export interface AcquireParams {
+/** One name of a request, and how it is wanted. */
+export interface ClaimParams {
   readonly name: string;
+  readonly mode?: LockMode;
+  readonly slots?: number;
+  readonly take?: number;
+}
+
+export interface AcquireParams extends ClaimParams {
+  readonly also?: readonly ClaimParams[];
   readonly key: number;
   readonly ack?: number;
   readonly waitMs?: number;
   readonly reason?: string;
+  readonly ttlMs?: number;
+  readonly guard?: boolean;
+  readonly steal?: boolean;
+  readonly under?: readonly number[];
+  readonly tell?: readonly ("place" | "contended")[];
 }
 
 export interface AcquireResult extends GrantedLock {
   readonly waitedMs: number;
+  readonly waiting: number;
+  readonly also?: readonly string[];
+}
+
+export interface UpgradeParams {
+  readonly name: string;
+  readonly token: number;
+  readonly key: number;
+  readonly ack?: number;
+  readonly waitMs?: number;
+}
+
+export interface UpgradeResult {
+  readonly name: string;
+  readonly token: number;
+  readonly waitedMs: number;
+}
+
+export interface DowngradeParams {
+  readonly name: string;
+  readonly token: number;
+  readonly key: number;
+  readonly ack?: number;
+}
+
+export interface DowngradeResult {
+  readonly name: string;
+  readonly token: number;
 }
 
 export interface CancelAcquireParams {
@@ -36,96 +78,73 @@ export interface ReleaseResult {
   readonly released: true;
 }
 
-export interface ListParams {
-  readonly name?: string;
-  readonly prefix?: string;
-  readonly waiters?: boolean;
-}
-
-export interface HolderRow {
-  readonly session: string;
-  readonly token: number;
-  readonly program: string;
-  readonly pid: number | null;
-  readonly reason: string;
-  readonly heldMs: number;
-  readonly since: number;
-  readonly connected: boolean;
-}
-
-export interface WaiterRow {
-  readonly session: string;
-  readonly program: string;
-  readonly pid: number | null;
-  readonly reason: string;
-  readonly place: number;
-  readonly waitedMs: number;
-  readonly connected: boolean;
-}
-
-export interface LockRow {
-  readonly name: string;
-  readonly draining: boolean;
-  readonly holders: readonly HolderRow[];
-  readonly waiters: readonly WaiterRow[];
-  readonly waitersTotal: number;
-}
-
-export interface ListResult {
-  readonly locks: readonly LockRow[];
-}
-
-export interface LostParams {
-  readonly name: string;
-  readonly token: number;
-  readonly reason: string;
-}
-
-/** So many waiters of a name are listed; `waitersTotal` counts them all. */
-export const waitersListedMax = 100;
-
-const someone = {
-  session: is.Text({ description: "The session's id" }),
-  program: is.Text({ description: "What the session called itself; may be empty" }),
-  pid: is.Union([is.Integer(), is.Null()], { description: "Its process, if one was named and could be checked" }),
-  reason: is.Text({ description: "What it said it wants the lock for; may be empty" }),
-  connected: is.Flag({ description: "false: it lost its connection and may still come back" }),
+const claim = {
+  name: is.LockNameField,
+  mode: is.Optional(
+    is.OneOf(
+      lockModes,
+      "exclusive (when nothing is said): alone; shared: beside others that are shared; semaphore: `take` of the name's slots",
+    ),
+  ),
+  slots: is.Optional(
+    is.WholeNumber(
+      "Of a semaphore: how many slots the name has. The first request that says it decides; absent: as remembered",
+      1,
+    ),
+  ),
+  take: is.Optional(is.WholeNumber("Of a semaphore: how many of the slots to take; 1 when nothing is said", 1)),
 };
 
-const listed = is.ObjectOf({
-  name: is.LockNameField,
-  draining: is.Flag({
-    description: "The last holder is gone and its writes are not all settled: nobody can be granted yet",
-  }),
-  holders: is.ArrayOf(
-    is.ObjectOf({
-      ...someone,
-      token: is.TokenField,
-      heldMs: is.WholeNumber("How long it has held the lock"),
-      since: is.Integer({ description: "Since when by the wall clock, milliseconds since 1970; for people" }),
-    }),
-  ),
-  waiters: is.ArrayOf(
-    is.ObjectOf({
-      ...someone,
-      place: is.WholeNumber("1 is next", 1),
-      waitedMs: is.WholeNumber("How long it has waited"),
-    }),
-    { description: "The first 100 in order" },
-  ),
-  waitersTotal: is.WholeNumber("All that wait"),
-});
+const waitMs = is.Optional(is.WholeNumber("How long to wait; 0: not at all; absent: for ever"));
+
+const held = { name: is.LockNameField, token: is.TokenField, key: is.RequestKeyField(), ack: is.Ack };
 
 export const lockMethods = {
   "lock.acquire": {
-    summary: "Acquires an exclusive lock, waiting in order of arrival. Answered when it is granted or refused.",
+    summary:
+      "Acquires one lock, or several at once, waiting in order of arrival. Answered when it is granted or refused.",
     params: is.schemaOf<AcquireParams>()(
       is.ObjectOf({
-        name: is.LockNameField,
+        ...claim,
+        also: is.Optional(
+          is.ArrayOf(is.ObjectOf(claim), {
+            description: "Further names: all are granted together under one token, or none",
+          }),
+        ),
         key: is.RequestKeyField(),
         ack: is.Ack,
-        waitMs: is.Optional(is.WholeNumber("How long to wait; 0: not at all; absent: for ever")),
+        waitMs,
         reason: is.Optional(is.Text({ description: "What for; shown to those who wait" })),
+        ttlMs: is.Optional(
+          is.WholeNumber(
+            "A lease: the grant ends when nothing was heard of the session for so long. Absent: it lives as its session",
+            1,
+          ),
+        ),
+        guard: is.Optional(
+          is.Flag({
+            description:
+              "If the grant ends otherwise than by lock.release, processes that name its token in HOLDFAST_LOCKS are ended before the next grant",
+          }),
+        ),
+        steal: is.Optional(
+          is.Flag({ description: "Takes the locks from who holds them, and goes before all who wait" }),
+        ),
+        under: is.Optional(
+          is.ArrayOf(is.TokenField, {
+            description:
+              "The grants that will not be given back before this request is done, for the search for deadlocks; absent: all of the session",
+          }),
+        ),
+        tell: is.Optional(
+          is.ArrayOf(
+            is.OneOf(
+              ["place", "contended"],
+              "place: lock.queued while it waits; contended: lock.contended while it holds",
+            ),
+            { description: "What the session wants to be told" },
+          ),
+        ),
       }),
     ),
     result: is.schemaOf<AcquireResult>()(
@@ -134,6 +153,8 @@ export const lockMethods = {
         token: is.TokenField,
         key: is.RequestKeyField(),
         waitedMs: is.WholeNumber("How long it waited"),
+        waiting: is.WholeNumber("How many wait for it now"),
+        also: is.Optional(is.ArrayOf(is.LockNameField, { description: "The further names, if there are any" })),
       }),
     ),
     keyed: "always",
@@ -153,16 +174,53 @@ export const lockMethods = {
       "DISK_FULL",
     ],
   } satisfies Method<AcquireParams, AcquireResult>,
+  "lock.upgrade": {
+    summary:
+      "Makes a shared lock exclusive, before all who wait for it. The grant gets a new token; the old one is void then.",
+    params: is.schemaOf<UpgradeParams>()(is.ObjectOf({ ...held, waitMs })),
+    result: is.schemaOf<UpgradeResult>()(
+      is.ObjectOf({
+        name: is.LockNameField,
+        token: is.TokenField,
+        waitedMs: is.WholeNumber("How long it waited for the others that shared it"),
+      }),
+    ),
+    keyed: "always",
+    beforeHello: false,
+    refusals: [
+      "NAME_INVALID",
+      "LOCK_NOT_HELD",
+      "LOCK_HELD",
+      "LOCK_TIMEOUT",
+      "DEADLOCK",
+      "KEY_REUSED",
+      "RETRY_TOO_OLD",
+      "DISK_FULL",
+    ],
+  } satisfies Method<UpgradeParams, UpgradeResult>,
+  "lock.downgrade": {
+    summary: "Makes an exclusive lock shared, at once and under the same token.",
+    params: is.schemaOf<DowngradeParams>()(is.ObjectOf(held)),
+    result: is.schemaOf<DowngradeResult>()(is.ObjectOf({ name: is.LockNameField, token: is.TokenField })),
+    keyed: "always",
+    beforeHello: false,
+    refusals: ["NAME_INVALID", "LOCK_NOT_HELD", "KEY_REUSED", "RETRY_TOO_OLD", "DISK_FULL"],
+  } satisfies Method<DowngradeParams, DowngradeResult>,
   "lock.cancel": {
-    summary: "Withdraws an acquire that waits. It has one outcome: the acquire is answered CANCELLED, or its grant.",
+    summary:
+      "Withdraws an acquire or an upgrade that waits. It has one outcome: the request is answered CANCELLED, or its grant.",
     params: is.schemaOf<CancelAcquireParams>()(
-      is.ObjectOf({ key: is.RequestKeyField(), of: is.RequestKeyField("The key of the acquire"), ack: is.Ack }),
+      is.ObjectOf({
+        key: is.RequestKeyField(),
+        of: is.RequestKeyField("The key of the acquire or the upgrade"),
+        ack: is.Ack,
+      }),
     ),
     result: is.schemaOf<CancelAcquireResult>()(
       is.ObjectOf({
         outcome: is.OneOf(
           ["cancelled", "granted", "gone"],
-          "cancelled: it will not be granted; granted: too late, the lock is held; gone: there is no such acquire any more",
+          "cancelled: it will not be granted; granted: too late, the lock is held; gone: there is no such request any more",
         ),
       }),
     ),
@@ -171,39 +229,12 @@ export const lockMethods = {
     refusals: ["KEY_REUSED", "RETRY_TOO_OLD"],
   } satisfies Method<CancelAcquireParams, CancelAcquireResult>,
   "lock.release": {
-    summary: "Releases a lock, after the writes that were sent before it on this session.",
-    params: is.schemaOf<ReleaseParams>()(
-      is.ObjectOf({ name: is.LockNameField, token: is.TokenField, key: is.RequestKeyField(), ack: is.Ack }),
-    ),
+    summary:
+      "Releases a lock, and all that were granted with it, after the writes that were sent before it on this session.",
+    params: is.schemaOf<ReleaseParams>()(is.ObjectOf(held)),
     result: is.schemaOf<ReleaseResult>()(is.ObjectOf({ released: is.Unsafe<true>({ const: true }) })),
     keyed: "always",
     beforeHello: false,
     refusals: ["NAME_INVALID", "LOCK_NOT_HELD", "KEY_REUSED", "RETRY_TOO_OLD"],
   } satisfies Method<ReleaseParams, ReleaseResult>,
-  "lock.list": {
-    summary: "Shows who holds and who waits: one name, the names with a prefix, or all.",
-    params: is.schemaOf<ListParams>()(
-      is.ObjectOf({
-        name: is.Optional(is.LockNameField),
-        prefix: is.Optional(is.Text({ description: "Names that begin so" })),
-        waiters: is.Optional(
-          is.Flag({ description: "Whether to list waiters (default true), the first 100 of each name" }),
-        ),
-      }),
-    ),
-    result: is.schemaOf<ListResult>()(is.ObjectOf({ locks: is.ArrayOf(listed) })),
-    keyed: "never",
-    beforeHello: false,
-    refusals: ["NAME_INVALID"],
-  } satisfies Method<ListParams, ListResult>,
-};
-
-export const lockToClient = {
-  "lock.lost": {
-    summary:
-      "The session no longer holds this lock; another may. Writes fenced with the token are refused from now on.",
-    params: is.schemaOf<LostParams>()(
-      is.ObjectOf({ name: is.LockNameField, token: is.TokenField, reason: is.Text({ description: "Why, in words" }) }),
-    ),
-  } satisfies NotificationRow<LostParams>,
 };

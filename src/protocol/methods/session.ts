@@ -34,6 +34,7 @@ export interface HelloParams {
   readonly version?: string;
   readonly process?: ProcessClaim;
   readonly bound?: boolean;
+  readonly outer?: string;
   readonly resumeWindowMs?: number;
   readonly grants?: readonly HeldLock[];
   readonly pending?: readonly number[];
@@ -157,6 +158,12 @@ const helloParams = is.ObjectOf({
   version: is.Optional(is.Text({ description: "The client library's version" })),
   process: is.Optional(processClaim),
   bound: is.Optional(is.Flag({ description: "The session lives as long as `process`, with or without a connection" })),
+  outer: is.Optional(
+    is.Text({
+      pattern: "^[A-Za-z0-9_-]{43}$",
+      description: "The secret of the session under whose command this one runs: its locks count as held for this one",
+    }),
+  ),
   resumeWindowMs: is.Optional(is.WholeNumber("How long the session is to be kept without a connection")),
   grants: is.Optional(
     is.ArrayOf(heldLock, {
