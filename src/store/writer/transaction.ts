@@ -36,8 +36,6 @@ export class Transaction {
   readonly #commit: Statement;
   readonly #rollback: Statement;
   #storedSeq = seq(0);
-  /** So it stands in the progress file. */
-  #running = false;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
@@ -90,7 +88,6 @@ export class Transaction {
       // rule 2: another epoch means another writer
       if (!meta.advance(upTo, replies.bytes))
         throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
-      this.#running = false;
       progress.note(noted, "committing");
       this.#commit.run();
     } catch (error) {
@@ -121,13 +118,10 @@ export class Transaction {
   }
 
   running(at: Seq): void {
-    this.#running = true;
     this.#parts.progress.note(at, "running");
   }
 
-  /** What has committed is no danger to anybody, so it may stand there until the next one runs. */
   idle(): void {
-    if (this.#running) this.#parts.progress.note(seq(0), "idle");
-    this.#running = false;
+    this.#parts.progress.note(seq(0), "idle");
   }
 }
