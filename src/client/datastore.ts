@@ -149,7 +149,7 @@ export abstract class Datastore {
   async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
     const { timeoutMs } = options;
     const fence = this.#fence(options.fence);
-    const params = { statements: statements.map((one) => this.#statement(one)), fence, timeoutMs };
+    const params = { statements: statements.map((one) => statementOf(one, this.#spelling)), fence, timeoutMs };
     const question = new Question("write", "db.batch", params);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -201,30 +201,37 @@ export abstract class Datastore {
     return new Question("read", "db.query", { sql, args: values.args, named: values.named, timeoutMs, rowsMax });
   }
 
-  #statement(one: Statement): object {
-    if (typeof one === "string") return { sql: one };
-    if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, this.#spelling) };
-    return { sql: one.sql, ...wired(one.args, one.named, this.#spelling) };
-  }
-
-  #fence(given: WriteOptions["fence"]): Fence[] | undefined {
-    const own = this.ownFence();
-    if (given === undefined && own.length === 0) return undefined;
-    const all = given === undefined ? own : [...own, ...(isList(given) ? given : [given])];
-    return all.length === 0 ? undefined : all.map(({ name, token }) => ({ name, token }));
+  #fence(given: WriteOptions["fence"]): readonly Fence[] | undefined {
+    return wiredFences(this.ownFence(), given);
   }
 }
 
 const noOptions: WriteOptions = {};
 
-function isList(fence: Fence | readonly Fence[]): fence is readonly Fence[] {
-  return Array.isArray(fence);
-}
-
 type Cell = Result<Row>["rows"][number][string];
 
 function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
   return Array.isArray(statement);
+}
+
+export function statementOf(one: Statement, spelling: Spelling): object {
+  if (typeof one === "string") return { sql: one };
+  if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
+  return { sql: one.sql, ...wired(one.args, one.named, spelling) };
+}
+
+const none: readonly Fence[] = [];
+
+/** As they go over the wire: none at all when there are none. */
+export function wiredFences(
+  own: readonly Fence[],
+  given: Fence | readonly Fence[] | undefined,
+): readonly Fence[] | undefined {
+  if (given === undefined && own.length === 0) return undefined;
+  let more = none;
+  if (given !== undefined) more = Array.isArray(given) ? given : [given as Fence];
+  const all = [...own, ...more].map(({ name, token }) => ({ name, token }));
+  return all.length === 0 ? undefined : all;
 }
 
 /** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */

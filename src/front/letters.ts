@@ -46,6 +46,12 @@ export function resultOf(letter: AnswerLetter, context: LetterContext): unknown 
       return { now: context.wallNow };
     case "released":
       return { released: true };
+    case "begun":
+      return { tx: letter.transaction };
+    case "committed":
+      return { seq: letter.seq };
+    case "rolled-back":
+      return {};
     case "acquire-cancelled":
       return { outcome: letter.outcome };
     case "listing":
