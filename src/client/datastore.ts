@@ -93,10 +93,13 @@ export abstract class Datastore {
     options: WriteOptions & { readonly rows: "arrays" },
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
-  async execute(sql: string, args?: Args, options: WriteOptions = {}): Promise<Result<unknown>> {
-    const params = { sql, ...wired(args, options.named, this.#spelling), ...this.#writing(options) };
-    const question = Question.of("write", "db.execute", params);
-    await this.#ask(question, options.signal);
+  async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
+    const values = wired(args, options.named, this.#spelling);
+    const { timeoutMs } = options;
+    // One shape for all: what is undefined is not sent.
+    const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
   }
@@ -109,9 +112,9 @@ export abstract class Datastore {
    * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
    * @example const open = await broker.query("select * from job where state = ?", ["open"]);
    */
-  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R[]> {
-    const question = this.#question(sql, args, options);
-    await this.#ask(question, options.signal);
+  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R[]> {
+    const question = this.#question(sql, args, options, undefined);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
@@ -123,9 +126,9 @@ export abstract class Datastore {
    * @throws as `query`
    * @example const job = await broker.get("select * from job where id = ?", [7]);
    */
-  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R | undefined> {
-    const question = this.#question(sql, args, { ...options, rowsMax: 1 });
-    await this.#ask(question, options.signal);
+  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R | undefined> {
+    const question = this.#question(sql, args, options, 1);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling)[0] as R | undefined;
   }
@@ -144,9 +147,11 @@ export abstract class Datastore {
   ): Promise<Result<Cell[]>[]>;
   batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
   async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
-    const params = { statements: statements.map((one) => statementOf(one, this.#spelling)), ...this.#writing(options) };
-    const question = Question.of("write", "db.batch", params);
-    await this.#ask(question, options.signal);
+    const { timeoutMs } = options;
+    const fence = this.#fence(options.fence);
+    const params = { statements: statements.map((one) => statementOf(one, this.#spelling)), fence, timeoutMs };
+    const question = new Question("write", "db.batch", params);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
   }
@@ -161,13 +166,9 @@ export abstract class Datastore {
   script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
-    const { atomic } = options;
-    const question = Question.of("write", "db.script", {
-      sql,
-      ...(atomic === undefined ? {} : { atomic }),
-      ...this.#writing(options),
-    });
-    await this.#ask(question, options.signal);
+    const { atomic, timeoutMs } = options;
+    const question = new Question("write", "db.script", { sql, atomic, fence: this.#fence(options.fence), timeoutMs });
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
     return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
@@ -186,27 +187,26 @@ export abstract class Datastore {
       text = strings.join("?");
       templates.set(strings, text);
     }
-    const params = { sql: text, ...wired(values, undefined, this.#spelling), ...this.#writing({}) };
-    const question = Question.of("write", "db.execute", params);
-    await this.#ask(question, undefined);
+    const { args, named } = wired(values, undefined, this.#spelling);
+    const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
 
-  #question(sql: string, args: Args | undefined, options: ReadOptions & { readonly rowsMax?: number }): Question {
-    const { named, timeoutMs, rowsMax } = options;
-    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, rowsMax };
-    return Question.of("read", "db.query", params);
+  #question(sql: string, args: Args | undefined, options: ReadOptions, rowsMax: number | undefined): Question {
+    const values = wired(args, options.named, this.#spelling);
+    const { timeoutMs } = options;
+    return new Question("read", "db.query", { sql, args: values.args, named: values.named, timeoutMs, rowsMax });
   }
 
-  #writing({ fence, timeoutMs }: WriteOptions): object {
-    return { fence: wiredFences(this.ownFence(), fence), timeoutMs };
-  }
-
-  #ask(question: Question, signal: AbortSignal | undefined): Promise<void> {
-    return ask(this.#driver, question, signal);
+  #fence(given: WriteOptions["fence"]): readonly Fence[] | undefined {
+    return wiredFences(this.ownFence(), given);
   }
 }
+
+const noOptions: WriteOptions = {};
 
 type Cell = Result<Row>["rows"][number][string];
 
@@ -227,6 +227,7 @@ export function wiredFences(
   own: readonly Fence[],
   given: Fence | readonly Fence[] | undefined,
 ): readonly Fence[] | undefined {
+  if (given === undefined && own.length === 0) return undefined;
   let more = none;
   if (given !== undefined) more = Array.isArray(given) ? given : [given as Fence];
   const all = [...own, ...more].map(({ name, token }) => ({ name, token }));
