@@ -9,7 +9,7 @@
  *
  * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
  */
-export { protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
+export { type Condition, protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
 export type { AcquireOptions, Broker, BrokerEvents } from "./broker.js";
 export { connect } from "./connect.js";
@@ -20,6 +20,8 @@ export type {
   ScriptOptions,
   Statement,
   StreamOptions,
+  Step,
+  StepResult,
   WriteOptions,
 } from "./datastore.js";
 export type { LockHandle } from "./lock-handle.js";
@@ -28,5 +30,5 @@ export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type { RowStream } from "./row-stream.js";
 export type { ChangedRow, ChangesGap, TableChange, TableChanges, TableNews, WatchOptions } from "./table-changes.js";
-export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
+export type { BeginOptions, ExecuteOptions, StepOptions, StepsOptions, Transaction, TransactionOptions } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

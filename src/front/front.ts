@@ -93,8 +93,7 @@ export class Front {
     const stop = () => options.onStopRequested();
     const routes = new Routes({ limits, processes, wallNow, status, stop });
     this.#incoming = new Incoming(routes, {
-      now,
-      decide: (command) => this.#core.handle(command, this.#pulse.now()),
+      decide: (command, now) => this.#core.handle(command, now),
     });
   }
 
@@ -120,7 +119,7 @@ export class Front {
     this.#pulse.soon();
     if (isBinary !== (conversation.encoding === "msgpack"))
       return conversation.link.close(closings.wrongKind.code, "the other kind of frame was agreed on");
-    this.#incoming.take(conversation, data);
+    this.#incoming.take(conversation, data, this.#pulse.now());
   }
 
   onClose(link: Link): void {

@@ -10,7 +10,7 @@ const credit = 1000;
 /** What the library asks of the driver, written down; and a broker whose part the test plays. */
 class Stage {
   readonly said: string[] = [];
-  readonly question = Question.of("stream", "db.stream", {});
+  readonly question = new Question("stream", "db.stream", {});
   readonly stream: RowStream<unknown>;
   #answer: (() => void) | undefined;
 

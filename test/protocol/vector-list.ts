@@ -230,6 +230,31 @@ const database: Vector[] = [
       { columns: ["notes"], rows: [cells(3n)], rowsAffected: 0, lastInsertRowid: null },
     ],
   }),
+  request("db.batch.conditions", "What is refused is undone by itself, and others ask what became of it.", {
+    statements: [
+      { sql: "insert into note (id, body) values (1, ?)", args: cells("first") },
+      { sql: "update note set body = ? where id = 1", args: cells("first"), if: { error: 0 } },
+      { sql: "delete from note", if: { and: [{ ok: 0 }, { not: { error: 1 } }] } },
+    ],
+    atomic: false,
+  }),
+  result("db.batch.result-conditions", "A refusal, a result, and one that was passed over.", {
+    results: [
+      {
+        error: {
+          message: "UNIQUE constraint failed: note.id",
+          data: {
+            code: "SQLITE_CONSTRAINT",
+            retryable: false,
+            outcome: "none",
+            details: { sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY" },
+          },
+        },
+      },
+      { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: null },
+      null,
+    ],
+  }),
 ];
 
 const streams: Vector[] = [
@@ -261,6 +286,47 @@ const streams: Vector[] = [
       ),
     ),
   }),
+];
+
+const source = "5d41402abc4b2a76.12";
+
+const watches: Vector[] = [
+  request("watch.open.request", "What is committed to two tables, with the keys of the rows.", {
+    watch: 1,
+    tables: ["job", "page"],
+    keys: true,
+  }),
+  result("watch.open.result", "Watched; one of the tables is not there yet.", {
+    ...{ upTo: 1024, source, gap: false },
+    absent: ["page"],
+  }),
+  request("watch.open.resumed", "The same after a lost connection.", {
+    ...{ watch: 1, tables: ["job", "page"], keys: true },
+    ...{ after: 1030, source },
+  }),
+  result("watch.open.result-gap", "The broker was replaced: what happened meanwhile is not known.", {
+    ...{ upTo: 1041, source: "5d41402abc4b2a76.13", gap: true },
+    absent: [],
+  }),
+  notification("watch.changes.two", "to client", "One commit has changed both tables.", {
+    ...{ watch: 1, source, upTo: 1030 },
+    changes: [
+      {
+        ...{ seq: 1030, table: "job", inserts: 1, updates: 1, deletes: 0 },
+        keys: [
+          { change: "insert", key: [7] },
+          { change: "update", key: [5], was: [4] },
+        ],
+      },
+      { ...{ seq: 1030, table: "page", inserts: 3, updates: 0, deletes: 0 }, schema: "created", keys: [], keysCut: true },
+    ],
+  }),
+  notification("watch.changes.gap", "to client", "What was committed up to 1041 is not all known.", {
+    ...{ watch: 1, source: "5d41402abc4b2a76.13", upTo: 1041, gap: true },
+    changes: [],
+  }),
+  request("watch.close.request", "No more of it.", { watch: 1 }),
+  result("watch.close.result", "Ended.", {}),
 ];
 
 const locks = lockVectors();
@@ -423,6 +489,7 @@ export const vectors: readonly Vector[] = [
   ...sessions,
   ...database,
   ...streams,
+  ...watches,
   ...locks,
   ...administration,
   ...transactions,
