@@ -19,9 +19,9 @@ export type {
   ReadOptions,
   ScriptOptions,
   Statement,
-  StreamOptions,
   Step,
   StepResult,
+  StreamOptions,
   WriteOptions,
 } from "./datastore.js";
 export type { LockHandle } from "./lock-handle.js";
@@ -30,5 +30,12 @@ export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type { RowStream } from "./row-stream.js";
 export type { ChangedRow, ChangesGap, TableChange, TableChanges, TableNews, WatchOptions } from "./table-changes.js";
-export type { BeginOptions, ExecuteOptions, StepOptions, StepsOptions, Transaction, TransactionOptions } from "./transaction.js";
+export type {
+  BeginOptions,
+  ExecuteOptions,
+  StepOptions,
+  StepsOptions,
+  Transaction,
+  TransactionOptions,
+} from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

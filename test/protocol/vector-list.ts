@@ -318,7 +318,12 @@ const watches: Vector[] = [
           { change: "update", key: [5], was: [4] },
         ],
       },
-      { ...{ seq: 1030, table: "page", inserts: 3, updates: 0, deletes: 0 }, schema: "created", keys: [], keysCut: true },
+      {
+        ...{ seq: 1030, table: "page", inserts: 3, updates: 0, deletes: 0 },
+        schema: "created",
+        keys: [],
+        keysCut: true,
+      },
     ],
   }),
   notification("watch.changes.gap", "to client", "What was committed up to 1041 is not all known.", {
@@ -436,7 +441,7 @@ const refused: Vector[] = [
   // Every code once, at a method that can meet it.
   ...(Object.keys(refusalExamples) as RefusalCode[]).map((code) => refusal(refusalExamples[code].method, code)),
   // Every method once at least.
-  ...["session.goodbye", "tx.batch", "tx.rollback", "admin.status", "admin.stop"].map(beforeHello),
+  ...["session.goodbye", "tx.batch", "tx.rollback", "watch.close", "admin.status", "admin.stop"].map(beforeHello),
   refusal("session.ping", "PARAMS_INVALID", {
     when: "Parameters by position.",
     message: "params must be an object",
@@ -446,6 +451,11 @@ const refused: Vector[] = [
     when: "What became of a write is in the database, and nobody can look.",
     message: "no writer can be had: the disk failed",
     details: { reason: "the disk failed" },
+  }),
+  refusal("watch.open", "PARAMS_INVALID", {
+    when: "A view is to be watched.",
+    message: '"open_jobs" is a view; only tables can be watched',
+    details: { table: "open_jobs" },
   }),
   refusal("lock.cancel", "RETRY_TOO_OLD", {
     when: "A key that was acknowledged is sent again.",

@@ -1,0 +1,167 @@
+/** The program's side of a watch of tables: changes in order, cursors that lose nothing, gaps, and an end in every way. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Driver, TableSubscription } from "../../src/client/driver.js";
+import { TableChanges, type TableNews, type WatchOptions } from "../../src/client/table-changes.js";
+import { isHoldfastError, refuse } from "../../src/terms/index.js";
+
+class Stage {
+  readonly said: string[] = [];
+  subscription: TableSubscription | undefined;
+  readonly changes: TableChanges;
+
+  constructor(options: WatchOptions = {}) {
+    const driver = {
+      watch: (subscription: TableSubscription) => {
+        this.subscription = subscription;
+        this.said.push("watch");
+      },
+      unwatch: () => this.said.push("unwatch"),
+    };
+    const spelling = { encoding: "json", integers: "auto" } as const;
+    this.changes = new TableChanges({ driver: driver as unknown as Driver, spelling }, ["t", "u"], options);
+  }
+
+  get #watch(): TableSubscription {
+    if (this.subscription === undefined) throw new Error("nothing is watched");
+    return this.subscription;
+  }
+
+  opens(upTo = 10): void {
+    const watch = this.#watch;
+    watch.after ??= { seq: upTo, source: "s" };
+    watch.handlers.onNews({ kind: "tables-watched", watch, absent: ["u"] });
+  }
+
+  tells(...rows: readonly (readonly [seq: number, table: string, more?: object])[]): void {
+    const changes = rows.map(([seq, table, more]) => ({ seq, table, inserts: 1, updates: 0, deletes: 0, ...more }));
+    this.#watch.handlers.onNews({ kind: "tables-changed", watch: this.#watch, source: "s", changes });
+  }
+
+  gap(seq: number): void {
+    this.#watch.handlers.onNews({ kind: "tables-gap", watch: this.#watch, at: { seq, source: "s2" } });
+  }
+
+  ends(): void {
+    this.#watch.handlers.onEnd(refuse("WATCHES_FULL", "full"));
+  }
+
+  async take(count: number): Promise<TableNews[]> {
+    const all: TableNews[] = [];
+    for (let n = 0; n < count; n++) {
+      const { value, done } = await this.changes.next();
+      if (done === true) break;
+      all.push(value);
+    }
+    return all;
+  }
+}
+
+const cursors = (news: readonly TableNews[]) => news.map(({ cursor }) => cursor);
+
+test("begins at once, says what does not exist, and gives what was told before it was asked for", async () => {
+  const stage = new Stage();
+  assert.deepEqual(stage.said, ["watch"]);
+  stage.opens();
+  assert.deepEqual(await stage.changes.opened, { absent: ["u"] });
+  stage.tells([11, "t"], [12, "u"]);
+  const news = await stage.take(2);
+  assert.deepEqual(
+    news.map((one) => !one.gap && [one.seq, one.table, one.inserts, one.keysCut]),
+    [
+      [11, "t", 1, false],
+      [12, "u", 1, false],
+    ],
+  );
+});
+
+test("a cursor is that of the commit before until all tables of its own are there", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.tells([11, "t"], [11, "u"], [12, "t"]);
+  stage.tells([13, "t"], [13, "u"]);
+  assert.deepEqual(cursors(await stage.take(5)), ["s:10", "s:11", "s:12", "s:12", "s:13"]);
+});
+
+test("a cursor is taken up again, and what is none is refused", () => {
+  const stage = new Stage({ after: "ab.7:12" });
+  assert.deepEqual(stage.subscription?.after, { seq: 12, source: "ab.7" });
+  assert.throws(() => new Stage({ after: "12" }), /is not the cursor/);
+});
+
+test("keys come as values, and what they were", async () => {
+  const stage = new Stage();
+  stage.opens();
+  const keys = [
+    { change: "insert", key: [{ $int: "9007199254740993" }, { $blob: "AP8=" }] },
+    { change: "update", key: ["b"], was: ["a"] },
+  ];
+  stage.tells([11, "t", { keys, keysCut: true, schema: "changed" }]);
+  const [news] = await stage.take(1);
+  assert.deepEqual(news, {
+    ...{ gap: false, table: "t", seq: 11, inserts: 1, updates: 0, deletes: 0, schema: "changed" },
+    keys: [
+      { change: "insert", key: [9007199254740993n, new Uint8Array([0, 255])] },
+      { change: "update", key: ["b"], was: ["a"] },
+    ],
+    ...{ keysCut: true, cursor: "s:11" },
+  });
+});
+
+test("a gap comes in its place", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.tells([11, "t"]);
+  stage.gap(20);
+  stage.tells([21, "t"]);
+  const news = await stage.take(3);
+  assert.deepEqual(news[1], { gap: true, seq: 20, cursor: "s2:20" });
+  assert.deepEqual(
+    news.map(({ gap }) => gap),
+    [false, true, false],
+  );
+});
+
+test("what nobody takes is dropped when it is too much, and a gap stands for it", async () => {
+  const stage = new Stage();
+  stage.opens();
+  for (let seq = 11; seq <= 10_011; seq++) stage.tells([seq, "t"]);
+  stage.tells([10_012, "t"]);
+  const news = await stage.take(2);
+  assert.deepEqual(cursors(news), ["s:10011", "s:10012"]);
+  assert.equal(news[0]?.gap, true);
+});
+
+test("leaving the loop ends the watch", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.tells([11, "t"]);
+  for await (const _ of stage.changes) break;
+  assert.deepEqual(stage.said, ["watch", "unwatch"]);
+  assert.deepEqual(await stage.changes.next(), { value: undefined, done: true });
+  stage.tells([12, "t"]);
+  assert.deepEqual(await stage.changes.next(), { value: undefined, done: true });
+});
+
+test("a refusal is thrown where the program waits, and what came before it is still given", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.tells([11, "t"]);
+  stage.ends();
+  assert.equal((await stage.take(1)).length, 1);
+  await assert.rejects(stage.changes.next(), (error) => isHoldfastError(error) && error.code === "WATCHES_FULL");
+  const other = new Stage();
+  other.ends();
+  await assert.rejects(other.changes.opened, (error) => isHoldfastError(error) && error.code === "WATCHES_FULL");
+});
+
+test("a signal ends it with its reason, before it is open as well", async () => {
+  const ended = new AbortController();
+  const stage = new Stage({ signal: ended.signal });
+  const waiting = stage.changes.next();
+  ended.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
+  await assert.rejects(stage.changes.opened, /enough/);
+  assert.deepEqual(stage.said, ["watch", "unwatch"]);
+  assert.throws(() => new Stage({ signal: ended.signal }), /enough/);
+});
