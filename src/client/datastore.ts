@@ -5,6 +5,7 @@
 import type { BatchResult, ScriptResult as ScriptWire, StatementResult } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { type Driver, Question } from "./driver.js";
+import { errorFrom } from "./lock-errors.js";
 import {
   type Args,
   type Result,
@@ -77,6 +78,11 @@ export abstract class Datastore {
   /** What every write relies on; throws when that is known to be gone. */
   protected abstract ownFence(): readonly Fence[];
 
+  /** The fence is about to change: what is written waits for that. */
+  protected get fenceChanges(): Promise<void> | undefined {
+    return undefined;
+  }
+
   /**
    * Runs one statement, in a transaction of its own. It happens exactly once, also when the connection or the broker
    * breaks in between: the library sends it again under the same key until it knows.
@@ -94,8 +100,9 @@ export abstract class Datastore {
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
   async execute(sql: string, args?: Args, options: WriteOptions = {}): Promise<Result<unknown>> {
-    const params = { sql, ...wired(args, options.named, this.#spelling), ...this.#writing(options) };
-    const question = Question.of("write", "db.execute", params);
+    const values = wired(args, options.named, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    const question = Question.of("write", "db.execute", { sql, ...values, ...this.#writing(options) });
     await this.#ask(question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
@@ -144,8 +151,9 @@ export abstract class Datastore {
   ): Promise<Result<Cell[]>[]>;
   batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
   async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
-    const params = { statements: statements.map((one) => this.#statement(one)), ...this.#writing(options) };
-    const question = Question.of("write", "db.batch", params);
+    const wiredOnes = statements.map((one) => this.#statement(one));
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    const question = Question.of("write", "db.batch", { statements: wiredOnes, ...this.#writing(options) });
     await this.#ask(question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
@@ -162,6 +170,7 @@ export abstract class Datastore {
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
     const { atomic } = options;
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const question = Question.of("write", "db.script", {
       sql,
       ...(atomic === undefined ? {} : { atomic }),
@@ -186,8 +195,9 @@ export abstract class Datastore {
       text = strings.join("?");
       templates.set(strings, text);
     }
-    const params = { sql: text, ...wired(values, undefined, this.#spelling), ...this.#writing({}) };
-    const question = Question.of("write", "db.execute", params);
+    const wiredValues = wired(values, undefined, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    const question = Question.of("write", "db.execute", { sql: text, ...wiredValues, ...this.#writing({}) });
     await this.#ask(question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
@@ -236,5 +246,5 @@ export function ask(driver: Driver, question: Question, signal: AbortSignal | un
 export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
   if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
   if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
-  return HoldfastError.from(refusal);
+  return errorFrom(refusal);
 }
