@@ -3,16 +3,22 @@
  * looks for them itself also succeeds when it finds none.
  */
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { run as runTests } from "node:test";
 import { spec } from "node:test/reporters";
-import { endBy, onSignal, root, Stop } from "./process.mjs";
+import { closeRun, openRun, sweep } from "./left-behind.mjs";
+import { endBy, onSignal, root, Stop, say } from "./process.mjs";
 
 /** Folders of test/ from quick to slow; what is not named comes before those that start real processes. */
 const quick = ["terms", "core", "protocol", "places", "client", "sqlite", "ledger", "store", "transport", "front"];
 const slow = ["house", "simulation", "processes", "faults", "mutants"];
 
-const fileMsMax = 300_000;
+/**
+ * A test that waits in vain says so by itself after a while (test/support/patience.ts) and clears up. This is for a file
+ * that cannot even do that: ten times what the slowest takes, since the machine may have other things to do.
+ */
+const { HOLDFAST_TEST_FILE_MS: fileMsMax = 1_800_000 } = process.env;
 
 /** Runs the files whose path contains one of the filters (all, without any) and answers whether all tests passed. */
 export async function test(filters) {
@@ -23,22 +29,27 @@ export async function test(filters) {
   }
   forgetSettings();
   process.chdir(root);
+  const place = openRun();
   const end = new AbortController();
   onSignal((signal) => {
     // The processes of the test files end with this one.
     end.abort();
+    sweep(place);
     endBy(signal);
   });
   const paths = files.map((file) => join(root, "out", file));
   const results = runTests({
     files: paths,
-    concurrency: 2,
-    timeout: fileMsMax,
+    // Tests of real processes wait more than they work.
+    concurrency: availableParallelism() + 1,
+    timeout: Number(fileMsMax),
     signal: end.signal,
   });
   let passed = true;
-  results.on("test:fail", ({ todo }) => {
+  let cutOff = false;
+  results.on("test:fail", ({ todo, details }) => {
     passed &&= todo !== undefined && todo !== false;
+    cutOff ||= details?.error?.failureType === "testTimeoutFailure";
   });
   // A file without any test passes under its own path: it was meant to hold some.
   const empty = [];
@@ -50,6 +61,15 @@ export async function test(filters) {
   const report = results.compose(new spec());
   for await (const part of report) {
     process.stdout.write(part);
+  }
+  const left = await closeRun(place);
+  for (const one of left) {
+    say(`left behind by the tests: ${one}`);
+  }
+  passed &&= left.length === 0;
+  if (cutOff) {
+    // Who holds the output of a file that is gone would keep this process as well.
+    process.exit(1);
   }
   if (empty.length > 0) {
     throw new Stop(`There is no test in ${empty.join(", ")}`);

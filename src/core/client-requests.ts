@@ -2,7 +2,7 @@
  * What a client asked, and what it sets in motion: who may ask, under which key, after which of its own earlier
  * requests. The machines do the rest.
  */
-import { type Instant, type Limits, type Refusal, type RequestKey, refuse } from "../terms/index.js";
+import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
 import type { Asker, ClientCommand, HelloCommand, LockCommand, ReadCommand, WriteCommand } from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
@@ -36,6 +36,12 @@ export class ClientRequests {
    * be given back, and SQL needs nothing of it.
    */
   ledgerFull = false;
+
+  /**
+   * Sessions of which it is not known yet what became of them: no writer has said so far whether what the ledger tells
+   * may be believed. Absent when it is known, as it nearly always is before anybody asks.
+   */
+  unsettled: ReadonlySet<SessionId> | undefined;
 
   constructor(parts: ClientRequestsParts) {
     this.#parts = parts;
@@ -101,6 +107,7 @@ export class ClientRequests {
     if (connection.session !== undefined && isPresent(connection.session))
       return this.#refuse(hello, refuse("INVALID_REQUEST", "this connection has said hello before"));
     const known = this.#parts.sessions.get(hello.session);
+    if (known === undefined && this.#isUnsettled(hello)) return;
     if (
       known?.state.kind === "ending" ||
       this.#parts.sessions.hasEnded(hello.session) ||
@@ -139,6 +146,7 @@ export class ClientRequests {
   /** What became of the keys of a session that is over; one that is not is ended by the question (rule 6). */
   #settle(command: Extract<ClientCommand, { kind: "settle" }>, connection: Connection, now: Instant): void {
     this.#parts.sessions.hasSettled(connection);
+    if (this.unsettled !== undefined) return this.#refuse(command, waitsForWriter("what became of its writes"));
     const old = this.#parts.sessions.get(command.session);
     if (old !== undefined) this.#parts.sessions.end(old, "it was asked what became of it", now);
     else this.#parts.sessions.neverAgain(command.session);
@@ -262,6 +270,13 @@ export class ClientRequests {
     return this.ending;
   }
 
+  /** An answer for good must wait; somebody who was never here before need not. */
+  #isUnsettled(hello: HelloCommand): boolean {
+    if (this.unsettled === undefined || (hello.mode !== "resume" && !this.unsettled.has(hello.session))) return false;
+    this.#refuse(hello, waitsForWriter(`whether session ${hello.session} lives`));
+    return true;
+  }
+
   #tooManySessions(hello: Asker, now: Instant): boolean {
     if (this.#parts.sessions.makeRoom(now)) return false;
     const { sessionsMax } = this.#parts.limits;
@@ -276,4 +291,8 @@ export class ClientRequests {
   #refuse(asker: Asker, refusal: Refusal): void {
     this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
   }
+}
+
+function waitsForWriter(what: string): Refusal {
+  return refuse("WRITER_UNAVAILABLE", `no writer can be had, and before one has begun it is not known ${what}`);
 }

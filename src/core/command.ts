@@ -111,7 +111,8 @@ export type StoreEvent =
       readonly ioFailed: boolean;
       readonly reason: string;
     }
-  | { readonly kind: "writer-unavailable"; readonly reason: string }
+  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. */
+  | { readonly kind: "writer-unavailable"; readonly reason: string; readonly lockHeld?: boolean }
   | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined }
   | {
       readonly kind: "tokens-reserved";

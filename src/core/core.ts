@@ -23,7 +23,7 @@ import type { SessionEnd } from "./locks/releasing.js";
 import { TokenBlock } from "./locks/token-block.js";
 import { ReadLine } from "./reads/read-line.js";
 import { Quiet } from "./sessions/quiet.js";
-import { isPresent, type Session } from "./sessions/session.js";
+import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
 import type { CapacityRow, GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
@@ -39,18 +39,6 @@ export interface Memory {
   readonly tokensAbove: number;
   /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
   readonly graceMs: Millis;
-}
-
-export interface Counts {
-  readonly sessions: number;
-  readonly connections: number;
-  readonly held: number;
-  readonly waiting: number;
-  readonly queued: number;
-  readonly dispatched: number;
-  readonly settled: number;
-  readonly readsQueued: number;
-  readonly readsRunning: number;
 }
 
 const holderPollMs = 1000;
@@ -89,7 +77,7 @@ export class Core {
     this.#storeEvents = new StoreEvents(machines, storedSeq);
   }
 
-  get counts(): Counts {
+  get counts() {
     const { size: sessions, connections } = this.#sessions;
     const { held, waiting } = this.#locks;
     const { queued, dispatched, settledCount: settled } = this.#writes;
@@ -106,6 +94,11 @@ export class Core {
     };
   }
 
+  /** As they must stand in the ledger. */
+  get sessionRows(): SessionRow[] {
+    return [...this.#sessions.all()].map(rowOf);
+  }
+
   get writer(): WriteLine["state"] {
     return this.#writes.state;
   }
@@ -120,8 +113,14 @@ export class Core {
     return this.#writes.idle && this.#reads.idle;
   }
 
-  /** Takes up what was before a restart; before any command, so that no token is taken that may be in use. */
+  /** There is no writer to say what became of these sessions, and there will be none soon; `restore` tells it later. */
+  awaitPast(sessions: ReadonlySet<SessionId>): void {
+    this.#requests.unsettled = sessions;
+  }
+
+  /** Takes up what was before a restart; before the writer's first word, so that no token is taken that may be in use. */
   restore(memory: Memory, now: Instant): void {
+    this.#requests.unsettled = undefined;
     this.#storeEvents.tokensAbove = memory.tokensAbove;
     if (memory.graceMs > 0) {
       this.#locks.freeze();
@@ -223,6 +222,8 @@ export class Core {
         return this.#reads.watch(now);
       case "write-watch":
         return this.#writes.watch(now);
+      case "writer-late":
+        return this.#storeEvents.writerLate(now);
       case "writer-retry":
         return this.#writes.retryWriter();
       case "ledger-mark":

@@ -28,6 +28,8 @@ export type DeadlineKind =
   | "read-watch"
   /** Is a write over its limit? Runs while the writer is busy. Owner: none. */
   | "write-watch"
+  /** A writer was started and is not ready, or killed and is not gone. Owner: none. */
+  | "writer-late"
   /** Try again to have a writer. Owner: none. */
   | "writer-retry"
   /** The ledger is told how far data.db has come. Owner: none. */

@@ -3,7 +3,7 @@
  * who is over; never does any of it. Closed and deterministic: the same commands at the same instants give the same
  * turns.
  *
- *   command, now ──► Core.handle ──► machines: sessions · locks · writes · reads · deadlines
+ *   command, now ──► Core.handle ──► machines: sessions · locks · watches · writes · reads · deadlines
  *                                              │
  *   Turn { ledger, dispatch, send } ◄── takeTurn   obeyed in this order by the front's outbox, and by nobody else
  *

@@ -52,9 +52,9 @@ export class StoreEvents {
         tokens.reservationLost();
         reads.writerIs("starting", now);
         if (event.ioFailed) reads.endReaders("the disk failed under the writer");
-        return writes.writerGone(event);
+        return writes.writerGone(event, now);
       case "writer-unavailable":
-        writes.writerUnavailable(event.reason, now);
+        writes.writerUnavailable(event, now);
         return reads.writerIs("unavailable", now);
       case "writer-progress":
         return writes.progressSeen(event.progress, now);
@@ -73,6 +73,13 @@ export class StoreEvents {
       default:
         return impossible(event, "store event");
     }
+  }
+
+  /** Nobody knows whether there will be one: reads wait no longer for it. */
+  writerLate(now: Instant): void {
+    const { writes, reads } = this.#parts;
+    writes.writerLate(now);
+    reads.writerIs("unavailable", now);
   }
 
   /** A block that begins below what was in use (the database was put back) is not taken up: one above is asked for. */

@@ -126,7 +126,8 @@ export type Job =
       readonly read: number;
       readonly parcel: Parcel;
     }
-  | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId }
+  /** `withoutWriter`: no writer has settled what was in doubt; what the reader finds it must itself bring to the disk. */
+  | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId; readonly withoutWriter: boolean }
   | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
   | SystemJob;
 

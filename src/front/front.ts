@@ -9,7 +9,6 @@
  * Deliberately absent: SQL, fsync, decisions.
  */
 import type { Command, Core, StoreEvent } from "../core/index.js";
-import type { Ledger } from "../ledger/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { Instant } from "../terms/index.js";
@@ -18,17 +17,21 @@ import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
 import type { FrontOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
+import { Past } from "./past.js";
 import { Postman } from "./postman.js";
 import { Pulse } from "./pulse.js";
-import { remember, settleThePast, type WriterReady } from "./rebirth.js";
+import { settleThePast, type WriterReady } from "./rebirth.js";
 import { Routes } from "./routes.js";
 import { statusOf } from "./status.js";
 import { System } from "./system.js";
+import { WriterNews } from "./writer-news.js";
 
 /** How long a drain waits for what is in the store's hands (ms); after it the children are ended all the same. */
 const drainMs = 10_000;
 /** How soon a turn comes though nothing happens: the ledger was full, or a client is over its limit. */
 const againMs = 250;
+/** What is told of the database before a writer has had it. */
+const noWriterYet = { epoch: 0, incarnation: "" };
 
 export class Front {
   readonly #options: FrontOptions;
@@ -37,9 +40,10 @@ export class Front {
   readonly #incoming: Incoming;
   readonly #postman: Postman;
   readonly #system: System;
+  readonly #writerNews: WriterNews;
   readonly #startedAt;
   #core!: Core;
-  #ledger!: Ledger;
+  #past!: Past;
   #outbox!: Outbox;
   #greeting!: Greeting;
   #firstEvent: ((event: StoreEvent) => void) | undefined;
@@ -71,6 +75,7 @@ export class Front {
     );
     this.#startedAt = this.#pulse.wallNow();
     this.#idleSince = this.#pulse.now();
+    this.#writerNews = new WriterNews(log);
     const now = () => this.#pulse.now();
     const wallNow = () => this.#pulse.wallNow();
     this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow });
@@ -142,7 +147,7 @@ export class Front {
     this.#pulse.stop();
     this.#system.stop();
     await this.#store.close();
-    this.#ledger.close();
+    this.#past.ledger.close();
   }
 
   #quiet(): Promise<void> {
@@ -169,6 +174,7 @@ export class Front {
     this.#postman.flush(now);
     if (this.#system.work()) this.#pulse.soon();
     this.#noteIdle(now);
+    this.#writerNews.look(this.#core.writer);
     if (this.#ledgerFull || this.#postman.backlog.mustLook) this.#lookAgain();
     this.#pulse.wakeAt(this.#core.nextDeadline(now), now);
     this.#onTurn?.();
@@ -203,7 +209,7 @@ export class Front {
       return this.#firstEvent(event);
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
-    this.#core.handle(event, this.#pulse.now());
+    this.#past.hear(event, this.#pulse.now());
     this.#pulse.soon();
   }
 
@@ -216,15 +222,14 @@ export class Front {
 
   async #live(): Promise<void> {
     const { places, limits, bootId, log } = this.#options;
-    const ready = await settleThePast(places, () => this.#startWriter());
-    this.#greet(ready);
+    const word = await settleThePast(places, () => this.#startWriter());
+    this.#greet(word.kind === "writer-ready" ? word : noWriterYet);
     const say = (text: string, fields: { readonly [field: string]: unknown }) => log("info", fields, text);
     const times = { now: this.#pulse.now(), wallNow: this.#pulse.wallNow() };
-    const { core, ledger } = remember(ready, { places, limits, bootId, ...times, log: say });
-    this.#core = core;
-    this.#ledger = ledger;
+    this.#past = new Past(word, { places, limits, bootId, ...times, log: say });
+    this.#core = this.#past.core;
     this.#outbox = new Outbox({
-      ledger,
+      ledger: this.#past.ledger,
       store: this.#store,
       system: (job) => this.#system.ask(job),
       deliver: (letters) => this.#postman.deliver(letters),
@@ -242,7 +247,7 @@ export class Front {
     });
     await new Promise<void>((resolve) => {
       this.#onTurn = () => {
-        if (!this.#core.ready) return;
+        if (!this.#past.ready) return;
         this.#onTurn = undefined;
         resolve();
       };
@@ -261,7 +266,7 @@ export class Front {
     });
   }
 
-  #greet({ incarnation, epoch }: WriterReady): void {
+  #greet({ incarnation, epoch }: Pick<WriterReady, "incarnation" | "epoch">): void {
     const { version, processes, limits } = this.#options;
     this.#greeting = {
       incarnation,

@@ -2,7 +2,8 @@
  * How a front comes to life, after a crash as after a clean end; there is one way only.
  *
  *   1. Children of a dead front are killed: nothing may write that this front did not send (rule 2).
- *   2. The writer takes its lock, settles what was in doubt with one durable write, reserves tokens (rule 1).
+ *   2. The writer takes its lock, settles what was in doubt with one durable write, reserves tokens (rule 1). If it cannot,
+ *      because one of those children does not end, that is told, and reads are served until it does (`past.ts`).
  *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13). One that
  *      lies beside a database that no writer has had before is not believed, but for the tokens that were given.
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
@@ -15,6 +16,8 @@ import { killOrphans } from "../store/index.js";
 import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
+/** A child of a front before this one has the writer's lock and does not end. */
+export type WriterAway = Extract<StoreEvent, { kind: "writer-unavailable" }>;
 
 export interface RebirthParts {
   readonly places: Places;
@@ -30,10 +33,15 @@ export type RecallParts = Omit<RebirthParts, "places">;
 const nothing: Memory = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 
 /** Step 1, and 2 through `start`, which must resolve with the writer's first word. */
-export async function settleThePast(places: Places, start: () => Promise<StoreEvent>): Promise<WriterReady> {
-  await killOrphans(places);
+export async function settleThePast(
+  places: Places,
+  start: () => Promise<StoreEvent>,
+): Promise<WriterReady | WriterAway> {
+  const stuck = await killOrphans(places);
   const event = await start();
   if (event.kind === "writer-ready") return event;
+  // One of ours that does not even end when it is killed will end at last; anybody else's lock is another broker's.
+  if (event.kind === "writer-unavailable" && event.lockHeld === true && stuck.length > 0) return event;
   const reason = event.kind === "writer-unavailable" ? event.reason : event.kind;
   throw new HoldfastError("START_FAILED", `the writer could not be started: ${reason}`);
 }
@@ -41,19 +49,27 @@ export async function settleThePast(places: Places, start: () => Promise<StoreEv
 /** Steps 3 and 4. The core is given the writer's word last; it may then still wait for tokens. */
 export function remember(ready: WriterReady, parts: RebirthParts): { core: Core; ledger: Ledger } {
   const { ledger: path } = parts.places;
-  const { previousBootId } = ready;
-  if (previousBootId !== parts.bootId && previousBootId !== null) Ledger.discard(path);
+  if (!isOfThisRun(ready, parts)) Ledger.discard(path);
   const ledger = Ledger.open(path);
   return { core: recall(ledger, ready, parts), ledger };
 }
 
-/** What the ledger tells becomes a core. */
-export function recall(ledger: Pick<Ledger, "read" | "commit">, ready: WriterReady, parts: RecallParts): Core {
+/** Whether the ledger can be of this run of the machine. Of a database that no writer had before nobody can tell. */
+export function isOfThisRun({ previousBootId }: WriterReady, { bootId }: RecallParts): boolean {
+  return previousBootId === bootId || previousBootId === null;
+}
+
+/** What the ledger tells is taken up by a core: a new one, unless one has waited for it. */
+export function recall(
+  ledger: Pick<Ledger, "read" | "commit">,
+  ready: WriterReady,
+  parts: RecallParts,
+  core = new Core(parts.limits, ready.storedSeq),
+): Core {
   const contents = ledger.read();
   const memory = contents === "damaged" ? afterDamage(ready, parts) : believed(contents, ready, parts);
   // Rows that hold no more must not be found by the next start. The mark stays until tokens above it are reserved.
   if (contents !== "damaged" && memory.sessions !== contents.sessions) ledger.commit(ends(contents));
-  const core = new Core(parts.limits, ready.storedSeq);
   core.restore(memory, parts.now);
   core.handle(ready, parts.now);
   const { sessions, grants, waiters } = memory;

@@ -5,12 +5,14 @@
  * The copies are made at each sync (support/faulty-disk.ts). It cannot show a disk that lies, nor sectors that are torn.
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Crew } from "../processes/crew.js";
 import { Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
-import { gone, kill } from "../support/processes.js";
+import { endHolder, lockHolder, notedAsWriter } from "../support/lock-holder.js";
+import { gone, kill, known } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 interface Scene {
@@ -78,6 +80,28 @@ test("a write that was in doubt and is then said to be applied survives a loss o
   await losePower();
   await start();
   assert.deepEqual(await itemsOf(await home.wire()), [1], "it was said to be applied, and is gone");
+});
+
+// rules 1 and 2: reads without a writer
+test("what a reader shows while no writer can be had survives a loss of power at that moment", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  await disk.stopAtSync("data.db-wal", () => {
+    void wire.post("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  });
+  // It is written and not synced, and nobody survives. Who comes first takes it out of the system's memory: a reader.
+  await home.killAll();
+  const stuck = await lockHolder(`${home.database}.writer.lock`);
+  t.after(() => endHolder(stuck));
+  writeFileSync(join(home.dir, "run", "children.json"), notedAsWriter(stuck));
+  disk.hang(known(stuck.pid ?? 0));
+  await start();
+  const reads = await home.wire();
+  assert.deepEqual(await itemsOf(reads), [1], "the test is about this case");
+  await losePower();
+  await endHolder(stuck);
+  await start();
+  assert.deepEqual(await itemsOf(await home.wire()), [1], "it was shown, and is gone");
 });
 
 // rule 9: after a failed sync the log must not be gone on with

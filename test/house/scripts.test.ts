@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isGone, known } from "../support/processes.js";
 import type { TestLife } from "../support/temp-dir.js";
 import { roomNames } from "./rooms.js";
 import { emptyHouse, plant, root } from "./tree.js";
@@ -37,11 +38,15 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 function run(place: string, ...args: string[]) {
+  return runWith(place, {}, ...args);
+}
+
+function runWith(place: string, env: { readonly [name: string]: string }, ...args: string[]) {
   return spawnSync(process.execPath, ["scripts/run.mjs", ...args], {
     cwd: place,
     encoding: "utf8",
-    env: environment(),
-    timeout: 60_000,
+    env: { ...environment(), ...env },
+    timeout: 300_000,
   });
 }
 
@@ -181,6 +186,58 @@ test("the tests run by name of file, and an empty list fails", (t) => {
   assert.match(stale.stderr, /There are no tests/);
   assert.equal(stale.status, 1);
   assert.ok(!existsSync(join(place, "out/test/core")), "what was emitted for a source that is gone goes too");
+});
+
+test("what a test leaves behind, a file or a process, is named, removed and fails the run", (t) => {
+  const place = clone(t);
+  plant(
+    place,
+    "test/core/messy.test.ts",
+    `import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+test("the messy", () => {
+  const own = mkdtempSync(join(tmpdir(), "mess-"));
+  const idle = "setInterval(() => undefined, 1 << 30)";
+  spawn(process.execPath, ["-e", idle, own], { detached: true, stdio: "ignore" }).unref();
+});
+`,
+  );
+  const { stdout, stderr, status } = run(place, "test");
+  assert.match(stdout, /^ℹ fail 0$/m);
+  const [, pid, own] = /left behind by the tests: process (\d+): .* (\S+mess-\S+)$/m.exec(stderr) ?? [];
+  assert.match(stderr, /left behind by the tests: \S+mess-\S+: empty/);
+  assert.equal(status, 1);
+  assert.ok(own !== undefined && !existsSync(own), stderr);
+  assert.ok(!existsSync(`/proc/${pid}`) || isGone(known(Number(pid))), "the process is there still");
+});
+
+test("a test file that is ended for its time ends the run, though something that it started holds its output", (t) => {
+  const place = clone(t);
+  plant(
+    place,
+    "test/core/stuck.test.ts",
+    `import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+test("the stuck", async () => {
+  const own = mkdtempSync(join(tmpdir(), "stuck-"));
+  spawn(process.execPath, ["-e", "setInterval(() => undefined, 1 << 30)", own], { stdio: "inherit" });
+  await new Promise(() => setInterval(() => undefined, 1 << 30));
+});
+`,
+  );
+  const impatient = { HOLDFAST_TEST_FILE_MS: "5000" };
+  const { stdout, stderr, status } = runWith(place, impatient, "test");
+  assert.match(stdout, /test timed out after 5000ms/);
+  assert.match(stderr, /left behind by the tests: process/);
+  assert.equal(status, 1);
 });
 
 test("what the linter refuses fails the tests", (t) => {

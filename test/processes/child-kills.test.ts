@@ -58,15 +58,23 @@ test("a read whose process dies of it twice is refused with STATEMENT_CRASHED, a
   await home.start({ limits: { readersMin: 1, readersMax: 1 } });
   const wire = await home.wire();
   const doomed = wire.post("db.query", { sql: endless, timeoutMs: 300_000 });
-  for (let n = 0; n < 2; n++) {
-    const reader = await until("a reader that runs it", async () => {
+  let answered = false;
+  void doomed.then(() => (answered = true));
+  const killed = new Set<number>();
+  // A reader that died before it had begun does not count against the statement.
+  for (;;) {
+    const reader = await until("a reader that runs it, or the refusal", async () => {
+      if (answered) return "none";
       const { processes, reads } = await home.status();
       const found = processes.find(({ role, state }) => role === "reader" && state !== "starting");
       return reads.running === 1 && found !== undefined && known(found.pid);
     });
+    if (reader === "none") break;
     kill(reader, "SIGKILL");
+    killed.add(reader.pid);
     await gone("the reader", reader);
   }
+  assert.ok(killed.size >= 2, "it was refused before its process had died of it twice");
   const { error } = await doomed;
   assert.deepEqual([error?.data.code, error?.data.outcome], ["STATEMENT_CRASHED", "none"]);
 });

@@ -154,7 +154,7 @@ export class StoreRig {
 
   async startReader(id = 1): Promise<void> {
     const ready = this.next("reader-ready");
-    this.obey({ to: "reader", kind: "start", reader: readerId(id) });
+    this.obey({ to: "reader", kind: "start", reader: readerId(id), withoutWriter: false });
     await ready;
   }
 

@@ -1,6 +1,6 @@
 /*
- * Stands between SQLite and the system: syncs that stop or fail, writes that find no room, and copies of what is
- * really on disk. What it is told, and what for: faulty-disk.ts.
+ * Stands between the broker and the system: syncs that stop or fail, writes that find no room, a process that no signal
+ * ends, and copies of what is really on disk. What it is told, and what for: faulty-disk.ts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -44,6 +44,21 @@ static char ordered(const char *name, int fd) {
     rename(taken, done);
   }
   return text[0];
+}
+
+/* A process inside a system call that does not return hears of no signal before it does. */
+int kill(pid_t pid, int signal) {
+  int (*real)(pid_t, int) = (int (*)(pid_t, int))dlsym(RTLD_NEXT, "kill");
+  const char *dir = getenv("HOLDFAST_TEST_DISK");
+  char order[1024], text[32];
+  if (dir == NULL || signal == 0) return real(pid, signal);
+  snprintf(order, sizeof order, "%s/kill", dir);
+  int file = open(order, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return real(pid, signal);
+  ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  text[length < 0 ? 0 : length] = 0;
+  return atoi(text) == pid ? 0 : real(pid, signal);
 }
 
 #define PAGE 4096

@@ -7,7 +7,7 @@
  * that failed the system believes that the pages are clean, and no later sync brings them to the disk unless they are
  * written anew; so it is here.
  *
- * An order is a file: `sync` or `write` in the orders' directory, with what to do and to which files, for example
+ * An order is a file: `sync`, `write` or `kill` in the orders' directory, with what to do and to which files, for example
  * `stop data.db-wal`. What happens once (stop, eio) takes the order with it, so that one process and one call obey.
  */
 import { spawnSync } from "node:child_process";
@@ -91,6 +91,11 @@ export class FaultyDisk {
   /** Every write to such a file finds the disk full, until `makeRoom`. */
   fill(file: string): void {
     this.#order("write", `full ${file}`);
+  }
+
+  /** This process hears of no signal that the broker sends it, as one does inside a system call that does not return. */
+  hang({ pid }: KnownProcess): void {
+    this.#order("kill", `${pid}`);
   }
 
   makeRoom(): void {

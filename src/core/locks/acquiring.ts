@@ -9,7 +9,7 @@ import type { Session } from "../sessions/session.js";
 import { circleOf, mayCloseCircle } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
 import { type Ends, lost } from "./ends.js";
-import { type Asked, claimsOf, type Grant, isHeld, type Names, type Terms } from "./grant.js";
+import { type Asked, claimsOf, type Grant, isHeld, type Terms } from "./grant.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockLimits } from "./lock-limits.js";
@@ -42,17 +42,14 @@ export class Acquiring {
   acquire(session: Session, ask: AcquireCommand, now: Instant): void {
     if (this.#answeredBefore(session, ask, now)) return;
     const { granting, waits } = this.#parts;
-    const names = this.#namesOf(session, ask);
-    if (isRefusal(names)) return waits.refuse(session, ask.key, ask, names);
-    this.#fixSlots(names);
-    if (ask.steal) return this.#steal(session, ask, names, now);
-    if (granting.open && admitsAll(names)) {
-      const grant = granting.grant(askedBy(session, ask), names, now);
-      return granting.tell(grant, names.claims, ask, 0);
-    }
-    if (ask.waitMs === 0) this.#refuseHeld(session, ask, names, now);
-    else this.#enqueue(session, ask, names, now);
-    this.#forget(names.locks);
+    const asked = this.#possible(session, ask);
+    if (isRefusal(asked)) return waits.refuse(session, ask.key, ask, asked);
+    this.#fixSlots(asked);
+    if (ask.steal) return this.#steal(asked, ask, now);
+    if (granting.open && admitsAll(asked)) return granting.tell(granting.grant(asked, now), asked.claims, ask, 0);
+    if (ask.waitMs === 0) this.#refuseHeld(asked, ask, now);
+    else this.#enqueue(asked, ask, now);
+    this.#forget(asked.locks);
   }
 
   /** Ends a wait on the client's word. One request, one outcome: a grant that was made before stays a grant. */
@@ -164,22 +161,23 @@ export class Acquiring {
   // ── asked for the first time ──────────────────────────────────────────────────────────────────────────────────────
 
   /** What is asked for, each name once, with its lock; or why that cannot be, however long one waits. */
-  #namesOf(session: Session, ask: AcquireCommand): Names | Refusal {
+  #possible(session: Session, ask: AcquireCommand): Asked | Refusal {
     const { limits, table } = this.#parts;
     const claims = merged(ask.claims);
     if (isRefusal(claims)) return claims;
     const tooMany = limits.refusal(session, claims);
     if (tooMany !== undefined) return tooMany;
-    const locks = claims.map(({ name }) => table.lockOf(name));
-    let at = 0;
+    const locks: Lock[] = [];
     for (const claim of claims) {
-      const lock = locks[at++];
-      const refusal = lock === undefined ? undefined : this.#unfit(claim, lock);
+      const lock = table.lockOf(claim.name);
+      locks.push(lock);
+      const refusal = this.#unfit(claim, lock);
       if (refusal === undefined) continue;
       this.#forget(locks);
       return refusal;
     }
-    return { claims, locks };
+    const { key, reason } = ask;
+    return { session, key, reason, terms: termsOf(ask), claims, locks };
   }
 
   #unfit(claim: Claim, lock: Lock): Refusal | undefined {
@@ -187,7 +185,7 @@ export class Acquiring {
   }
 
   /** The first who says how many slots a name has, fixes it. */
-  #fixSlots({ claims, locks }: Names): void {
+  #fixSlots({ claims, locks }: Asked): void {
     let at = 0;
     for (const { mode, slots } of claims) {
       const lock = locks[at++];
@@ -196,40 +194,41 @@ export class Acquiring {
     }
   }
 
-  #enqueue(session: Session, ask: AcquireCommand, names: Names, now: Instant): void {
+  #enqueue(asked: Asked, ask: AcquireCommand, now: Instant): void {
     const { waits } = this.#parts;
-    const request = this.#join(session, ask, names, now);
+    const request = this.#join(asked, ask, now);
     const circle = mayCloseCircle(request, false) ? circleOf(request) : undefined;
     if (circle === undefined) return waits.settle(request, ask.waitMs, now);
     waits.withdraw(request);
-    this.#noteWhy(request, "refused-deadlock", deadlockRefusal(circle), now);
-    waits.refuse(session, ask.key, ask, deadlockRefusal(circle));
+    const refusal = deadlockRefusal(circle);
+    this.#noteWhy(request, "refused-deadlock", refusal, now);
+    waits.refuse(asked.session, ask.key, ask, refusal);
   }
 
-  #join(session: Session, ask: AcquireCommand, names: Names, now: Instant): LockRequest {
+  #join(asked: Asked, { connection, request: id, steal, under }: AcquireCommand, now: Instant): LockRequest {
     const { waits } = this.#parts;
-    const arrival = ask.steal ? waits.firstArrival() : waits.nextArrival();
-    const request = new LockRequest(askedBy(session, ask), names, arrival, now);
-    request.asker = { connection: ask.connection, request: ask.request };
-    request.under = ask.under === undefined ? undefined : grantsUnder(session, ask.under);
+    const request = new LockRequest(asked, steal ? waits.firstArrival() : waits.nextArrival(), now);
+    request.asker = { connection, request: id };
+    request.under = under === undefined ? undefined : grantsUnder(asked.session, under);
     waits.join(request);
     return request;
   }
 
   /** First its place at the head, then the end of those who hold the names: nobody else is let in between. */
-  #steal(session: Session, ask: AcquireCommand, names: Names, now: Instant): void {
+  #steal(asked: Asked, ask: AcquireCommand, now: Instant): void {
     const { waits, granting, ends } = this.#parts;
-    const request = this.#join(session, ask, names, now);
+    const { session } = asked;
+    const request = this.#join(asked, ask, now);
     waits.settle(request, ask.waitMs, now);
     const reason = `taken by ${nameOf(session)}`;
-    for (const lock of names.locks)
+    for (const lock of asked.locks)
       for (const { grant } of [...lock.holdings()]) if (isHeld(grant)) ends.end(grant, lost(reason), now);
     const isWaiting = session.waits.get(ask.key) === request && !granting.tryRequest(request, now);
     if (isWaiting && ask.waitMs === 0)
       this.refuseWaiting(request, "cancelled", heldRefusal(this.#inTheWay(request), "LOCK_HELD", now, request), now);
   }
 
-  #refuseHeld(session: Session, ask: AcquireCommand, { claims, locks }: Names, now: Instant): void {
+  #refuseHeld({ session, claims, locks }: Asked, ask: AcquireCommand, now: Instant): void {
     let at = 0;
     let inTheWay = locks[0];
     for (const { mode, take = 1 } of claims) {
@@ -263,9 +262,9 @@ export class Acquiring {
   }
 }
 
-function askedBy(session: Session, { key, reason, ttlMs, guarded, tell }: AcquireCommand): Asked {
+function termsOf({ ttlMs, guarded, tell }: AcquireCommand): Terms {
   const isPlain = ttlMs === undefined && !guarded && !tell.place && !tell.contended;
-  return { session, key, reason, terms: isPlain ? plain : { ttlMs, guarded, tell } };
+  return isPlain ? plain : { ttlMs, guarded, tell };
 }
 
 /** Of these tokens what the session holds, or those under whose commands it runs. */

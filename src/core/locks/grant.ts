@@ -44,12 +44,16 @@ export type GrantState =
 export const held: GrantState = { kind: "held" };
 export const over: GrantState = { kind: "over" };
 
-/** What is granted, but for its names. */
+/** What a session asks for, looked at and found possible. */
 export interface Asked {
   readonly session: Session;
   readonly key: RequestKey;
   readonly reason: string;
   readonly terms: Terms;
+  /** Each name once, one at least. */
+  readonly claims: readonly Claim[];
+  /** The locks of the claims, in the same order. */
+  readonly locks: readonly Lock[];
 }
 
 /** One name of a grant. */
@@ -93,8 +97,7 @@ export class Grant {
   /** Present when it was converted: by which request, and the token it had before. */
   converted: { readonly key: RequestKey; readonly before: Token } | undefined;
 
-  /** `claims` and `locks` in the same order, one at least. */
-  constructor(asked: Asked, token: Token, { claims, locks }: Names, since: Instant) {
+  constructor(asked: Asked, token: Token, since: Instant) {
     const { ttlMs } = asked.terms;
     this.session = asked.session;
     this.token = token;
@@ -107,23 +110,14 @@ export class Grant {
     this.lease = ttlMs === undefined ? undefined : { ttlMs, from: since };
     this.converted = undefined;
     let next: Holding | undefined;
-    for (let i = claims.length - 1; i > 0; i--) next = holdingOf(this, { claims, locks, i }, next);
-    this.first = holdingOf(this, { claims, locks, i: 0 }, next);
+    for (let i = asked.claims.length - 1; i > 0; i--) next = holdingAt(i, asked, this, next);
+    this.first = holdingAt(0, asked, this, next);
   }
 }
 
-/** What is claimed, and the locks of that, in the same order. */
-export interface Names {
-  readonly claims: readonly Claim[];
-  readonly locks: readonly Lock[];
-}
-
-function holdingOf(
-  grant: Grant,
-  { claims, locks, i }: Names & { readonly i: number },
-  next: Holding | undefined,
-): Holding {
-  const [claim, lock] = [claims[i], locks[i]];
+function holdingAt(i: number, { claims, locks }: Asked, grant: Grant, next: Holding | undefined): Holding {
+  const claim = claims[i];
+  const lock = locks[i];
   if (claim === undefined || lock === undefined) throw new Error("a grant of nothing");
   const holding = new Holding(grant, lock, claim);
   holding.next = next;

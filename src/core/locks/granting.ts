@@ -8,12 +8,12 @@ import type { Asker, Claim } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Leases } from "../sessions/lease.js";
 import { connectionOf } from "../sessions/session.js";
-import { type Asked, Grant, type Holding, holdingsOf, type Names } from "./grant.js";
+import { type Asked, Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import { obstacleOf } from "./multi-lock.js";
-import { type Conversion, type LockRequest, namesWanted, type Place, type Waiting } from "./request.js";
+import type { Conversion, LockRequest, Place, Waiting } from "./request.js";
 import type { TokenBlock } from "./token-block.js";
 import type { Waits } from "./waits.js";
 
@@ -71,11 +71,10 @@ export class Granting {
     request.blocked = obstacleOf(request);
     if (request.blocked !== undefined) return false;
     this.#parts.waits.leave(request);
-    const names = namesWanted(request);
-    const grant = this.grant(request, names, now);
-    const { asker, session, since } = request;
+    const { asked, asker, session, since } = request;
+    const grant = this.grant(asked, now);
     if (asker !== undefined && asker.connection === connectionOf(session))
-      this.tell(grant, names.claims, asker, between(since, now));
+      this.tell(grant, asked.claims, asker, between(since, now));
     return true;
   }
 
@@ -95,11 +94,11 @@ export class Granting {
   // ── granted ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** All can be had: one token for all names. */
-  grant(asked: Asked, names: Names, now: Instant): Grant {
+  grant(asked: Asked, now: Instant): Grant {
     const { draft, tokens, table, leases } = this.#parts;
-    const grant = new Grant(asked, tokens.take(), names, now);
+    const grant = new Grant(asked, tokens.take(), now);
     this.occupy(grant);
-    draft.ledger.push({ kind: "granted", row: grantRow(grant, names.claims) });
+    draft.ledger.push({ kind: "granted", row: grantRow(grant, asked.claims) });
     for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next)
       table.history.noteWish(one.lock, "granted", grant, now);
     if (grant.lease !== undefined) leases.granted(grant, now);

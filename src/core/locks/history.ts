@@ -21,7 +21,8 @@ export interface Concerned {
 
 /** One event; written over when the ring is full. */
 interface Mark {
-  n: number;
+  /** Counted in this life of the broker. */
+  count: number;
   at: number;
   kind: LockEventKind;
   session: Session["id"];
@@ -60,8 +61,9 @@ export class History {
   #newest: Past | undefined;
   #oldest: Past | undefined;
   #names = 0;
-  #last = 0;
-  #begun = false;
+  #count = 0;
+  /** The number of the event before the first of this life. */
+  #base: number | undefined;
   #listener: Listener | undefined;
 
   constructor(parts: HistoryParts) {
@@ -70,13 +72,12 @@ export class History {
 
   /** The number of the last event. */
   get last(): number {
-    return this.#last;
+    return (this.#base ?? 0) + this.#count;
   }
 
   /** This life of the broker, by its first writer; numbers rise over all lives. */
   begin(epoch: number): void {
-    if (!this.#begun) this.#last += epoch * perEpoch;
-    this.#begun = true;
+    this.#base ??= epoch * perEpoch;
   }
 
   /** Absent: nobody wants to hear. */
@@ -113,7 +114,7 @@ export class History {
     const count = Math.min(max, past.size);
     for (let back = count; back > 0; back--) {
       const mark = past.marks[(past.next - back + past.size) % past.size];
-      if (mark !== undefined) events.push(eventOf(lock, mark));
+      if (mark !== undefined) events.push(this.#eventOf(lock, mark));
     }
     return events;
   }
@@ -121,7 +122,7 @@ export class History {
   #write(lock: Lock, kind: LockEventKind, about: Concerned, at: Instant): Mark {
     const past = lock.past ?? this.#begin(lock);
     if (past !== this.#newest) this.#toFront(past);
-    this.#last++;
+    this.#count++;
     const { session, token = 0 } = about;
     const { historyEventsMax } = this.#parts.limits;
     const known = past.marks[past.next];
@@ -129,11 +130,11 @@ export class History {
     if (past.size < historyEventsMax) past.size++;
     if (known === undefined) {
       const { id, identity } = session;
-      const mark: Mark = { n: this.#last, at, kind, session: id, identity, token, reason: undefined };
+      const mark: Mark = { count: this.#count, at, kind, session: id, identity, token, reason: undefined };
       past.marks.push(mark);
       return mark;
     }
-    known.n = this.#last;
+    known.count = this.#count;
     known.at = at;
     known.kind = kind;
     known.session = session.id;
@@ -145,7 +146,7 @@ export class History {
   #tell(lock: Lock, listener: Listener): void {
     const { past } = lock;
     const mark = past?.marks[(past.next === 0 ? past.marks.length : past.next) - 1];
-    if (mark !== undefined) listener(eventOf(lock, mark));
+    if (mark !== undefined) listener(this.#eventOf(lock, mark));
   }
 
   /** The past that has rested longest is given up for it, if there are enough. */
@@ -185,6 +186,20 @@ export class History {
     this.#push(past);
   }
 
+  #eventOf({ name }: Lock, { count, at, kind, session, identity, token, reason }: Mark): LockEvent {
+    return {
+      n: (this.#base ?? 0) + count,
+      at: instant(at),
+      kind,
+      name,
+      session,
+      program: identity.program,
+      pid: identity.process?.pid,
+      token: token === 0 ? undefined : (token as Token),
+      reason,
+    };
+  }
+
   check(): void {
     let names = 0;
     for (let past = this.#newest; past !== undefined; past = past.older) {
@@ -197,18 +212,4 @@ export class History {
     if (names !== this.#names || names > Math.max(1, this.#parts.limits.historyNamesMax))
       throw new Error("history: the count of names is wrong");
   }
-}
-
-function eventOf({ name }: Lock, { n, at, kind, session, identity, token, reason }: Mark): LockEvent {
-  return {
-    n,
-    at: instant(at),
-    kind,
-    name,
-    session,
-    program: identity.program,
-    pid: identity.process?.pid,
-    token: token === 0 ? undefined : (token as Token),
-    reason,
-  };
 }

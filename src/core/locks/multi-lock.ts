@@ -6,7 +6,7 @@
 import { type Refusal, refuse } from "../../terms/index.js";
 import type { Claim } from "../command.js";
 import { mismatch } from "./capacities.js";
-import type { Names } from "./grant.js";
+import type { Asked } from "./grant.js";
 import { quote } from "./lock-view.js";
 import type { LockRequest, Place } from "./request.js";
 
@@ -37,7 +37,7 @@ function mergedTwo(a: Claim, b: Claim): Claim | Refusal {
 }
 
 /** Whether a newcomer may have all at once. */
-export function admitsAll({ claims, locks }: Names): boolean {
+export function admitsAll({ claims, locks }: Asked): boolean {
   let at = 0;
   for (const { mode, take = 1 } of claims) if (!locks[at++]?.admits(mode, take)) return false;
   return true;

@@ -13,7 +13,7 @@ import type { ConnectionId, Instant, RequestId, RequestKey } from "../../terms/i
 import type { Claim, Mode } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import { isPresent, type Session } from "../sessions/session.js";
-import { type Asked, claimOf, type Grant, type Holding, type Names, type Terms } from "./grant.js";
+import type { Asked, Grant, Holding, Terms } from "./grant.js";
 import type { Lock } from "./lock.js";
 
 /** Where the answer goes. */
@@ -45,7 +45,7 @@ export class Place {
   }
 }
 
-export class LockRequest implements Asked {
+export class LockRequest {
   readonly kind = "request";
   readonly session: Session;
   readonly key: RequestKey;
@@ -55,8 +55,8 @@ export class LockRequest implements Asked {
   readonly reason: string;
   readonly terms: Terms;
   readonly first: Place;
-  /** How many names. */
-  readonly names: number;
+  /** What becomes a grant. */
+  readonly asked: Asked;
   /** Absent while the request has not been sent again after a reconnect. */
   asker: WaitingAsker | undefined = undefined;
   timeout: Deadline<Waiting> | undefined = undefined;
@@ -65,17 +65,19 @@ export class LockRequest implements Asked {
   /** A place that was in the way when it was last looked at whether all can be granted; that decides until it passes. */
   blocked: Place | undefined = undefined;
 
-  constructor(asked: Asked, { claims, locks }: Names, arrival: number, since: Instant) {
-    this.session = asked.session;
-    this.key = asked.key;
+  constructor(asked: Asked, arrival: number, since: Instant) {
+    const { session, key, reason, terms, claims, locks } = asked;
+    this.asked = asked;
+    this.session = session;
+    this.key = key;
     this.arrival = arrival;
     this.since = since;
-    this.reason = asked.reason;
-    this.terms = asked.terms;
-    this.names = claims.length;
+    this.reason = reason;
+    this.terms = terms;
     let first: Place | undefined;
     for (let i = claims.length - 1; i >= 0; i--) {
-      const [claim, lock] = [claims[i], locks[i]];
+      const claim = claims[i];
+      const lock = locks[i];
       if (claim !== undefined && lock !== undefined) first = new Place(this, lock, claim, first);
     }
     if (first === undefined) throw new Error("a request for nothing");
@@ -114,18 +116,13 @@ export function* placesOf(request: LockRequest): Iterable<Place> {
 }
 
 export function claimsWanted(waiting: Waiting): readonly Claim[] {
-  if (waiting.kind === "conversion") return [{ name: waiting.holding.lock.name, mode: "exclusive" }];
-  return waiting.first.next === undefined ? [claimOf(waiting.first)] : [...placesOf(waiting)].map(claimOf);
-}
-
-export function namesWanted(request: LockRequest): Names {
-  return { claims: claimsWanted(request), locks: [...placesOf(request)].map(({ lock }) => lock) };
+  if (waiting.kind === "request") return waiting.asked.claims;
+  return [{ name: waiting.holding.lock.name, mode: "exclusive" }];
 }
 
 /** The locks that it waits for. */
-export function* locksOf(waiting: Waiting): Iterable<Lock> {
-  if (waiting.kind === "conversion") yield waiting.holding.lock;
-  else for (const { lock } of placesOf(waiting)) yield lock;
+export function locksOf(waiting: Waiting): readonly Lock[] {
+  return waiting.kind === "request" ? waiting.asked.locks : [waiting.holding.lock];
 }
 
 export function checkWaiting(waiting: Waiting): void {

@@ -8,7 +8,7 @@ import type { Session } from "../sessions/session.js";
 import type { GrantRow, WaiterRow } from "../turn.js";
 import { grantsUnder } from "./acquiring.js";
 import type { Ends } from "./ends.js";
-import { Grant, holdingsOf, type Names } from "./grant.js";
+import { type Asked, Grant, holdingsOf } from "./grant.js";
 import type { Granting } from "./granting.js";
 import type { LockTable } from "./lock-table.js";
 import { Conversion, LockRequest, type Waiting } from "./request.js";
@@ -31,14 +31,14 @@ export class Restoring {
 
   /** `session`: whose it is, or was. A lease runs in full from now. */
   grant(row: GrantRow, session: Session, now: Instant): void {
-    const { key, reason, ttlMs, guarded, tell, token, converted, ending, since } = row;
-    const names = this.#namesOf(row);
-    for (const [i, lock] of names.locks.entries()) {
-      const { mode, take = 1 } = names.claims[i] ?? { mode: "exclusive" };
+    const { token, converted, ending, since } = row;
+    const asked = this.#askedOf(row, session);
+    for (const [i, lock] of asked.locks.entries()) {
+      const { mode, take = 1 } = asked.claims[i] ?? { mode: "exclusive" };
       if (!(mode === "semaphore" ? lock.mode === "free" || lock.mode === mode : lock.admits(mode, take)))
         throw new Error(`two grants of ${lock.name} in the ledger`);
     }
-    const grant = new Grant({ session, key, reason, terms: { ttlMs, guarded, tell } }, token, names, since);
+    const grant = new Grant(asked, token, since);
     if (converted !== undefined) grant.converted = { key: converted, before: token };
     if (ending !== undefined) return this.#parts.ends.restore(grant);
     this.#parts.granting.occupy(grant);
@@ -54,20 +54,21 @@ export class Restoring {
   }
 
   #waitingOf(row: WaiterRow, session: Session): Waiting | undefined {
-    const { key, reason, ttlMs, guarded, tell, arrival, since, under, convertOf } = row;
-    const names = this.#namesOf(row);
+    const { key, arrival, since, under, convertOf } = row;
+    const asked = this.#askedOf(row, session);
     if (convertOf === undefined) {
-      const request = new LockRequest({ session, key, reason, terms: { ttlMs, guarded, tell } }, names, arrival, since);
+      const request = new LockRequest(asked, arrival, since);
       request.under = under === undefined ? undefined : grantsUnder(session, under);
       return request;
     }
     for (const grant of session.grants.values())
       for (const holding of holdingsOf(grant))
-        if (holding.lock === names.locks[0]) return new Conversion(holding, key, arrival, since);
+        if (holding.lock === asked.locks[0]) return new Conversion(holding, key, arrival, since);
     throw new Error(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
   }
 
-  #namesOf({ claims }: Pick<GrantRow, "claims">): Names {
-    return { claims, locks: claims.map(({ name }) => this.#parts.table.lockOf(name)) };
+  #askedOf({ key, reason, ttlMs, guarded, tell, claims }: GrantRow | WaiterRow, session: Session): Asked {
+    const locks = claims.map(({ name }) => this.#parts.table.lockOf(name));
+    return { session, key, reason, terms: { ttlMs, guarded, tell }, claims, locks };
   }
 }

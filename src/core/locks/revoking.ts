@@ -109,6 +109,7 @@ export class Revoking {
 
   /** Something ended, and a break may have waited for it. */
   grantEnds(grant: Grant, how: End): void {
+    if (this.#breaks.size === 0) return;
     for (const one of this.#breaks) {
       const known = one.grants.get(grant);
       if (known === undefined) continue;

@@ -63,7 +63,8 @@ export class Upgrades {
 
   /** The grant has ended: its upgrade has nothing to wait for. */
   grantEnds(grant: Grant, reason: string | undefined, now: Instant): void {
-    for (const { lock } of holdingsOf(grant)) {
+    for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next) {
+      const { lock } = one;
       const { conversion } = lock;
       if (conversion?.holding.grant !== grant) continue;
       const refusal =

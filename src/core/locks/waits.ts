@@ -52,7 +52,7 @@ export class Waits {
     else {
       const present = isPresent(session);
       for (const place of placesOf(waiting)) place.lock.queueOf().push(place, present);
-      session.claims += waiting.names;
+      session.claims += waiting.asked.claims.length;
     }
     session.waits.set(waiting.key, waiting);
     for (const lock of locksOf(waiting)) table.noteWaiting(lock);
@@ -78,7 +78,7 @@ export class Waits {
     if (waiting.kind === "conversion") waiting.holding.lock.conversion = undefined;
     else {
       for (const place of placesOf(waiting)) place.lock.queue?.remove(place);
-      session.claims -= waiting.names;
+      session.claims -= waiting.asked.claims.length;
     }
     session.waits.delete(waiting.key);
     deadlines.cancel(waiting.timeout);

@@ -385,7 +385,7 @@ export class ReadLine {
   #start(now: Instant): void {
     const id = readerId(this.#nextReader++);
     this.#readers.set(id, newReader(id, now));
-    this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id });
+    this.#parts.draft.dispatch.push({ to: "reader", kind: "start", reader: id, withoutWriter: !this.#canFold });
   }
 
   #kill(reader: Reader, why: string): void {

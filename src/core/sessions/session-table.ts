@@ -12,7 +12,7 @@ import type { SessionRow } from "../turn.js";
 import { FinishedRequests } from "./finished-requests.js";
 import { noLease } from "./lease.js";
 import type { Quiet } from "./quiet.js";
-import { connectionOf, type Session } from "./session.js";
+import { connectionOf, rowOf, type Session } from "./session.js";
 
 export interface Connection {
   readonly id: ConnectionId;
@@ -124,7 +124,7 @@ export class SessionTable {
     this.#know(session);
     if (outer !== undefined) runsUnder(session, outer);
     this.#speaksFor(connection, session);
-    draft.ledger.push({ kind: "session-opened", row });
+    draft.ledger.push({ kind: "session-opened", row: rowOf(session) });
     return session;
   }
 
@@ -303,8 +303,7 @@ export class SessionTable {
     if (isSame(session.identity, identity)) return;
     session.identity = identity;
     this.#know(session);
-    const row = { session: session.id, identity, windowMs: session.windowMs, outer: session.outer?.id };
-    this.#parts.draft.ledger.push({ kind: "session-opened", row });
+    this.#parts.draft.ledger.push({ kind: "session-opened", row: rowOf(session) });
   }
 
   #speaksFor(connection: Connection, session: Session): void {

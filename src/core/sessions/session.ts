@@ -20,6 +20,7 @@ import type { SessionIdentity } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Grant } from "../locks/grant.js";
 import type { Waiting } from "../locks/request.js";
+import type { SessionRow } from "../turn.js";
 import type { Write } from "../writes/write.js";
 import type { FinishedRequests } from "./finished-requests.js";
 import type { Lease } from "./lease.js";
@@ -74,6 +75,11 @@ export interface Session {
   forgottenBelow: number;
   /** Set while the end of the window is due and not yet confirmed. */
   windowDue: { readonly at: Instant; readonly turn: number } | undefined;
+}
+
+/** As the ledger must know it. */
+export function rowOf({ id: session, identity, windowMs, outer }: Session): SessionRow {
+  return { session, identity, windowMs, outer: outer?.id };
 }
 
 /** The first of its writes that is not answered. */

@@ -93,6 +93,7 @@ export class LockWatches {
 
   /** Once a turn: what has happened is told. */
   flush(): void {
+    if (this.#stirred.size === 0) return;
     const now = this.#now;
     for (const watch of this.#stirred) {
       const { connection: to, id, events } = watch;

@@ -3,18 +3,28 @@
  * dispatched; a write's fences are checked once, at dispatch; what was dispatched counts against the grant it was sent
  * under until it is settled (rule 5).
  *
- *   starting ──ready──► ready ──process gone──► gone ──start──► starting
- *                                                 │ cannot be started
- *                                                 ▼
- *                                            unavailable ──writer-retry──► starting
+ *   starting ──ready──► ready ──process gone──► starting
+ *      │                  │ killed, and not gone for long: inside a system call that does not return
+ *      │ cannot be had,   ▼
+ *      └──────────────► unavailable ──ready──► ready      it is tried again; or the old process goes at last
+ *        or not for long
  *
  * | state       | what holds                                                              | who may end it          |
  * |-------------|-------------------------------------------------------------------------|-------------------------|
  * | starting    | nothing is dispatched; what was in a dead writer's hands is kept         | the store               |
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
- * | unavailable | writes are refused at once; reads go on                                 | a retry that succeeds   |
+ * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import { after, type Instant, type Limits, type Refusal, refuse, type Seq, seq } from "../../terms/index.js";
+import {
+  after,
+  type Instant,
+  type Limits,
+  type Millis,
+  type Refusal,
+  refuse,
+  type Seq,
+  seq,
+} from "../../terms/index.js";
 import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
@@ -40,12 +50,19 @@ type WriterState =
   | { readonly kind: "ready" }
   | { readonly kind: "unavailable"; readonly reason: string };
 
+type WriterUnavailable = Extract<StoreEvent, { kind: "writer-unavailable" }>;
 type WriterGone = Extract<StoreEvent, { kind: "writer-gone" }>;
 type WriterSettled = Extract<StoreEvent, { kind: "writer-settled" }>;
 
 /** How often a busy writer is looked at, and an absent one is tried again (ms). */
 const watchMs = 100;
 const retryMs = 5000;
+/**
+ * When to give up waiting for a writer that was killed to be gone, and for one that was started to be ready (ms): rule 2.
+ * The one has nothing more to do; the other may have to wait for the lock, and to fold a gigabyte of log.
+ */
+const goneMsMax = 10_000;
+const readyMsMax = 30_000;
 const quantum = 64 * 1024;
 
 export class WriteLine {
@@ -69,6 +86,9 @@ export class WriteLine {
   #doubtFrom: Seq | undefined;
   #watch: Deadline | undefined;
   #retry: Deadline | undefined;
+  #late: Deadline | undefined;
+  /** The next try to have a writer has the log repaired first: nobody knows what is wrong. */
+  #retryRepairs = true;
   #settledCount = 0;
   #walBytes = 0;
 
@@ -151,6 +171,7 @@ export class WriteLine {
     this.#repair = false;
     this.#doubtFrom = undefined;
     this.#parts.deadlines.cancel(this.#retry);
+    this.#parts.deadlines.cancel(this.#late);
     this.#nextSeq = Math.max(this.#nextSeq, storedSeq + 1);
     const before = [...this.#dispatched.values()];
     this.#dispatched.clear();
@@ -195,17 +216,33 @@ export class WriteLine {
     this.pump(now);
   }
 
-  writerGone(event: WriterGone): void {
+  writerGone(event: WriterGone, now: Instant): void {
     // One that died before it was ready has run nothing; what its predecessor did still counts.
     if (this.#state.kind === "ready") this.#lastProgress = event.progress;
     this.#state = { kind: "starting" };
     this.#repair ||= event.ioFailed;
     this.#clock.forget();
     this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });
+    this.#expectWithin(readyMsMax, now);
   }
 
-  /** No writer can be had: nothing in doubt is settled, nothing new is begun; reads go on. */
-  writerUnavailable(reason: string, now: Instant): void {
+  /** None can be had now; it is tried again. */
+  writerUnavailable({ reason, lockHeld = false }: WriterUnavailable, now: Instant): void {
+    this.#giveUp(reason, now);
+    this.#retryRepairs = !lockHeld || this.#repair;
+    this.#parts.deadlines.cancel(this.#retry);
+    this.#retry = this.#parts.deadlines.arm("writer-retry", undefined, after(now, retryMs));
+  }
+
+  /** A process is neither gone nor ready. When it is, the store says so; until then another one would only be in its way. */
+  writerLate(now: Instant): void {
+    const killed = "the one before was killed and does not end, because a system call does not return";
+    this.#giveUp(this.#state.kind === "ready" ? killed : `it is not ready after ${readyMsMax / 1000} s`, now);
+  }
+
+  /** Nothing in doubt is settled, nothing new is begun; reads go on. */
+  #giveUp(reason: string, now: Instant): void {
+    this.#parts.deadlines.cancel(this.#late);
     this.#state = { kind: "unavailable", reason };
     const refusal = unavailable(reason);
     for (const [dispatchedSeq, write] of [...this.#dispatched]) {
@@ -217,13 +254,11 @@ export class WriteLine {
       this.#refuse(write, refusal, now);
       if (write.session !== undefined) this.#leftQueue(write.session, now);
     }
-    this.#parts.deadlines.cancel(this.#retry);
-    this.#retry = this.#parts.deadlines.arm("writer-retry", undefined, after(now, retryMs));
   }
 
   retryWriter(): void {
     if (this.#state.kind === "unavailable")
-      this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: true });
+      this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#retryRepairs });
   }
 
   /** The busy writer was looked at: is the statement it runs over its time? */
@@ -241,6 +276,7 @@ export class WriteLine {
     this.#killing = progress.seq;
     this.#clock.killed(write.owner, now);
     this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why: `write ${progress.seq}: ${verdict}` });
+    this.#expectWithin(goneMsMax, now);
   }
 
   watch(now: Instant): void {
@@ -369,6 +405,11 @@ export class WriteLine {
   #othersWait(write: Write): boolean {
     for (const other of this.#dispatched.values()) if (other.owner !== write.owner) return true;
     return this.#line.owners > (this.#line.lengthOf(write.owner) > 0 ? 1 : 0);
+  }
+
+  #expectWithin(ms: Millis, now: Instant): void {
+    this.#parts.deadlines.cancel(this.#late);
+    this.#late = this.#parts.deadlines.arm("writer-late", undefined, after(now, ms));
   }
 
   #armWatch(now: Instant): void {

@@ -2,7 +2,7 @@
 import type { Limits } from "../../terms/index.js";
 import type { Frame } from "../pipe/frames.js";
 import { Child, type ChildEnd, type StoreLog } from "./child.js";
-import { type ChildRecord, currentBootId, forgetChildren, writeChildren } from "./orphans.js";
+import { type ChildRecord, currentBootId, forgetChildren, isThere, livingOrphans, writeChildren } from "./orphans.js";
 
 export interface StorePlaces {
   readonly database: string;
@@ -39,6 +39,8 @@ export class Nursery {
   readonly #options: StoreOptions;
   readonly #living = new Map<Child, ChildRecord>();
   readonly #bootId = currentBootId() ?? "";
+  /** Children of an earlier front that did not end when they were killed: the next front must find them too. */
+  #inherited: readonly ChildRecord[] | undefined;
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -78,9 +80,11 @@ export class Nursery {
     return [...this.#living.keys()];
   }
 
-  /** After the last child is gone. */
+  /** What is still there stays written down. */
   close(): void {
-    forgetChildren(this.#options.places.children);
+    if (this.#living.size === 0 && (this.#inherited ?? []).filter(isThere).length === 0)
+      forgetChildren(this.#options.places.children);
+    else this.#write();
   }
 
   /** One too many on the list does no harm: it is looked for, and not found. */
@@ -98,6 +102,8 @@ export class Nursery {
   }
 
   #write(): void {
-    writeChildren(this.#options.places.children, [...this.#living.values()]);
+    const { children } = this.#options.places;
+    this.#inherited = (this.#inherited ?? livingOrphans(children)).filter(isThere);
+    writeChildren(children, [...this.#living.values(), ...this.#inherited]);
   }
 }

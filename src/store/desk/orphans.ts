@@ -41,7 +41,12 @@ export async function killOrphans(places: { readonly children: string }): Promis
   return living;
 }
 
-function isThere({ pid, startTime }: ChildRecord): boolean {
+/** Those of an earlier front that are there still, written down as they were. */
+export function livingOrphans(path: string): readonly ChildRecord[] {
+  return readChildren(path).filter(isThere);
+}
+
+export function isThere({ pid, startTime }: ChildRecord): boolean {
   return startTimeOf(pid) === startTime;
 }
 

@@ -37,7 +37,7 @@ export class ReaderPool {
   obey(job: ReaderJob): void {
     switch (job.kind) {
       case "start":
-        return this.#start(job.reader);
+        return this.#start(job.reader, job.withoutWriter);
       case "kill":
         return this.#seats.get(job.reader)?.child.kill(job.why);
       case "read": {
@@ -62,7 +62,7 @@ export class ReaderPool {
     for (const { child } of this.#seats.values()) child.end();
   }
 
-  #start(reader: ReaderId): void {
+  #start(reader: ReaderId, withoutWriter: boolean): void {
     const { places, limits } = this.#options;
     try {
       const child = this.#nursery.bear({
@@ -71,7 +71,7 @@ export class ReaderPool {
         gone: ({ reason }) => this.#gone(reader, reason),
       });
       this.#seats.set(reader, { child, state: "starting", reason: undefined });
-      sendToReader(child.out, { kind: "go", orders: { database: places.database, limits } });
+      sendToReader(child.out, { kind: "go", orders: { database: places.database, limits, withoutWriter } });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => this.#gone(reader, reason));

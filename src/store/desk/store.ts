@@ -17,6 +17,8 @@ export interface StoreProcess {
 
 /** How long a child may take to leave by itself; a writer folds the log into the database before it does. */
 const leaveMsMax = 10_000;
+/** And to be gone once it is killed. One that is not is inside a system call; the next front finds it written down. */
+const goneMsMax = 10_000;
 
 export class Store {
   readonly #nursery: Nursery;
@@ -57,7 +59,8 @@ export class Store {
 
   /**
    * Ends the children and waits until they are gone; what was not answered by then is not worked off. The readers first,
-   * so that the writer is the last to leave the database and can put it in order. No events any more.
+   * so that the writer is the last to leave the database and can put it in order. No events any more. A child that not
+   * even SIGKILL ends is left behind.
    */
   async close(): Promise<void> {
     const { child: writer } = this.#writer;
@@ -71,12 +74,17 @@ export class Store {
   }
 
   async #leave(children: readonly Child[]): Promise<void> {
-    const patience = new AbortController();
     const left = Promise.all(children.map((child) => child.gone));
-    const late = sleep(leaveMsMax, "late", { signal: patience.signal }).catch(() => undefined);
-    if ((await Promise.race([left, late])) === "late")
-      for (const child of children) child.kill("it did not leave by itself");
-    await left;
-    patience.abort();
+    if (await isInTime(left, leaveMsMax)) return;
+    for (const child of children) child.kill("it did not leave by itself");
+    await isInTime(left, goneMsMax);
   }
+}
+
+async function isInTime(what: Promise<unknown>, ms: number): Promise<boolean> {
+  const patience = new AbortController();
+  const late = sleep(ms, "late", { signal: patience.signal }).catch(() => undefined);
+  const first = await Promise.race([what, late]);
+  patience.abort();
+  return first !== "late";
 }

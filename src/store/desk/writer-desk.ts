@@ -27,8 +27,10 @@ export type WriterJob = Extract<StoreJob, { to: "writer" }>;
 
 type State =
   | { readonly kind: "none" }
-  | { readonly kind: "starting"; readonly child: Child; readonly repair: boolean; reason: string | undefined }
+  | { readonly kind: "starting"; readonly child: Child; readonly repair: boolean; excuse: Excuse | undefined }
   | { readonly kind: "ready"; readonly child: Child };
+
+type Excuse = Extract<FromWriter, { kind: "unavailable" }>;
 
 /** A process that is killed while it starts says nothing of the database; so many in a row do. */
 const silentDeathsMax = 3;
@@ -120,7 +122,7 @@ export class WriterDesk {
     try {
       const child = this.#standby ?? this.#bear("writer");
       this.#standby = undefined;
-      this.#state = { kind: "starting", child, repair, reason: undefined };
+      this.#state = { kind: "starting", child, repair, excuse: undefined };
       sendToWriter(child.out, { kind: "go", orders: { database, writerLock, progress, limits, bootId, repair } });
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
@@ -163,7 +165,7 @@ export class WriterDesk {
       case "ready":
         return this.#ready(message);
       case "unavailable":
-        if (this.#state.kind === "starting") this.#state.reason = message.reason;
+        if (this.#state.kind === "starting") this.#state.excuse = message;
         return;
       case "settled":
         this.#housekept(message.housekept);
@@ -217,9 +219,10 @@ export class WriterDesk {
     this.#state = { kind: "none" };
     if (this.#closing) return;
     if (before.kind === "starting") {
-      if (before.reason === undefined && ++this.#silentDeaths < silentDeathsMax) return this.#startAgain(before.repair);
+      if (before.excuse === undefined && ++this.#silentDeaths < silentDeathsMax) return this.#startAgain(before.repair);
       this.#silentDeaths = 0;
-      return this.#on({ kind: "writer-unavailable", reason: before.reason ?? reason });
+      const { reason: said = reason, lockHeld = false } = before.excuse ?? {};
+      return this.#on({ kind: "writer-unavailable", reason: said, lockHeld });
     }
     const ioFailed = exitCode === exitCodes.diskFailed;
     this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });

@@ -60,6 +60,8 @@ export interface WriterOrders {
 export interface ReaderOrders {
   readonly database: string;
   readonly limits: Limits;
+  /** No writer has settled what was in doubt: what is found must be brought to the disk before it is shown (rule 1). */
+  readonly withoutWriter: boolean;
 }
 
 export type ToWriter =
@@ -111,7 +113,8 @@ export type FromWriter =
     }
   | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
-  | { readonly kind: "unavailable"; readonly reason: string };
+  /** `lockHeld`: because another process has the writer's lock. */
+  | { readonly kind: "unavailable"; readonly reason: string; readonly lockHeld: boolean };
 
 export type FromReader =
   | { readonly kind: "loaded" }

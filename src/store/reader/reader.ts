@@ -3,6 +3,7 @@
  * received and ends it before it is answered, so that a later request never reads from an earlier one's (rule 4).
  */
 
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { encodeResults } from "../../protocol/index.js";
 import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
@@ -30,7 +31,7 @@ export class Reader {
   /** Texts that were quick when they last ran. */
   #quick = new Set<string>();
 
-  constructor({ database, limits }: ReaderOrders) {
+  constructor({ database, limits, withoutWriter }: ReaderOrders) {
     this.#database = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
     this.#limits = limits;
     this.#planner = new Planner(limits);
@@ -39,6 +40,7 @@ export class Reader {
     this.#commit = this.#database.prepare("COMMIT");
     // The file is opened at the first read only: a database that cannot be read must show now.
     this.#database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
+    if (withoutWriter) syncLog(database);
   }
 
   /** `beforeSlow` is called before a statement that may take long. */
@@ -122,5 +124,27 @@ export class Reader {
     } catch (error) {
       return error instanceof Error ? error.message : undefined;
     }
+  }
+}
+
+/**
+ * Whoever opens the log first takes it as the system's memory has it, also a commit whose writer was killed before it was
+ * on disk. A writer brings that to the disk with its first write; where there is none, this does (rule 1).
+ *
+ * SQLite keeps no lock on this file, so that closing it lets go of none (rule 19).
+ */
+function syncLog(database: string): void {
+  let log: number;
+  try {
+    log = openSync(`${database}-wal`, "r");
+  } catch (error) {
+    // All is in the database.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  try {
+    fsyncSync(log);
+  } finally {
+    closeSync(log);
   }
 }

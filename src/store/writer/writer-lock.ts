@@ -9,12 +9,17 @@ import { told, writersOf } from "./lock-holders.js";
 const tryMs = 500;
 const triesMax = 20;
 
-/** Undefined when another process still has it after 10 s. `report` hears once a second who that is. */
-export function takeWriterLock(path: string, report: (text: string) => void): FileLock | undefined {
+/** Another process has the lock: an orphan inside a system call that does not return, or somebody who has no business here. */
+export class WriterLockHeld extends Error {
+  override readonly name = "WriterLockHeld";
+}
+
+/** Throws WriterLockHeld when another process still has it after 10 s. `report` hears once a second who that is. */
+export function takeWriterLock(path: string, report: (text: string) => void): FileLock {
   for (let turn = 1; turn <= triesMax; turn++) {
     const lock = FileLock.take(path, tryMs);
     if (lock !== undefined) return lock;
     if (turn % 2 === 0) report(`waiting for the writer's lock ${path}, held by ${told(writersOf(path))}`);
   }
-  return undefined;
+  throw new WriterLockHeld(`another writer is still there: ${told(writersOf(path))} holds ${path}`);
 }

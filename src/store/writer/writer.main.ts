@@ -5,6 +5,7 @@ import { type FromWriter, readToWriter, sendFromWriter, type WriterOrders } from
 import { endProcess, exitCodes, Parent, report } from "../pipe/parent.js";
 import { ProcessMustEnd } from "./process-end.js";
 import { Writer } from "./writer.js";
+import { WriterLockHeld } from "./writer-lock.js";
 
 const out = new FrameQueue();
 let writer: Writer | undefined;
@@ -35,7 +36,7 @@ function begin(orders: WriterOrders): void {
     unavailable = true;
     const reason = error instanceof Error ? error.message : String(error);
     report(`no writer: ${reason}`);
-    send({ kind: "unavailable", reason });
+    send({ kind: "unavailable", reason, lockHeld: error instanceof WriterLockHeld });
     parent.endAfter(out, 0);
   }
 }

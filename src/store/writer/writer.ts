@@ -42,10 +42,6 @@ export class Writer {
   static start(orders: WriterOrders, report: (text: string) => void): Writer {
     // rule 2: the lock comes before the database is opened, and goes with the process.
     const lock = takeWriterLock(orders.writerLock, report);
-    if (lock === undefined)
-      throw new Error(
-        `another writer is still there: ${told(writersOf(orders.writerLock))} holds ${orders.writerLock}`,
-      );
     try {
       return new Writer(lock, orders, report);
     } catch (error) {

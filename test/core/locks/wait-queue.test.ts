@@ -13,8 +13,9 @@ const terms = { ttlMs: undefined, guarded: false, tell: { place: false, contende
 
 /** A place in the queue of one name; nothing of its session is looked at here. */
 function place(arrival: number, mode: Mode = "exclusive", take = 1): Place {
-  const asked = { session: {} as Session, key: key(arrival + 1000), reason: "", terms };
-  return new LockRequest(asked, { claims: [{ name: lock.name, mode, take }], locks: [lock] }, arrival, at(0)).first;
+  const claims = [{ name: lock.name, mode, take }];
+  const asked = { session: {} as Session, key: key(arrival + 1000), reason: "", terms, claims, locks: [lock] };
+  return new LockRequest(asked, arrival, at(0)).first;
 }
 
 function arrivals(queue: WaitQueue): number[] {

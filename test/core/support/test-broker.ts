@@ -39,6 +39,8 @@ export class TestBroker {
   readonly ledger: LedgerRows;
   /** When the front has last heard of a connection, where that is not with its last command. */
   readonly heardAt = new Map<ConnectionId, number>();
+  /** Connections that the front itself does not read now. */
+  readonly unread = new Set<ConnectionId>();
   /** Processes that the core wants ended, by the token that they carry. */
   readonly ending = new Map<number, Extract<Job, { kind: "end-processes" }>>();
   readonly probes: Extract<Job, { kind: "probe-process" }>[] = [];
@@ -184,7 +186,7 @@ export class TestBroker {
   }
 
   #look({ session, connection }: Extract<Job, { kind: "look-connection" }>): readonly Letter[] {
-    const heardAt = at(this.heardAt.get(connection) ?? 0);
+    const heardAt = this.unread.has(connection) ? this.now : at(this.heardAt.get(connection) ?? 0);
     return this.do({ kind: "connection-seen", session, connection, heardAt });
   }
 }

@@ -46,7 +46,7 @@ function rowWords(entry: LedgerEntry, cast: Cast): string {
     case "grant-ended":
       return `grant ${entry.token} ended`;
     case "queued":
-      return `${cast.session(entry.row.session)} waits for ${claimWords(entry.row.claims)}, place ${entry.row.arrival}`;
+      return `${cast.session(entry.row.session)} waits ${entry.row.convertOf === undefined ? "for" : "to upgrade"} ${claimWords(entry.row.claims)}, place ${entry.row.arrival}`;
     case "unqueued":
       return `place ${entry.arrival} left`;
     case "mark":

@@ -1,13 +1,20 @@
 /**
  * Plays a story: commands in, one a line; under each, indented, what the core decided. Comments begin with #.
  *
- *   anna hello [pid=N] [window=MS] [keeps=LOCK,…] [pending=KEY,…]     connects first if there is no connection
- *   anna acquire LOCK [wait=MS] [key=N] · anna release LOCK · anna cancels KEY · anna lists
+ *   anna hello [pid=N] [window=MS] [keeps=LOCK,…] [pending=KEY,…] [outer=bert]  connects first if there is no connection
+ *   anna acquire LOCKS [wait=MS] [key=N] [ttl=MS] [under=LOCK,…|none] [guarded] [steal] [place] [contended]
+ *        LOCKS is LOCK[+LOCK…], and each is NAME, NAME(shared), NAME(K) for K slots, or NAME(K/N) for K of N slots
+ *   anna release LOCK · anna upgrades LOCK [wait=MS] [key=N] · anna downgrades LOCK · anna cancels KEY · anna lists
+ *   anna breaks LOCK [grace=MS] [reason=WORD] · anna transfers LOCK to=bert · anna resizes LOCK slots=N
+ *   anna pings · anna asks LOCK                                        its history
+ *   anna watches N [name=LOCK|prefix=TEXT]
  *   anna write WHAT [under=LOCK [of=bert]] [key=N|none] [endless] [fails] · anna read WHAT [endless]
  *   anna disconnects · anna goodbye · anna settles bert keys=1,2
  *   writer settles [N] · writer dies running|committing|committed|idle [jobs=N] · writer ready · writer refused
  *   writer runs MS                                                     the first of what it has, for so long by now
  *   reader answers WHAT · reader N dies · readers start · system says 100 dead
+ *   system ends TOKEN                                                  no process that carries it lives any more
+ *   front ignores anna · front reads anna                              the front does not read her connection, or does again
  *   time passes MS · broker stands MS · broker restarts · broker drains
  *
  * The first line may be `limits NAME=N …`.
@@ -16,9 +23,9 @@ import type { Fence, GrantView, Letter } from "../../../src/core/index.js";
 import type { ConnectionId } from "../../../src/terms/index.js";
 import type { Death } from "./fake-writer.js";
 import { TestBroker } from "./test-broker.js";
-import { TestClient } from "./test-client.js";
+import { type AcquireWords, type ClaimWords, TestClient } from "./test-client.js";
 import { type Cast, linesOf } from "./transcript-words.js";
-import { key, seqOf } from "./values.js";
+import { key, seqOf, tokenOf } from "./values.js";
 
 interface Words {
   readonly plain: readonly string[];
@@ -93,6 +100,7 @@ class Stage implements Cast {
     else if (who === "time") this.#broker.pass(Number(rest[1]));
     else if (who === "broker") this.#live(words);
     else if (who === "system") this.#system(words);
+    else if (who === "front") this.#front(words);
     else this.#client(who, words);
     return linesOf(this.#broker.turns.slice(this.#broker === before ? length : 0), this);
   }
@@ -140,7 +148,24 @@ class Stage implements Cast {
     for (const client of this.#clients.values()) client.broker = this.#broker;
   }
 
-  #system({ plain: [, pid, fate] }: Words): void {
+  #front({ plain: [verb, who = ""] }: Words): void {
+    const { to } = this.#known(who);
+    if (verb === "ignores") this.#broker.unread.add(to);
+    else if (verb === "reads") this.#broker.unread.delete(to);
+    else throw new Error(`a front does not know ${verb}`);
+  }
+
+  #known(who: string): TestClient {
+    const client = this.#clients.get(who);
+    if (client === undefined) throw new Error(`nobody is called ${who}`);
+    return client;
+  }
+
+  #system({ plain: [verb, pid, fate] }: Words): void {
+    if (verb === "ends") {
+      this.#broker.processesGone(tokenOf(Number(pid)));
+      return;
+    }
     for (const { identity, session } of this.#broker.ledger.sessions.values()) {
       const { process } = identity;
       if (process?.pid !== Number(pid)) continue;
@@ -158,8 +183,34 @@ class Stage implements Cast {
       case "hello":
         return this.#hello(who, client, named);
       case "acquire":
-        client.acquire(what, { ...keyed, ...(named.has("wait") ? { waitMs: Number(named.get("wait")) } : {}) });
+        client.acquire(claimed(what), { ...keyed, ...this.#wishes(client, flags, named) });
         return;
+      case "upgrades":
+        client.upgrade(this.#fence(client, what), { ...keyed, ...number("waitMs", named.get("wait")) });
+        return;
+      case "downgrades":
+        client.downgrade(this.#fence(client, what), keyed);
+        return;
+      case "breaks":
+        client.break(what, { ...number("graceMs", named.get("grace")), reason: named.get("reason") ?? "" });
+        return;
+      case "transfers":
+        client.transfer(what, this.#known(named.get("to") ?? ""));
+        return;
+      case "resizes":
+        client.resize(what, Number(named.get("slots")));
+        return;
+      case "pings":
+        client.ping();
+        return;
+      case "asks":
+        client.history(what);
+        return;
+      case "watches": {
+        const name = named.get("name");
+        client.watch(Number(what), { prefix: named.get("prefix") ?? "", ...(name === undefined ? {} : { name }) });
+        return;
+      }
       case "release":
         client.release(this.#fence(client, what), keyed);
         return;
@@ -193,6 +244,19 @@ class Stage implements Cast {
     }
   }
 
+  #wishes(client: TestClient, flags: readonly string[], named: ReadonlyMap<string, string>): AcquireWords {
+    const under = named.get("under");
+    const tokens = under === "none" ? [] : under?.split(",").map((lock) => this.#fence(client, lock).token);
+    return {
+      ...number("waitMs", named.get("wait")),
+      ...number("ttlMs", named.get("ttl")),
+      ...(tokens === undefined ? {} : { under: tokens }),
+      guarded: flags.includes("guarded"),
+      steal: flags.includes("steal"),
+      tell: { place: flags.includes("place"), contended: flags.includes("contended") },
+    };
+  }
+
   #hello(who: string, client: TestClient, named: ReadonlyMap<string, string>): void {
     if (!this.#connected.has(who) || named.has("anew")) client.connect();
     this.#connected.add(who);
@@ -203,7 +267,8 @@ class Stage implements Cast {
       ...(pid === undefined ? {} : { process: { pid: Number(pid), startTime: "1" } }),
       ...(window === undefined ? {} : { windowMs: Number(window) }),
       grants: keeps.map((lock) => this.#fence(client, lock)),
-      pending: numbers(named.get("pending")).map((number) => key(number)),
+      pending: numbers(named.get("pending")).map((one) => key(one)),
+      ...(named.has("outer") ? { outer: this.#known(named.get("outer") ?? "") } : {}),
     });
   }
 
@@ -212,6 +277,7 @@ class Stage implements Cast {
     const mine = (letter: Letter) => this.#connections.get(letter.to) === client.program;
     const told = [...this.#earlier, ...this.#broker.letters].filter(mine).flatMap((letter) => {
       if (letter.kind === "granted") return fencesOf(letter.grant);
+      if (letter.kind === "converted") return [letter.fence];
       return letter.kind === "welcome" ? letter.grants.flatMap(fencesOf) : [];
     });
     const fence = told.filter(({ name }) => name === lock).at(-1);
@@ -222,6 +288,21 @@ class Stage implements Cast {
 
 function fencesOf({ claims, token }: GrantView): Fence[] {
   return claims.map(({ name }) => ({ name, token }));
+}
+
+/** Locks as they are written in a story. */
+function claimed(locks: string): ClaimWords[] {
+  return locks.split("+").map((lock) => {
+    const [, name = lock, how] = /^(.*)\((.*)\)$/.exec(lock) ?? [];
+    if (how === undefined) return name;
+    if (how === "shared") return { name, mode: "shared" };
+    const [take, slots] = how.split("/").map(Number);
+    return { name, mode: "semaphore", take, slots };
+  });
+}
+
+function number<Name extends string>(name: Name, value: string | undefined): { readonly [One in Name]?: number } {
+  return value === undefined ? {} : ({ [name]: Number(value) } as { [One in Name]: number });
 }
 
 function numbers(list: string | undefined): number[] {

@@ -495,6 +495,78 @@ test("when no writer can be had, what was in doubt is unknown and what was not s
   assert.deepEqual(a.write("w3").refusal.details, { reason: "the disk is gone" });
 });
 
+/** Readers that the core had started since the last time, and whether they must bring what they find to the disk. */
+function startedReaders(broker: TestBroker, from: number): boolean[] {
+  const jobs = broker.turns.slice(from).flatMap(({ dispatch }) => dispatch);
+  return jobs.flatMap((job) => (job.to === "reader" && job.kind === "start" ? [job.withoutWriter] : []));
+}
+
+// rule 2: a process inside a system call that does not return
+test("a writer that was killed and does not end is waited for, for ten seconds; then writes are refused, and reads go on until it ends", () => {
+  const [broker, a, b] = two();
+  const [endless, behind] = [a.write("endless", { endless: true }), b.write("w")];
+  broker.pass(6000);
+  running(broker, 6000);
+  assert.equal(broker.writer.taken("kill").length, 1);
+  broker.pass(9900);
+  assert.ok(endless.open && behind.open);
+  broker.pass(200);
+  for (const asked of [endless, behind])
+    assert.deepEqual([asked.refusal.code, asked.refusal.outcome], ["WRITER_UNAVAILABLE", "unknown"]);
+  assert.match(String(b.write("w2").refusal.details["reason"]), /system call/);
+  const read = b.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+  broker.pass(600_000);
+  assert.deepEqual(broker.writer.taken("start"), [], "another one would only be in its way");
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  assert.equal(broker.writer.taken("start").length, 1);
+  broker.writerReady();
+  const later = b.write("w3");
+  broker.settle();
+  assert.equal(later.body, "did w3");
+});
+
+test("a writer that is not ready for long is not waited for any more, and is welcome when it is", () => {
+  const [broker, a] = two();
+  const held = a.hold("x");
+  const doubtful = a.write("w1", { fences: [held] });
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  a.release(held);
+  const [read, write, waiting] = [a.read("r"), a.write("w2"), broker.client().acquire("x")];
+  broker.pass(29_900);
+  assert.ok(read.open && write.open && doubtful.open);
+  for (const { id } of [...broker.readers.all.values()]) broker.readerGone(id);
+  const before = broker.turns.length;
+  broker.pass(1200);
+  assert.deepEqual([doubtful.refusal.outcome, write.refusal.outcome], ["unknown", undefined]);
+  assert.deepEqual(startedReaders(broker, before), [true, true], "they find what no writer has brought to the disk");
+  broker.startReaders();
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+  assert.ok(waiting.open, "what was sent under the lock may still be applied");
+  const now = broker.turns.length;
+  broker.writerReady();
+  assert.ok(!waiting.open);
+  for (const { id } of [...broker.readers.all.values()]) broker.readerGone(id);
+  assert.deepEqual(startedReaders(broker, now), [false, false]);
+});
+
+test("that the lock is held is no reason to repair the log; not to know what is wrong is one", () => {
+  for (const lockHeld of [true, false]) {
+    const [broker] = two();
+    broker.killWriter({ jobs: 0, phase: "idle" });
+    broker.writer.taken("start");
+    broker.writer.state = "none";
+    broker.do({ kind: "writer-unavailable", reason: "held", lockHeld });
+    broker.pass(5000);
+    assert.deepEqual(
+      broker.writer.taken("start").map(({ repair }) => repair),
+      [!lockHeld],
+    );
+  }
+});
+
 test("a write that may have been applied before is never told as surely not applied", () => {
   const outcomes: (string | undefined)[] = [];
   for (const obstacle of ["unavailable", "ending", "cancelled", "crashed"] as const) {

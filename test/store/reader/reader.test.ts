@@ -13,7 +13,7 @@ class ReaderBench {
   flushes = 0;
 
   constructor(w: WriterBench, limits: { readonly [name: string]: number } = {}) {
-    this.reader = new Reader({ database: w.orders.database, limits: limitsWith(limits) });
+    this.reader = new Reader({ database: w.orders.database, limits: limitsWith(limits), withoutWriter: false });
   }
 
   read(params: object, method: StoreMethod = "db.query", encoding: Encoding = "json"): Settled {

@@ -1,0 +1,89 @@
+/**
+ * What tests leave behind. All that they make lies below one temporary directory of their run, and is gone again when
+ * they are over; a process that is still there then, or a file, is a fault of the test that made it.
+ */
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long what is just ending may take to be gone (ms). */
+const endingMsMax = 10_000;
+/** What Node puts there by itself. */
+const notOurs = new Set(["node-compile-cache", "node-coverage"]);
+
+/** Makes the directory, and has this process and all that it starts take it for the system's own. */
+export function openRun() {
+  // Short: a Unix socket's path has little room.
+  const place = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
+  process.env.TMPDIR = place;
+  return place;
+}
+
+/** A line for each process and each file that is left; none when all is well. Nothing of it is left afterwards. */
+export async function closeRun(place) {
+  const until = Date.now() + endingMsMax;
+  while (Date.now() < until && (processesOf(place).length > 0 || filesOf(place).length > 0)) {
+    await sleep(100);
+  }
+  const left = [
+    ...processesOf(place).map(({ pid, words }) => `process ${pid}: ${words}`),
+    ...filesOf(place).map((name) => `${join(place, name)}: ${contentOf(join(place, name))}`),
+  ];
+  sweep(place);
+  return left;
+}
+
+/** Ends what is left and removes the directory, without a word. */
+export function sweep(place) {
+  for (const { pid } of processesOf(place)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It went by itself.
+    }
+  }
+  rmSync(place, { recursive: true, force: true, maxRetries: 20 });
+}
+
+/** Processes that were started with a path below the directory: brokers, and what tests start beside them. Linux only. */
+function processesOf(place) {
+  const found = [];
+  for (const name of listed("/proc")) {
+    const pid = Number(name);
+    if (!Number.isSafeInteger(pid) || pid === process.pid) {
+      continue;
+    }
+    const words = commandOf(pid);
+    if (words.includes(place)) {
+      found.push({ pid, words: words.slice(0, 200) });
+    }
+  }
+  return found;
+}
+
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    // It is gone.
+    return "";
+  }
+}
+
+function filesOf(place) {
+  return listed(place).filter((name) => !notOurs.has(name));
+}
+
+function contentOf(path) {
+  const names = listed(path);
+  return names.length === 0 ? "empty, or a file" : names.slice(0, 8).join(" ");
+}
+
+function listed(path) {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,147 @@
+/** A front that begins while the old writer holds its lock and does not end: rules 1, 2 and 13 together. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Letter } from "../../src/core/index.js";
+import { Past } from "../../src/front/past.js";
+import type { WriterReady } from "../../src/front/rebirth.js";
+import { Ledger } from "../../src/ledger/index.js";
+import { placesFor } from "../../src/places/index.js";
+import {
+  connectionId,
+  instant,
+  limitsWith,
+  lockName,
+  requestKey,
+  seq,
+  sessionId,
+  token,
+  wallTime,
+} from "../../src/terms/index.js";
+import { acquire, grantRow, hello, parcel } from "../core/support/values.js";
+import { type TestLife, tempDir } from "../support/temp-dir.js";
+
+const [holder, newcomer] = [sessionId("b".repeat(32)), sessionId("c".repeat(32))];
+const now = instant(1000);
+const identity = { program: "make", version: "", process: undefined, bound: false };
+const name = lockName("index/rebuild", 512);
+if (typeof name !== "string") throw new Error("not a name");
+const claims = [{ name, mode: "exclusive" }] as const;
+const fence = { name, token: token(42) };
+
+const ready: WriterReady = {
+  kind: "writer-ready",
+  epoch: 2,
+  storedSeq: seq(60),
+  previousBootId: "this boot",
+  incarnation: "first",
+  tokensFrom: 100,
+  tokensTo: 200,
+};
+
+/** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
+function awaited(t: TestLife) {
+  const dir = tempDir(t);
+  const places = { ...placesFor({ env: {}, platform: "linux", uid: 0, home: "/", tmpdir: "/tmp", dir }) };
+  const path = join(dir, "ledger.db");
+  const before = Ledger.open(path);
+  before.read();
+  before.commit([
+    { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
+    { kind: "session-opened", row: { session: holder, identity, windowMs: 30_000, outer: undefined } },
+    { kind: "granted", row: grantRow({ token: token(42), session: holder, claims }) },
+  ]);
+  before.close();
+  const parts = { limits: limitsWith(), bootId: "this boot", now, wallNow: wallTime(0), log: () => undefined };
+  const past = new Past(
+    { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true },
+    { ...parts, places: { ...places, ledger: path } },
+  );
+  let connections = 0;
+  const turn = () => {
+    const { ledger, send, dispatch } = past.core.takeTurn();
+    past.ledger.commit(ledger);
+    past.core.check();
+    return { send, dispatch };
+  };
+  const says = (command: Parameters<typeof past.core.handle>[0]): readonly Letter[] => {
+    past.core.handle(command, now);
+    return turn().send;
+  };
+  const greets = (words: Omit<Parameters<typeof hello>[0], "connection" | "identity">) => {
+    const connection = connectionId(++connections);
+    past.core.handle({ kind: "connected", connection }, now);
+    return { connection, letters: says(hello({ connection, identity, ...words })) };
+  };
+  /** The rows that the next front would find. */
+  const rows = () => {
+    past.ledger.close();
+    const ledger = Ledger.open(path);
+    const contents = ledger.read();
+    ledger.close();
+    assert.ok(contents !== "damaged");
+    return contents;
+  };
+  return { past, turn, says, greets, rows };
+}
+
+function codes(letters: readonly Letter[]): string[] {
+  return letters.map((letter) => (letter.kind === "refused" ? letter.refusal.refused : letter.kind));
+}
+
+// rule 2: say so, serve reads only
+test("without a writer somebody new is welcome and reads; what is written or locked is refused", (t) => {
+  const { past, turn, says, greets } = awaited(t);
+  assert.ok(past.ready);
+  const starts = turn().dispatch.filter((job) => job.to === "reader");
+  assert.deepEqual(
+    starts.map((job) => job.kind === "start" && job.withoutWriter),
+    [true, true],
+    "what they find, they must bring to the disk",
+  );
+  const { connection, letters } = greets({ session: newcomer });
+  assert.deepEqual(codes(letters), ["welcome"]);
+  const asked = { connection, request: 2, timeoutMs: undefined, parcel: parcel("x") };
+  const write = { ...asked, kind: "write", key: requestKey(1), fences: [], alone: false } as const;
+  assert.deepEqual(codes(says(write)), ["WRITER_UNAVAILABLE"]);
+  assert.deepEqual(codes(says(acquire({ connection, claims, key: requestKey(2) }))), ["WRITER_UNAVAILABLE"]);
+  past.core.handle({ ...asked, kind: "read" }, now);
+  assert.equal(past.core.counts.readsQueued, 1);
+});
+
+test("whether a session of before lives is told by a writer, so until there is one its client is asked to wait", (t) => {
+  const { says, greets } = awaited(t);
+  for (const mode of ["resume", "either", "new"] as const)
+    assert.deepEqual(codes(greets({ session: holder, mode }).letters), ["WRITER_UNAVAILABLE"], mode);
+  const stranger = sessionId("d".repeat(32));
+  assert.deepEqual(codes(greets({ session: stranger, mode: "resume" }).letters), ["WRITER_UNAVAILABLE"]);
+  const { connection } = greets({ session: newcomer });
+  const settle = { kind: "settle", connection, request: 3, session: holder, keys: [requestKey(1)] } as const;
+  assert.deepEqual(codes(says({ ...settle, parcel: parcel("settle") })), ["WRITER_UNAVAILABLE"]);
+});
+
+test("when a writer comes in the same run of the machine, holders are as they were, beside those who came meanwhile", (t) => {
+  const { past, turn, greets, rows } = awaited(t);
+  greets({ session: newcomer });
+  past.hear(ready, now);
+  turn();
+  const { sessions, held } = past.core.counts;
+  assert.deepEqual([past.core.ready, sessions, held], [true, 2, 1]);
+  const { letters } = greets({ session: holder, mode: "resume", grants: [fence] });
+  assert.ok(letters[0]?.kind === "welcome" && letters[0].resumed && letters[0].grants.length === 1);
+  const { sessions: known, grants } = rows();
+  assert.deepEqual([known.map(({ session }) => session).sort(), grants.length], [[holder, newcomer], 1]);
+});
+
+// rule 13: the ledger of an earlier run of the machine
+test("when the writer says that the ledger is of an earlier run of the machine, it is void, but for those who came meanwhile", (t) => {
+  const { past, turn, greets, rows } = awaited(t);
+  greets({ session: newcomer });
+  past.hear({ ...ready, previousBootId: "an earlier boot" }, now);
+  turn();
+  const { sessions, held } = past.core.counts;
+  assert.deepEqual([past.core.ready, sessions, held], [true, 1, 0]);
+  assert.deepEqual(codes(greets({ session: holder, mode: "resume" }).letters), ["SESSION_EXPIRED"]);
+  const { sessions: known, grants } = rows();
+  assert.deepEqual([known.map(({ session }) => session), grants.length], [[newcomer], 0]);
+});
