@@ -113,12 +113,18 @@ export class Broker extends Datastore {
    * Takes a lock and gives it as a handle. Waits in order of arrival; nobody overtakes. It is not re-entrant: a program
    * that acquires what it holds waits for itself.
    *
+   * Two programs that acquire the same two locks in opposite order would wait for each other for ever: the one that would
+   * close the circle is refused with DEADLOCK. For that every lock that was acquired is taken to be given back only after
+   * those that are asked for meanwhile. In a program with tasks beside each other this may not be so: let each use
+   * `withLock`, which knows what belongs to which task, or say with `under` what a request is made under (`[]`: nothing).
+   *
    * @param name 1 to 512 bytes, without control characters; compared byte by byte
    * @throws LockHeldError (waitMs 0), LockTimeoutError with holder and place, DeadlockError with the circle,
    *   LockLimitError, SLOTS_MISMATCH, NAME_INVALID, the reason of `signal`
    * @example await using lock = await broker.acquire("deploy/prod", { waitMs: 10_000, reason: "release 1.4" });
    * @example await using pages = await broker.acquire("page/7", { mode: "shared", also: [{ name: "index", mode: "exclusive" }] });
    * @example await using gpu = await broker.acquire("gpu", { slots: 4, take: 2 });
+   * @example await using beside = await broker.acquire("beside", { under: [] }); // whatever else is held is given back meanwhile
    */
   async acquire(name: string, options: AcquireOptions = {}): Promise<LockHandle> {
     return this.#held.acquire(name, options);
@@ -126,8 +132,8 @@ export class Broker extends Datastore {
 
   /**
    * Runs `work` while the lock is held, and gives it back when `work` has ended. What `work` writes through the handle
-   * is applied only while the lock is held. Locks that are asked for inside are known to be asked for under this one, so
-   * that tasks that wait for each other are refused with DEADLOCK instead of waiting for ever.
+   * is applied only while the lock is held. What is asked for inside is known to be asked for under this lock, so that a
+   * wait that could never end is refused with DEADLOCK; tasks beside each other are not taken for one.
    *
    * @returns what `work` returns
    * @throws what `work` throws, what `acquire` throws, LockLostError when the lock was lost before `work` had ended

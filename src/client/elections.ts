@@ -89,7 +89,8 @@ export class Elections {
   }
 
   /**
-   * Stands for election and waits until it is won: candidates lead in the order in which they came.
+   * Stands for election and waits until it is won: candidates lead in the order in which they came. What else the program
+   * has acquired may be given back meanwhile; only the `withLock` calls that this is called in wait for it.
    *
    * @param name what is to be led; a lock of this name stands for it, so `holdfast locks` shows it
    * @returns leadership, until it is resigned or lost
@@ -99,7 +100,7 @@ export class Elections {
    * await leadership.execute("update job set state = 'open' where state = 'running'");
    */
   async campaign(name: string, { value = "", ...options }: CampaignOptions = {}): Promise<Leadership> {
-    const lock = await this.#held.acquire(name, { ...options, reason: value === "" ? undefined : value });
+    const lock = await this.#held.acquireApart(name, { ...options, reason: value === "" ? undefined : value });
     return new Leadership(this.#parts, lock, value);
   }
 

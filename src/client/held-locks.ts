@@ -18,34 +18,40 @@ export class HeldLocks {
   }
 
   /** One that the program gives back when it likes. */
-  async acquire(name: string, options: AcquireOptions, more: RequestMore = {}): Promise<LockHandle> {
-    const { scopes } = this.#parts;
-    const [grant, lock] = await this.#take(name, options, {
-      under: scopes.under(namesOf(name, options), false),
-      ...more,
-    });
-    scopes.note(grant);
+  async acquire(name: string, options: AcquireOptions): Promise<LockHandle> {
+    const [grant, lock] = await this.#take(name, options, {});
+    this.#parts.scopes.note(grant);
     return lock;
   }
 
-  /** One that is held while `work` runs. */
-  async run<T>(name: string, options: AcquireOptions, more: RequestMore, work: LockWork<T>): Promise<T> {
+  /** One that a task of its own asks for: of all that the program has it needs nothing but the scopes that it is in. */
+  acquireApart(name: string, options: AcquireOptions): Promise<LockHandle> {
     const { scopes } = this.#parts;
-    const [grant, lock] = await this.#take(name, options, {
-      under: scopes.under(namesOf(name, options), true),
-      ...more,
+    return scopes.during(async () => {
+      const [grant, lock] = await this.#take(name, options, { under: [...scopes.inHand()] });
+      scopes.note(grant);
+      return lock;
     });
-    return scopes.run(grant, () => runUnder(lock, work));
+  }
+
+  /** One that is held while `work` runs. */
+  run<T>(name: string, options: AcquireOptions, more: RequestMore, work: LockWork<T>): Promise<T> {
+    const { scopes } = this.#parts;
+    return scopes.during(async () => {
+      const [grant, lock] = await this.#take(name, options, more);
+      return scopes.run(grant, () => runUnder(lock, work));
+    });
   }
 
   /** The same without a wait; `work` gets null if it is not to be had. */
   async runIfFree<T>(name: string, options: AcquireOptions, work: LockWork<T, LockHandle | null>): Promise<T> {
     const { scopes } = this.#parts;
-    const more = { under: scopes.under([name], true) };
-    const taken = await this.#take(name, { ...options, waitMs: 0 }, more).catch(nullIfHeld);
-    if (taken === null) return work(null);
-    const [grant, lock] = taken;
-    return scopes.run(grant, () => runUnder(lock, work));
+    return scopes.during(async () => {
+      const taken = await this.#take(name, { ...options, waitMs: 0 }, {}).catch(nullIfHeld);
+      if (taken === null) return work(null);
+      const [grant, lock] = taken;
+      return scopes.run(grant, () => runUnder(lock, work));
+    });
   }
 
   all(): LockHandle[] {
@@ -58,9 +64,10 @@ export class HeldLocks {
   }
 
   async #take(name: string, options: AcquireOptions, more: RequestMore): Promise<readonly [Grant, LockHandle]> {
-    const { driver } = this.#parts;
+    const { driver, scopes } = this.#parts;
     const { signal, onQueued } = options;
-    const question = Question.of("acquire", "lock.acquire", lockRequest(name, options, more));
+    const under = options.under === undefined ? scopes.under(namesOf(name, options)) : tokensOf(options.under);
+    const question = Question.of("acquire", "lock.acquire", lockRequest(name, options, { under, ...more }));
     if (onQueued !== undefined) {
       question.onQueued = (news) => {
         const info: QueuedInfo = { ...news, holders: news.holders as readonly HolderRow[] };
@@ -96,6 +103,13 @@ export class HeldLocks {
 
 function namesOf(name: string, { also = [] }: AcquireOptions): readonly string[] {
   return also.length === 0 ? [name] : [name, ...also.map((one) => (typeof one === "string" ? one : one.name))];
+}
+
+/** What is not held any more holds nothing up. */
+function tokensOf(locks: readonly LockHandle[]): readonly number[] {
+  if (!Array.isArray(locks) || !locks.every((lock) => lock instanceof LockHandle))
+    throw new HoldfastError("MISUSE", "under must be a list of locks as acquire gives them, which may be empty");
+  return locks.filter(({ held }) => held).map(({ token }) => token);
 }
 
 /** Of a function with options that may be left out: which is which. */

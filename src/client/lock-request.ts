@@ -1,6 +1,7 @@
 /** What a program may say when it asks for locks, looked at before anything is sent, and the request that it becomes. */
 import type { HolderRow, LockMode, Someone } from "../protocol/index.js";
 import { HoldfastError, lockName, type Millis, type Refusal, refuse } from "../terms/index.js";
+import type { LockHandle } from "./lock-handle.js";
 
 /** How one name is wanted. */
 export interface LockWish {
@@ -73,6 +74,12 @@ export interface AcquireOptions extends LockWish {
    * than by `release`, the broker ends what carries that before another gets the lock.
    */
   readonly guard?: boolean | undefined;
+  /**
+   * Which locks of this program are not given back before this request is done: by these the broker finds deadlocks.
+   * `[]`: none, it is asked for by a task that does without them. Default: those of the `withLock` and `locks.request`
+   * calls that it is made in, and all that the program has acquired outside of such calls.
+   */
+  readonly under?: readonly LockHandle[] | undefined;
 }
 
 /** What the library itself adds. */

@@ -3,7 +3,10 @@
  * deadlocks, and cannot see. A session is too coarse for that, since the tasks of a program go on beside each other.
  *
  * What runs inside `withLock` is a scope and holds its lock; scopes nest, and each asynchronous task is in its own. What
- * was acquired without a scope belongs to the whole program: any task may be the one that gives it back, or none.
+ * was acquired without a scope belongs to the whole program: nobody can know which task will give it back, and when. The
+ * common program has one task and acquires one lock after the other, and two of these in opposite order must not wait for
+ * ever; so it is taken to be given back only after everything that is asked for meanwhile. Who has tasks that do without
+ * each other says so: by scopes, or with the option `under`.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Grant } from "./conversation/index.js";
@@ -22,7 +25,19 @@ const tokensMax = 256;
 /** Those of one broker handle. */
 export class Scopes {
   readonly #program = new Set<Grant>();
+  /** How many scopes are begun, or wait for their lock. */
+  #count = 0;
   readonly #places = new WeakMap<Grant, Set<Grant>>();
+
+  /** What happens meanwhile belongs to a scope, or is about to. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#count++;
+    try {
+      return await work();
+    } finally {
+      this.#count--;
+    }
+  }
 
   /** Runs `work` as a task that has `grant` until it ends. */
   async run<T>(grant: Grant, work: () => Promise<T>): Promise<T> {
@@ -49,22 +64,24 @@ export class Scopes {
   }
 
   /**
-   * The tokens that are not given back before a request is done that is made here. Undefined: nobody can tell which, so
-   * all of the session's count, but a wait for one of its own is no deadlock.
+   * The tokens that are not given back before a request is done that is made here. Undefined: all that the session has,
+   * which the broker knows, and what it is about to get as well; but a wait for one of its own is no deadlock.
    *
-   * `scoped`: the request itself is the beginning of a scope; then a task that has nothing in its hands is known as such.
    * `names`: what it asks for. What the whole program has of these, another task may give back: that is worth a wait.
    */
-  under(names: readonly string[], scoped: boolean): readonly number[] | undefined {
-    const here = this.#here();
-    if (here === undefined && !scoped) return undefined;
-    const tokens: number[] = [];
-    for (let scope = here; scope !== undefined; scope = this.#enclosing(scope))
-      for (const { state, token } of scope.grants) if (state === "held") tokens.push(token);
+  under(names: readonly string[]): readonly number[] | undefined {
+    if (this.#count === 0) return undefined;
+    const tokens = [...this.inHand()];
     if (tokens.length + this.#program.size > tokensMax) return undefined;
     for (const grant of this.#program)
       if (grant.state === "held" && !grant.names.some((name) => names.includes(name))) tokens.push(grant.token);
     return tokens;
+  }
+
+  /** Those of the scopes that we are in: of a task that does without everything else that the program has. */
+  *inHand(): Iterable<number> {
+    for (let scope = this.#here(); scope !== undefined; scope = this.#enclosing(scope))
+      for (const { state, token } of scope.grants) if (state === "held") yield token;
   }
 
   #put(grant: Grant, place: Set<Grant>): void {

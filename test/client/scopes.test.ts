@@ -18,6 +18,43 @@ describe("a task that asks for a lock", () => {
     assert.deepEqual(asked(fake), { a: undefined, b: undefined });
   });
 
+  it("without a scope says what the program has so, as long as another task is in a scope", async (test) => {
+    const { broker, fake } = await pair(test);
+    await broker.acquire("all");
+    await broker.withLock("a", () => {});
+    let end = () => {};
+    const work = broker.withLock("b", () => new Promise<void>((resolve) => (end = resolve)));
+    await broker.acquire("c");
+    end();
+    await work;
+    await broker.acquire("d");
+    assert.deepEqual(asked(fake), { all: undefined, a: [1], b: [1], c: [1], d: undefined });
+  });
+
+  it("says what the program says, and nothing of what is not held any more", async (test) => {
+    const { broker, fake } = await pair(test);
+    const a = await broker.acquire("a");
+    const b = await broker.acquire("b", { under: [] });
+    const c = await broker.acquire("c", { under: [a, b] });
+    await a.release();
+    await broker.withLock("d", { under: [a, c] }, () => broker.withLock("e", { under: [] }, () => {}));
+    assert.deepEqual(asked(fake), { a: undefined, b: [], c: [1, 2], d: [3], e: [] });
+  });
+
+  it("is told that what it says is none", async (test) => {
+    const { broker } = await pair(test);
+    for (const under of ["a", [1], {}])
+      assert.equal((await rejection(broker.acquire("a", { under: under as never }))).code, "MISUSE");
+  });
+
+  it("stands for election apart from what the program has, and under the scopes that it is in", async (test) => {
+    const { broker, fake } = await pair(test);
+    await broker.acquire("all");
+    const won = await broker.elections.campaign("first");
+    await broker.withLock("a", () => broker.elections.campaign("second"));
+    assert.deepEqual(asked(fake), { all: undefined, first: [], a: [1, won.token], second: [3] });
+  });
+
   it("in nested scopes says all that it is in, from within", async (test) => {
     const { broker, fake } = await pair(test);
     await broker.withLock("a", async () => {
