@@ -122,7 +122,11 @@ async function compile(projects) {
   });
 }
 
-async function bundle() {
+/**
+ * Makes the files that run. Some sources may be given by path, to be taken in place of the files: so the tests make a
+ * broker with a rule taken out, beside the one that is installed.
+ */
+export async function bundle({ dist = join(root, "dist"), sources = new Map() } = {}) {
   const missing = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
   if (missing.length > 0) {
     throw new Stop(`Entry points are missing: ${missing.map(({ entry }) => entry).join(", ")}`);
@@ -132,7 +136,7 @@ async function bundle() {
   const inputs = new Set();
   try {
     for (const one of bundles) {
-      for (const input of await bundleOne(esbuild, one, version)) {
+      for (const input of await bundleOne(esbuild, one, { version, dist, sources })) {
         inputs.add(input);
       }
     }
@@ -140,12 +144,17 @@ async function bundle() {
     // Its service process would else live as long as this one, and this one may become the broker.
     await esbuild.stop();
   }
-  writeAtomically(join(root, "dist", "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
+  for (const source of sources.keys()) {
+    if (!inputs.has(source)) {
+      throw new Stop(`${source} is in none of the bundles`);
+    }
+  }
+  writeAtomically(join(dist, "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
 }
 
 /** Answers the files that went into the bundle. */
-async function bundleOne(esbuild, { entry, out, executable, pieces }, version) {
-  const { dir, name } = parse(join("dist", out));
+async function bundleOne(esbuild, { entry, out, executable, pieces }, { version, dist, sources }) {
+  const { dir, name } = parse(join(dist, out));
   const result = await esbuild.build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -161,6 +170,7 @@ async function bundleOne(esbuild, { entry, out, executable, pieces }, version) {
     charset: "utf8",
     legalComments: "none",
     define: { "process.env.HOLDFAST_VERSION": JSON.stringify(version) },
+    plugins: sources.size === 0 ? [] : [inPlaceOf(sources)],
     metafile: true,
     write: false,
     logLevel: "warning",
@@ -176,11 +186,22 @@ async function bundleOne(esbuild, { entry, out, executable, pieces }, version) {
   return Object.keys(result.metafile.inputs);
 }
 
+function inPlaceOf(sources) {
+  return {
+    name: "in place of",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const contents = sources.get(relative(root, path));
+        return contents === undefined ? undefined : { contents, loader: "ts" };
+      }),
+  };
+}
+
 /** Pieces of an earlier build; their names change with what is in them. */
 function removeOldPieces(dir, prefix, wanted) {
-  for (const name of readdirSync(join(root, dir))) {
+  for (const name of readdirSync(dir)) {
     if (name.startsWith(prefix) && !wanted.has(name)) {
-      rmSync(join(root, dir, name));
+      rmSync(join(dir, name));
     }
   }
 }

@@ -1,8 +1,9 @@
 /**
  * npm run mutants [-- WORD…] [--seeds N] [--jobs J] [--thorough]     plants each bug, and tells which tests found it
+ * npm run mutants -- --rules [RULE…] [--write]                        takes out each rule instead, and tells who noticed
  *
  * With words, only those whose name or file has one of them. `--thorough`: on every rung, not only up to the first that
- * finds it.
+ * finds it. `--write` puts what was found about the rules into test/RULES-REMOVED.md.
  */
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ import { parseArgs } from "node:util";
 import { type Found, hunt } from "./hunt.js";
 import { mutants } from "./list.js";
 import type { Mutant } from "./mutant.js";
+import { huntRules } from "./rules-hunt.js";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 const { values, positionals } = parseArgs({
@@ -18,15 +20,18 @@ const { values, positionals } = parseArgs({
     seeds: { type: "string", default: "6000" },
     jobs: { type: "string", default: "2" },
     thorough: { type: "boolean", default: false },
+    rules: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
+const say = (line: string) => process.stdout.write(`${line}\n`);
+if (values.rules) process.exit((await huntRules(root, { wanted: positionals, write: values.write, say })) ? 0 : 1);
 const options = { seeds: Number(values.seeds), jobs: Number(values.jobs), thorough: values.thorough };
 const wanted = mutants.filter(
   ({ name, file }) =>
     positionals.length === 0 || positionals.some((word) => name.includes(word) || file.includes(word)),
 );
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
 const began = performance.now();
 let survivors = 0;
 

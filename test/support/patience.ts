@@ -2,10 +2,12 @@
  * Waiting without sleeping: for a promise, or for what only looking can tell (another process is gone, a file is
  * there). There is one bound for all, far beyond what a loaded machine needs; when it is over, what was awaited is
  * told. It decides nothing else: no test passes or fails by how long something took.
+ *
+ * HOLDFAST_TEST_PATIENCE_MS is another bound, for runs that are expected to wait in vain.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-const boundMs = 90_000;
+const boundMs = Number(process.env["HOLDFAST_TEST_PATIENCE_MS"] ?? 90_000);
 const lookAgainMs = 10;
 
 /** The promise's own outcome, or an error that names what did not come. */

@@ -1,0 +1,202 @@
+/** The rules without which something acknowledged is lost, or something refused comes back, when a process or the power goes. */
+import type { Removal } from "../removal.js";
+
+export const disk: readonly Removal[] = [
+  {
+    id: "1a",
+    without: "the writer's start write commits nothing (BEGIN … ROLLBACK; epoch and tokens only in memory)",
+    edits: [
+      {
+        file: "src/store/writer/meta-row.ts",
+        patch: [
+          [
+            '      database.exec("COMMIT");\n      assertDurable(database);',
+            '      database.exec(before.epoch === 0 ? "COMMIT" : "ROLLBACK");\n      assertDurable(database);',
+          ],
+          ['WHERE id = 1 AND epoch = ?"', 'WHERE id = 1 AND ? > 0"'],
+        ],
+      },
+    ],
+    tests: ["faults/disk", "faults/power"],
+    first: /killed with at the sync|in doubt|refused for good/,
+  },
+  {
+    id: "1b",
+    without: "the start write is not synced (synchronous = NORMAL on the writer)",
+    edits: [
+      {
+        file: "src/sqlite/open.ts",
+        patch: [
+          ['options.durability === "full" ? "FULL" : "OFF"', 'options.durability === "full" ? "NORMAL" : "OFF"'],
+          ["if (level !== 2)", "if (level === 9)"],
+        ],
+      },
+    ],
+    tests: ["faults/disk", "faults/power"],
+    first: /losses of power|killed with at the sync|in doubt|refused for good/,
+  },
+  {
+    id: "1c",
+    without: "readers are started and handed reads while the writer is being replaced",
+    edits: [
+      {
+        file: "src/core/reads/read-line.ts",
+        patch: [
+          ['this.#holding.writer = state === "starting";', "this.#holding.writer = false;"],
+          ["{ writer: true, fold: false }", "{ writer: false, fold: false }"],
+        ],
+      },
+    ],
+    tests: ["faults/disk", "faults/power", "processes/child-kills", "processes/order"],
+    first: /killed with at the sync|refused for good|a reader that is killed|in doubt/,
+  },
+  {
+    id: "1d",
+    without: "a reader that is started without a writer does not sync the log",
+    edits: [
+      {
+        file: "src/store/reader/reader.ts",
+        patch: [["if (withoutWriter) syncLog(database);", 'if (!withoutWriter && database === "") syncLog(database);']],
+      },
+    ],
+    tests: ["faults/power"],
+    first: /what a reader shows/,
+  },
+  {
+    id: "2a",
+    without: "the writer takes no lock of its own",
+    edits: [
+      {
+        file: "src/store/writer/writer.ts",
+        patch: [
+          [
+            "const lock = takeWriterLock(orders.writerLock, report);",
+            "const lock = takeWriterLock(`${orders.writerLock}.${process.pid}`, report);",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "processes/order", "processes/starting", "processes/stuck-writer"],
+    first: /stands still|endless statements outlive|killed front|another directory|old writer/,
+  },
+  {
+    id: "2b",
+    without: "the epoch is not looked at by later transactions",
+    edits: [
+      { file: "src/store/writer/meta-row.ts", patch: [['WHERE id = 1 AND epoch = ?"', 'WHERE id = 1 AND ? > 0"']] },
+    ],
+    tests: ["processes/child-kills", "processes/order"],
+    first: /stands still|killed front|stood still/,
+  },
+  {
+    id: "2c",
+    without: "orphans are not killed",
+    edits: [
+      {
+        file: "src/front/rebirth.ts",
+        patch: [
+          [
+            "const stuck = await killOrphans(places);",
+            'const stuck = places.children === "" ? await killOrphans(places) : [];',
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "processes/order", "processes/stuck-writer"],
+    first: /stands still|endless statements outlive|killed front|old writer/,
+  },
+  {
+    id: "2ab",
+    without: "neither lock nor epoch, and orphans are not killed",
+    edits: [
+      {
+        file: "src/store/writer/writer.ts",
+        patch: [
+          [
+            "const lock = takeWriterLock(orders.writerLock, report);",
+            "const lock = takeWriterLock(`${orders.writerLock}.${process.pid}`, report);",
+          ],
+        ],
+      },
+      { file: "src/store/writer/meta-row.ts", patch: [['WHERE id = 1 AND epoch = ?"', 'WHERE id = 1 AND ? > 0"']] },
+      {
+        file: "src/front/rebirth.ts",
+        patch: [
+          [
+            "const stuck = await killOrphans(places);",
+            'const stuck = places.children === "" ? await killOrphans(places) : [];',
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "processes/order"],
+    first: /stands still|endless statements outlive|killed front/,
+  },
+  {
+    id: "2d",
+    without: "a start whose writer cannot be had fails instead of serving reads",
+    edits: [
+      {
+        file: "src/front/rebirth.ts",
+        patch: [["event.lockHeld === true && stuck.length > 0", "event.lockHeld === true && stuck.length > 1000"]],
+      },
+    ],
+    tests: ["processes/stuck-writer"],
+    first: /old writer/,
+  },
+  {
+    id: "9a",
+    without: "a failed sync is a refusal like another; the writer goes on",
+    edits: [
+      {
+        file: "src/store/writer/process-end.ts",
+        patch: [["if (isDiskFailure(error))", "if (isDiskFailure(error) && exitCodes.diskFailed < 0)"]],
+      },
+    ],
+    tests: ["faults/disk", "faults/power"],
+    first: /sync that fails|sync that failed/,
+  },
+  {
+    id: "9b",
+    without: "after a failed sync the log is not folded anew",
+    edits: [
+      {
+        file: "src/store/writer/writer.ts",
+        patch: [
+          ["if (repair && !this.#log.truncate())", 'if (repair && orders.database === "" && !this.#log.truncate())'],
+        ],
+      },
+    ],
+    tests: ["faults/disk", "faults/power"],
+    first: /sync that fails|sync that failed/,
+  },
+  {
+    id: "9c",
+    without: "after a failed sync the readers live on",
+    edits: [
+      {
+        file: "src/core/store-events.ts",
+        patch: [['        if (event.ioFailed) reads.endReaders("the disk failed under the writer");\n', ""]],
+      },
+    ],
+    tests: ["faults/disk", "faults/power"],
+    first: /sync that fails|sync that failed/,
+  },
+  {
+    id: "10a",
+    without: "letters leave before the ledger is written",
+    edits: [
+      {
+        file: "src/front/outbox.ts",
+        patch: [
+          [
+            "    const letters = this.#remember(turn);\n    for (const job",
+            "    this.#parts.deliver(turn.send);\n    setImmediate(() => this.#remember({ ...turn, send: [] }));\n    const letters: readonly Letter[] = [];\n    for (const job",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/remembering", "processes/broker-kills", "faults/disk"],
+    first: /however soon|twenty|told nobody/,
+  },
+];

@@ -1,0 +1,174 @@
+/** The rules without which one program's statement decides what becomes of another's. */
+import type { Removal } from "../removal.js";
+
+export const writers: readonly Removal[] = [
+  {
+    id: "3a",
+    without: "after a request it is not looked whether the transaction is still there",
+    edits: [
+      {
+        file: "src/store/writer/group-commit.ts",
+        patch: [["if (!transaction.open) {", "if (!transaction.open && answers.length > 1e9) {"]],
+      },
+    ],
+    tests: ["faults/neighbours"],
+    first: /rolls the whole/,
+  },
+  {
+    id: "3b",
+    without: "answers are sent before COMMIT (a commit that fails is not told)",
+    edits: [
+      {
+        file: "src/store/writer/group-commit.ts",
+        patch: [
+          [
+            'return refusal === undefined ? settled : { kind: "failed", refusal };',
+            'return refusal === undefined || members.length > 0 ? settled : { kind: "failed", refusal };',
+          ],
+        ],
+      },
+    ],
+    tests: ["faults/neighbours", "faults/disk"],
+    first: /deferred constraint|full disk under the database|rolls the whole/,
+  },
+  {
+    id: "7a",
+    without: "nothing runs alone",
+    edits: [
+      {
+        file: "src/store/writer/write-queue.ts",
+        patch: [
+          [
+            'if (job.message.alone || plan.alone || (schemaDefers && plan.access === "write")) return true;',
+            'if ((job.message.alone || plan.alone || (schemaDefers && plan.access === "write")) && plan.kind === "script") return true;',
+          ],
+        ],
+      },
+    ],
+    tests: ["faults/neighbours"],
+    first: /deferred constraint|setting that one/,
+  },
+  {
+    id: "8a",
+    without: "the statement that ran is not noted: nobody is named",
+    edits: [
+      {
+        file: "src/store/writer/transaction.ts",
+        patch: [['this.#parts.progress.note(at, "running");', 'this.#parts.progress.note(seq(0), "idle");']],
+      },
+    ],
+    tests: ["processes/child-kills", "faults/endless-statements"],
+    first: /ten SIGKILLs|of 50 writes|endless write/,
+  },
+  {
+    id: "8b",
+    without: "all that was in a dead writer's hands is refused, not run again",
+    edits: [
+      {
+        file: "src/core/writes/settlement.ts",
+        patch: [
+          [
+            '  return { kind: "again" };\n',
+            '  return { kind: "refused", refusal: refuse("STATEMENT_CRASHED", "the writer died") };\n',
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "faults/endless-statements", "faults/disk"],
+    first: /ten SIGKILLs|of 50 writes|killed with at the sync/,
+  },
+  {
+    id: "8c",
+    without: "the statement that ran when the writer died runs again",
+    edits: [
+      {
+        file: "src/core/writes/settlement.ts",
+        patch: [
+          ["if (write.seq === culprit) return", "if (write.seq === culprit && write.deaths > 1e9) return"],
+          ["if (write.deaths >= deathsMax) {", "if (write.deaths >= 1e9) {"],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "faults/endless-statements"],
+    first: /ten SIGKILLs|of 50 writes/,
+  },
+  {
+    id: "8d",
+    without: "a write statement has no limit",
+    edits: [
+      {
+        file: "src/core/writes/write-clock.ts",
+        patch: [
+          [
+            'return runningMs >= limit ? "timeout" : undefined;',
+            'return runningMs >= limit + 1e9 ? "timeout" : undefined;',
+          ],
+        ],
+      },
+    ],
+    tests: ["faults/endless-statements"],
+    first: /endless write|endless script|of 50/,
+  },
+  {
+    id: "8e",
+    without: "the watchdog does not follow the pause rule",
+    edits: [
+      {
+        file: "src/core/writes/write-clock.ts",
+        patch: [
+          [
+            "for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, progress.since));",
+            "for (const { from, to } of this.#pauses) ms -= 0 * (to - from);",
+          ],
+        ],
+      },
+      { file: "src/core/reads/read-line.ts", patch: [["      reader.headSince = after(reader.headSince, ms);\n", ""]] },
+    ],
+    tests: ["processes/pauses"],
+    first: /stands still/,
+  },
+  {
+    id: "8f",
+    without: "a cancel kills at once, and as often as it comes",
+    edits: [
+      {
+        file: "src/core/writes/write-clock.ts",
+        patch: [
+          ['runningMs >= limits.cancelRunningMs) return "cancel";', 'runningMs >= 0) return "cancel";'],
+          ["const killsMax = 3;", "const killsMax = 3e9;"],
+        ],
+      },
+    ],
+    tests: ["faults/endless-statements"],
+    first: /cancels in a loop|running read and a running write/,
+  },
+  {
+    id: "8g",
+    without: "a write whose group is committed is run again without asking for its key",
+    edits: [
+      {
+        file: "src/core/writes/settlement.ts",
+        patch: [
+          [
+            "if (write.seq <= storedSeq && write.settles === undefined) {",
+            "if (write.seq <= storedSeq - 1e9 && write.settles === undefined) {",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/child-kills", "processes/broker-kills", "faults/disk"],
+    first: /ten SIGKILLs|twenty|killed with at the sync/,
+  },
+  {
+    id: "8h",
+    without: "the writer is looked at by `exit`, before its last answers were read",
+    edits: [
+      {
+        file: "src/store/desk/child.ts",
+        patch: [['child.once("close", (exitCode, signal) => {', 'child.once("exit", (exitCode, signal) => {']],
+      },
+    ],
+    tests: ["processes/child-kills", "processes/ending", "faults/endless-statements"],
+    first: /ten SIGKILLs|SIGTERM under load|of 50/,
+  },
+];
