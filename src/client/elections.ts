@@ -8,6 +8,7 @@ import type { HeldLocks } from "./held-locks.js";
 import { LockFeed, type LockNews, type WatchOptions } from "./lock-feed.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
+import type { Transaction, TransactionOptions } from "./transaction.js";
 
 export interface CampaignOptions
   extends Pick<
@@ -57,6 +58,16 @@ export class Leadership extends Datastore {
   /** Aborted when it is lost (never by `resign`); the reason is a LockLostError. */
   get signal(): AbortSignal {
     return this.lock.signal;
+  }
+
+  /**
+   * Runs `work` in a transaction that relies on this leadership until its commit; else as `broker.transaction`.
+   *
+   * @throws FENCED when it is lost: all of it is rolled back; as `broker.transaction`
+   * @example await leadership.transaction(async (tx) => { await tx.execute("update job set state = 'open'"); });
+   */
+  transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return this.lock.transaction(work, options);
   }
 
   /**

@@ -61,4 +61,5 @@ export type {
 } from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
+export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

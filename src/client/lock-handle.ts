@@ -10,6 +10,7 @@ import { Question } from "./driver.js";
 import { errorFrom, FencedError, LockLostError } from "./lock-errors.js";
 import type { AcquireOptions, RevokingInfo } from "./lock-request.js";
 import type { Scopes } from "./scopes.js";
+import { Transaction, type TransactionOptions, transact } from "./transaction.js";
 
 export interface UpgradeOptions {
   /** How long to wait for the others that share it (ms). 0: not at all (LOCK_HELD). Default: for ever. */
@@ -111,7 +112,7 @@ export class LockHandle extends Datastore {
 
   /**
    * Makes a shared lock exclusive, before all who wait for it, as soon as nobody else shares it. Its token changes, and
-   * what is written through it meanwhile waits for the outcome. Of several names `name` is upgraded.
+   * what is written through it meanwhile waits for the outcome; a transaction that began before is rolled back. Of several names `name` is upgraded.
    *
    * @throws DeadlockError when another that shares it wants the same and was first (release, and acquire it anew),
    *   LockHeldError (waitMs 0), LockTimeoutError, LockLostError, the reason of `signal`; then it is shared as before
@@ -167,6 +168,20 @@ export class LockHandle extends Datastore {
     await this.#parts.driver.ask(question);
     if (question.refusal !== undefined) throw this.#failure(question, undefined);
     this.#parts.scopes.forget(this.#grant);
+  }
+
+  /**
+   * Runs `work` in a transaction that relies on this lock until its commit; else as `broker.transaction`.
+   *
+   * @throws FENCED when the lock is lost: all of it is rolled back; as `broker.transaction`
+   * @example await lock.transaction(async (tx) => { await tx.execute("update page set done = 1"); });
+   */
+  transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const begin = async () => {
+      if (this.fenceChanges !== undefined) await this.fenceChanges;
+      return Transaction.begin(this.#parts, this.ownFence(), options);
+    };
+    return transact(begin, work, options);
   }
 
   /**
