@@ -223,7 +223,7 @@ export class Broker extends Datastore {
    */
   async call<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
     if (isOwn(method)) throw new HoldfastError("MISUSE", `${method} is called by the library itself`);
-    const question = Question.of(kindOf(method), method, { ...params });
+    const question = new Question(kindOf(method), method, { ...params });
     await this.#driver.ask(question);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return question.result as ResultOf<Name>;

@@ -99,11 +99,14 @@ export abstract class Datastore {
     options: WriteOptions & { readonly rows: "arrays" },
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
-  async execute(sql: string, args?: Args, options: WriteOptions = {}): Promise<Result<unknown>> {
+  async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
     const values = wired(args, options.named, this.#spelling);
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const question = Question.of("write", "db.execute", { sql, ...values, ...this.#writing(options) });
-    await this.#ask(question, options.signal);
+    const { timeoutMs } = options;
+    // One shape for all: what is undefined is not sent.
+    const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
   }
@@ -116,9 +119,9 @@ export abstract class Datastore {
    * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
    * @example const open = await broker.query("select * from job where state = ?", ["open"]);
    */
-  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R[]> {
-    const question = this.#question(sql, args, options);
-    await this.#ask(question, options.signal);
+  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R[]> {
+    const question = this.#question(sql, args, options, undefined);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
@@ -130,9 +133,9 @@ export abstract class Datastore {
    * @throws as `query`
    * @example const job = await broker.get("select * from job where id = ?", [7]);
    */
-  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R | undefined> {
-    const question = this.#question(sql, args, { ...options, rowsMax: 1 });
-    await this.#ask(question, options.signal);
+  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R | undefined> {
+    const question = this.#question(sql, args, options, 1);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling)[0] as R | undefined;
   }
@@ -153,8 +156,11 @@ export abstract class Datastore {
   async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
     const wiredOnes = statements.map((one) => statementOf(one, this.#spelling));
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const question = Question.of("write", "db.batch", { statements: wiredOnes, ...this.#writing(options) });
-    await this.#ask(question, options.signal);
+    const { timeoutMs } = options;
+    const fence = this.#fence(options.fence);
+    const params = { statements: wiredOnes, fence, timeoutMs };
+    const question = new Question("write", "db.batch", params);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
   }
@@ -169,14 +175,10 @@ export abstract class Datastore {
   script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
-    const { atomic } = options;
+    const { atomic, timeoutMs } = options;
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const question = Question.of("write", "db.script", {
-      sql,
-      ...(atomic === undefined ? {} : { atomic }),
-      ...this.#writing(options),
-    });
-    await this.#ask(question, options.signal);
+    const question = new Question("write", "db.script", { sql, atomic, fence: this.#fence(options.fence), timeoutMs });
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
     return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
@@ -195,28 +197,27 @@ export abstract class Datastore {
       text = strings.join("?");
       templates.set(strings, text);
     }
-    const wiredValues = wired(values, undefined, this.#spelling);
+    const { args, named } = wired(values, undefined, this.#spelling);
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const question = Question.of("write", "db.execute", { sql: text, ...wiredValues, ...this.#writing({}) });
-    await this.#ask(question, undefined);
+    const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
 
-  #question(sql: string, args: Args | undefined, options: ReadOptions & { readonly rowsMax?: number }): Question {
-    const { named, timeoutMs, rowsMax } = options;
-    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, rowsMax };
-    return Question.of("read", "db.query", params);
+  #question(sql: string, args: Args | undefined, options: ReadOptions, rowsMax: number | undefined): Question {
+    const values = wired(args, options.named, this.#spelling);
+    const { timeoutMs } = options;
+    return new Question("read", "db.query", { sql, args: values.args, named: values.named, timeoutMs, rowsMax });
   }
 
-  #writing({ fence, timeoutMs }: WriteOptions): object {
-    return { fence: wiredFences(this.ownFence(), fence), timeoutMs };
-  }
-
-  #ask(question: Question, signal: AbortSignal | undefined): Promise<void> {
-    return ask(this.#driver, question, signal);
+  #fence(given: WriteOptions["fence"]): readonly Fence[] | undefined {
+    return wiredFences(this.ownFence(), given);
   }
 }
+
+const noOptions: WriteOptions = {};
 
 type Cell = Result<Row>["rows"][number][string];
 
@@ -237,6 +238,7 @@ export function wiredFences(
   own: readonly Fence[],
   given: Fence | readonly Fence[] | undefined,
 ): readonly Fence[] | undefined {
+  if (given === undefined && own.length === 0) return undefined;
   let more = none;
   if (given !== undefined) more = Array.isArray(given) ? given : [given as Fence];
   const all = [...own, ...more].map(({ name, token }) => ({ name, token }));

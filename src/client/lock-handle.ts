@@ -123,7 +123,7 @@ export class LockHandle extends Datastore {
   async upgrade({ waitMs, signal }: UpgradeOptions = {}): Promise<void> {
     this.#mustBe("shared", "upgrade");
     const { name, token } = this;
-    const question = Question.of("upgrade", "lock.upgrade", { name, token, waitMs }, { grant: this.#grant });
+    const question = new Question("upgrade", "lock.upgrade", { name, token, waitMs }, { grant: this.#grant });
     const done = ask(this.#parts.driver, question, signal);
     const settled = done.catch(() => {});
     this.#upgrade = settled;
@@ -146,7 +146,7 @@ export class LockHandle extends Datastore {
   async downgrade(): Promise<void> {
     this.#mustBe("exclusive", "downgrade");
     const { name, token } = this;
-    const question = Question.of("change", "lock.downgrade", { name, token }, { grant: this.#grant });
+    const question = new Question("change", "lock.downgrade", { name, token }, { grant: this.#grant });
     await this.#parts.driver.ask(question);
     if (question.refusal !== undefined) throw this.#failure(question, undefined);
     this.#mode = "shared";
@@ -164,7 +164,7 @@ export class LockHandle extends Datastore {
   async transfer(session: string, { reason }: TransferOptions = {}): Promise<void> {
     const { name, token } = this;
     const params = { name, token, to: session, reason };
-    const question = Question.of("transfer", "lock.transfer", params, { grant: this.#grant });
+    const question = new Question("transfer", "lock.transfer", params, { grant: this.#grant });
     await this.#parts.driver.ask(question);
     if (question.refusal !== undefined) throw this.#failure(question, undefined);
     this.#parts.scopes.forget(this.#grant);
@@ -265,7 +265,7 @@ export class LockHandle extends Datastore {
   async #giveBack(): Promise<void> {
     const { name, token } = this;
     this.#parts.scopes.forget(this.#grant);
-    const release = Question.of("release", "lock.release", { name, token }, { grant: this.#grant });
+    const release = new Question("release", "lock.release", { name, token }, { grant: this.#grant });
     await this.#parts.driver.ask(release);
     if (release.refusal === undefined) return;
     this.#release = undefined;

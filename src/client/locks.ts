@@ -132,7 +132,7 @@ export class Locks {
    * @example const crowded = await broker.locks.list({ prefix: "deploy/", contended: true });
    */
   async list(filter: LockFilter = {}): Promise<readonly LockRow[]> {
-    const { locks } = (await this.#ask(Question.of("read", "lock.list", { ...filter }))) as { locks: LockRow[] };
+    const { locks } = (await this.#ask(new Question("read", "lock.list", { ...filter }))) as { locks: LockRow[] };
     return locks;
   }
 
@@ -145,7 +145,7 @@ export class Locks {
    */
   async history(name: string, { max }: { readonly max?: number | undefined } = {}): Promise<readonly LockEventRow[]> {
     checkLockName(name);
-    const { events } = (await this.#ask(Question.of("read", "lock.history", { name, max }))) as {
+    const { events } = (await this.#ask(new Question("read", "lock.history", { name, max }))) as {
       events: LockEventRow[];
     };
     return events;
@@ -162,7 +162,7 @@ export class Locks {
    */
   async break(name: string, { token, graceMs, reason }: BreakOptions = {}): Promise<readonly EndedGrant[]> {
     checkLockName(name);
-    const question = Question.of("change", "lock.break", { name, token, graceMs, reason });
+    const question = new Question("change", "lock.break", { name, token, graceMs, reason });
     return ((await this.#ask(question)) as { ended: EndedGrant[] }).ended;
   }
 
@@ -176,7 +176,7 @@ export class Locks {
    */
   async transfer(name: string, session: string, { token, reason }: HandOverOptions = {}): Promise<void> {
     checkLockName(name);
-    await this.#ask(Question.of("change", "lock.transfer", { name, token, to: session, reason }));
+    await this.#ask(new Question("change", "lock.transfer", { name, token, to: session, reason }));
   }
 
   /**
@@ -188,7 +188,7 @@ export class Locks {
    */
   async resize(name: string, slots: number): Promise<void> {
     checkLockName(name);
-    await this.#ask(Question.of("change", "lock.resize", { name, slots }));
+    await this.#ask(new Question("change", "lock.resize", { name, slots }));
   }
 
   /**

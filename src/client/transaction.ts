@@ -69,7 +69,7 @@ export class Transaction {
     signal?.throwIfAborted();
     const tie = parts.driver.tie();
     const params = { tx: tie.number, mode, fence: wiredFences(own, options.fence), timeoutMs };
-    const question = Question.of("begin", "tx.begin", params, { tie });
+    const question = new Question("begin", "tx.begin", params, { tie });
     await ask(parts.driver, question, signal);
     if (question.refusal !== undefined) throw failure(question, signal);
     const transaction = new Transaction(parts, tie, signal);
@@ -200,7 +200,7 @@ export class Transaction {
       throw failure(question, this.#signal);
     }
     this.#mustBeOpen();
-    const question = Question.of("write", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
+    const question = new Question("write", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
     const settled = ask(this.#parts.driver, question, this.#signal);
     this.#end(settled);
     await settled;
@@ -238,7 +238,7 @@ export class Transaction {
   async #step(method: string, params: object, own: AbortSignal | undefined): Promise<unknown> {
     this.#mustBeOpen();
     const { number } = this.#tie;
-    const question = Question.of("step", method, { tx: number, ...params }, { tie: this.#tie });
+    const question = new Question("step", method, { tx: number, ...params }, { tie: this.#tie });
     const answered = ask(this.#parts.driver, question, own).then(() => question);
     this.#open.add(answered);
     await answered;
@@ -267,7 +267,7 @@ export class Transaction {
   }
 
   #rollBack(): Promise<void> {
-    const question = Question.of("rollback", "tx.rollback", { tx: this.#tie.number }, { tie: this.#tie });
+    const question = new Question("rollback", "tx.rollback", { tx: this.#tie.number }, { tie: this.#tie });
     return this.#parts.driver.ask(question);
   }
 }

@@ -51,6 +51,7 @@ export {
   wireValue,
 } from "./numbers.js";
 export { errorNumber, errorOf, refusalOf, type WireError } from "./refusal-wire.js";
-export { type Changes, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
+export { type Changes, encodeChanges, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
 export { secretText, sessionIdOf } from "./secret.js";
 export { encodeSettled, type Settled, transcode } from "./stored.js";
+export { clientFrameHead, type FrameKind, firstBytes, serverFrameHead } from "./web-socket-frame.js";
