@@ -2,7 +2,13 @@
  * SQL through the broker, as the broker handle and a held lock offer it. The two differ in one thing: what is written
  * through a lock is applied only while that lock is held.
  */
-import type { BatchResult, ScriptResult as ScriptWire, StatementResult } from "../protocol/index.js";
+import {
+  type BatchResult,
+  type Condition,
+  refusalOf,
+  type ScriptResult as ScriptWire,
+  type StatementResult,
+} from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { type Driver, Question } from "./driver.js";
 import { errorFrom } from "./lock-errors.js";
@@ -41,7 +47,13 @@ export interface WriteOptions extends ReadOptions {
   readonly rows?: RowShape | undefined;
 }
 
-export interface BatchOptions extends Omit<WriteOptions, "named"> {}
+export interface BatchOptions extends Omit<WriteOptions, "named"> {
+  /**
+   * True: all statements or none; false: one that is refused is undone by itself, and the rest goes on. When it is given,
+   * statements may have conditions, and the result of one may be null (it was passed over) or a HoldfastError.
+   */
+  readonly atomic?: boolean | undefined;
+}
 
 export interface ScriptOptions extends BatchOptions {
   /** True (the default): all statements or none. False: each a transaction of its own, ending at the first error. */
@@ -57,6 +69,20 @@ export type Statement =
       readonly args?: Args | undefined;
       readonly named?: { readonly [name: string]: Value } | undefined;
     };
+
+/** One statement of a batch, with the condition under which it runs. */
+export type Step =
+  | Statement
+  | {
+      readonly sql: string;
+      readonly args?: Args | undefined;
+      readonly named?: { readonly [name: string]: Value } | undefined;
+      /** By what became of statements before it: `{ ok: 0 }`, `{ error: 0 }`, `{ not }`, `{ and: […] }`, `{ or: […] }`. */
+      readonly if?: Condition | undefined;
+    };
+
+/** What became of a statement of a batch: its result, why it was refused, or null when it was passed over. */
+export type StepResult<R = Row> = Result<R> | HoldfastError | null;
 
 export interface DatastoreParts {
   readonly driver: Driver;
@@ -141,28 +167,34 @@ export abstract class Datastore {
   }
 
   /**
-   * Runs up to 1024 statements in one transaction: all of them or none, exactly once.
+   * Runs up to 1024 statements in one transaction, exactly once: all of them or none, if nothing else is said.
    *
-   * @param statements each as text, as `[sql, args]`, or as `{ sql, args, named }`
-   * @returns one result for each statement
+   * @param statements each as text, as `[sql, args]`, or as `{ sql, args, named }`; with `atomic` also `{ sql, if }`
+   * @returns one result for each statement; with `atomic` given also an error, or null for one that was passed over
    * @throws as `execute`; `details.statement` is the index of the one that failed
    * @example await broker.batch([["update account set sum = sum - ? where id = 1", [5]], ["update account set sum = sum + ? where id = 2", [5]]]);
    */
   batch(
     statements: readonly Statement[],
-    options: BatchOptions & { readonly rows: "arrays" },
+    options: BatchOptions & { readonly rows: "arrays"; readonly atomic?: undefined },
   ): Promise<Result<Cell[]>[]>;
-  batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
-  async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
-    const wiredOnes = statements.map((one) => statementOf(one, this.#spelling));
+  batch<R = Row>(
+    statements: readonly Statement[],
+    options?: BatchOptions & { readonly atomic?: undefined },
+  ): Promise<Result<R>[]>;
+  batch<R = Row>(
+    statements: readonly Step[],
+    options: BatchOptions & { readonly atomic: boolean },
+  ): Promise<StepResult<R>[]>;
+  async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
+    const { atomic, timeoutMs } = options;
+    const steps = statements.map((one) => statementOf(one, this.#spelling));
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const { timeoutMs } = options;
     const fence = this.#fence(options.fence);
-    const params = { statements: wiredOnes, fence, timeoutMs };
-    const question = new Question("write", "db.batch", params);
+    const question = new Question("write", "db.batch", { statements: steps, atomic, fence, timeoutMs });
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
+    return readSteps(question.result as BatchResult, this.#spelling, options.rows);
   }
 
   /**
@@ -221,14 +253,27 @@ const noOptions: WriteOptions = {};
 
 type Cell = Result<Row>["rows"][number][string];
 
-function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
+function isPair(statement: Exclude<Step, string>): statement is readonly [sql: string, args?: Args] {
   return Array.isArray(statement);
 }
 
-export function statementOf(one: Statement, spelling: Spelling): object {
+export function statementOf(one: Step, spelling: Spelling): object {
   if (typeof one === "string") return { sql: one };
   if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
-  return { sql: one.sql, ...wired(one.args, one.named, spelling) };
+  const condition = "if" in one ? { if: one.if } : undefined;
+  return { sql: one.sql, ...wired(one.args, one.named, spelling), ...condition };
+}
+
+/** Of a batch that was answered: what became of each statement. */
+export function readSteps(
+  { results }: BatchResult,
+  spelling: Spelling,
+  shape: RowShape | undefined,
+): StepResult<unknown>[] {
+  return results.map((one) => {
+    if (one === null) return null;
+    return "error" in one ? HoldfastError.from(refusalOf(one.error)) : readResult(one, spelling, shape);
+  });
 }
 
 const none: readonly Fence[] = [];

@@ -10,6 +10,7 @@
  * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
  */
 export {
+  type Condition,
   type EndedGrant,
   type HolderRow,
   type LockEventKind,
@@ -26,7 +27,16 @@ export {
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
 export type { Broker, BrokerEvents } from "./broker.js";
 export { connect } from "./connect.js";
-export type { BatchOptions, Fence, ReadOptions, ScriptOptions, Statement, WriteOptions } from "./datastore.js";
+export type {
+  BatchOptions,
+  Fence,
+  ReadOptions,
+  ScriptOptions,
+  Statement,
+  Step,
+  StepResult,
+  WriteOptions,
+} from "./datastore.js";
 export type { CampaignOptions, Elections, Leader, Leadership } from "./elections.js";
 export type { LockWork } from "./held-locks.js";
 export {
@@ -61,5 +71,12 @@ export type {
 } from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
-export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
+export type {
+  BeginOptions,
+  ExecuteOptions,
+  StepOptions,
+  StepsOptions,
+  Transaction,
+  TransactionOptions,
+} from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

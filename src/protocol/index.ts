@@ -17,6 +17,7 @@ export { commonVersion, type Encoding, encodingOf, protocolVersions, subprotocol
 export * from "./envelope.js";
 export { type JsonSchema, type Method, type NotificationRow, refusalsOfAll, type Schema } from "./method.js";
 export type * from "./methods/admin.js";
+export type * from "./methods/condition.js";
 export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
 export type * from "./methods/lock-interventions.js";

@@ -51,7 +51,7 @@ describe("an upgrade", () => {
     await write;
     const { params } = await fake.request("db.execute");
     assert.deepEqual(params["fence"], [{ name: "a", token: 9 }]);
-    assert.equal(Buffer.from((params["args"] as Uint8Array[])[0] ?? []).toString(), "before");
+    assert.ok(JSON.stringify(params["args"]).includes(Buffer.from("before").toString("base64")));
   });
 
   it("that fails lets what was written meanwhile go on as before", async (test) => {
