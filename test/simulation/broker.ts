@@ -106,7 +106,7 @@ export class Broker implements BrokerEnd {
       },
     });
     const routes = new Routes({ limits, processes, wallNow, status, stop });
-    this.#incoming = new Incoming(routes, { now, decide: (command) => this.#tell(command) });
+    this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
   }
 
   /** What it has decided is written down and told. */
@@ -232,7 +232,8 @@ export class Broker implements BrokerEnd {
         const conversation = this.#postman.touch(cable);
         const bytes = cable.read();
         this.#parts.observer.heard(cable.id);
-        if (conversation !== undefined && bytes !== undefined) this.#incoming.take(conversation, bytes);
+        if (conversation !== undefined && bytes !== undefined)
+          this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
       }
       if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
       if (cable.inbox.length === 0 && cable.ended) this.#closed(cable);
