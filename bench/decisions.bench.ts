@@ -11,6 +11,7 @@ import {
   seq,
   sessionId,
 } from "../src/terms/index.js";
+import type { Report } from "./report/report.js";
 import { table } from "./report/table.js";
 import type { Stage } from "./stage.js";
 
@@ -117,7 +118,7 @@ function write(it: Player): void {
   core.takeTurn();
 }
 
-export async function run(_stage: Stage, print: (text: string) => void): Promise<void> {
+export async function run(_stage: Stage, report: Report): Promise<void> {
   const bench = new Bench({ time: 500 });
   const [locks, writes] = [player(), player()];
   bench.add("acquire + release", () => pair(locks));
@@ -132,5 +133,5 @@ export async function run(_stage: Stage, print: (text: string) => void): Promise
       Math.round(result.throughput.p50).toLocaleString("en-US"),
     ];
   });
-  print(table(["decision", "p50 µs", "p99 µs", "per second"], rows));
+  report.print(table(["decision", "p50 µs", "p99 µs", "per second"], rows));
 }

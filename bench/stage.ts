@@ -1,97 +1,189 @@
 /**
- * Where a benchmark is played: a broker, an echo server and a database of their own in a private temporary directory,
- * all ended and removed after.
+ * Where a benchmark is played: a crew of client processes, a broker, an echo server, a database and the peers' servers,
+ * each started when it is first needed, in a private temporary directory, all ended and removed after.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Broker } from "../src/client/index.js";
-import { type EphemeralBroker, ephemeralBroker } from "../src/client/testing.js";
-import { cpuMsOf } from "./crew/cpu.js";
-import { type CrewOutcome, runCrew } from "./crew/crew.js";
-import type { WorkloadName } from "./crew/order.js";
+import { type EphemeralBroker, type EphemeralOptions, ephemeralBroker } from "../src/client/testing.js";
+import { rowsOfStock } from "./crew/connection.js";
+import { type Around, Crew, type CrewOutcome } from "./crew/crew.js";
+import type { Contestant, Places, Work } from "./crew/order.js";
+import { cpuBetween, cpuOf } from "./crew/usage.js";
 import { openDirect } from "./floor/direct.js";
+import { Peers, whyMissing } from "./peers/peers.js";
 
 const schema = [
   "create table written (id integer primary key, member integer, n integer, note text)",
   "create table stock (id integer primary key, note text)",
+  `insert into stock with recursive n(i) as (select 0 union all select i + 1 from n where i < ${rowsOfStock - 1}) select i, 'note ' || i from n`,
 ];
-const stockRows =
-  "insert into stock with recursive n(i) as (select 0 union all select i + 1 from n where i < 9999) select i, 'note ' || i from n";
 
 /** What is installed, and not what the tests run on: one file per process. */
-export const bundledFront = fileURLToPath(new URL("../../dist/front.js", import.meta.url));
+const bundledFront = fileURLToPath(new URL("../../dist/front.js", import.meta.url));
+
+const processesQuick = 2;
+
+export interface Trial {
+  readonly who: Contestant;
+  readonly work: Work;
+  readonly processes: number;
+  readonly connections: number;
+  readonly echoBytes?: number | undefined;
+  /** Another broker than the common one. */
+  readonly broker?: Own | undefined;
+  readonly around?: Around;
+  readonly seconds?: number;
+}
 
 export interface Measured extends CrewOutcome {
-  /** CPU time of all processes of the broker per operation, µs. */
-  readonly brokerCpuUs: number | undefined;
+  /** CPU time of all processes of the server per operation, µs. */
+  readonly serverCpuUs: { readonly user: number; readonly system: number } | undefined;
+}
+
+/** A broker, and a handle to it. */
+export interface Own {
+  readonly broker: EphemeralBroker;
+  readonly admin: Broker;
 }
 
 export class Stage {
-  readonly #broker: EphemeralBroker;
-  readonly #admin: Broker;
-  readonly #echo: ChildProcess;
-  readonly #directory: string;
   readonly seconds: number;
+  readonly #quick: boolean;
+  readonly crew = new Crew();
+  readonly places: Places;
+  readonly peers: Peers;
+  readonly #directory: string;
+  readonly #own: Own[] = [];
+  readonly #onExit = () => rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  #common: Promise<Own> | undefined;
+  #echo: ChildProcess | undefined;
 
-  static async open(seconds: number): Promise<Stage> {
-    const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-    const direct = openDirect(join(directory, "direct.db"));
-    for (const sql of [...schema, stockRows]) direct.exec(sql);
+  constructor(seconds: number, quick: boolean) {
+    this.seconds = seconds;
+    this.#quick = quick;
+    // Short: a socket's path has little room. Others may pass, as PostgreSQL under another user must.
+    this.#directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
+    process.once("exit", this.#onExit);
+    chmodSync(this.#directory, 0o711);
+    const inside = (name: string) => join(this.#directory, name);
+    const filesDir = inside("files");
+    mkdirSync(filesDir);
+    const database = inside("direct.db");
+    const direct = openDirect(database);
+    for (const sql of schema) direct.exec(sql);
     direct.close();
-    const echo = fork(fileURLToPath(new URL("./floor/echo-server.main.js", import.meta.url)), [
-      join(directory, "echo.sock"),
-    ]);
-    await once(echo, "message");
-    const broker = await ephemeralBroker({ entry: bundledFront });
-    const admin = await broker.connect();
-    for (const sql of [...schema, stockRows]) await admin.execute(sql);
-    return new Stage({ broker, admin, echo, directory, seconds });
+    this.places = {
+      dir: "",
+      brokerSocket: "",
+      echoSocket: inside("echo.sock"),
+      database,
+      redisSocket: inside("redis.sock"),
+      postgresDir: inside("postgres"),
+      liveMutexSocket: inside("live-mutex.sock"),
+      filesDir,
+    };
+    this.peers = new Peers(this.places);
   }
 
-  private constructor(parts: {
-    broker: EphemeralBroker;
-    admin: Broker;
-    echo: ChildProcess;
-    directory: string;
-    seconds: number;
-  }) {
-    this.#broker = parts.broker;
-    this.#admin = parts.admin;
-    this.#echo = parts.echo;
-    this.#directory = parts.directory;
-    this.seconds = parts.seconds;
+  /** So many sessions, locks, rounds; when it is only to be seen that all works, a hundredth. */
+  many(count: number): number {
+    return this.#quick ? Math.ceil(count / 100) : count;
   }
 
-  async run(workload: WorkloadName, processes: number, connections: number, echoBytes = 160): Promise<Measured> {
-    const pids = workload.startsWith("broker") ? (await this.#admin.status()).processes.map(({ pid }) => pid) : [];
-    const cpuMs: (number | undefined)[] = [];
-    const look = () => {
-      cpuMs.push(cpuMsOf(pids));
+  isMissing(who: Contestant): boolean {
+    return whyMissing(who) !== undefined;
+  }
+
+  /** The broker that all share who need nothing special. */
+  common(): Promise<Own> {
+    this.#common ??= this.own();
+    return this.#common;
+  }
+
+  /** One more, with the tables in it. */
+  async own(options: EphemeralOptions = {}): Promise<Own> {
+    const own = await this.empty(options);
+    for (const sql of schema) await own.admin.execute(sql);
+    return own;
+  }
+
+  /** One more, with nothing in it; ended at the end at the latest. */
+  async empty(options: EphemeralOptions = {}): Promise<Own> {
+    const broker = await ephemeralBroker({ ...options, entry: bundledFront });
+    const own = { broker, admin: await broker.connect({ program: "bench" }) };
+    this.#own.push(own);
+    return own;
+  }
+
+  async end(own: Own): Promise<void> {
+    this.#own.splice(this.#own.indexOf(own), 1);
+    await own.admin.close();
+    await own.broker[Symbol.asyncDispose]();
+  }
+
+  placesWith(own: Own | undefined): Places {
+    return { ...this.places, dir: own?.broker.dir ?? "", brokerSocket: own?.broker.socket ?? "" };
+  }
+
+  async run(trial: Trial): Promise<Measured> {
+    const { who, work, processes, connections, echoBytes = 160, seconds = this.seconds } = trial;
+    const own = who === "broker" ? (trial.broker ?? (await this.common())) : undefined;
+    const pids = await this.#processesOf(who, own);
+    const places = this.placesWith(own);
+    const warmMs = Math.min(2000, seconds * 400);
+    let [before, after] = [cpuOf([]), cpuOf([])];
+    let measured: readonly number[] = [];
+    const around: Around = {
+      before: () => {
+        measured = pids();
+        before = cpuOf(measured);
+        trial.around?.before();
+      },
+      after: () => {
+        after = cpuOf(measured);
+        trial.around?.after();
+      },
     };
-    const order = {
-      workload,
-      dir: this.#broker.dir,
-      echoSocket: join(this.#directory, "echo.sock"),
-      database: join(this.#directory, "direct.db"),
-      connections,
-      seconds: this.seconds,
-      echoBytes,
-    };
-    const outcome = await runCrew(processes, order, { before: look, after: look });
-    const [before, after] = cpuMs;
-    const known = pids.length > 0 && before !== undefined && after !== undefined;
-    return { ...outcome, brokerCpuUs: known ? ((after - before) * 1000) / outcome.operations : undefined };
+    const outcome = await this.crew.run(
+      this.#quick ? Math.min(processes, processesQuick) : processes,
+      { who, work, places, connections, warmMs, seconds, echoBytes },
+      around,
+    );
+    if (before.size === 0) return { ...outcome, serverCpuUs: undefined };
+    const { userMs, systemMs } = cpuBetween(before, after);
+    const perOperation = 1000 / Math.max(1, outcome.operations);
+    return { ...outcome, serverCpuUs: { user: userMs * perOperation, system: systemMs * perOperation } };
   }
 
   async close(): Promise<void> {
-    await this.#admin.close();
-    await this.#broker.stop();
-    this.#echo.disconnect();
-    if (this.#echo.exitCode === null) await once(this.#echo, "exit");
-    rmSync(this.#directory, { recursive: true, force: true });
+    await this.crew.close();
+    for (const own of [...this.#own]) await this.end(own);
+    await this.peers.stop();
+    if (this.#echo !== undefined) {
+      this.#echo.disconnect();
+      if (this.#echo.exitCode === null) await once(this.#echo, "exit");
+    }
+    process.off("exit", this.#onExit);
+    this.#onExit();
+  }
+
+  async #processesOf(who: Contestant, own: Own | undefined): Promise<() => number[]> {
+    if (own !== undefined) {
+      const { processes } = await own.admin.status();
+      return () => processes.map(({ pid }) => pid);
+    }
+    if (who !== "echo") return this.peers.processesOf(who);
+    if (this.#echo === undefined) {
+      const path = fileURLToPath(new URL("./floor/echo-server.main.js", import.meta.url));
+      this.#echo = fork(path, [this.places.echoSocket], { detached: true });
+      await once(this.#echo, "message");
+    }
+    const { pid } = this.#echo;
+    return () => (pid === undefined ? [] : [pid]);
   }
 }

@@ -8,22 +8,29 @@ const leastUs = 0.1;
 export interface HistogramData {
   readonly counts: readonly (readonly [bucket: number, count: number])[];
   readonly maxUs: number;
+  readonly sumUs: number;
 }
 
 export class Histogram {
   readonly #counts = new Map<number, number>();
   #total = 0;
   #maxUs = 0;
+  #sumUs = 0;
 
   add(us: number): void {
     const bucket = us <= leastUs ? 0 : Math.ceil(Math.log(us / leastUs) / growth);
     this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + 1);
     this.#total++;
+    this.#sumUs += us;
     if (us > this.#maxUs) this.#maxUs = us;
   }
 
   get total(): number {
     return this.#total;
+  }
+
+  get meanUs(): number {
+    return this.#sumUs / Math.max(1, this.#total);
   }
 
   get maxUs(): number {
@@ -41,14 +48,15 @@ export class Histogram {
   }
 
   data(): HistogramData {
-    return { counts: [...this.#counts], maxUs: this.#maxUs };
+    return { counts: [...this.#counts], maxUs: this.#maxUs, sumUs: this.#sumUs };
   }
 
-  merge({ counts, maxUs }: HistogramData): void {
+  merge({ counts, maxUs, sumUs }: HistogramData): void {
     for (const [bucket, count] of counts) {
       this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
       this.#total += count;
     }
     this.#maxUs = Math.max(this.#maxUs, maxUs);
+    this.#sumUs += sumUs;
   }
 }

@@ -1,43 +1,54 @@
-/** One process of the crew: opens its connections, waits for the word, works for so many seconds, tells how it went. */
+/**
+ * One process of the crew, for order after order: opens its connections, waits for the word, works for so many seconds,
+ * tells how it went, closes them.
+ */
 import { Histogram } from "./histogram.js";
-import type { FromMember, MemberOutcome, Order } from "./order.js";
-import { type Connection, workloads } from "./workloads.js";
+import type { FromMember, MemberOutcome, Order, ToMember } from "./order.js";
+import { type Connection, openConnection } from "./workloads.js";
 
-/** Sends it, and resolves when it has left: the process may end after. */
-function tell(message: FromMember): Promise<void> {
-  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+function tell(message: FromMember): void {
+  process.send?.(message);
 }
 
-/** Code that has just been loaded runs slower: nothing is measured before this is over (ms). */
-const warmUpMs = 2000;
+let order: Order | undefined;
+let connections: readonly Connection[] = [];
+let toldOfError = false;
 
-async function warmUp(connections: readonly Connection[]): Promise<void> {
-  const until = performance.now() + warmUpMs;
+async function warmUp(warmMs: number): Promise<void> {
+  const until = performance.now() + warmMs;
   await Promise.all(
     connections.map(async ({ step }) => {
-      while (performance.now() < until) await step();
+      while (performance.now() < until) {
+        try {
+          await step();
+        } catch (error) {
+          complain(error);
+        }
+      }
     }),
   );
 }
 
-async function work(connections: readonly Connection[], seconds: number): Promise<MemberOutcome> {
+async function work(seconds: number): Promise<MemberOutcome> {
   const latencies = new Histogram();
-  let errors = 0;
+  let [operations, errors] = [0, 0];
+  const changesBefore = changes();
   const cpuBefore = process.cpuUsage();
   const begun = performance.now();
   const until = begun + seconds * 1000;
-  const loop = async ({ step }: Connection) => {
+  const loop = async ({ step, waitedUs, perStep = 1 }: Connection) => {
     let at = performance.now();
     while (at < until) {
       try {
         const pending = step();
         if (pending !== undefined) await pending;
+        operations += perStep;
       } catch (error) {
         errors++;
-        if (errors === 1) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+        complain(error);
       }
       const now = performance.now();
-      latencies.add((now - at) * 1000);
+      latencies.add(waitedUs?.() ?? (now - at) * 1000);
       at = now;
     }
   };
@@ -45,30 +56,53 @@ async function work(connections: readonly Connection[], seconds: number): Promis
   const elapsedMs = performance.now() - begun;
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
-    operations: latencies.total - errors,
+    operations,
     errors,
+    changes: changes() - changesBefore,
     elapsedMs,
     latencies: latencies.data(),
     cpuMs: (user + system) / 1000,
   };
 }
 
-process.once("message", async (order: Order) => {
-  const connections = await Promise.all(
-    Array.from({ length: order.connections }, (_, i) => workloads[order.workload](order, i)),
-  );
-  await tell({ kind: "ready" });
-  process.once("message", async () => {
-    await warmUp(connections);
-    await tell({ kind: "warm" });
-    process.once("message", async () => {
-      const outcome = await work(connections, order.seconds);
-      await tell({ kind: "done", outcome });
-    });
-  });
-  // The last word of the crew: all have been heard.
-  process.once("disconnect", async () => {
-    await Promise.all(connections.map((connection) => connection.close()));
-    process.exit(0);
-  });
+function changes(): number {
+  return connections.reduce((sum, { changes = () => 0 }) => sum + changes(), 0);
+}
+
+function complain(error: unknown): void {
+  if (toldOfError) return;
+  toldOfError = true;
+  process.stderr.write(`${order?.who} ${order?.work}: ${error instanceof Error ? error.stack : String(error)}\n`);
+}
+
+async function closeAll(): Promise<void> {
+  await Promise.all(connections.map((connection) => connection.close()));
+  connections = [];
+}
+
+async function obey(message: ToMember): Promise<void> {
+  if (message === "warm up") {
+    await warmUp(order?.warmMs ?? 0);
+    tell({ kind: "warm" });
+  } else if (message === "go") {
+    const outcome = await work(order?.seconds ?? 0);
+    await closeAll();
+    tell({ kind: "done", outcome });
+  } else {
+    const given = message;
+    order = given;
+    toldOfError = false;
+    connections = await Promise.all(
+      Array.from({ length: given.connections }, (_, connection) => openConnection(given, connection)),
+    );
+    tell({ kind: "ready" });
+  }
+}
+
+process.on("message", (message: ToMember) => void obey(message));
+process.once("disconnect", () => process.exit(0));
+// A peer's library takes uncaught errors for its own business; here they end the process.
+process.on("unhandledRejection", (error) => {
+  process.stderr.write(`a member of the crew: ${String(error)}\n`);
+  process.exit(1);
 });

@@ -12,6 +12,7 @@ import { Locks, runUnder } from "./locks.js";
 import { type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
+import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
 
 export interface AcquireOptions {
   /** How long to wait (ms). 0: not at all (LOCK_HELD). Default: for ever. Counted by the broker. */
@@ -104,6 +105,30 @@ export class Broker extends Datastore {
   /** Whether `close` was called, or the broker could not be had any more. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * Runs `work` in a transaction: commits when it has returned, rolls back when it has thrown. While it runs nobody else
+   * writes, and others wait for it for ten seconds at most: what can be said at once is better said by `batch`. When the
+   * transaction is lost without its doing (the connection broke, the writer died) and surely not committed, `work` is run
+   * again. Statements that were not awaited are waited for; when one is refused, nothing is committed.
+   *
+   * @returns what `work` returns. Resolved means: on disk, once.
+   * @throws what `work` throws; TX_EXPIRED, FENCED, TX_ROLLED_BACK: it is rolled back; outcome `unknown`: nobody knows
+   * @example await broker.transaction(async (tx) => { const a = await tx.get("select sum from a"); await tx.execute("update a set sum = ?", [a.sum - 5]); });
+   */
+  transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return transact(() => this.begin(options), work, options);
+  }
+
+  /**
+   * Begins a transaction and gives it as a handle, to be committed or rolled back.
+   *
+   * @throws FENCED, TRANSACTIONS_FULL, WRITER_UNAVAILABLE, TX_LOST, the reason of `signal`
+   * @example await using tx = await broker.begin(); await tx.execute("delete from job"); await tx.commit();
+   */
+  begin(options: BeginOptions = {}): Promise<Transaction> {
+    return Transaction.begin(this.#parts, noFence, options);
   }
 
   /**

@@ -144,7 +144,7 @@ export abstract class Datastore {
   ): Promise<Result<Cell[]>[]>;
   batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
   async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
-    const params = { statements: statements.map((one) => this.#statement(one)), ...this.#writing(options) };
+    const params = { statements: statements.map((one) => statementOf(one, this.#spelling)), ...this.#writing(options) };
     const question = Question.of("write", "db.batch", params);
     await this.#ask(question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -199,17 +199,8 @@ export abstract class Datastore {
     return Question.of("read", "db.query", params);
   }
 
-  #statement(one: Statement): object {
-    if (typeof one === "string") return { sql: one };
-    if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, this.#spelling) };
-    return { sql: one.sql, ...wired(one.args, one.named, this.#spelling) };
-  }
-
   #writing({ fence, timeoutMs }: WriteOptions): object {
-    const own = this.ownFence();
-    const given =
-      fence === undefined ? own : [...own, ...(Array.isArray(fence) ? (fence as readonly Fence[]) : [fence as Fence])];
-    return { fence: given.length === 0 ? undefined : given.map(({ name, token }) => ({ name, token })), timeoutMs };
+    return { fence: wiredFences(this.ownFence(), fence), timeoutMs };
   }
 
   #ask(question: Question, signal: AbortSignal | undefined): Promise<void> {
@@ -221,6 +212,25 @@ type Cell = Result<Row>["rows"][number][string];
 
 function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
   return Array.isArray(statement);
+}
+
+export function statementOf(one: Statement, spelling: Spelling): object {
+  if (typeof one === "string") return { sql: one };
+  if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
+  return { sql: one.sql, ...wired(one.args, one.named, spelling) };
+}
+
+const none: readonly Fence[] = [];
+
+/** As they go over the wire: none at all when there are none. */
+export function wiredFences(
+  own: readonly Fence[],
+  given: Fence | readonly Fence[] | undefined,
+): readonly Fence[] | undefined {
+  let more = none;
+  if (given !== undefined) more = Array.isArray(given) ? given : [given as Fence];
+  const all = [...own, ...more].map(({ name, token }) => ({ name, token }));
+  return all.length === 0 ? undefined : all;
 }
 
 /** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */

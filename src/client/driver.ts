@@ -18,6 +18,7 @@ import {
   type LockNewsEffect,
   type QueueNews,
   type RevocationNews,
+  Tie,
   Watch,
   type WatchBegin,
   type WatchEffect,
@@ -91,6 +92,8 @@ export class Driver {
   /** The attempt to connect that is under way. */
   #attempt: AbortController | undefined;
   #kept = true;
+  /** The number of the last transaction. */
+  #transactions = 0;
   #obeying = false;
   /** Of the broker we are connected to. */
   #frameBytesMax = Number.POSITIVE_INFINITY;
@@ -131,6 +134,11 @@ export class Driver {
     });
     this.#handle({ kind: "call", call: question });
     return settled;
+  }
+
+  /** Of the next transaction, with a number that no other has; its begin is to be asked before the next is made. */
+  tie(): Tie {
+    return new Tie(++this.#transactions);
   }
 
   cancel(question: Question): void {

@@ -5,6 +5,7 @@ import { HoldfastError } from "../terms/index.js";
 import type { Grant } from "./conversation/index.js";
 import { Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
 import { Question } from "./driver.js";
+import { Transaction, type TransactionOptions, transact } from "./transaction.js";
 
 export class LockHandle extends Datastore {
   readonly name: string;
@@ -40,6 +41,16 @@ export class LockHandle extends Datastore {
     this.#controller ??= new AbortController();
     if (this.#grant.state === "lost") this.#controller.abort(this.lossError());
     return this.#controller.signal;
+  }
+
+  /**
+   * Runs `work` in a transaction that relies on this lock until its commit; else as `broker.transaction`.
+   *
+   * @throws FENCED when the lock is lost: all of it is rolled back; as `broker.transaction`
+   * @example await lock.transaction(async (tx) => { await tx.execute("update page set done = 1"); });
+   */
+  transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return transact(async () => Transaction.begin(this.#parts, this.ownFence(), options), work, options);
   }
 
   /**

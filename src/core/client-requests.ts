@@ -3,7 +3,15 @@
  * requests. The machines do the rest.
  */
 import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
-import type { Asker, ClientCommand, HelloCommand, LockCommand, ReadCommand, WriteCommand } from "./command.js";
+import type {
+  Asker,
+  ClientCommand,
+  CommitCommand,
+  HelloCommand,
+  LockCommand,
+  ReadCommand,
+  WriteCommand,
+} from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
@@ -12,6 +20,7 @@ import { judgeKey } from "./sessions/request-keys.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
 import { notRun } from "./writes/settlement.js";
+import type { Transactions } from "./writes/transactions.js";
 import { newWrite } from "./writes/write.js";
 import type { WriteLine } from "./writes/write-line.js";
 
@@ -22,6 +31,7 @@ export interface ClientRequestsParts {
   readonly locks: LockService;
   readonly writes: WriteLine;
   readonly reads: ReadLine;
+  readonly transactions: Transactions;
 }
 
 /** Stored replies are given up in bundles of so many keys: one job for each would cost more than the rows. */
@@ -80,6 +90,15 @@ export class ClientRequests {
         return this.#write(session, command, connection, now);
       case "read":
         return this.#read(session, command, now);
+      case "tx-begin":
+        if (!this.#refusedNow(command)) this.#parts.transactions.begin(session, command, now);
+        return;
+      case "tx-step":
+        return this.#parts.transactions.step(session, command, now);
+      case "tx-commit":
+        return this.#commit(session, command, connection, now);
+      case "tx-rollback":
+        return this.#parts.transactions.rollback(session, command, now);
       default:
         return this.#lock(session, command, now);
     }
@@ -197,6 +216,16 @@ export class ClientRequests {
     if (!this.#refusedAtEnd(command, seenBefore)) this.#submit(session, command, seenBefore, now);
   }
 
+  /** What is stored under its key counts before its transaction does: that is over when it was committed (rule 15). */
+  #commit(session: Session, command: CommitCommand, connection: Connection, now: Instant): void {
+    const verdict = judgeKey(session, command.key);
+    if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
+    const finished = command.key === undefined ? undefined : session.finished.get(command.key);
+    if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
+    if (!this.#joins(session, command, connection))
+      this.#parts.transactions.commit(session, command, verdict.kind === "seen", now);
+  }
+
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
     const { connection, request, key, fences, alone, piecewise, timeoutMs, parcel } = command;
     session.writesSent++;
@@ -221,7 +250,7 @@ export class ClientRequests {
    * Whether the same key is under way: then this one waits. One key, one outcome: a refusal is this one's too, and a
    * result is what is stored then.
    */
-  #joins(session: Session, command: WriteCommand, connection: Connection): boolean {
+  #joins(session: Session, command: WriteCommand | CommitCommand, connection: Connection): boolean {
     const earlier = command.key === undefined ? undefined : session.writes.get(command.key);
     earlier?.repeats.push((answer, now) => {
       if (answer.kind === "refused") return this.#refuse(command, answer.refusal);
@@ -229,7 +258,9 @@ export class ClientRequests {
         const over = refuse("SESSION_EXPIRED", "the session ended before the write was looked up");
         return this.#refuse(command, { ...over, outcome: "unknown" });
       }
-      if (!this.#joins(session, command, connection)) this.#submit(session, command, true, now);
+      if (this.#joins(session, command, connection)) return;
+      if (command.kind === "write") this.#submit(session, command, true, now);
+      else this.#parts.transactions.commit(session, command, true, now);
     });
     return earlier !== undefined;
   }
@@ -246,6 +277,7 @@ export class ClientRequests {
   /** Another connection speaks: what the old one had asked and is not begun will be asked again, behind what it followed. */
   #takeBack(session: Session, now: Instant): void {
     session.followers.length = 0;
+    this.#parts.transactions.connectionLost(session, now);
     const lost = refuse("CONNECTION_LOST", "the connection was replaced before the write was sent to the writer");
     this.#parts.writes.dropQueued(session, { ...lost, outcome: "none" }, now);
     this.#parts.reads.connectionLost(session, now);
@@ -253,6 +285,7 @@ export class ClientRequests {
 
   #cancel(session: Session, asker: Asker, now: Instant): void {
     if (this.#parts.locks.cancelByAsker(session, asker, now)) return;
+    if (this.#parts.transactions.cancel(session, asker, now)) return;
     if (this.#parts.writes.cancel(session, asker, now)) return;
     this.#parts.reads.cancel(session, asker, now);
   }

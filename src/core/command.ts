@@ -14,6 +14,7 @@ import type {
   Seq,
   SessionId,
   Token,
+  TransactionNumber,
 } from "../terms/index.js";
 
 /** What the core carries but never opens: the bytes of a request on their way to the store. */
@@ -70,10 +71,14 @@ export interface Asker {
   readonly request: RequestId;
 }
 
-/** What a child of the store says about one request. `absent`: a replay was asked for and nothing is stored. */
+/**
+ * What a child of the store says about one request. `absent`: a replay was asked for and nothing is stored; or the
+ * transaction that it is a step of is not open there.
+ */
 export type StoreAnswer =
   | { readonly kind: "done"; readonly body: unknown }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** `ended`: SQLite has rolled back the whole transaction that the request was a step of. */
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly ended?: boolean }
   | { readonly kind: "absent" };
 
 /** What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). */
@@ -153,6 +158,41 @@ export interface WriteCommand extends Asker {
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;
 }
+
+export type TransactionMode = "write";
+
+/** The client's own number names the transaction, so that what follows need not wait for the answer. */
+export interface BeginCommand extends Asker {
+  readonly kind: "tx-begin";
+  readonly transaction: TransactionNumber;
+  readonly mode: TransactionMode;
+  /** Hold for its whole life. */
+  readonly fences: readonly Fence[];
+  /** How long it may be open. */
+  readonly timeoutMs: Millis | undefined;
+}
+
+/** One request inside a transaction: a statement, several, or what is done to its savepoints. */
+export interface StepCommand extends Asker {
+  readonly kind: "tx-step";
+  readonly transaction: TransactionNumber;
+  readonly timeoutMs: Millis | undefined;
+  readonly parcel: Parcel;
+}
+
+export interface CommitCommand extends Asker {
+  readonly kind: "tx-commit";
+  readonly transaction: TransactionNumber;
+  readonly key: RequestKey | undefined;
+  readonly parcel: Parcel;
+}
+
+export interface RollbackCommand extends Asker {
+  readonly kind: "tx-rollback";
+  readonly transaction: TransactionNumber;
+}
+
+export type TransactionCommand = BeginCommand | StepCommand | CommitCommand | RollbackCommand;
 
 export interface ReadCommand extends Asker {
   readonly kind: "read";
@@ -278,6 +318,7 @@ export type ClientCommand =
   | { readonly kind: "cancel"; readonly connection: ConnectionId; readonly request: RequestId }
   | WriteCommand
   | ReadCommand
+  | TransactionCommand
   | LockCommand;
 
 /** What is asked of the lock table. */

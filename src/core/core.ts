@@ -13,9 +13,11 @@ import {
   type Seq,
   type SessionId,
   seq,
+  type Token,
 } from "../terms/index.js";
-import { ClientRequests } from "./client-requests.js";
+import { ClientRequests, type ClientRequestsParts } from "./client-requests.js";
 import type { Command, Fence } from "./command.js";
+import { type Counts, countsOf } from "./counts.js";
 import { type Deadline, Deadlines } from "./deadlines.js";
 import { Draft } from "./draft.js";
 import { LockService } from "./locks/lock-service.js";
@@ -27,6 +29,8 @@ import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
 import type { CapacityRow, GrantRow, SessionRow, Turn, WaiterRow } from "./turn.js";
+import type { Transaction } from "./writes/transaction.js";
+import { Transactions } from "./writes/transactions.js";
 import { WriteLine } from "./writes/write-line.js";
 
 /** What the ledger remembered, in the core's words. */
@@ -53,6 +57,8 @@ export class Core {
   readonly #locks: LockService;
   readonly #writes: WriteLine;
   readonly #reads: ReadLine;
+  readonly #transactions: Transactions;
+  readonly #machines: ClientRequestsParts;
   readonly #requests: ClientRequests;
   readonly #storeEvents: StoreEvents;
   #poll: Deadline | undefined;
@@ -64,34 +70,26 @@ export class Core {
     const fenceHeld = (fence: Fence, again: boolean) =>
       again ? this.#locks.fenceHeldBefore(fence) : this.#locks.fenceHeld(fence);
     const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
-    this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered }, seq(storedSeq + 1));
+    const transactions = () => this.#transactions;
+    const mayOwn = () => !this.#reads.folding;
+    this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered, transactions, mayOwn }, seq(storedSeq + 1));
+    this.#transactions = new Transactions({ ...shared, writes: this.#writes, fenceHeld });
+    const onFenceEnds = (token: Token, now: Instant) => this.#transactions.fenceEnds(token, now);
     const { settledThrough } = this.#writes;
     const sessionOf = (id: SessionId) => this.#sessions.get(id);
     const apart = { ...shared, quiet: this.#quiet };
-    this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf });
-    this.#reads = new ReadLine(shared);
+    this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf, onFenceEnds });
+    this.#reads = new ReadLine({ ...shared, writerOwned: () => this.#writes.owner !== undefined });
     const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
     this.#sessions = new SessionTable({ ...apart, onEnd });
     const machines = { ...shared, tokens: this.#tokens, locks: this.#locks, writes: this.#writes, reads: this.#reads };
-    this.#requests = new ClientRequests({ ...machines, sessions: this.#sessions });
+    this.#machines = { ...machines, sessions: this.#sessions, transactions: this.#transactions };
+    this.#requests = new ClientRequests(this.#machines);
     this.#storeEvents = new StoreEvents(machines, storedSeq);
   }
 
-  get counts() {
-    const { size: sessions, connections } = this.#sessions;
-    const { held, waiting } = this.#locks;
-    const { queued, dispatched, settledCount: settled } = this.#writes;
-    return {
-      sessions,
-      connections,
-      held,
-      waiting,
-      queued,
-      dispatched,
-      settled,
-      readsQueued: this.#reads.queued,
-      readsRunning: this.#reads.running,
-    };
+  get counts(): Counts {
+    return countsOf(this.#machines);
   }
 
   /** As they must stand in the ledger. */
@@ -155,6 +153,7 @@ export class Core {
         return;
       case "drain":
         this.#requests.ending = true;
+        this.#transactions.drain(now);
         return this.#storeEvents.mark.end();
       default:
         if (!("connection" in command)) return this.#storeEvents.handle(command, now);
@@ -180,6 +179,7 @@ export class Core {
   takeTurn(): Turn {
     this.#quiet.turnEnded();
     this.#locks.turnEnded();
+    this.#transactions.turnEnded();
     if (this.#tokens.mustReserve())
       this.#draft.dispatch.push({ to: "writer", kind: "reserve", above: this.#tokens.end - 1, newIncarnation: false });
     return this.#draft.take();
@@ -190,6 +190,7 @@ export class Core {
     this.#sessions.check();
     this.#locks.check();
     this.#writes.check();
+    this.#transactions.check();
     this.#reads.check();
   }
 
@@ -222,6 +223,8 @@ export class Core {
         return this.#reads.watch(now);
       case "write-watch":
         return this.#writes.watch(now);
+      case "transaction-limit":
+        return this.#transactions.limitDue(deadline.owner as Transaction, now);
       case "writer-late":
         return this.#storeEvents.writerLate(now);
       case "writer-retry":
@@ -236,6 +239,7 @@ export class Core {
   #paused(ms: Millis, now: Instant): void {
     this.#deadlines.shift(ms);
     this.#writes.paused(ms, now);
+    this.#transactions.paused(ms);
     this.#reads.paused(ms);
     this.#sessions.paused(ms);
     this.#locks.paused(ms);
@@ -260,6 +264,7 @@ export class Core {
     const session = this.#sessions.disconnected(connection, now);
     this.#locks.connectionLost(connection);
     if (session === undefined) return;
+    this.#transactions.connectionLost(session, now);
     this.#reads.connectionLost(session, now);
     if (!isPresent(session)) this.#locks.sessionAway(session, now);
   }
@@ -272,6 +277,7 @@ export class Core {
 
   #sessionOver(session: Session, end: SessionEnd, now: Instant): void {
     const over = refuse("SESSION_EXPIRED", "the session ended before the request was served");
+    this.#transactions.connectionLost(session, now);
     this.#writes.dropQueued(session, over, now);
     this.#reads.sessionEnds(session, over);
     this.#locks.sessionEnds(session, end, over, now);

@@ -30,6 +30,8 @@ export type DeadlineKind =
   | "write-watch"
   /** A writer was started and is not ready, or killed and is not gone. Owner: none. */
   | "writer-late"
+  /** A transaction may have been open for too long; to be confirmed. Owner: the transaction. */
+  | "transaction-limit"
   /** Try again to have a writer. Owner: none. */
   | "writer-retry"
   /** The ledger is told how far data.db has come. Owner: none. */

@@ -47,6 +47,8 @@ export class StoreEvents {
         if (event.storedSeq !== undefined) this.mark.stored(event.storedSeq, now);
         writes.settled(event, now);
         reads.walGrew(event.walBytes, now);
+        // A transaction may have waited for the log to be folded, and it need not be any more.
+        writes.pump(now);
         return locks.writesSettled(now);
       case "writer-gone":
         tokens.reservationLost();
@@ -63,7 +65,8 @@ export class StoreEvents {
         return locks.grantAll(now);
       case "checkpointed":
         writes.logIs(event.walBytes);
-        return reads.checkpointed(event.walBytes, now);
+        reads.checkpointed(event.walBytes, now);
+        return writes.pump(now);
       case "reader-ready":
         return reads.readerReady(event.reader, now);
       case "reader-gone":

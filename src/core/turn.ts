@@ -14,6 +14,7 @@ import type {
   Seq,
   SessionId,
   Token,
+  TransactionNumber,
 } from "../terms/index.js";
 import type { Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
 
@@ -87,6 +88,8 @@ export type LedgerEntry =
   /** Tokens below `tokensTo` are reserved in data.db; `seq` and `incarnation` are its as the front last heard. */
   | { readonly kind: "mark"; readonly tokensTo: number; readonly seq: Seq; readonly incarnation: string };
 
+export type StepKind = "begin" | "run" | "commit" | "rollback";
+
 export type Job =
   /** `replay`: answer from the stored reply of this key, or `absent`; never run. `run`: replay if stored, else run. */
   | {
@@ -98,6 +101,20 @@ export type Job =
       readonly key: RequestKey | undefined;
       readonly alone: boolean;
       readonly parcel: Parcel;
+    }
+  /** A step of the transaction that is alone with the writer from `begin` to `commit` or `rollback`. */
+  | {
+      readonly to: "writer";
+      readonly kind: "step";
+      readonly step: StepKind;
+      readonly seq: Seq;
+      /** The sequence of its `begin`: what is not of the transaction that is open is not run. */
+      readonly transaction: Seq;
+      readonly session: SessionId;
+      /** Of a commit. */
+      readonly key: RequestKey | undefined;
+      /** Absent where there is nothing to be said beyond this. */
+      readonly parcel: Parcel | undefined;
     }
   /** What became of these keys of an ended session: for good. */
   | {
@@ -279,6 +296,15 @@ export type Letter =
       readonly waitedMs: Millis;
     }
   | { readonly kind: "released"; readonly to: ConnectionId; readonly request: RequestId }
+  | {
+      readonly kind: "begun";
+      readonly to: ConnectionId;
+      readonly request: RequestId;
+      readonly transaction: TransactionNumber;
+    }
+  /** `seq`: which commit it is, in the one order of all. */
+  | { readonly kind: "committed"; readonly to: ConnectionId; readonly request: RequestId; readonly seq: Seq }
+  | { readonly kind: "rolled-back"; readonly to: ConnectionId; readonly request: RequestId }
   | {
       readonly kind: "acquire-cancelled";
       readonly to: ConnectionId;

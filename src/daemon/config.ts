@@ -19,6 +19,8 @@ export interface ServeOptions {
   readonly logLevel?: string | undefined;
   /** false: it signals no process, for a broker that serves others than its own user. */
   readonly signals?: boolean | undefined;
+  /** Network file systems, by name, on which the database may lie all the same. */
+  readonly allowFilesystem?: readonly string[] | undefined;
 }
 
 export interface Config {
@@ -29,6 +31,8 @@ export interface Config {
   readonly spawned: boolean;
   /** Whether it may end what still runs under a lock that was lost. */
   readonly signals: boolean;
+  /** Network file systems that are used all the same, by name. */
+  readonly allowFilesystem: readonly string[];
   /** Absent: what fits where the log goes. */
   readonly logLevel: LogLevel | undefined;
   /** Where the children's programs lie, if not beside this one. */
@@ -50,15 +54,22 @@ export function configFrom(options: ServeOptions, around: Omit<Surroundings, "di
     limits: limitsFrom(env["HOLDFAST_LIMITS"], options.limits),
     spawned,
     signals: options.signals ?? true,
+    allowFilesystem: options.allowFilesystem ?? wordsIn(env["HOLDFAST_ALLOW_FILESYSTEM"]),
     logLevel: logLevelFrom(options.logLevel ?? env["HOLDFAST_LOG_LEVEL"]),
     entryDir: env["HOLDFAST_ENTRY_DIR"],
   };
 }
 
-/** What `front.js` is asked to do: to serve, or, with `takeOver`, to take over that database and end. */
+/** Work in a run of its own, instead of serving. Files as absolute paths. */
+export type Errand =
+  | { readonly kind: "import"; readonly file: string; readonly force: boolean }
+  | { readonly kind: "restore"; readonly file: string }
+  | { readonly kind: "backup"; readonly file: string; readonly force: boolean }
+  | { readonly kind: "check"; readonly quick: boolean };
+
+/** What `front.js` is asked to do: to serve, or an errand. */
 export interface FrontArguments extends ServeOptions {
-  readonly takeOver?: string | undefined;
-  readonly force?: boolean | undefined;
+  readonly errand?: Errand | undefined;
 }
 
 /** The options in the words of a command line: what `front.js` is started with. */
@@ -73,25 +84,51 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
         socket: { type: "string" },
         database: { type: "string" },
         limit: { type: "string", multiple: true },
+        "allow-filesystem": { type: "string", multiple: true },
         "log-level": { type: "string" },
         spawned: { type: "boolean" },
         "no-signals": { type: "boolean" },
         import: { type: "string" },
+        restore: { type: "string" },
+        backup: { type: "string" },
+        check: { type: "boolean" },
         force: { type: "boolean" },
+        quick: { type: "boolean" },
       },
     });
-    const { limit = [], "log-level": logLevel, "no-signals": noSignals, import: takeOver, ...rest } = values;
+    const { limit = [], "log-level": logLevel, "no-signals": noSignals, dir, socket, database, spawned } = values;
+    const { "allow-filesystem": allowFilesystem } = values;
+    const errand = errandFrom(values);
     return {
       version,
-      ...(takeOver === undefined ? {} : { takeOver }),
-      ...rest,
+      ...(errand === undefined ? {} : { errand }),
+      ...(dir === undefined ? {} : { dir }),
+      ...(socket === undefined ? {} : { socket }),
+      ...(database === undefined ? {} : { database }),
+      ...(spawned === undefined ? {} : { spawned }),
       limits: parseLimits(limit, "--limit"),
+      ...(allowFilesystem === undefined ? {} : { allowFilesystem }),
       logLevel,
       ...(noSignals === true ? { signals: false } : {}),
     };
   } catch (error) {
     throw error instanceof HoldfastError ? error : wrongSetting("MISUSE", error as Error);
   }
+}
+
+function errandFrom(values: {
+  readonly import?: string;
+  readonly restore?: string;
+  readonly backup?: string;
+  readonly check?: boolean;
+  readonly force?: boolean;
+  readonly quick?: boolean;
+}): Errand | undefined {
+  const { import: takeOver, restore, backup, check = false, force = false, quick = false } = values;
+  if (takeOver !== undefined) return { kind: "import", file: takeOver, force };
+  if (restore !== undefined) return { kind: "restore", file: restore };
+  if (backup !== undefined) return { kind: "backup", file: backup, force };
+  return check ? { kind: "check", quick } : undefined;
 }
 
 function wrongSetting(code: "MISUSE" | "CONFIGURATION", cause: Error): HoldfastError {
@@ -104,6 +141,10 @@ export function readyFdFrom(env: Surroundings["env"], spawned: boolean): number 
   if (text === undefined || text === "") return spawned ? readyFdOfSpawned : undefined;
   const fd = Number(text);
   return /^\d+$/.test(text) && fd > 2 ? fd : undefined;
+}
+
+function wordsIn(text = ""): readonly string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== "");
 }
 
 function limitsFrom(fromEnv: string | undefined, chosen: { readonly [name: string]: number } = {}): Limits {

@@ -7,15 +7,23 @@ import { basename, dirname, join } from "node:path";
 import type { Places } from "../places/index.js";
 import { HoldfastError } from "../terms/index.js";
 import { makePrivateDirectory } from "../transport/index.js";
+import { readMounts, refuseNetworkFileSystem } from "./network-file-system.js";
 
 export interface DirectoryWishes {
   readonly uid: number;
   /** Whether there will be a log file. */
   readonly logs: boolean;
+  /** File systems that are used though other machines share them; by their names. */
+  readonly allowed?: readonly string[];
+  /** As the system tells them. */
+  readonly mounts?: string | undefined;
 }
 
 /** The places with the database's true path. Throws PERMISSION or CONFIGURATION, and names what is wrong. */
-export function prepareDirectories(places: Places, { uid, logs }: DirectoryWishes): Places {
+export function prepareDirectories(
+  places: Places,
+  { uid, logs, allowed = [], mounts = readMounts() }: DirectoryWishes,
+): Places {
   const ownData = dirname(places.database) === places.dataDir;
   const own = [
     places.runDir,
@@ -25,6 +33,8 @@ export function prepareDirectories(places: Places, { uid, logs }: DirectoryWishe
   ];
   for (const directory of new Set(own)) makePrivateDirectory(directory, uid);
   const database = truePath(places.database);
+  // The run directory has the locks that decide who serves, and the ledger.
+  for (const path of [database, realpathSync(places.runDir)]) refuseNetworkFileSystem(path, allowed, mounts);
   return { ...places, database, writerLock: `${database}.writer.lock` };
 }
 

@@ -1,9 +1,9 @@
 /** The process `front.js`: a broker, started by a client or a supervisor. */
 import { isHoldfastError, type RefusalCode } from "../terms/index.js";
 import { type FrontArguments, optionsFrom, readyFdFrom } from "./config.js";
+import { runErrand } from "./errands.js";
 import { Readiness } from "./readiness.js";
 import { serve } from "./serve.js";
-import { takeOver } from "./take-over.js";
 
 /** As sysexits.h has them; a supervisor should not try again after 64, 75, 77 and 78. */
 const exitCodes: { readonly [Code in RefusalCode]?: number } = {
@@ -26,8 +26,8 @@ function options(): FrontArguments {
 }
 
 try {
-  const { takeOver: file, force, ...served } = options();
-  process.exit(file === undefined ? await serve(served) : await takeOver(file, force === true, served));
+  const { errand, ...served } = options();
+  process.exit(errand === undefined ? await serve(served) : await runErrand(errand, served));
 } catch (error) {
   const code = isHoldfastError(error) ? error.code : undefined;
   process.stderr.write(`holdfast: ${code === undefined ? String((error as Error).stack) : (error as Error).message}\n`);

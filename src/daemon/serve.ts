@@ -31,7 +31,11 @@ export async function serve(options: ServeOptions): Promise<number> {
 async function serveAsConfigured(options: ServeOptions, readiness: Readiness): Promise<number> {
   const { uid } = userInfo();
   const wanted = configFrom(options, surroundings(uid));
-  const places = prepareDirectories(wanted.places, { uid, logs: wanted.spawned });
+  const places = prepareDirectories(wanted.places, {
+    uid,
+    logs: wanted.spawned,
+    allowed: wanted.allowFilesystem,
+  });
   const config: Config = { ...wanted, places };
   const log = openLog(logTarget(config), config.logLevel);
   const forget = endOnFault(log, readiness);

@@ -14,6 +14,7 @@ import {
   type RequestId,
 } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
+import { Transacting } from "./transacting.js";
 
 /** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
 const badFramesMax = 10;
@@ -32,6 +33,7 @@ export class Conversation {
    * number is bounded by `locksPerSessionMax`.
    */
   readonly #acquiring = new Map<RequestId, number>();
+  readonly #transacting = new Transacting();
   #inFlight = 0;
   #paused = false;
   #badFrames: number[] = [];
@@ -80,24 +82,29 @@ export class Conversation {
   }
 
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
-  begun(request: RequestId, method: string): void {
+  begun(request: RequestId, method: string, params: unknown, bytes: number): void {
+    if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
     this.#inFlight++;
-    if (this.#paused || this.#inFlight < this.#limits.requestsInFlightMax) return;
-    this.#paused = true;
-    this.link.pause();
+    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax);
   }
 
-  answered(request: RequestId): void {
+  answered(request: RequestId, refusal?: Refusal): void {
     if (this.#acquireAnswered(request)) return;
-    this.#inFlight--;
-    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
+    if (!this.#transacting.answered(request, refusal)) this.#inFlight--;
+    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2 || !this.#transacting.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
     this.link.resume();
+  }
+
+  #holdBack(tooMuch: boolean): void {
+    if (this.#paused || !tooMuch) return;
+    this.#paused = true;
+    this.link.pause();
   }
 
   /** An id may be in use twice, against the rules: all the same every answer counts once. */
@@ -117,7 +124,7 @@ export class Conversation {
   /** `begun`: whether the request was counted; a frame that could not be read was not. */
   refuse(request: RequestId | null, refusal: Refusal, begun: boolean): void {
     this.link.send(encodeRefusal(request, refusal, this.encoding));
-    if (begun && request !== null) this.answered(request);
+    if (begun && request !== null) this.answered(request, refusal);
   }
 
   // ── signs of life ─────────────────────────────────────────────────────────────────────────────────────────────────

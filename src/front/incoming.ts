@@ -57,7 +57,7 @@ export class Incoming {
   }
 
   #request(conversation: Conversation, { id: request, method, params }: Request, raw: Buffer): void {
-    conversation.begun(request, method);
+    conversation.begun(request, method, params, raw.length);
     if (!isMethod(method))
       return conversation.refuse(request, refuse("METHOD_UNKNOWN", `there is no method ${shown(method)}`), true);
     if (!conversation.hasSaidHello && !methods[method].beforeHello)

@@ -47,6 +47,12 @@ function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: Le
       return { now: context.wallNow };
     case "released":
       return { released: true };
+    case "begun":
+      return { tx: letter.transaction };
+    case "committed":
+      return { seq: letter.seq };
+    case "rolled-back":
+      return {};
     case "acquire-cancelled":
       return { outcome: letter.outcome };
     case "listing":

@@ -24,6 +24,7 @@ import { identityOf } from "./identity.js";
 import { lockRoutes } from "./lock-routes.js";
 import type { ProcessTable } from "./processes.js";
 import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
+import { txRoutes } from "./tx-routes.js";
 
 export interface RouteParts {
   readonly limits: Limits;
@@ -53,6 +54,7 @@ export class Routes {
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
       "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
+      ...txRoutes(parts.limits, this.#planner),
       ...lockRoutes(parts.limits),
       "admin.status": () => ({ result: parts.status() }),
       "admin.stop": () => {

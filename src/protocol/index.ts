@@ -25,6 +25,7 @@ export type * from "./methods/lock-views.js";
 export { waitersListedMax } from "./methods/lock-views.js";
 export type { LockMode } from "./methods/lock-words.js";
 export type * from "./methods/session.js";
+export type * from "./methods/tx.js";
 export * from "./methods.js";
 export {
   type BlobMark,

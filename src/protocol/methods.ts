@@ -9,10 +9,12 @@ import { lockInterventionMethods } from "./methods/lock-interventions.js";
 import { lockNotices } from "./methods/lock-notices.js";
 import { lockViewMethods, lockViewsToClient } from "./methods/lock-views.js";
 import { sessionMethods, sessionToBroker, sessionToClient } from "./methods/session.js";
+import { txMethods } from "./methods/tx.js";
 
 export const methods = {
   ...sessionMethods,
   ...dbMethods,
+  ...txMethods,
   ...lockMethods,
   ...lockViewMethods,
   ...lockInterventionMethods,

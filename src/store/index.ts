@@ -7,7 +7,8 @@
  *   statement/  [children]        a request opened, planned, its result encoded
  *   writer/     [writer]          the only one that writes: one transaction and one fsync for many requests
  *   reader/     [reader]          snapshots
- *   keeper/     [a run of its own] long work while no broker serves: taking over a database
+ *   keeper/     [a run of its own] long work: a backup and a check beside a broker that runs; taking over a database and
+ *                               putting a backup back while none does
  *
  * Deliberately absent: decisions (order, fences, deadlines and kills are the core's), locks, sessions, the network.
  */
@@ -18,5 +19,8 @@ export { startTimeOf } from "./desk/process-identity.js";
 export { Store, type StoreProcess } from "./desk/store.js";
 export { StoreBody, StoreRequest } from "./desk/store-request.js";
 export * from "./gate/index.js";
+export { type BackedUp, type BackupOrder, type BackupProgress, backupDatabase } from "./keeper/backup-database.js";
+export { type Checked, type CheckOrder, checkDatabase } from "./keeper/check-database.js";
 export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
+export { type Restored, type RestoreOrder, restoreDatabase } from "./keeper/restore-database.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

@@ -17,6 +17,8 @@ export type LockName = Branded<string, "LockName">;
 export type Token = Branded<number, "Token">;
 /** The number under which a session sends a state-changing request; rises from 1, never reused in a session. */
 export type RequestKey = Branded<number, "RequestKey">;
+/** The number that a client gives its transaction; rises in a session, never reused there. */
+export type TransactionNumber = Branded<number, "TransactionNumber">;
 /** The place of a write in the one order in which writes reach the writer; rises for ever, also over restarts. */
 export type Seq = Branded<number, "Seq">;
 /** One connection of one life of the front; never reused in that life. */
@@ -106,6 +108,10 @@ export function tokensByClock(now: WallTime): number {
 
 export function requestKey(value: number): RequestKey {
   return positiveInteger(value, "request key") as RequestKey;
+}
+
+export function transactionNumber(value: number): TransactionNumber {
+  return positiveInteger(value, "transaction number") as TransactionNumber;
 }
 
 export function seq(value: number): Seq {

@@ -152,6 +152,26 @@ export const refusals = {
   ),
   DISK_FULL: row("environment", true, "the disk (or the log's cap) is full; nothing was applied", "make room"),
   DISK_FAILED: row("environment", true, "the disk failed while writing", "check the disk", "unknown"),
+  // Transactions
+  TX_LOST: row(
+    "environment",
+    true,
+    "the transaction is not there: it was never begun, is over, or went with its connection or the writer",
+    "begin anew; `broker.transaction` does so by itself",
+  ),
+  TX_EXPIRED: row(
+    "limit",
+    false,
+    "the transaction was open for too long and was rolled back",
+    "do less in it; nobody else writes meanwhile",
+  ),
+  TX_ROLLED_BACK: row(
+    "caller",
+    false,
+    "SQLite has rolled the whole transaction back because of a statement in it",
+    "the cause is in the details; begin anew",
+  ),
+  TRANSACTIONS_FULL: row("limit", false, "the session has too many transactions at once", "end some"),
   // Locks
   NAME_INVALID: row("caller", false, "not a lock name", "1 to 512 bytes, no control characters"),
   META_TOO_LARGE: row("limit", false, "reason or metadata over the limit", "make it shorter"),

@@ -40,6 +40,23 @@ test("an option goes before the environment", () => {
   assert.deepEqual([chosen.limits.readersMax, chosen.limits.writeMs], [4, 1000]);
 });
 
+test("a network file system is allowed by name, in the environment or as an option, several times", () => {
+  assert.deepEqual(configFrom({ version }, around).allowFilesystem, []);
+  const env = { HOLDFAST_ALLOW_FILESYSTEM: "nfs, cifs" };
+  assert.deepEqual(configFrom({ version }, { ...around, env }).allowFilesystem, ["nfs", "cifs"]);
+  const options = optionsFrom(["--allow-filesystem", "9p", "--allow-filesystem", "nfs4"], version);
+  assert.deepEqual(configFrom(options, { ...around, env }).allowFilesystem, ["9p", "nfs4"]);
+});
+
+test("an errand is told by its option, and served is what names none", () => {
+  const errandIn = (...args: string[]) => optionsFrom(args, version).errand;
+  assert.equal(errandIn("--dir", "/d"), undefined);
+  assert.deepEqual(errandIn("--import", "/a.db", "--force"), { kind: "import", file: "/a.db", force: true });
+  assert.deepEqual(errandIn("--restore", "/a.db"), { kind: "restore", file: "/a.db" });
+  assert.deepEqual(errandIn("--backup", "/b.db"), { kind: "backup", file: "/b.db", force: false });
+  assert.deepEqual(errandIn("--check", "--quick"), { kind: "check", quick: true });
+});
+
 test("a spawned broker tells its readiness on descriptor 3, or on the one it was given", () => {
   assert.equal(readyFdFrom({}, true), 3);
   assert.equal(readyFdFrom({}, false), undefined);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, lstatSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { prepareDirectories } from "../../src/daemon/directories.js";
 import { placesFor } from "../../src/places/index.js";
@@ -60,4 +60,19 @@ test("a directory that others can enter is refused with what helps", (t) => {
   prepareDirectories(here, wishes);
   chmodSync(here.dataDir, 0o755);
   assert.throws(() => prepareDirectories(here, wishes), { code: "PERMISSION", message: /chmod 700 .*data/ });
+});
+
+test("neither the database nor what decides who serves may lie on a network file system", (t) => {
+  const here = places(t);
+  const elsewhere = join(tempDir(t), "app.db");
+  const on = (point: string) => `1 0 0:1 / ${realpathSync(point)} rw - nfs server:/x rw`;
+  const mounts = on(dirname(here.root ?? ""));
+  assert.throws(() => prepareDirectories(here, { ...wishes, mounts }), { code: "CONFIGURATION", message: /\(nfs\)/ });
+  assert.deepEqual(prepareDirectories(here, { ...wishes, mounts, allowed: ["nfs"] }), here);
+  const apart = { ...here, database: elsewhere };
+  assert.throws(() => prepareDirectories(apart, { ...wishes, mounts }), { code: "CONFIGURATION" });
+  assert.throws(() => prepareDirectories(apart, { ...wishes, mounts: on(dirname(elsewhere)) }), {
+    code: "CONFIGURATION",
+    details: { path: `${realpathSync(dirname(elsewhere))}/app.db`, filesystem: "nfs" },
+  });
 });

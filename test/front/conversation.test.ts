@@ -30,7 +30,7 @@ function rig(requestsInFlightMax: number) {
 
 test("a connection with too many unanswered requests is not read until half of them are answered", () => {
   const { said, conversation } = rig(4);
-  for (let request = 1; request <= 4; request++) conversation.begun(request, "db.execute");
+  for (let request = 1; request <= 4; request++) conversation.begun(request, "db.execute", {}, 100);
   assert.deepEqual(said, ["pause"]);
   conversation.result(1, Buffer.from("{}"));
   assert.deepEqual(said, ["pause"]);
@@ -40,8 +40,8 @@ test("a connection with too many unanswered requests is not read until half of t
 
 test("requests for locks never stop the reading, for the release that they wait for may stand behind them", () => {
   const { said, conversation } = rig(4);
-  for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire");
-  conversation.begun(101, "lock.release");
+  for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire", {}, 100);
+  conversation.begun(101, "lock.release", {}, 100);
   assert.deepEqual(said, []);
   conversation.result(101, Buffer.from("{}"));
   conversation.refuse(1, refuse("LOCK_TIMEOUT", "too late"), true);
@@ -50,7 +50,7 @@ test("requests for locks never stop the reading, for the release that they wait 
 
 test("an upgrade does not stop the reading either", () => {
   const { said, conversation } = rig(1);
-  conversation.begun(1, "lock.upgrade");
+  conversation.begun(1, "lock.upgrade", {}, 100);
   assert.deepEqual(said, []);
 });
 
@@ -76,8 +76,8 @@ test("bytes that are no whole command yet are a sign of life, as old as the last
 
 test("nobody is silent who is not read, and the time begins when he is read again", () => {
   const { conversation, clock, heardAt } = rig(2);
-  conversation.begun(1, "db.execute");
-  conversation.begun(2, "db.execute");
+  conversation.begun(1, "db.execute", {}, 100);
+  conversation.begun(2, "db.execute", {}, 100);
   assert.equal(heardAt(20_000), 20_000);
   clock.now = 30_000;
   conversation.result(1, Buffer.from("{}"));
@@ -90,7 +90,7 @@ test("nobody is silent who is not read, and the time begins when he is read agai
 
 test("an answer to a frame that could not be read counts for nothing", () => {
   const { conversation } = rig(4);
-  conversation.begun(1, "db.execute");
+  conversation.begun(1, "db.execute", {}, 100);
   conversation.refuse(null, refuse("PARSE_ERROR", "not JSON"), false);
   assert.equal(conversation.inFlight, 1);
 });
@@ -104,9 +104,51 @@ test("ten frames that cannot be read in ten seconds are too many", () => {
 
 test("an id that is used twice, against the rules, does not spoil the count", () => {
   const { said, conversation } = rig(4);
-  for (let n = 0; n < 3; n++) conversation.begun("same", "lock.acquire");
-  for (let n = 0; n < 2; n++) conversation.begun("same", "db.query");
+  for (let n = 0; n < 3; n++) conversation.begun("same", "lock.acquire", {}, 100);
+  for (let n = 0; n < 2; n++) conversation.begun("same", "db.query", {}, 100);
   for (let n = 0; n < 5; n++) conversation.answered("same");
   assert.equal(conversation.inFlight, 0);
+  assert.deepEqual(said, []);
+});
+
+test("beside a transaction requests are held back by how much they are, so that its commit is read whatever waits for it", () => {
+  const { said, conversation } = rig(4);
+  conversation.begun(1, "tx.begin", { tx: 1 }, 100);
+  for (let request = 2; request <= 1000; request++) conversation.begun(request, "db.execute", {}, 100);
+  assert.deepEqual(said, []);
+  for (let request = 1001; request <= 1004; request++) conversation.begun(request, "db.execute", {}, 6 * 1024 * 1024);
+  assert.deepEqual(said, ["pause"]);
+  for (const request of [1001, 1002]) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.result(1003, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("when the transaction is over they are held back by their number again", () => {
+  const over: readonly [string, ReturnType<typeof refuse> | undefined][] = [
+    ["tx.commit", undefined],
+    ["tx.rollback", undefined],
+    ["tx.commit", refuse("TX_EXPIRED", "too long")],
+    ["tx.begin", refuse("FENCED", "not held")],
+  ];
+  for (const [method, refusal] of over) {
+    const { said, conversation } = rig(4);
+    conversation.begun("begin", "tx.begin", { tx: 7 }, 100);
+    if (method !== "tx.begin") conversation.result("begin", Buffer.from("{}"));
+    if (method !== "tx.begin") conversation.begun("end", method, { tx: 7 }, 100);
+    const last = method === "tx.begin" ? "begin" : "end";
+    if (refusal === undefined) conversation.result(last, Buffer.from("{}"));
+    else conversation.refuse(last, refusal, true);
+    for (let request = 1; request <= 4; request++) conversation.begun(request, "db.execute", {}, 100);
+    assert.deepEqual(said, ["pause"], method);
+  }
+});
+
+test("a commit that leaves its transaction open leaves it so here", () => {
+  const { said, conversation } = rig(4);
+  conversation.begun("begin", "tx.begin", { tx: 7 }, 100);
+  conversation.begun("commit", "tx.commit", { tx: 7 }, 100);
+  conversation.refuse("commit", refuse("SQLITE_CONSTRAINT", "not yet"), true);
+  for (let request = 1; request <= 9; request++) conversation.begun(request, "db.execute", {}, 100);
   assert.deepEqual(said, []);
 });

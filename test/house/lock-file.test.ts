@@ -9,15 +9,20 @@ interface LockedPackage {
   readonly resolved?: string;
 }
 
-/** By place; the place "" is this package itself. */
-function lockedPackages(): (readonly [place: string, LockedPackage])[] {
-  const { packages } = JSON.parse(read("package-lock.json")) as { packages: { [place: string]: LockedPackage } };
+/** The project's own packages, and those that it is measured beside. */
+const folders = ["", "bench/peers/"];
+
+/** By place; the place "" is the package itself that the file belongs to. */
+function lockedPackages(folder: string): (readonly [place: string, LockedPackage])[] {
+  const { packages } = JSON.parse(read(`${folder}package-lock.json`)) as {
+    packages: { [place: string]: LockedPackage };
+  };
   return Object.entries(packages).filter(([place]) => place !== "");
 }
 
-test("every package of the lock file has its hash, also those that other platforms install", () => {
-  const places = lockedPackages();
-  assert.ok(places.length > 50, `the lock file has ${places.length} packages`);
+test("every package of the lock files has its hash, also those that other platforms install", () => {
+  const places = folders.flatMap(lockedPackages);
+  assert.ok(places.length > 50, `the lock files have ${places.length} packages`);
   const without = places.filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ""));
   assert.deepEqual(
     without.map(([place]) => place),
@@ -25,13 +30,13 @@ test("every package of the lock file has its hash, also those that other platfor
   );
 });
 
-test("the lock file names no host: the registry is whoever installs' own", () => {
-  const hosted = lockedPackages().filter(
-    ([, { resolved, version = "" }]) => resolved !== undefined || version.includes(":"),
-  );
+test("the lock files name no host: the registry is whoever installs' own", () => {
+  const hosted = folders
+    .flatMap(lockedPackages)
+    .filter(([, { resolved, version = "" }]) => resolved !== undefined || version.includes(":"));
   assert.deepEqual(
     hosted.map(([place]) => place),
     [],
   );
-  assert.match(read(".npmrc"), /^omit-lockfile-registry-resolved=true$/m);
+  for (const folder of folders) assert.match(read(`${folder}.npmrc`), /^omit-lockfile-registry-resolved=true$/m);
 });

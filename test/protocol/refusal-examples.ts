@@ -391,6 +391,34 @@ const ofLocks = {
   },
 } as const satisfies { readonly [code: string]: RefusalExample };
 
+const ofTransactions = {
+  TX_LOST: {
+    method: "tx.commit",
+    when: "The connection that had begun it is gone, and with it the transaction.",
+    message: "transaction 1 is not there: it went with its connection",
+    details: { tx: 1 },
+  },
+  TX_EXPIRED: {
+    method: "tx.execute",
+    when: "It did nothing while others waited; everything but a rollback is refused so from then on.",
+    message:
+      "transaction 1 did nothing for 5012 ms while others waited to write, and 5000 were allowed; it is rolled back",
+    details: { tx: 1, limit: "txIdleMs", openMs: 7300, idleMs: 5012, waitedMs: 5310 },
+  },
+  TX_ROLLED_BACK: {
+    method: "tx.commit",
+    when: "An INSERT OR ROLLBACK in it has failed.",
+    message: "SQLite has rolled transaction 1 back because of a statement in it: UNIQUE constraint failed: note.id",
+    details: { tx: 1, cause: { code: "SQLITE_CONSTRAINT", sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY" } },
+  },
+  TRANSACTIONS_FULL: {
+    method: "tx.begin",
+    when: "They are begun and never ended.",
+    message: "the session has 1000 transactions already",
+    details: { limit: "transactionsMax" },
+  },
+} as const satisfies { readonly [code: string]: RefusalExample };
+
 const ofLibraries = {
   NO_BROKER: {
     method: "session.hello",
@@ -448,6 +476,7 @@ export const refusalExamples: { readonly [Code in RefusalCode]: RefusalExample }
   ...ofConversation,
   ...ofSql,
   ...ofWrites,
+  ...ofTransactions,
   ...ofLocks,
   ...ofLibraries,
 };

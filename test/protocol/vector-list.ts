@@ -266,6 +266,69 @@ const administration: Vector[] = [
   result("admin.stop.result", "It takes nothing new from here on.", {}),
 ];
 
+const transactions: Vector[] = [
+  request(
+    "tx.begin.request",
+    "A transaction under a number of the client's own; it waits for its turn at the writer.",
+    {
+      tx: 1,
+      mode: "write",
+      timeoutMs: 60000,
+    },
+  ),
+  result("tx.begin.result", "It has begun: nobody else writes until it is over.", { tx: 1 }),
+  request("tx.begin.fenced", "For its whole life the lock must be held under this token.", {
+    tx: 2,
+    mode: "write",
+    fence: [{ name: "index/rebuild", token: 67108865 }],
+  }),
+  request("tx.execute.insert", "A statement in it, with a value by position.", {
+    tx: 1,
+    sql: "insert into note (body) values (?) returning id",
+    args: cells("fourth"),
+  }),
+  result("tx.execute.result", "Its result; nobody else sees it before the commit.", {
+    columns: ["id"],
+    rows: [cells(4n)],
+    rowsAffected: 1,
+    lastInsertRowid: 4,
+  }),
+  request(
+    "tx.execute.query",
+    "A read in it, with a bound on its rows and its time; it sees what the transaction has done.",
+    {
+      tx: 1,
+      sql: "select body from note where id = :id",
+      named: { id: new Cell(4n) },
+      rowsMax: 1,
+      timeoutMs: 1000,
+    },
+  ),
+  request("tx.execute.savepoint", "A savepoint is set like a statement.", { tx: 1, sql: "savepoint before_the_rest" }),
+  request("tx.batch.request", "Several statements of it at once: all of them or none.", {
+    tx: 1,
+    statements: [
+      { sql: "update note set score = ? where id = ?", args: cells(0.5, 4n) },
+      { sql: "select count(*) as notes from note" },
+    ],
+    timeoutMs: 1000,
+  }),
+  result("tx.batch.result", "One result for each statement.", {
+    results: [
+      { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: null },
+      { columns: ["notes"], rows: [cells(4n)], rowsAffected: 0, lastInsertRowid: null },
+    ],
+  }),
+  request("tx.commit.request", "The commit, under a key: sent again it answers the same, and commits nothing twice.", {
+    tx: 1,
+    key: 40,
+    ack: 3,
+  }),
+  result("tx.commit.result", "It is on disk.", { seq: 1042 }),
+  request("tx.rollback.request", "Undoes whatever there is to be undone.", { tx: 2 }),
+  result("tx.rollback.result", "Done, whatever there was.", {}),
+];
+
 const beforeHello = (method: string) =>
   refusal(method, "NOT_READY", {
     when: "A request before hello.",
@@ -276,7 +339,7 @@ const refused: Vector[] = [
   // Every code once, at a method that can meet it.
   ...(Object.keys(refusalExamples) as RefusalCode[]).map((code) => refusal(refusalExamples[code].method, code)),
   // Every method once at least.
-  ...["session.goodbye", "admin.status", "admin.stop"].map(beforeHello),
+  ...["session.goodbye", "tx.batch", "tx.rollback", "admin.status", "admin.stop"].map(beforeHello),
   refusal("session.ping", "PARAMS_INVALID", {
     when: "Parameters by position.",
     message: "params must be an object",
@@ -325,7 +388,14 @@ const refused: Vector[] = [
   }),
 ];
 
-export const vectors: readonly Vector[] = [...sessions, ...database, ...locks, ...administration, ...refused];
+export const vectors: readonly Vector[] = [
+  ...sessions,
+  ...database,
+  ...locks,
+  ...administration,
+  ...transactions,
+  ...refused,
+];
 
 /** What is no frame: the refusal it meets, and the id under which. */
 export interface BrokenVector {

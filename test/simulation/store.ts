@@ -50,6 +50,7 @@ function resultOf(what: string): object {
 const asOnTheWire: Spelling = {
   whatOf: memoised(whatIn),
   did: (what, request) => bodyOf(resultOf(what), request),
+  committed: (_, request) => bodyOf({ seq: 1 }, request),
   saw: (what, request) => bodyOf(resultOf(what), request),
   outcomes: (keys, request) => {
     const outcomes = keys.map(({ key, did }) =>

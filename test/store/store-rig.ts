@@ -35,7 +35,7 @@ export interface RigOptions {
 /** What a request came to, in plain words. */
 export type Answered =
   | { readonly kind: "done"; readonly result: Result }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly ended?: boolean }
   | { readonly kind: "absent" };
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into results of every shape.
@@ -54,6 +54,12 @@ export interface WriteOptions {
   readonly key?: number;
   readonly alone?: boolean;
   readonly mode?: "run" | "replay";
+  readonly encoding?: Encoding;
+}
+
+export interface StepOptions {
+  readonly session?: SessionId;
+  readonly key?: number | undefined;
   readonly encoding?: Encoding;
 }
 
@@ -166,7 +172,7 @@ export class StoreRig {
 
   /** The job, and its answer when it comes. With `flush` of the store it leaves. */
   give(
-    method: "db.execute" | "db.batch" | "db.script",
+    method: "db.execute" | "db.batch" | "db.script" | "tx.commit",
     params: object,
     options: WriteOptions = {},
   ): { seq: number; answer: Promise<Answered> } {
@@ -185,6 +191,11 @@ export class StoreRig {
       parcel: new StoreRequest(method, encoding, raw),
     });
     return { seq: at, answer };
+  }
+
+  /** A commit that is only looked up, as any write is. */
+  giveCommit(params: object, options: WriteOptions): { seq: number; answer: Promise<Answered> } {
+    return this.give("tx.commit", params, options);
   }
 
   write(
@@ -210,6 +221,52 @@ export class StoreRig {
     );
     this.store.flush();
     return Promise.all(answers);
+  }
+
+  /** A step of a transaction; its answer when it comes. `begin` gives the number under which the others follow. */
+  begin(session = alice): { readonly transaction: number; readonly answer: Promise<Answered> } {
+    const transaction = this.#nextSeq;
+    return { transaction, answer: this.#step("begin", { transaction, session }) };
+  }
+
+  run(transaction: number, sql: string, args: readonly unknown[] = [], options: StepOptions = {}): Promise<Answered> {
+    return this.#step("run", { transaction, ...options }, ["tx.execute", { tx: 1, sql, args }]);
+  }
+
+  runBatch(transaction: number, statements: readonly object[]): Promise<Answered> {
+    return this.#step("run", { transaction }, ["tx.batch", { tx: 1, statements }]);
+  }
+
+  commit(transaction: number, { key, tx = 1, ...options }: StepOptions & { tx?: number } = {}): Promise<Answered> {
+    return this.#step("commit", { transaction, key, ...options }, ["tx.commit", { tx, key }]);
+  }
+
+  rollBack(transaction: number): Promise<Answered> {
+    return this.#step("rollback", { transaction });
+  }
+
+  #step(
+    step: "begin" | "run" | "commit" | "rollback",
+    { transaction, session = alice, key, encoding = "json" }: StepOptions & { readonly transaction: number },
+    request?: readonly ["tx.execute" | "tx.batch" | "tx.commit", object],
+  ): Promise<Answered> {
+    const at = this.#nextSeq++;
+    const answer = this.answerTo(at);
+    const parcel =
+      request === undefined
+        ? undefined
+        : new StoreRequest(request[0], encoding, encodeRequest(at, request[0], request[1], encoding));
+    this.obey({
+      to: "writer",
+      kind: "step",
+      step,
+      seq: seq(at),
+      transaction: seq(transaction),
+      session,
+      key: key === undefined ? undefined : requestKey(key),
+      parcel,
+    });
+    return answer;
   }
 
   settle(session: SessionId, keys: readonly number[], encoding: Encoding = "json"): Promise<Answered> {
@@ -278,7 +335,8 @@ export class StoreRig {
 function opened(answer: StoreAnswer): Answered {
   if (answer.kind !== "done") return answer;
   if (!(answer.body instanceof StoreBody)) throw new Error("a body that is none of the store's");
-  return { kind: "done", result: decodeBody(answer.body.bytes, answer.body.encoding) };
+  const { bytes, encoding } = answer.body;
+  return { kind: "done", result: bytes.length === 0 ? undefined : decodeBody(bytes, encoding) };
 }
 
 /** A rig that is closed when the test ends. */

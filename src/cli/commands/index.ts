@@ -46,6 +46,21 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./import.js")).importFile,
   },
   {
+    name: "backup",
+    summary: "copy the database while it is in use, and verify the copy",
+    load: async () => (await import("./backup.js")).backup,
+  },
+  {
+    name: "check",
+    summary: "whether the database is whole",
+    load: async () => (await import("./check.js")).check,
+  },
+  {
+    name: "restore",
+    summary: "put a backup back",
+    load: async () => (await import("./restore.js")).restore,
+  },
+  {
     name: "demo",
     summary: "eight processes, one database, two kills; then count",
     load: async () => (await import("./demo.js")).demo,

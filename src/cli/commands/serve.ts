@@ -8,6 +8,7 @@ interface ServeOptions {
   readonly limit?: readonly string[];
   readonly logLevel?: string;
   readonly spawned?: boolean;
+  readonly allowFilesystem?: readonly string[];
   /** Commander's word for `--no-signals`. */
   readonly signals?: boolean;
 }
@@ -22,6 +23,11 @@ export const serve: Command = {
       .option("--limit <name=value>", "set one of the broker's limits; `holdfast status --json` lists them", collect)
       .option("--log-level <level>", "debug, info, warn or error (HOLDFAST_LOG_LEVEL)")
       .option("--no-signals", "never end what still runs under a lock that was lost, only wait for it")
+      .option(
+        "--allow-filesystem <name>",
+        "use a network file system (nfs, cifs …) all the same (HOLDFAST_ALLOW_FILESYSTEM)",
+        collect,
+      )
       .addOption(parser.createOption("--spawned", "started by a client: ends itself when idle").hideHelp())
       .addHelpText(
         "after",
@@ -30,7 +36,16 @@ export const serve: Command = {
   },
 
   async run(call) {
-    const { database, limit = [], logLevel, spawned, signals, dir, socket } = optionsOf<ServeOptions>(call);
+    const {
+      database,
+      limit = [],
+      logLevel,
+      spawned,
+      signals,
+      allowFilesystem,
+      dir,
+      socket,
+    } = optionsOf<ServeOptions>(call);
     if (call.operands.length > 0) call.misused("serve takes no operands");
     const { serve: run } = await import("../../daemon/index.js");
     return run({
@@ -42,6 +57,7 @@ export const serve: Command = {
       logLevel,
       spawned: spawned === true,
       signals,
+      allowFilesystem,
     });
   },
 };

@@ -13,6 +13,7 @@
  */
 import { type Instant, instant, type Millis } from "../../terms/index.js";
 import type { Grant } from "./grant.js";
+import type { Tie } from "./transaction-calls.js";
 
 /**
  * What may be done with a request whose answer was lost.
@@ -25,8 +26,23 @@ import type { Grant } from "./grant.js";
  *   release  sent again under its key; when the broker does not know the grant, it is released
  *   transfer as a release, but then it is refused
  *   cancel   the conversation's own: takes back an acquire or an upgrade
+ *   begin    of a transaction: never sent again once it was sent; the transaction went with the connection
+ *   step     of a transaction: sent on the connection of its begin, and on no other
+ *   rollback as a step; but what is gone is rolled back
  */
-export type CallKind = "read" | "write" | "once" | "acquire" | "upgrade" | "change" | "release" | "transfer" | "cancel";
+export type CallKind =
+  | "read"
+  | "write"
+  | "once"
+  | "acquire"
+  | "upgrade"
+  | "change"
+  | "release"
+  | "transfer"
+  | "cancel"
+  | "begin"
+  | "step"
+  | "rollback";
 
 /** The parameters of the request as they go over the wire. The conversation reads and writes only these fields. */
 export interface CallParams {
@@ -45,6 +61,7 @@ export interface CallMore {
   readonly grant?: Grant | undefined;
   readonly about?: Call | undefined;
   readonly own?: boolean;
+  readonly tie?: Tie | undefined;
 }
 
 export class Call {
@@ -72,6 +89,8 @@ export class Call {
   readonly about: Call | undefined;
   /** Asked by the conversation itself: no program waits for it. */
   readonly own: boolean;
+  /** Of the calls of a transaction, its commit among them. */
+  readonly tie: Tie | undefined;
 
   constructor(kind: CallKind, method: string, params: CallParams, more: CallMore = {}) {
     this.kind = kind;
@@ -81,6 +100,21 @@ export class Call {
     this.grant = more.grant;
     this.about = more.about;
     this.own = more.own ?? false;
+    this.tie = more.tie;
+  }
+
+  /** It has a request key, under which it happens once. */
+  get keyed(): boolean {
+    switch (this.kind) {
+      case "read":
+      case "once":
+      case "begin":
+      case "step":
+      case "rollback":
+        return false;
+      default:
+        return true;
+    }
   }
 
   /** It ends its grant, unless it is refused. */

@@ -151,7 +151,7 @@ export class Conversation {
     if (call.grant !== undefined && call.grant.state !== "held") return this.#inFlight.tooLate(call, call.grant);
     if (call.grant !== undefined && call.givesUp) call.grant.state = "releasing";
     this.#inFlight.keep(call, now);
-    if (this.#state.at !== "open") return this.#wake(now);
+    if (!this.#inFlight.isForNow(call, this.#state.at)) return this.#wake(now);
     this.#inFlight.send(call, now);
     if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
   }

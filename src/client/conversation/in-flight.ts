@@ -16,6 +16,7 @@ import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-an
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
+import { TransactionCalls } from "./transaction-calls.js";
 
 /** A read or write that was sent so often and broke the connection each time is not sent again: it may be the cause. */
 const triesMax = 10;
@@ -25,6 +26,7 @@ export class InFlight {
   readonly #draft: Draft;
   readonly #grants: Grants;
   readonly #locks: LockAnswers;
+  readonly #transactions = new TransactionCalls();
   /** Of the present session. */
   #keys: RequestKeys;
   #lastId = 0;
@@ -58,6 +60,11 @@ export class InFlight {
 
   // ── on the way out ────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether it is handled now; else it is kept until there is a connection. */
+  isForNow(call: Call, at: State["at"]): boolean {
+    return this.#transactions.isForNow(call, at);
+  }
+
   keep(call: Call, now: Instant): void {
     call.id = ++this.#lastId;
     call.since = now;
@@ -67,6 +74,8 @@ export class InFlight {
 
   send(call: Call, now: Instant): void {
     if (call.tries >= triesMax && (call.kind === "read" || call.kind === "write")) return this.#tooOften(call);
+    const gone = this.#transactions.sending(call);
+    if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
     if (call.waitMs !== undefined && call.waitMs > 0) {
       const left = call.waitMs - (now - call.since);
@@ -153,6 +162,9 @@ export class InFlight {
       case "read":
       case "write":
       case "once":
+      case "begin":
+      case "step":
+      case "rollback":
         return this.#draft.answer(call, result);
       case "acquire":
         this.#locks.granted(call, key, answer);
@@ -203,8 +215,10 @@ export class InFlight {
    */
   turnedAway(id: number, refusal: Refusal): boolean {
     const call = this.#calls.get(id);
-    if (call !== undefined && refusal.outcome !== "unknown") call.state = "kept";
-    return call !== undefined;
+    if (call === undefined) return false;
+    if (!this.#transactions.mayAskNext(call, this.#calls.values())) this.#refuse(call, refusal);
+    else if (refusal.outcome !== "unknown") call.state = "kept";
+    return true;
   }
 
   // ── connections and sessions go ───────────────────────────────────────────────────────────────────────────────────
@@ -213,11 +227,14 @@ export class InFlight {
     this.#grants.leases.disconnected();
     this.lookAtLeases(now, false);
     this.#connectionLost();
+    this.#transactions.disconnected();
   }
 
   #connectionLost(): void {
     for (const call of [...this.#calls.values()]) {
-      if (call.kind === "cancel") this.#remove(call);
+      const gone = this.#transactions.connectionLost(call);
+      if (gone !== undefined) this.#goneWithConnection(call, gone);
+      else if (call.kind === "cancel") this.#remove(call);
       else if (call.kind === "once" && call.state === "sent") this.#refuse(call, outcomeUnknown);
       else if (call.kind === "acquire" && call.state === "sent" && call.cancelled) this.#refuse(call, wasCancelled);
     }
@@ -248,9 +265,12 @@ export class InFlight {
         return this.#refuse(call, verdict.refusal);
       case "unknown":
         return this.#refuse(call, tooOld);
-      case "never":
+      case "never": {
+        const gone = this.#transactions.neverApplied(call);
         call.state = "kept";
         if (call.cancelled) this.#refuse(call, wasCancelled);
+        else if (gone !== undefined) this.#refuse(call, gone);
+      }
     }
   }
 
@@ -295,7 +315,7 @@ export class InFlight {
   // ── one call ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #giveKey(call: Call): void {
-    if (call.kind === "read" || call.kind === "once") return;
+    if (!call.keyed) return;
     call.key = call.kind === "write" ? this.#keys.takeForWrite() : this.#keys.takeForLock();
     call.params.key = call.key;
     // With the key, so that a message that is sent again says the same as before.
@@ -352,6 +372,12 @@ export class InFlight {
     return true;
   }
 
+  #goneWithConnection(call: Call, refusal: Refusal): void {
+    if (call.kind !== "rollback") return this.#refuse(call, refusal);
+    this.#remove(call);
+    this.#draft.answer(call, {});
+  }
+
   #tooOften(call: Call): void {
     const message = `sent ${call.tries} times, and each time the connection broke before the answer`;
     this.#abandon(call, refuse("CONNECTION_LOST", message));
@@ -364,11 +390,14 @@ export class InFlight {
       return this.#locks.released(call);
     }
     if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
-    const known = call.state === "kept" || call.kind === "read" || call.kind === "acquire";
+    if (call.kind === "rollback") return this.#goneWithConnection(call, refusal);
+    const undone = call.tie?.commitSent === false;
+    const known = call.state === "kept" || call.kind === "read" || call.kind === "acquire" || undone;
     this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" });
   }
 
   #refuse(call: Call, refusal: Refusal): void {
+    this.#transactions.refused(call);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

@@ -13,4 +13,5 @@ export type { Event } from "./event.js";
 export type { Grant, GrantState, LeaseState } from "./grant.js";
 export type { LockNewsEffect, QueueNews, RevocationNews } from "./lock-news.js";
 export type { ConversationOptions, State, TakenUp } from "./state.js";
+export { Tie } from "./transaction-calls.js";
 export { Watch, type WatchBegin, type WatchEffect, type WatchFilter, type WatchState } from "./watches.js";

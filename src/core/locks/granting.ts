@@ -3,7 +3,7 @@
  * for several names when all of them can. A grant lets nobody else in, so each change of a name is one walk, and no
  * walk leads to another.
  */
-import { between, type Instant, type Millis, type RequestKey } from "../../terms/index.js";
+import { between, type Instant, type Millis, type RequestKey, type Token } from "../../terms/index.js";
 import type { Asker, Claim } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Leases } from "../sessions/lease.js";
@@ -24,6 +24,8 @@ export interface GrantingParts {
   readonly leases: Leases;
   /** Nothing is granted while it is empty. */
   readonly tokens: TokenBlock;
+  /** No fence holds under this token from now on. */
+  readonly onFenceEnds: (token: Token, now: Instant) => void;
 }
 
 export class Granting {
@@ -150,6 +152,7 @@ export class Granting {
     const { grant, lock } = holding;
     const { draft, tokens, table } = this.#parts;
     const before = grant.token;
+    this.#parts.onFenceEnds(before, now);
     grant.token = tokens.take();
     for (const one of holdingsOf(grant)) one.lock.retoken(one, before);
     holding.mode = "exclusive";

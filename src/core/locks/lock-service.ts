@@ -12,6 +12,7 @@ import {
   type RequestKey,
   type Seq,
   type SessionId,
+  type Token,
 } from "../../terms/index.js";
 import type { Command, Fence, LockCommand } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
@@ -47,6 +48,8 @@ export interface LockServiceParts {
   /** Every write up to and including this one is settled. */
   readonly settledThrough: () => Seq;
   readonly sessionOf: (id: SessionId) => Session | undefined;
+  /** No fence holds under this token from now on: who relies on it must not come to pass. */
+  readonly onFenceEnds: (token: Token, now: Instant) => void;
 }
 
 export class LockService {
@@ -292,6 +295,7 @@ export class LockService {
   }
 
   #grantEnds(grant: Grant, how: End, now: Instant): void {
+    this.#parts.onFenceEnds(grant.token, now);
     this.#upgrades.grantEnds(grant, how.givenBack ? undefined : how.reason, now);
     this.#revoking.grantEnds(grant, how);
   }

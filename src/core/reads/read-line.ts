@@ -27,6 +27,8 @@ export interface ReadLineParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
+  /** A transaction has the writer to itself, so that nobody folds the log. */
+  readonly writerOwned: () => boolean;
 }
 
 type ReadSettled = Extract<StoreEvent, { kind: "read-settled" }>;
@@ -57,6 +59,8 @@ export class ReadLine {
   #canFold = false;
   /** The log was asked to be folded and the writer has not answered. */
   #folding = false;
+  /** To be folded when the transaction is over that has the writer now. */
+  #wantsFold = false;
   #walBytes = 0;
   #walBytesTried = 0;
   #foldedAt = 0 as Instant;
@@ -131,6 +135,7 @@ export class ReadLine {
     if (!this.#canFold) {
       this.#folding = false;
       this.#holding.fold = false;
+      this.#wantsFold = false;
     }
     this.#startMissing(now);
     this.#noteReaders(now);
@@ -142,10 +147,16 @@ export class ReadLine {
   walGrew(walBytes: number, now: Instant): void {
     const { walBytesMax } = this.#parts.limits;
     this.#walBytes = walBytes;
+    this.#wantsFold = false;
     if (walBytes < walBytesMax || this.#holding.fold || !this.#canFold) return;
     // A fold that could not finish is tried again only when the log has grown by a quarter.
     if (walBytes < this.#walBytesTried + walBytesMax / 4) return;
     this.#fold(now);
+  }
+
+  /** The log is about to be folded, or should be as soon as the writer is free: nobody may take it for long. */
+  get folding(): boolean {
+    return this.#holding.fold || this.#wantsFold;
   }
 
   checkpointed(walBytes: number, now: Instant): void {
@@ -159,6 +170,8 @@ export class ReadLine {
   }
 
   #fold(now: Instant): void {
+    this.#wantsFold = this.#parts.writerOwned();
+    if (this.#wantsFold) return;
     this.#walBytesTried = this.#walBytes;
     this.#holding.fold = true;
     this.#foldIfQuiet();

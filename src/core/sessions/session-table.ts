@@ -392,6 +392,8 @@ function newSession(row: SessionRow, { restored, now }: { restored: boolean; now
     writes: new Map(),
     writesSent: 0,
     followers: [],
+    transactions: undefined,
+    transactionHigh: 0,
     finished: new FinishedRequests(),
     lastSeq: undefined,
     keyHigh: 0,

@@ -15,12 +15,21 @@
  * | ending | holds nothing, waits for nothing; its dispatched writes settle  | the last of these writes            |
  * | ended  | not in the table; its id is never taken up again                | nobody                              |
  */
-import type { ConnectionId, Instant, Millis, RequestKey, Seq, SessionId } from "../../terms/index.js";
+import type {
+  ConnectionId,
+  Instant,
+  Millis,
+  RequestKey,
+  Seq,
+  SessionId,
+  TransactionNumber,
+} from "../../terms/index.js";
 import type { SessionIdentity } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Grant } from "../locks/grant.js";
 import type { Waiting } from "../locks/request.js";
 import type { SessionRow } from "../turn.js";
+import type { Transaction } from "../writes/transaction.js";
 import type { Write } from "../writes/write.js";
 import type { FinishedRequests } from "./finished-requests.js";
 import type { Lease } from "./lease.js";
@@ -64,6 +73,10 @@ export interface Session {
   writesSent: number;
   /** What it asked for that takes effect when its writes up to `order` are with the writer (rule 5), first come first. */
   readonly followers: { readonly order: number; readonly go: (now: Instant) => void }[];
+  /** Its transactions that are not over; absent while it has begun none. */
+  transactions: Map<TransactionNumber, Transaction> | undefined;
+  /** The highest number that it has given one. */
+  transactionHigh: number;
   /** Lock requests that ended without a grant, and releases, until the client has acknowledged them. */
   readonly finished: FinishedRequests;
   /** The last write that was dispatched for it; what it held drains until this is settled. */

@@ -23,7 +23,7 @@ export interface Death {
 }
 
 /** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
-const deathsMax = 3;
+export const deathsMax = 3;
 
 /**
  * Who is to blame: the write for which the broker killed the writer, if it did (`killing`), though it may be answered
@@ -71,7 +71,7 @@ function mayHaveBegun(write: Write, progress: WriterProgress | undefined): boole
   return progress === undefined || (progress.phase !== "idle" && progress.seq === write.seq);
 }
 
-function culpritRefusal(write: Write): Refusal {
+export function culpritRefusal(write: Pick<Write, "killed">): Refusal {
   if (write.killed === "cancel") return refuse("CANCELLED", "the statement was cancelled while it ran");
   if (write.killed === "timeout") return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time and was ended");
   return refuse("STATEMENT_CRASHED", "the writer died while it ran this statement");

@@ -1,7 +1,7 @@
 /**
  * The one order in which writes reach the writer. Fair between sessions while they wait, first in first out once
- * dispatched; a write's fences are checked once, at dispatch; what was dispatched counts against the grant it was sent
- * under until it is settled (rule 5).
+ * dispatched; a write's fences are checked once, at dispatch. While a transaction owns the writer nothing but its steps
+ * is dispatched.
  *
  *   starting ──ready──► ready ──process gone──► starting
  *      │                  │ killed, and not gone for long: inside a system call that does not return
@@ -15,25 +15,35 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import {
-  after,
-  type Instant,
-  type Limits,
-  type Millis,
-  type Refusal,
-  refuse,
-  type Seq,
-  seq,
-} from "../../terms/index.js";
-import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
+import { after, type Instant, type Limits, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
+import type { Asker, Fence, StoreAnswer, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
 import type { Grant } from "../locks/grant.js";
 import type { Session } from "../sessions/session.js";
-import { culpritOf, fateOf, notRun } from "./settlement.js";
+import { SentOrder } from "./sent-order.js";
+import { type Death, fateOf, notRun } from "./settlement.js";
+import type { Transaction } from "./transaction.js";
 import type { FinalAnswer, Write } from "./write.js";
-import { overdue, WriteClock } from "./write-clock.js";
+import { WriterHands } from "./writer-hands.js";
+import { WriterTurns } from "./writer-turns.js";
+import { WriterWatch } from "./writer-watch.js";
+
+/** What the line tells of transactions; it knows nothing of them but their turns and the steps that it carries. */
+export interface TurnTaker {
+  /** The writer is its own. */
+  hasTurn(transaction: Transaction, now: Instant): void;
+  /** There is room for more of what the owner has to do. */
+  goOn(owner: Transaction, now: Instant): void;
+  /** Somebody waits for the owner to end. */
+  othersWait(owner: Transaction, now: Instant): void;
+  stepSettled(step: Write, answer: StoreAnswer, now: Instant): void;
+  /** The writer died, its successor is ready. `steps`: what it had in its hands and has not answered, in order. */
+  writerReplaced(steps: readonly Write[], death: Death, now: Instant): void;
+  /** No writer can be had: `steps` as above, `waiting` had a turn or waited for one. */
+  writerLost(steps: readonly Write[], waiting: readonly Transaction[], now: Instant): void;
+}
 
 export interface WriteLineParts {
   readonly limits: Limits;
@@ -43,6 +53,9 @@ export interface WriteLineParts {
   readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
   /** A write of this session was answered, whatever the answer. */
   readonly onAnswered: (session: Session, now: Instant) => void;
+  readonly transactions: () => TurnTaker;
+  /** Whether a transaction may have the writer now, for as long as it takes. */
+  readonly mayOwn: () => boolean;
 }
 
 type WriterState =
@@ -54,8 +67,7 @@ type WriterUnavailable = Extract<StoreEvent, { kind: "writer-unavailable" }>;
 type WriterGone = Extract<StoreEvent, { kind: "writer-gone" }>;
 type WriterSettled = Extract<StoreEvent, { kind: "writer-settled" }>;
 
-/** How often a busy writer is looked at, and an absent one is tried again (ms). */
-const watchMs = 100;
+/** How often an absent writer is tried again (ms). */
 const retryMs = 5000;
 /**
  * When to give up waiting for a writer that was killed to be gone, and for one that was started to be ready (ms): rule 2.
@@ -68,33 +80,29 @@ const quantum = 64 * 1024;
 export class WriteLine {
   readonly #parts: WriteLineParts;
   readonly #line = new FairShare<Write>(quantum);
-  /** In the writer's hands, by sequence; the order of insertion is the order of dispatch. */
-  readonly #dispatched = new Map<Seq, Write>();
-  readonly #clock = new WriteClock();
-  #dispatchedBytes = 0;
-  #nextSeq: number;
+  readonly #order = new SentOrder(this.#line);
+  readonly #turns = new WriterTurns<Transaction>();
+  readonly #hands: WriterHands;
+  readonly #watch: WriterWatch;
   #state: WriterState = { kind: "starting" };
-  /** When the present writer was ready; what was noted before was noted by another. */
-  #readyAt = 0 as Instant;
-  /** The write because of which the present writer is being killed. */
-  #killing: Seq | undefined;
-  /** What the last writer that died was doing. */
-  #lastProgress: WriterProgress | undefined;
   /** The disk failed under a writer, and none has repaired the log since (rule 9). */
   #repair = false;
   /** From here on nobody knows what was applied, and there is no writer to settle it. */
   #doubtFrom: Seq | undefined;
-  #watch: Deadline | undefined;
   #retry: Deadline | undefined;
   #late: Deadline | undefined;
   /** The next try to have a writer has the log repaired first: nobody knows what is wrong. */
   #retryRepairs = true;
   #settledCount = 0;
   #walBytes = 0;
+  /** Whoever is served may make others be served: not one inside the other. */
+  #pumping = false;
 
   constructor(parts: WriteLineParts, firstSeq: Seq) {
     this.#parts = parts;
-    this.#nextSeq = firstSeq;
+    this.#hands = new WriterHands(parts, firstSeq);
+    const given = (at: Seq) => this.#hands.get(at);
+    this.#watch = new WriterWatch({ ...parts, given, othersWait: (write) => this.#othersWait(write) });
   }
 
   get state(): WriterState {
@@ -106,7 +114,7 @@ export class WriteLine {
   }
 
   get dispatched(): number {
-    return this.#dispatched.size;
+    return this.#hands.size;
   }
 
   get settledCount(): number {
@@ -114,35 +122,47 @@ export class WriteLine {
   }
 
   get idle(): boolean {
-    return this.#line.length === 0 && this.#dispatched.size === 0;
+    return this.#line.length === 0 && this.#hands.size === 0 && this.#turns.nobody;
+  }
+
+  /** The transaction that owns the writer. */
+  get owner(): Transaction | undefined {
+    return this.#turns.owner;
+  }
+
+  /** How many wait for the writer: with a write, or for a turn. */
+  get waiting(): number {
+    return this.#line.length + this.#turns.waiting;
+  }
+
+  get hasRoom(): boolean {
+    return this.#state.kind === "ready" && this.#hands.hasRoom;
   }
 
   /** Every write up to and including this one is settled. */
-  readonly settledThrough = (): Seq => {
-    if (this.#doubtFrom !== undefined) return (this.#doubtFrom - 1) as Seq;
-    for (const first of this.#dispatched.keys()) return (first - 1) as Seq;
-    return (this.#nextSeq - 1) as Seq;
-  };
+  readonly settledThrough = (): Seq => ((this.#doubtFrom ?? this.#hands.firstOpen) - 1) as Seq;
 
   submit(write: Write, now: Instant): void {
     const { session } = write;
     session?.writes.set(write.key ?? write, write);
     if (this.#state.kind === "unavailable") this.#refuse(write, unavailable(this.#state.reason), now);
-    else if (this.logFull && write.settles === undefined) this.#refuse(write, this.#logFullRefusal(), now);
-    else if (this.#line.length === 0 && this.#hasRoom()) this.#send(write, false, now);
-    else this.#line.push(write.owner, write);
+    else if (this.logFull && write.settles === undefined) this.#refuse(write, this.logFullRefusal(), now);
+    else if (this.#turns.nobody && this.#line.length === 0 && this.hasRoom) this.#send(write, false, now);
+    else {
+      this.#line.push(write.owner, write);
+      if (!this.#turns.nobody) this.#somebodyWaits(now);
+    }
   }
 
   /** Does something when all writes that the session has sent so far are with the writer (rule 5). */
   afterSent(session: Session, go: (now: Instant) => void, now: Instant): void {
-    if (session.followers.length === 0 && this.#line.firstOf(session.id) === undefined) go(now);
-    else session.followers.push({ order: session.writesSent, go });
+    this.#order.afterSent(session, go, now);
   }
 
   /** Takes back what is not dispatched: the session is over, or speaks anew and will send it again. */
   dropQueued(session: Session, refusal: Refusal, now: Instant): void {
     for (const write of this.#line.drop(session.id)) this.#refuse(write, refusal, now);
-    this.#leftQueue(session, now);
+    this.#order.left(session, now);
   }
 
   /** Queued: gone at once. Dispatched: ended when it has run for `cancelRunningMs`. Returns whether there was such a write. */
@@ -152,7 +172,7 @@ export class WriteLine {
     const queued = this.#line.dropSome(session.id, isAsked);
     for (const write of queued) this.#refuse(write, refuse("CANCELLED", "the write was cancelled before it ran"), now);
     if (queued.length > 0) {
-      this.#leftQueue(session, now);
+      this.#order.left(session, now);
       return true;
     }
     for (const write of session.writes.values()) {
@@ -163,29 +183,55 @@ export class WriteLine {
     return false;
   }
 
+  // ── turns ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The transaction waits for its turn from now on. */
+  queueTurn(transaction: Transaction, now: Instant): void {
+    this.#turns.join(transaction);
+    this.#somebodyWaits(now);
+  }
+
+  /** It does not wait any more, or is done with the writer. */
+  endTurn(transaction: Transaction, now: Instant): void {
+    this.#turns.leave(transaction);
+    this.pump(now);
+  }
+
+  /** A step of the owner goes to the writer. That its fences hold was looked at before. */
+  giveStep(step: Write, now: Instant): void {
+    this.#hands.giveStep(step);
+    this.#watch.arm(now);
+    if (step.step?.kind === "commit") this.#order.commitLeft(step, now);
+  }
+
+  /** A commit is asked for: what its session asks later does not pass it. */
+  queueCommit(commit: Write): void {
+    commit.session?.writes.set(commit.key ?? commit, commit);
+    this.#order.commitAsked(commit);
+  }
+
+  /** A commit has its outcome, whether it was with the writer or not. */
+  finishCommit(commit: Write, answer: FinalAnswer, now: Instant): void {
+    this.#finish(commit, answer, now);
+    this.#order.commitLeft(commit, now);
+  }
+
   // ── what the store says ───────────────────────────────────────────────────────────────────────────────────────────
 
   writerReady(storedSeq: Seq, now: Instant): void {
     this.#state = { kind: "ready" };
-    this.#readyAt = now;
     this.#repair = false;
     this.#doubtFrom = undefined;
     this.#parts.deadlines.cancel(this.#retry);
     this.#parts.deadlines.cancel(this.#late);
-    this.#nextSeq = Math.max(this.#nextSeq, storedSeq + 1);
-    const before = [...this.#dispatched.values()];
-    this.#dispatched.clear();
-    this.#dispatchedBytes = 0;
-    const progress = this.#lastProgress;
-    const death = { storedSeq, culprit: culpritOf(this.#killing, progress), progress };
-    this.#killing = undefined;
-    this.#lastProgress = undefined;
+    this.#hands.startAbove(storedSeq);
+    const before = this.#hands.takeAll();
+    const death = { storedSeq, ...this.#watch.writerReady(now) };
     for (const write of before) {
       if (death.culprit === undefined) write.deaths++;
-      const fate = fateOf(write, death);
-      if (fate.kind === "refused") this.#finish(write, fate, now);
-      else this.#send(write, fate.kind === "ask", now);
+      if (write.step === undefined) this.#again(write, death, now);
     }
+    this.#parts.transactions().writerReplaced(before.filter(isStep), death, now);
     this.pump(now);
   }
 
@@ -198,7 +244,7 @@ export class WriteLine {
     return this.#walBytes >= this.#parts.limits.walBytesHardMax;
   }
 
-  #logFullRefusal(): Refusal {
+  logFullRefusal(): Refusal {
     const limit = this.#parts.limits.walBytesHardMax;
     const message = `the database's log has ${this.#walBytes} bytes, ${limit} are allowed; it is being folded into the database`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#walBytes });
@@ -207,21 +253,19 @@ export class WriteLine {
   settled(event: WriterSettled, now: Instant): void {
     this.logIs(event.walBytes);
     for (const { seq: settledSeq, answer } of event.answers) {
-      const write = this.#dispatched.get(settledSeq);
+      const write = this.#hands.take(settledSeq);
       if (write === undefined) continue;
-      this.#remove(write, settledSeq);
       this.#settledCount++;
-      this.#finish(write, answer.kind === "absent" ? { kind: "refused", refusal: fenced(write) } : answer, now);
+      if (write.step !== undefined) this.#parts.transactions().stepSettled(write, answer, now);
+      else this.#finish(write, answer.kind === "absent" ? { kind: "refused", refusal: unknown(write) } : answer, now);
     }
     this.pump(now);
   }
 
   writerGone(event: WriterGone, now: Instant): void {
-    // One that died before it was ready has run nothing; what its predecessor did still counts.
-    if (this.#state.kind === "ready") this.#lastProgress = event.progress;
+    this.#watch.writerGone(this.#state.kind === "ready", event.progress);
     this.#state = { kind: "starting" };
     this.#repair ||= event.ioFailed;
-    this.#clock.forget();
     this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });
     this.#expectWithin(readyMsMax, now);
   }
@@ -244,15 +288,16 @@ export class WriteLine {
   #giveUp(reason: string, now: Instant): void {
     this.#parts.deadlines.cancel(this.#late);
     this.#state = { kind: "unavailable", reason };
+    if (this.#hands.size > 0) this.#doubtFrom ??= this.#hands.firstOpen;
     const refusal = unavailable(reason);
-    for (const [dispatchedSeq, write] of [...this.#dispatched]) {
-      this.#doubtFrom ??= dispatchedSeq;
-      this.#remove(write, dispatchedSeq);
-      this.#finish(write, { kind: "refused", refusal: { ...refusal, outcome: "unknown" } }, now);
-    }
+    const before = this.#hands.takeAll();
+    for (const write of before)
+      if (write.step === undefined)
+        this.#finish(write, { kind: "refused", refusal: { ...refusal, outcome: "unknown" } }, now);
+    this.#parts.transactions().writerLost(before.filter(isStep), this.#turns.takeAll(), now);
     for (let write = this.#line.take(); write !== undefined; write = this.#line.take()) {
       this.#refuse(write, refusal, now);
-      if (write.session !== undefined) this.#leftQueue(write.session, now);
+      if (write.session !== undefined) this.#order.left(write.session, now);
     }
   }
 
@@ -263,66 +308,68 @@ export class WriteLine {
 
   /** The busy writer was looked at: is the statement it runs over its time? */
   progressSeen(progress: WriterProgress | undefined, now: Instant): void {
-    if (this.#state.kind !== "ready" || this.#killing !== undefined || progress?.phase !== "running") return;
-    const write = this.#dispatched.get(progress.seq);
-    if (write === undefined || progress.since < this.#readyAt) return;
-    const verdict = overdue(write, this.#clock.runningMs(progress, now), {
-      limits: this.#parts.limits,
-      contended: this.#othersWait(write),
-      shortened: write.session !== undefined && this.#clock.killsOften(write.session.id, now),
-    });
-    if (verdict === undefined) return;
-    write.killed = verdict;
-    this.#killing = progress.seq;
-    this.#clock.killed(write.owner, now);
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why: `write ${progress.seq}: ${verdict}` });
-    this.#expectWithin(goneMsMax, now);
+    if (this.#state.kind === "ready" && this.#watch.seen(progress, now)) this.#expectWithin(goneMsMax, now);
   }
 
   watch(now: Instant): void {
-    this.#watch = undefined;
-    if (this.#dispatched.size === 0 || this.#state.kind !== "ready") return;
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "probe" });
-    this.#armWatch(now);
+    if (this.#hands.size > 0 && this.#state.kind === "ready") this.#watch.look(now);
   }
 
   /** The broker stood still: nobody's statement was running in that time. */
   paused(ms: number, now: Instant): void {
-    this.#clock.paused(ms, now);
+    this.#watch.paused(ms, now);
   }
 
   pump(now: Instant): void {
-    while (this.#line.length > 0 && this.#hasRoom()) {
-      const write = this.#line.take();
-      if (write === undefined) return;
-      this.#send(write, false, now);
-      if (write.session !== undefined) this.#leftQueue(write.session, now);
-    }
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.hasRoom && this.#serveNext(now));
+    this.#pumping = false;
   }
 
   check(): void {
     this.#line.check();
-    let before = 0;
-    let bytes = 0;
-    for (const [at, write] of this.#dispatched) {
-      if (write.seq !== at || at <= before || at >= this.#nextSeq)
-        throw new Error("write line: dispatched out of order");
-      before = at;
-      bytes += write.parcel.size;
-    }
-    if (bytes !== this.#dispatchedBytes) throw new Error("write line: the count of bytes is wrong");
+    this.#turns.check();
+    this.#hands.check();
     if (this.#state.kind === "unavailable" && !this.idle) throw new Error("write line: something waits for no writer");
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #hasRoom(): boolean {
-    const { writesDispatchedMax, groupBytesMax } = this.#parts.limits;
-    return (
-      this.#state.kind === "ready" &&
-      this.#dispatched.size < writesDispatchedMax &&
-      this.#dispatchedBytes < 2 * groupBytesMax
-    );
+  /** Whether anybody was served. */
+  #serveNext(now: Instant): boolean {
+    const { owner } = this.#turns;
+    if (owner !== undefined) {
+      this.#parts.transactions().goOn(owner, now);
+      return this.#turns.owner !== owner;
+    }
+    const turnWaits = this.#turns.waiting > 0 && this.#parts.mayOwn();
+    const write = turnWaits ? this.#turns.takeBefore(this.#line, this.#order.mayLeave) : this.#takePlain();
+    if (write !== undefined) {
+      this.#send(write, false, now);
+      if (write.session !== undefined) this.#order.left(write.session, now);
+      return true;
+    }
+    const next = turnWaits ? this.#turns.own() : undefined;
+    if (next !== undefined) this.#parts.transactions().hasTurn(next, now);
+    return next !== undefined;
+  }
+
+  #takePlain(): Write | undefined {
+    if (this.#line.length === 0) return undefined;
+    return this.#order.free ? this.#line.take() : this.#line.take(this.#order.mayLeave);
+  }
+
+  #somebodyWaits(now: Instant): void {
+    const { owner } = this.#turns;
+    if (owner === undefined) this.pump(now);
+    else this.#parts.transactions().othersWait(owner, now);
+  }
+
+  #again(write: Write, death: Death, now: Instant): void {
+    const fate = fateOf(write, death);
+    if (fate.kind === "refused") this.#finish(write, fate, now);
+    else this.#send(write, fate.kind === "ask", now);
   }
 
   /**
@@ -330,57 +377,14 @@ export class WriteLine {
    * applied already, and what is stored under its key decides.
    */
   #send(write: Write, asks: boolean, now: Instant): void {
-    const { session, fences } = write;
     const again = write.seq !== undefined && write.broken === undefined;
-    let mode: "run" | "replay" = "run";
-    write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);
-    if (write.broken !== undefined) {
-      // Sent before, it may have been applied while the lock was held; only the store knows.
-      if (!asks && !write.seenBefore) return this.#finish(write, { kind: "refused", refusal: fenced(write) }, now);
-      mode = "replay";
-    }
-    const at = write.seq ?? seq(this.#nextSeq++);
-    write.seq = at;
-    write.killed = undefined;
-    this.#dispatched.set(at, write);
-    this.#dispatchedBytes += write.parcel.size;
-    for (const fence of fences) {
-      const grant = this.#parts.fenceHeld(fence, again);
-      if (grant !== undefined) grant.lastSeq = at;
-    }
-    if (session !== undefined) {
-      session.lastSeq = at;
-      session.keyHigh = Math.max(session.keyHigh, write.key ?? 0);
-    }
-    this.#push(write, at, mode);
-    this.#armWatch(now);
-  }
-
-  #push(write: Write, at: Seq, mode: "run" | "replay"): void {
-    const { session, owner, key, parcel, settles } = write;
-    const { dispatch } = this.#parts.draft;
-    if (settles !== undefined)
-      dispatch.push({ to: "writer", kind: "settle", seq: at, session: owner, keys: settles, parcel });
-    else {
-      const alone = write.alone || (session !== undefined && this.#clock.aloneFor(session.id));
-      dispatch.push({ to: "writer", kind: "write", seq: at, mode, session: owner, key, alone, parcel });
-    }
-  }
-
-  /** Something of this session is not queued any more: what waited only for that goes on. */
-  #leftQueue(session: Session, now: Instant): void {
-    const { followers } = session;
-    for (let next = followers[0]; next !== undefined; next = followers[0]) {
-      const queued = this.#line.firstOf(session.id);
-      if (queued !== undefined && queued.order <= next.order) return;
-      followers.shift();
-      next.go(now);
-    }
-  }
-
-  #remove(write: Write, at: Seq): void {
-    this.#dispatched.delete(at);
-    this.#dispatchedBytes -= write.parcel.size;
+    write.broken = write.fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);
+    // Sent before, it may have been applied while the lock was held; only the store knows.
+    if (write.broken !== undefined && !asks && !write.seenBefore)
+      return this.#finish(write, { kind: "refused", refusal: fenced(write.broken) }, now);
+    const mode = write.broken === undefined && write.lookup === undefined ? "run" : "replay";
+    this.#hands.give(write, { mode, again, alone: write.alone || this.#watch.aloneFor(write) });
+    this.#watch.arm(now);
   }
 
   /** Answers without having asked the store. */
@@ -391,8 +395,10 @@ export class WriteLine {
   #finish(write: Write, answer: FinalAnswer, now: Instant): void {
     const { session, repeats } = write;
     const { connection: to, request } = write.asker;
-    if (answer.kind === "done") this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
-    else this.#parts.draft.send.push({ kind: "refused", to, request, refusal: answer.refusal });
+    const { send } = this.#parts.draft;
+    if (answer.kind === "done") send.push({ kind: "answer", to, request, body: answer.body });
+    else if (answer.kind === "committed") send.push({ kind: "committed", to, request, seq: answer.seq });
+    else send.push({ kind: "refused", to, request, refusal: answer.refusal });
     if (session !== undefined) {
       session.writes.delete(write.key ?? write);
       if (answer.kind === "refused" && write.key !== undefined)
@@ -403,7 +409,7 @@ export class WriteLine {
   }
 
   #othersWait(write: Write): boolean {
-    for (const other of this.#dispatched.values()) if (other.owner !== write.owner) return true;
+    if (this.#turns.waiting > 0 || this.#hands.hasOthersThan(write)) return true;
     return this.#line.owners > (this.#line.lengthOf(write.owner) > 0 ? 1 : 0);
   }
 
@@ -411,19 +417,24 @@ export class WriteLine {
     this.#parts.deadlines.cancel(this.#late);
     this.#late = this.#parts.deadlines.arm("writer-late", undefined, after(now, ms));
   }
-
-  #armWatch(now: Instant): void {
-    if (this.#watch?.armed) return;
-    this.#watch = this.#parts.deadlines.arm("write-watch", undefined, after(now, watchMs));
-  }
 }
 
-function unavailable(reason: string): Refusal {
+function isStep({ step }: Write): boolean {
+  return step !== undefined;
+}
+
+export function unavailable(reason: string): Refusal {
   return refuse("WRITER_UNAVAILABLE", `no writer can be had: ${reason}`, { reason });
 }
 
-function fenced({ broken: fence, seq: at }: Write): Refusal {
-  if (fence === undefined) throw new Error(`write line: write ${at} was to be run and was only looked up`);
-  const message = `the lock ${JSON.stringify(fence.name)} is no longer held under token ${fence.token}`;
-  return refuse("FENCED", message, { name: fence.name, token: fence.token });
+/** Of one that was only looked up, and that the store does not know. */
+function unknown({ broken: fence, lookup, seq: at }: Write): Refusal {
+  if (fence !== undefined) return fenced(fence);
+  if (lookup === undefined) throw new Error(`write line: write ${at} was to be run and was only looked up`);
+  return lookup;
+}
+
+export function fenced({ name, token }: Fence): Refusal {
+  const message = `the lock ${JSON.stringify(name)} is no longer held under token ${token}`;
+  return refuse("FENCED", message, { name, token });
 }

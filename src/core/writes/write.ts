@@ -7,9 +7,11 @@
  *     ▼
  *   refused
  */
-import type { Instant, Millis, RequestKey, Seq, SessionId } from "../../terms/index.js";
+import type { Instant, Millis, Refusal, RequestKey, Seq, SessionId } from "../../terms/index.js";
 import type { Asker, Fence, Parcel, StoreAnswer } from "../command.js";
 import type { Session } from "../sessions/session.js";
+import type { StepKind } from "../turn.js";
+import type { Transaction } from "./transaction.js";
 
 export interface Write {
   /** Absent for a settling, which speaks of a session that is over. */
@@ -30,6 +32,10 @@ export interface Write {
   readonly settles: readonly RequestKey[] | undefined;
   /** May have been sent before: what is stored under its key decides before its fence does. */
   readonly seenBefore: boolean;
+  /** It is never run, but looked up under its key; with this it is refused when nothing is stored there. */
+  readonly lookup?: Refusal | undefined;
+  /** Present when it is a step of a transaction of the client's. */
+  readonly step?: { readonly kind: StepKind; readonly transaction: Transaction } | undefined;
   /** Valid from dispatch on. */
   seq: Seq | undefined;
   /** How often a writer died with it in its hands, and nobody knows of what. */
@@ -43,7 +49,10 @@ export interface Write {
   readonly repeats: ((answer: FinalAnswer, now: Instant) => void)[];
 }
 
-export type FinalAnswer = Exclude<StoreAnswer, { kind: "absent" }>;
+export type FinalAnswer =
+  | Exclude<StoreAnswer, { kind: "absent" }>
+  /** A transaction's commit is on disk. */
+  | { readonly kind: "committed"; readonly seq: Seq };
 
 /** The parts of a write that differ from call to call; the rest begins the same. */
 export type WriteStart = Pick<
@@ -60,6 +69,8 @@ export type WriteStart = Pick<
   | "parcel"
   | "settles"
   | "seenBefore"
+  | "lookup"
+  | "step"
 >;
 
 /** Field by field: spreading the start costs 6 µs a write, as much as all else that is decided about it (Node 20). */
@@ -77,6 +88,8 @@ export function newWrite(start: WriteStart): Write {
     parcel: start.parcel,
     settles: start.settles,
     seenBefore: start.seenBefore,
+    lookup: start.lookup,
+    step: start.step,
     seq: undefined,
     deaths: 0,
     cancelledAt: undefined,

@@ -3,6 +3,7 @@ import type { Method } from "../method.js";
 import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
 import type { HeldLock } from "./session.js";
+import { fence, ofSql, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 /** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {
@@ -55,63 +56,14 @@ export interface ScriptResult {
   readonly results: readonly ScriptStatementResult[];
 }
 
-const sql = is.Text({ description: "SQL text" });
-
-const statement = {
-  sql,
-  args: is.Optional(is.ArrayOf(is.Value, { description: "Values by position" })),
-  named: is.Optional(is.RecordOf(is.Value, "Values by name, with or without its `:`, `@` or `$`")),
-};
-
-const timeoutMs = is.Optional(is.WholeNumber("The time that the statement may run, at most the limit timeoutMsMax", 1));
-
 const writing = {
   key: is.Optional(
     is.RequestKeyField("The request key. Without one a write happens at most once, and nobody can tell after a crash"),
   ),
   ack: is.Ack,
-  fence: is.Optional(
-    is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), {
-      description: "Applied only while these locks are held under these tokens",
-    }),
-  ),
+  fence: fence("Applied only while these locks are held under these tokens"),
   timeoutMs,
 };
-
-const statementResult = {
-  columns: is.ArrayOf(is.Text(), { description: "The columns' names; may repeat" }),
-  rows: is.ArrayOf(is.ArrayOf(is.Value), { description: "The rows, each with as many cells as there are columns" }),
-  rowsAffected: is.WholeNumber("Rows inserted, updated or deleted; 0 for reads"),
-  lastInsertRowid: is.Union([is.AnyInteger, is.Null()], {
-    description: "The rowid of the last row inserted; null if the statement inserted none",
-  }),
-};
-
-/** What SQL can be refused for, wherever it runs. */
-const ofSql = [
-  "STATEMENT_REFUSED",
-  "TRANSACTION_CONTROL",
-  "SQL_EMPTY",
-  "SQL_MANY",
-  "SQL_TOO_LONG",
-  "SQL_INVALID_TEXT",
-  "PARAMETER_MISSING",
-  "PARAMETER_SURPLUS",
-  "PARAMETER_CLASH",
-  "PARAMETER_INVALID",
-  "VALUE_TOO_LARGE",
-  "SQLITE_ERROR",
-  "SQLITE_MISMATCH",
-  "SQLITE_TOOBIG",
-  "SQLITE_BUSY",
-  "SQLITE_CORRUPT",
-  "SQLITE_NOMEM",
-  "RESULT_TOO_LARGE",
-  "STATEMENT_TIMEOUT",
-  "STATEMENT_CRASHED",
-  "READER_UNAVAILABLE",
-  "DISK_FAILED",
-] as const;
 
 const ofWrites = [
   ...ofSql,
@@ -148,11 +100,7 @@ export const dbMethods = {
     summary: "Runs several statements in one transaction: all of them, or none. Only reads: all see one snapshot.",
     params: is.schemaOf<BatchParams>()(
       is.ObjectOf({
-        statements: is.ArrayOf(is.ObjectOf(statement), {
-          minItems: 1,
-          maxItems: 1024,
-          description: "The statements, in order",
-        }),
+        statements,
         ...writing,
       }),
     ),

@@ -13,12 +13,13 @@
  * The standby has its code loaded and no orders, so that a writer that was killed is replaced at once. What the core
  * does not count is remembered here: an ended session is told to the next writer until one has stored it.
  */
-import type { StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
+import type { Parcel, StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
 import { impossible, type SessionId, seq } from "../../terms/index.js";
 import type { Frame } from "../pipe/frames.js";
 import { type Answer, type FromWriter, readFromWriter, sendToWriter, type ToWriter } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { readProgress } from "../pipe/progress-file.js";
+import type { StepMessage } from "../pipe/step-message.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
 import { requestIn, StoreBody } from "./store-request.js";
@@ -79,6 +80,11 @@ export class WriterDesk {
         const { method, encoding, raw } = requestIn(job.parcel);
         if (method === "session.settle") throw new Error("a settle came as a write");
         return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
+      }
+      case "step": {
+        const { step, seq: at, transaction, session, key } = job;
+        const request = job.parcel === undefined ? undefined : requestOf(job.parcel);
+        return this.#send({ kind: "step", step, seq: at, transaction, session, key, request });
       }
       case "settle":
         return this.#send({
@@ -240,12 +246,20 @@ export class WriterDesk {
   }
 }
 
+function requestOf(parcel: Parcel): StepMessage["request"] {
+  const { method, encoding, raw } = requestIn(parcel);
+  if (method === "session.settle") throw new Error("a settle came as a step of a transaction");
+  return { method, encoding, raw };
+}
+
 export function storeAnswer(answer: Answer): StoreAnswer {
   switch (answer.kind) {
     case "done":
       return { kind: "done", body: new StoreBody(answer.bytes, answer.encoding) };
     case "refused":
-      return { kind: "refused", refusal: answer.refusal };
+      return answer.ended === true
+        ? { kind: "refused", refusal: answer.refusal, ended: true }
+        : { kind: "refused", refusal: answer.refusal };
     case "absent":
       return { kind: "absent" };
   }

@@ -3,6 +3,7 @@
  * with every request has a small binary head; what is said once in a while is JSON.
  *
  *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 16 bytes session · the request as it came
+ *   step     see step-message.ts
  *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
  *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
  *   read     f64 read · u8 encoding · u8 method · the request as it came
@@ -21,10 +22,10 @@ import {
   sessionId,
 } from "../../terms/index.js";
 import { type Frame, type FrameQueue, frameHead, payloadAt } from "./frames.js";
+import { readStep, type StepMessage, stepHead } from "./step-message.js";
+import { type StoreMethod, storeMethods } from "./store-methods.js";
 
-/** The methods that reach a child with the client's own bytes. */
-export const storeMethods = ["db.execute", "db.query", "db.batch", "db.script"] as const;
-export type StoreMethod = (typeof storeMethods)[number];
+export { type StoreMethod, storeMethods };
 
 export interface WriteMessage {
   readonly kind: "write";
@@ -67,6 +68,7 @@ export interface ReaderOrders {
 export type ToWriter =
   | { readonly kind: "go"; readonly orders: WriterOrders }
   | WriteMessage
+  | StepMessage
   | SettleMessage
   | { readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
   | { readonly kind: "end-session"; readonly session: SessionId }
@@ -86,7 +88,8 @@ export type ToReader = { readonly kind: "go"; readonly orders: ReaderOrders } | 
 /** `id` is the seq of a write, the number of a read. */
 export type Answer =
   | { readonly id: number; readonly kind: "done"; readonly encoding: Encoding; readonly bytes: Buffer }
-  | { readonly id: number; readonly kind: "refused"; readonly refusal: Refusal }
+  /** `ended`: and the transaction that it is a step of is rolled back. */
+  | { readonly id: number; readonly kind: "refused"; readonly refusal: Refusal; readonly ended?: boolean }
   | { readonly id: number; readonly kind: "absent" };
 
 export interface WriterReady {
@@ -131,6 +134,7 @@ const kinds = {
   reserve: 6,
   checkpoint: 7,
   read: 8,
+  step: 16,
   loaded: 32,
   ready: 33,
   settled: 34,
@@ -149,13 +153,15 @@ const readHeadBytes = 8 + 1 + 1;
 const settledHeadBytes = 24;
 const settleHeadBytes = 8 + 1 + sessionBytes;
 const answerHeadBytes = 8 + 1 + 4;
-const answerKinds = { "done-json": 0, "done-msgpack": 1, refused: 2, absent: 3 } as const;
+const answerKinds = { "done-json": 0, "done-msgpack": 1, refused: 2, absent: 3, ended: 4 } as const;
 const nothing = Buffer.alloc(0);
 
 export function sendToWriter(queue: FrameQueue, message: ToWriter): void {
   switch (message.kind) {
     case "write":
       return sendWrite(queue, message);
+    case "step":
+      return queue.add(kinds.step, stepHead(message), message.request?.raw);
     case "settle":
       return sendSettle(queue, message);
     case "go":
@@ -228,12 +234,17 @@ function packAnswers(answers: readonly Answer[]): Buffer {
   for (const [place, answer] of answers.entries()) {
     const body = bodies[place] as Buffer;
     packed.writeDoubleLE(answer.id, at);
-    packed[at + 8] = answerKinds[answer.kind === "done" ? (`done-${answer.encoding}` as const) : answer.kind];
+    packed[at + 8] = answerKinds[wordOf(answer)];
     packed.writeUInt32LE(body.length, at + 9);
     body.copy(packed, at + answerHeadBytes);
     at += answerHeadBytes + body.length;
   }
   return packed;
+}
+
+function wordOf(answer: Answer): keyof typeof answerKinds {
+  if (answer.kind === "done") return `done-${answer.encoding}`;
+  return answer.kind === "refused" && answer.ended === true ? "ended" : answer.kind;
 }
 
 function bodyOf(answer: Answer): Buffer {
@@ -259,6 +270,8 @@ function unpackAnswers(packed: Buffer, from: number): Answer[] {
     else if (kind === answerKinds["done-msgpack"]) answers.push({ id, kind: "done", encoding: "msgpack", bytes: body });
     else if (kind === answerKinds.refused) answers.push({ id, kind: "refused", refusal: parseJson<Refusal>(body) });
     else if (kind === answerKinds.absent) answers.push({ id, kind: "absent" });
+    else if (kind === answerKinds.ended)
+      answers.push({ id, kind: "refused", refusal: parseJson<Refusal>(body), ended: true });
     else throw new Error(`an answer on the pipe has the kind ${kind}`);
     at = end;
   }
@@ -267,6 +280,7 @@ function unpackAnswers(packed: Buffer, from: number): Answer[] {
 
 export function readToWriter({ kind, payload }: Frame): ToWriter {
   if (kind === kinds.write) return readWrite(payload);
+  if (kind === kinds.step) return readStep(payload);
   if (kind === kinds.settle) return readSettle(payload);
   return readJson<ToWriter>(payload, kind, ["go", "forget", "end-session", "reserve", "checkpoint"]);
 }

@@ -10,9 +10,20 @@ import {
   type ExecuteParams,
   type QueryParams,
   type ScriptParams,
+  type TxBatchParams,
+  type TxCommitParams,
+  type TxExecuteParams,
 } from "../../protocol/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
-import { arrange, Gate, type Permissions, type Statement, statementsOf } from "../gate/index.js";
+import {
+  type Admitted,
+  arrange,
+  Gate,
+  type Permissions,
+  type Statement,
+  statementsOf,
+  type TransactionControl,
+} from "../gate/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
 
 /** What decides where a request goes. */
@@ -34,13 +45,25 @@ export type RequestPlan = Judgement &
     | { readonly kind: "one"; readonly statements: readonly [BoundStatement]; readonly rowsMax: number }
     | { readonly kind: "batch"; readonly statements: readonly BoundStatement[] }
     | { readonly kind: "script"; readonly statements: readonly BoundStatement[]; readonly atomic: boolean }
+    /** SAVEPOINT, RELEASE, ROLLBACK TO: in a transaction of the client's own. */
+    | { readonly kind: "savepoint"; readonly statements: readonly []; readonly text: string }
+    /** Nothing is run for it; what is planned is what its key stands for. */
+    | { readonly kind: "commit"; readonly statements: readonly []; readonly transaction: number }
   );
 
 /** Parameters as they passed the protocol's check. */
-export type StoreParams = ExecuteParams | QueryParams | BatchParams | ScriptParams;
+export type StoreParams =
+  | ExecuteParams
+  | QueryParams
+  | BatchParams
+  | ScriptParams
+  | TxExecuteParams
+  | TxBatchParams
+  | TxCommitParams;
 
 const textsMax = 4096;
 const inBatch: Permissions = { inTransaction: true };
+const inTransaction: Permissions = { inTransaction: true, transactionControl: true };
 const noValues: readonly unknown[] = [];
 
 export class Planner {
@@ -62,6 +85,12 @@ export class Planner {
         return this.#judgeBatch(params as BatchParams);
       case "db.script":
         return this.#planScript(params as ScriptParams);
+      case "tx.execute":
+        return this.#step((params as TxExecuteParams).sql);
+      case "tx.batch":
+        return this.#judgeBatch(params as TxBatchParams);
+      case "tx.commit":
+        return { access: "write", alone: true };
     }
   }
 
@@ -74,19 +103,43 @@ export class Planner {
         return this.#planBatch(params as BatchParams);
       case "db.script":
         return this.#planScript(params as ScriptParams);
+      case "tx.execute":
+        return this.#planStep(params as TxExecuteParams);
+      case "tx.batch":
+        return this.#planBatch(params as TxBatchParams);
+      case "tx.commit":
+        return {
+          kind: "commit",
+          access: "write",
+          alone: true,
+          statements: [],
+          transaction: (params as TxCommitParams).tx,
+        };
     }
   }
 
   #planOne(method: StoreMethod, params: QueryParams): RequestPlan | Refusal {
     const statement = this.#statement(params.sql, method === "db.query" ? readOnly : undefined);
-    if (isRefusal(statement)) return statement;
+    return isRefusal(statement) ? statement : this.#planStatement(statement, params);
+  }
+
+  #planStep(params: TxExecuteParams): RequestPlan | Refusal {
+    const found = this.#step(params.sql);
+    if (isRefusal(found)) return found;
+    if (found.kind === "statement") return this.#planStatement(found, params);
+    const values = this.#bind(found, params.args, params.named);
+    if (isRefusal(values)) return values;
+    return { kind: "savepoint", access: "read", alone: false, statements: [], text: found.text };
+  }
+
+  #planStatement(statement: Statement, params: QueryParams): RequestPlan | Refusal {
     const values = this.#bind(statement, params.args, params.named);
     if (isRefusal(values)) return values;
     const { access, alone } = statement;
     return { kind: "one", access, alone, statements: [{ statement, values }], rowsMax: params.rowsMax ?? Infinity };
   }
 
-  #judgeBatch(params: BatchParams): Judgement | Refusal {
+  #judgeBatch(params: BatchParams | TxBatchParams): Judgement | Refusal {
     const judgement: { access: "read" | "write"; alone: boolean } = { access: "read", alone: false };
     for (const [index, { sql }] of params.statements.entries()) {
       const statement = this.#statement(sql, undefined, inBatch);
@@ -97,7 +150,7 @@ export class Planner {
     return judgement;
   }
 
-  #planBatch(params: BatchParams): RequestPlan | Refusal {
+  #planBatch(params: BatchParams | TxBatchParams): RequestPlan | Refusal {
     const judgement = this.#judgeBatch(params);
     if (isRefusal(judgement)) return judgement;
     const statements: BoundStatement[] = [];
@@ -122,6 +175,19 @@ export class Planner {
     return { kind: "script", access: "write", alone: true, statements, atomic };
   }
 
+  /** What may be said in a transaction of one's own: begin, commit and rollback are methods. */
+  #step(sql: string): Statement | TransactionControl | Refusal {
+    const found = this.#gate.inspect(sql, inTransaction);
+    if (isRefusal(found)) return found;
+    if (found.kind === "session-setting") throw new Error(`the gate let ${found.kind} into a transaction`);
+    if (found.kind === "statement") return found;
+    const { action } = found.control;
+    if (action !== "begin" && action !== "commit" && action !== "rollback") return found;
+    const { start: position, end } = found;
+    const message = `${found.verb} is not taken as a statement: use tx.${action}`;
+    return refuse("TRANSACTION_CONTROL", message, { position, length: end - position });
+  }
+
   #statement(
     sql: string,
     rule?: (found: Statement) => Refusal | undefined,
@@ -135,7 +201,7 @@ export class Planner {
   }
 
   #bind(
-    statement: Statement,
+    statement: Admitted,
     args: readonly unknown[] = noValues,
     named?: { readonly [name: string]: unknown },
   ): readonly unknown[] | Refusal {

@@ -7,6 +7,7 @@ import type { Database, Statement, StatementCache } from "../../sqlite/index.js"
 import { isRefusal, type Limits, type Refusal } from "../../terms/index.js";
 import { placeOf } from "../statement/error-place.js";
 import { type BoundStatement, inStatement, type RequestPlan } from "../statement/plan.js";
+import { changesBody } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { ChangeRunner, RowidUnclear, type StatementResult } from "./changes.js";
 import { endOnDiskFailure } from "./process-end.js";
@@ -36,7 +37,14 @@ export class RequestRunner {
 
   /** All of the request, or nothing of it. Throws ProcessMustEnd. */
   run(plan: RequestPlan, encoding: Encoding): StatementResult | Refusal {
-    return this.#behindSavepoint(() => this.#all(plan, encoding));
+    const masked = plan.statements.length === 1 || this.#mayMask(plan) ? "all" : "first";
+    return this.#behindSavepoint(() => this.#all(plan, encoding, masked));
+  }
+
+  /** Inside a transaction of the client's own, whose last rowid is the client's as well. Throws ProcessMustEnd. */
+  runStep(plan: RequestPlan, encoding: Encoding): StatementResult | Refusal {
+    if (plan.kind === "savepoint") return this.#control(plan.text, encoding);
+    return this.#behindSavepoint(() => this.#all(plan, encoding, "none"));
   }
 
   /** One statement of a script that has a transaction for each. */
@@ -72,13 +80,25 @@ export class RequestRunner {
     this.#release.run();
   }
 
-  #all(plan: RequestPlan, encoding: Encoding): StatementResult | Refusal {
-    const masked = plan.statements.length === 1 || this.#mayMask(plan);
-    if (plan.kind === "one") return this.#one(plan, 0, { encoding, bytesMax: this.#limits.resultBytesMax, masked });
-    const bodies: Buffer[] = [];
+  /** SAVEPOINT and its kin: SQLite itself knows the stack of names. */
+  #control(text: string, encoding: Encoding): StatementResult | Refusal {
+    try {
+      this.#database.prepare(text).run();
+    } catch (error) {
+      endOnDiskFailure(error);
+      return refusalOf(error);
+    }
+    return { body: changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding), changes: undefined };
+  }
+
+  /** `masked`: before which of its statements the last rowid may be replaced. */
+  #all(plan: RequestPlan, encoding: Encoding, masked: "all" | "first" | "none"): StatementResult | Refusal {
     let bytesMax = this.#limits.resultBytesMax;
+    if (plan.kind === "one") return this.#one(plan, 0, { encoding, bytesMax, masked: masked !== "none" });
+    const bodies: Buffer[] = [];
     for (let index = 0; index < plan.statements.length; index++) {
-      const result = this.#one(plan, index, { encoding, bytesMax, masked: masked || index === 0 });
+      const maskedHere = masked === "all" || (masked === "first" && index === 0);
+      const result = this.#one(plan, index, { encoding, bytesMax, masked: maskedHere });
       if (isRefusal(result)) return result;
       bodies.push(result.body);
       bytesMax -= result.body.length;
@@ -93,7 +113,8 @@ export class RequestRunner {
   ): StatementResult | Refusal {
     const bound = plan.statements[index] as BoundStatement;
     const position = plan.kind === "script" ? { position: bound.statement.start } : undefined;
-    const options = { encoding, bytesMax, rowsMax: Infinity, ...position };
+    const rowsMax = plan.kind === "one" ? plan.rowsMax : Infinity;
+    const options = { encoding, bytesMax, rowsMax, ...position };
     let refusal: Refusal;
     try {
       const result = this.#changes.run(bound, options, masked);

@@ -2,7 +2,14 @@
  * BEGIN and COMMIT as the writer uses them: every transaction moves the meta row under this writer's epoch (rule 2) and
  * carries the replies of its requests; between COMMIT and its return the progress file says so (rule 8).
  */
-import { type Database, isBusy, isSqliteFailure, type Statement } from "../../sqlite/index.js";
+import {
+  type Database,
+  isBusy,
+  isSqliteFailure,
+  primaryCode,
+  type SqliteFailure,
+  type Statement,
+} from "../../sqlite/index.js";
 import { type Refusal, refuse, type Seq, seq } from "../../terms/index.js";
 import { exitCodes } from "../pipe/parent.js";
 import type { ProgressFile } from "../pipe/progress-file.js";
@@ -33,6 +40,8 @@ export interface CommitOptions {
 export class Transaction {
   readonly #parts: TransactionParts;
   readonly #begin: Statement;
+  readonly #mark: Statement;
+  readonly #unmark: readonly Statement[];
   readonly #commit: Statement;
   readonly #rollback: Statement;
   #storedSeq = seq(0);
@@ -40,6 +49,10 @@ export class Transaction {
   constructor(parts: TransactionParts) {
     this.#parts = parts;
     this.#begin = parts.database.prepare("BEGIN IMMEDIATE");
+    this.#mark = parts.database.prepare("SAVEPOINT _holdfast_commit");
+    this.#unmark = ["ROLLBACK TO _holdfast_commit", "RELEASE _holdfast_commit"].map((sql) =>
+      parts.database.prepare<unknown[]>(sql),
+    );
     this.#commit = parts.database.prepare("COMMIT");
     this.#rollback = parts.database.prepare("ROLLBACK");
   }
@@ -77,31 +90,53 @@ export class Transaction {
    * The replies, the meta row, COMMIT. Everything since BEGIN counts when this returns nothing, and nothing of it when
    * it returns a refusal. Throws ProcessMustEnd.
    */
-  commit({ upTo, noted, housekeeping, schemaChange }: CommitOptions): Refusal | undefined {
-    const { replies, meta, progress, schema } = this.#parts;
+  commit(options: CommitOptions): Refusal | undefined {
+    return this.#attempt(options, () => this.abandon());
+  }
+
+  /**
+   * The same for a transaction that is a client's own. As SQLite has it, a constraint that waited for COMMIT leaves the
+   * transaction open when it is refused, so that it can be mended; `open` tells.
+   */
+  commitOpen(options: CommitOptions): Refusal | undefined {
+    this.#mark.run();
+    return this.#attempt(options, (failure) => {
+      if (primaryCode(failure) !== "SQLITE_CONSTRAINT" || !this.open) return this.abandon();
+      for (const statement of this.#unmark) statement.run();
+      this.#parts.replies.rolledBack();
+    });
+  }
+
+  #attempt(options: CommitOptions, undo: (failure: SqliteFailure) => void): Refusal | undefined {
+    const { replies, schema } = this.#parts;
     try {
-      const stranger = schemaChange ? schema.temporary() : undefined;
-      // The gate refuses all ways to get there; a connection that is not like the others must not go on.
-      if (stranger !== undefined) throw new ProcessMustEnd(exitCodes.impossible, `the schema temp holds ${stranger}`);
-      replies.write();
-      if (housekeeping) replies.housekeep();
-      // rule 2: another epoch means another writer
-      if (!meta.advance(upTo, replies.bytes))
-        throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
-      progress.note(noted, "committing");
-      this.#commit.run();
+      this.#finish(options);
     } catch (error) {
       if (error instanceof ProcessMustEnd) throw error;
       endOnDiskFailure(error);
       // A fault of our own: what this process believes of the replies may be wrong.
       if (!isSqliteFailure(error)) throw error;
-      this.abandon();
+      undo(error);
       return refusalOf(error);
     }
-    if (upTo > this.#storedSeq) this.#storedSeq = upTo;
+    if (options.upTo > this.#storedSeq) this.#storedSeq = options.upTo;
     replies.committed();
-    if (schemaChange) schema.refresh();
+    if (options.schemaChange) schema.refresh();
     return undefined;
+  }
+
+  #finish({ upTo, noted, housekeeping, schemaChange }: CommitOptions): void {
+    const { replies, meta, progress, schema } = this.#parts;
+    const stranger = schemaChange ? schema.temporary() : undefined;
+    // The gate refuses all ways to get there; a connection that is not like the others must not go on.
+    if (stranger !== undefined) throw new ProcessMustEnd(exitCodes.impossible, `the schema temp holds ${stranger}`);
+    replies.write();
+    if (housekeeping) replies.housekeep();
+    // rule 2: another epoch means another writer
+    if (!meta.advance(upTo, replies.bytes))
+      throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
+    progress.note(noted, "committing");
+    this.#commit.run();
   }
 
   /** COMMIT of what has nothing to do with requests. */

@@ -1,6 +1,7 @@
 /** What waits to be written, in the order in which it came, and how much of it goes into the next transaction. */
 import { isRefusal, type Limits } from "../../terms/index.js";
 import type { SettleMessage, WriteMessage } from "../pipe/messages.js";
+import type { StepMessage } from "../pipe/step-message.js";
 import type { Planner } from "../statement/plan.js";
 import { type OpenedRequest, openRequest } from "../statement/request.js";
 
@@ -17,7 +18,7 @@ const loneTextsMax = 1024;
 export class WriteQueue {
   readonly #planner: Planner;
   readonly #limits: Limits;
-  #waiting: (WriteMessage | SettleMessage)[] = [];
+  #waiting: (WriteMessage | StepMessage | SettleMessage)[] = [];
   #next = 0;
   /** The first that waits, when it was already opened. */
   #opened: Job | undefined;
@@ -28,7 +29,7 @@ export class WriteQueue {
     this.#limits = limits;
   }
 
-  add(message: WriteMessage | SettleMessage): void {
+  add(message: WriteMessage | StepMessage | SettleMessage): void {
     this.#waiting.push(message);
   }
 
@@ -36,8 +37,19 @@ export class WriteQueue {
     return this.#waiting.length - this.#next;
   }
 
+  /** The first that waits, if it is a step of a client's transaction. */
+  get nextStep(): StepMessage | undefined {
+    const first = this.#waiting[this.#next];
+    return first?.kind === "step" ? first : undefined;
+  }
+
+  /** It is being run. */
+  dropStep(): void {
+    this.#dropFirst();
+  }
+
   /**
-   * The next group: as many as the limits allow, or one that must be alone (rule 7). `schemaDefers`: a constraint waits
+   * The next group, up to the next step of a client's transaction: as many as the limits allow, or one that must be alone (rule 7). `schemaDefers`: a constraint waits
    * for COMMIT somewhere in the schema, so every write is alone.
    */
   takeGroup(schemaDefers: boolean): readonly Job[] {
@@ -75,7 +87,7 @@ export class WriteQueue {
   #first(): Job | undefined {
     if (this.#opened !== undefined) return this.#opened;
     const message = this.#waiting[this.#next];
-    if (message === undefined) return undefined;
+    if (message === undefined || message.kind === "step") return undefined;
     this.#opened =
       message.kind === "settle"
         ? { message, opened: undefined }

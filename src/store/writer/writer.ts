@@ -15,6 +15,7 @@ import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
 import { RepliesKept } from "./replies-kept.js";
 import { RequestRunner } from "./request-runner.js";
 import { SchemaWatch } from "./schema-watch.js";
+import { StepRunner } from "./step-runner.js";
 import { Transaction } from "./transaction.js";
 import { WriteAheadLog } from "./write-ahead-log.js";
 import { WriteQueue } from "./write-queue.js";
@@ -35,6 +36,7 @@ export class Writer {
   readonly #queue: WriteQueue;
   readonly #transaction: Transaction;
   readonly #groups: GroupCommit;
+  readonly #steps: StepRunner;
   #chores: Chore[] = [];
   #housekept = 0;
 
@@ -65,7 +67,8 @@ export class Writer {
     this.#meta = MetaRow.start(database, bootId);
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
-    this.#queue = new WriteQueue(new Planner(limits), limits);
+    const planner = new Planner(limits);
+    this.#queue = new WriteQueue(planner, limits);
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
     this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, schema });
     const now = () => performance.now();
@@ -74,6 +77,7 @@ export class Writer {
       limits,
       obstacle,
       queue: this.#queue,
+      planner,
       transaction: this.#transaction,
       replies: this.#replies,
       runner,
@@ -82,6 +86,7 @@ export class Writer {
       report,
     };
     this.#groups = new GroupCommit(parts);
+    this.#steps = new StepRunner(parts);
   }
 
   get ready(): FromWriter {
@@ -91,6 +96,7 @@ export class Writer {
   take(message: Exclude<ToWriter, { kind: "go" }>): void {
     switch (message.kind) {
       case "write":
+      case "step":
       case "settle":
         return this.#queue.add(message);
       case "forget":
@@ -105,19 +111,26 @@ export class Writer {
 
   /** One group, or what else there is. Gives whether there is more to do. Throws ProcessMustEnd. */
   turn(send: (message: FromWriter) => void): boolean {
-    this.#doChores(send);
+    const isStep = this.#queue.nextStep !== undefined;
+    const wasOpen = this.#steps.open;
+    // While a client's transaction is open nothing else is done: not for others, and not for the house.
+    if (!wasOpen) this.#doChores(send);
+    if (wasOpen && this.#queue.length > 0 && !isStep)
+      throw new Error("a write was sent to the writer while a transaction has it");
     if (this.#queue.length > 0) {
-      const answers = this.#groups.next();
+      const answers = isStep ? this.#steps.next() : this.#groups.next();
       this.#settled(answers, send);
-    } else if (this.#replies.housekeepingDue) {
+    } else if (!wasOpen && this.#replies.housekeepingDue) {
       this.#groups.housekeep();
       this.#settled([], send);
     }
-    return this.#queue.length > 0;
+    const hasWaited = wasOpen && !this.#steps.open && (this.#chores.length > 0 || this.#replies.housekeepingDue);
+    return this.#queue.length > 0 || hasWaited;
   }
 
   /** After the answers have left. Throws ProcessMustEnd. */
   tidy(): void {
+    if (this.#steps.open) return;
     try {
       this.#log.foldIfDue();
     } catch (error) {

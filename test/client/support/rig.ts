@@ -11,6 +11,7 @@ import {
   type Effect,
   type Event,
   type Grant,
+  Tie,
   Watch,
   type WatchFilter,
 } from "../../../src/client/conversation/index.js";
@@ -26,6 +27,9 @@ const methods: { readonly [Kind in CallKind]: string } = {
   release: "lock.release",
   transfer: "lock.transfer",
   cancel: "lock.cancel",
+  begin: "tx.begin",
+  step: "tx.execute",
+  rollback: "tx.rollback",
 };
 
 export interface WelcomeGiven {
@@ -40,6 +44,7 @@ export class Rig {
   /** What the program has, by the name the test gave it. */
   readonly grants = new Map<string, Grant>();
   readonly watches = new Map<string, Watch>();
+  readonly #ties = new Map<number, Tie>();
   readonly #calls = new Map<string, Call>();
   readonly #names = new Map<Call, string>();
   /** Ids of the conversation's own messages, by method: the last one sent. */
@@ -64,6 +69,16 @@ export class Rig {
 
   ask(name: string, kind: CallKind, params: object = {}): string[] {
     return this.#hand(name, new Call(kind, methods[kind], params as CallParams));
+  }
+
+  /** Of the transaction with this number; a write is its commit. */
+  inTransaction(number: number, name: string, kind: "begin" | "step" | "write" | "rollback"): string[] {
+    const tie = this.#ties.get(number) ?? new Tie(number);
+    this.#ties.set(number, tie);
+    return this.#hand(
+      name,
+      new Call(kind, kind === "write" ? "tx.commit" : methods[kind], { tx: number } as CallParams, { tie }),
+    );
   }
 
   acquire(name: string, waitMs?: number): string[] {

@@ -8,7 +8,9 @@ import { seqOf, type TestParcel, whatOf } from "./values.js";
 
 type WriterJob = Extract<Job, { to: "writer" }>;
 export type WriteJob = Extract<WriterJob, { kind: "write" }>;
+export type StepJob = Extract<WriterJob, { kind: "step" }>;
 type SettleJob = Extract<WriterJob, { kind: "settle" }>;
+type WorkJob = WriteJob | StepJob | SettleJob;
 type Answer = { readonly seq: WriteJob["seq"]; readonly answer: StoreAnswer };
 
 /** Where in a group of `jobs` the process dies. */
@@ -32,6 +34,7 @@ export interface Applied {
 export interface Spelling {
   readonly whatOf: (parcel: Parcel) => TestParcel;
   readonly did: (what: string, parcel: Parcel) => unknown;
+  readonly committed: (what: string, parcel: Parcel) => unknown;
   readonly saw: (what: string, parcel: Parcel) => unknown;
   readonly outcomes: (
     keys: readonly { readonly key: number; readonly did: string | undefined }[],
@@ -39,9 +42,15 @@ export interface Spelling {
   ) => unknown;
 }
 
+interface Reply {
+  readonly what: string;
+  readonly spell: (what: string, parcel: Parcel) => unknown;
+}
+
 export const plain: Spelling = {
   whatOf,
   did: (what) => `did ${what}`,
+  committed: (what) => `committed ${what}`,
   saw: (what) => `saw ${what}`,
   outcomes: (keys) => keys.map(({ key, did }) => `${key}:${did === undefined ? "never" : "applied"}`).join(" "),
 };
@@ -49,7 +58,7 @@ export const plain: Spelling = {
 export class FakeWriter {
   state: "none" | "starting" | "ready" = "none";
   /** In its pipe, in order. */
-  waiting: (WriteJob | SettleJob)[] = [];
+  waiting: WorkJob[] = [];
   storedSeq: number;
   /** What the present process has stored; 0 before its first commit. */
   #stored = 0;
@@ -68,7 +77,9 @@ export class FakeWriter {
   /** Committed by a writer that died before it could say so. */
   readonly #inDoubt: Applied[] = [];
   readonly asked: WriterJob[] = [];
-  readonly #replies = new Map<string, string>();
+  /** The transaction that is open, and what it has done. */
+  #open: { readonly transaction: number; readonly done: Applied[] } | undefined;
+  readonly #replies = new Map<string, Reply>();
   readonly #ended = new Set<string>();
 
   readonly #spelling: Spelling;
@@ -86,6 +97,7 @@ export class FakeWriter {
         this.state = "starting";
         break;
       case "write":
+      case "step":
       case "settle":
         if (this.state === "ready") this.waiting.push(job);
         break;
@@ -94,7 +106,7 @@ export class FakeWriter {
         break;
       default:
     }
-    if (job.kind !== "write" && job.kind !== "settle") this.asked.push(job);
+    if (job.kind !== "write" && job.kind !== "step" && job.kind !== "settle") this.asked.push(job);
   }
 
   /** Takes out what was asked of it in this kind since the last time. */
@@ -109,6 +121,7 @@ export class FakeWriter {
     this.state = "ready";
     this.#stored = 0;
     this.waiting = [];
+    this.#open = undefined;
     this.epoch++;
     for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
     const tokensFrom = this.tokensTo;
@@ -135,7 +148,9 @@ export class FakeWriter {
 
   /** How many of what waits can be run: those before the first that does not end. */
   get runnable(): number {
-    const endless = this.waiting.findIndex((job) => this.#spelling.whatOf(job.parcel).endless);
+    const endless = this.waiting.findIndex(
+      ({ parcel }) => parcel !== undefined && this.#spelling.whatOf(parcel).endless,
+    );
     return endless < 0 ? this.waiting.length : endless;
   }
 
@@ -157,6 +172,7 @@ export class FakeWriter {
     };
     this.state = "none";
     this.waiting = [];
+    this.#open = undefined;
     return { kind: "writer-gone", progress: blind ? undefined : progress, ioFailed, reason: "killed" };
   }
 
@@ -172,39 +188,100 @@ export class FakeWriter {
     return { kind: "writer-unavailable", reason };
   }
 
-  #run(group: readonly (WriteJob | SettleJob)[]): Answer[] {
+  #run(group: readonly WorkJob[]): Answer[] {
     const answers: Answer[] = [];
     let wrote = false;
-    for (const job of group) {
-      const answer = job.kind === "settle" ? this.#outcomes(job) : this.#write(job);
-      wrote ||= answer.kind === "done";
+    for (const [place, job] of group.entries()) {
+      const answer = this.#answer(job);
       answers.push({ seq: job.seq, answer });
-    }
-    const last = Math.max(...group.map((job) => job.seq));
-    if (wrote) {
-      this.storedSeq = Math.max(this.storedSeq, last);
-      this.#stored = this.storedSeq;
+      const isStep = job.kind === "step";
+      wrote ||= answer.kind === "done" && (!isStep || job.step === "commit");
+      // A commit is one by itself; of plain writes all that stand together are one.
+      if (wrote && (isStep || group[place + 1]?.kind !== job.kind)) {
+        this.storedSeq = Math.max(this.storedSeq, job.seq);
+        this.#stored = this.storedSeq;
+        wrote = false;
+      }
     }
     return answers;
+  }
+
+  #answer(job: WorkJob): StoreAnswer {
+    switch (job.kind) {
+      case "settle":
+        return this.#outcomes(job);
+      case "write":
+        if (this.#open !== undefined)
+          throw new Error(`write ${job.seq} was sent into transaction ${this.#open.transaction}`);
+        return this.#write(job);
+      case "step":
+        return this.#step(job);
+    }
+  }
+
+  #step(job: StepJob): StoreAnswer {
+    if (job.step === "begin") {
+      if (this.#open !== undefined)
+        throw new Error(`step ${job.seq} begins inside transaction ${this.#open.transaction}`);
+      this.#open = { transaction: job.seq, done: [] };
+      return { kind: "done", body: "begun" };
+    }
+    if (this.#open?.transaction !== job.transaction) return { kind: "absent" };
+    switch (job.step) {
+      case "run":
+        return this.#runStep(job, this.#open.done);
+      case "commit":
+        return this.#commit(job, this.#open.done);
+      case "rollback":
+        this.#open = undefined;
+        return { kind: "done", body: "rolled back" };
+    }
+  }
+
+  #runStep({ seq, session, parcel }: StepJob, done: Applied[]): StoreAnswer {
+    if (parcel === undefined) throw new Error(`step ${seq} runs nothing`);
+    const { what, fails, ends } = this.#spelling.whatOf(parcel);
+    const refusal = refuse("SQLITE_CONSTRAINT", `${what} failed`);
+    if (ends) this.#open = undefined;
+    if (ends) return { kind: "refused", refusal, ended: true };
+    if (fails) return { kind: "refused", refusal };
+    done.push({ seq, session, key: undefined, what });
+    return { kind: "done", body: this.#spelling.did(what, parcel) };
+  }
+
+  #commit({ seq, session, key, parcel }: StepJob, done: readonly Applied[]): StoreAnswer {
+    if (parcel === undefined) throw new Error(`commit ${seq} has nothing to say`);
+    const { what, fails } = this.#spelling.whatOf(parcel);
+    if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
+    // A constraint that waits for COMMIT: the transaction is open all the same.
+    if (fails) return { kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", `${what} failed`) };
+    this.#open = undefined;
+    const applied = [...done, { seq, session, key, what }];
+    this.applied.push(...applied);
+    this.#inDoubt.push(...applied);
+    const { committed } = this.#spelling;
+    if (key !== undefined) this.#replies.set(`${session}/${key}`, { what, spell: committed });
+    return { kind: "done", body: committed(what, parcel) };
   }
 
   #write(job: WriteJob): StoreAnswer {
     const { seq, session, key, mode } = job;
     const { what, fails } = this.#spelling.whatOf(job.parcel);
     const stored = key === undefined ? undefined : this.#replies.get(`${session}/${key}`);
-    if (stored !== undefined) return { kind: "done", body: this.#spelling.did(stored, job.parcel) };
+    if (stored !== undefined) return { kind: "done", body: stored.spell(stored.what, job.parcel) };
     if (mode === "replay") return { kind: "absent" };
     if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
     if (fails) return { kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", `${what} failed`) };
     const applied = { seq, session, key, what };
     this.applied.push(applied);
     this.#inDoubt.push(applied);
-    if (key !== undefined) this.#replies.set(`${session}/${key}`, what);
-    return { kind: "done", body: this.#spelling.did(what, job.parcel) };
+    const { did } = this.#spelling;
+    if (key !== undefined) this.#replies.set(`${session}/${key}`, { what, spell: did });
+    return { kind: "done", body: did(what, job.parcel) };
   }
 
   #outcomes({ session, keys, parcel }: SettleJob): StoreAnswer {
-    const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`) }));
+    const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`)?.what }));
     return { kind: "done", body: this.#spelling.outcomes(known, parcel) };
   }
 }

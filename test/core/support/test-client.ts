@@ -1,7 +1,7 @@
 /** One client as a test plays it: its session, its present connection, and what became of each of its requests. */
 import assert from "node:assert/strict";
 import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity } from "../../../src/core/index.js";
-import type { ConnectionId, RefusalCode, Token } from "../../../src/terms/index.js";
+import { type ConnectionId, type RefusalCode, type Token, transactionNumber } from "../../../src/terms/index.js";
 import { connection, key, name, type ParcelWords, parcel, program, session, tokenOf } from "./values.js";
 
 type GrantedLetter = Extract<Letter, { kind: "granted" }>;
@@ -133,6 +133,7 @@ export class TestClient {
   to: ConnectionId = nextConnection();
   #requests = 0;
   #keys = 0;
+  #transactions = 0;
 
   constructor(broker: Counterpart, number: number, programName: string) {
     this.broker = broker;
@@ -288,6 +289,47 @@ export class TestClient {
       timeoutMs,
       parcel: parcel(what, words),
     });
+  }
+
+  /** Begins the next of its transactions. */
+  begin(words: { transaction?: number; fences?: readonly Fence[]; timeoutMs?: number } = {}): Asked {
+    const { fences = [], timeoutMs } = words;
+    this.#transactions = words.transaction ?? this.#transactions + 1;
+    return this.#ask({
+      kind: "tx-begin",
+      transaction: transactionNumber(this.#transactions),
+      mode: "write",
+      fences,
+      timeoutMs,
+    });
+  }
+
+  /** In the transaction that it has begun last, unless it is told another. */
+  step(what: string, words: ParcelWords & { transaction?: number; timeoutMs?: number } = {}): Asked {
+    const { transaction = this.#transactions, timeoutMs } = words;
+    return this.#ask({
+      kind: "tx-step",
+      transaction: transactionNumber(transaction),
+      timeoutMs,
+      parcel: parcel(what, words),
+    });
+  }
+
+  /** With a key of its own unless it is told one; `key: undefined` for one without. */
+  commit(words: ParcelWords & { transaction?: number; key?: number | undefined } = {}): Asked {
+    const { transaction = this.#transactions } = words;
+    const number = "key" in words ? words.key : this.nextKey();
+    return this.#ask({
+      kind: "tx-commit",
+      transaction: transactionNumber(transaction),
+      key: number === undefined ? undefined : key(number),
+      parcel: parcel(`transaction ${transaction}`, words),
+    });
+  }
+
+  rollback(words: { transaction?: number } = {}): Asked {
+    const { transaction = this.#transactions } = words;
+    return this.#ask({ kind: "tx-rollback", transaction: transactionNumber(transaction) });
   }
 
   read(what: string, words: ParcelWords & { timeoutMs?: number } = {}): Asked {

@@ -63,6 +63,11 @@ function jobWords(job: Job, cast: Cast): string {
       const key = job.key === undefined ? "no key" : `key ${job.key}`;
       return `${mode} write ${job.seq}: ${whatOf(job.parcel).what} (${cast.session(job.session)}, ${key})`;
     }
+    case "step": {
+      const what = job.parcel === undefined ? "" : `: ${whatOf(job.parcel).what}`;
+      const key = job.key === undefined ? "" : `, key ${job.key}`;
+      return `${job.step} ${job.seq} of ${job.transaction}${what} (${cast.session(job.session)}${key})`;
+    }
     case "settle":
       return `settle ${job.seq}: ${cast.session(job.session)}, keys ${job.keys.join(" ")}`;
     case "forget":
@@ -118,6 +123,12 @@ function letterWords(letter: Letter, cast: Cast): string {
       return `${letter.refusal.refused}${letter.refusal.outcome === undefined ? "" : ` (${letter.refusal.outcome})`}: ${named(letter.refusal.message, cast)}`;
     case "granted":
       return `granted ${claimWords(letter.grant.claims)} under ${letter.grant.token} after ${letter.waitedMs} ms`;
+    case "begun":
+      return `transaction ${letter.transaction} has begun`;
+    case "committed":
+      return `committed as ${letter.seq}`;
+    case "rolled-back":
+      return "rolled back";
     case "released":
     case "farewell":
     case "taken":

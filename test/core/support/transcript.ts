@@ -178,7 +178,11 @@ class Stage implements Cast {
     this.#clients.set(who, client);
     const numbered = named.get("key");
     const keyed = numbered === undefined ? {} : { key: Number(numbered) };
-    const marks = { endless: flags.includes("endless"), fails: flags.includes("fails") };
+    const marks = {
+      endless: flags.includes("endless"),
+      fails: flags.includes("fails"),
+      ends: flags.includes("ends"),
+    };
     switch (verb) {
       case "hello":
         return this.#hello(who, client, named);
@@ -220,10 +224,20 @@ class Stage implements Cast {
       case "lists":
         client.list();
         return;
+      case "begins":
+        client.begin({ fences: this.#under(client, named) });
+        return;
+      case "runs":
+        client.step(what, marks);
+        return;
+      case "commits":
+        client.commit({ ...marks, ...keyed, ...(numbered === "none" ? { key: undefined } : {}) });
+        return;
+      case "rolls":
+        client.rollback();
+        return;
       case "write": {
-        const under = named.get("under");
-        const holder = this.#clients.get(named.get("of") ?? who) ?? client;
-        const fences = under === undefined ? [] : [this.#fence(holder, under)];
+        const fences = this.#under(client, named);
         client.write(what, { fences, ...marks, ...keyed, ...(numbered === "none" ? { key: undefined } : {}) });
         return;
       }
@@ -242,6 +256,13 @@ class Stage implements Cast {
       default:
         throw new Error(`a client does not know ${verb}`);
     }
+  }
+
+  /** The lock that is relied on: one's own, or that of another. */
+  #under(client: TestClient, named: ReadonlyMap<string, string>): Fence[] {
+    const under = named.get("under");
+    const holder = this.#clients.get(named.get("of") ?? client.program) ?? client;
+    return under === undefined ? [] : [this.#fence(holder, under)];
   }
 
   #wishes(client: TestClient, flags: readonly string[], named: ReadonlyMap<string, string>): AcquireWords {

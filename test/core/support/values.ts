@@ -113,6 +113,8 @@ export interface TestParcel extends Parcel {
   readonly what: string;
   /** SQLite refuses it. */
   readonly fails: boolean;
+  /** SQLite refuses it, and rolls back the whole transaction that it is a step of. */
+  readonly ends: boolean;
   /** It runs until its process is killed. */
   readonly endless: boolean;
 }
@@ -120,15 +122,20 @@ export interface TestParcel extends Parcel {
 export interface ParcelWords {
   readonly size?: number;
   readonly fails?: boolean;
+  readonly ends?: boolean;
   readonly endless?: boolean;
 }
 
-export function parcel(what: string, { size = 100, fails = false, endless = false }: ParcelWords = {}): TestParcel {
-  return { what, size, fails, endless };
+export function parcel(
+  what: string,
+  { size = 100, fails = false, ends = false, endless = false }: ParcelWords = {},
+): TestParcel {
+  return { what, size, fails, ends, endless };
 }
 
-export function whatOf(carried: Parcel): TestParcel {
-  return carried as TestParcel;
+/** Of a step that says nothing, nothing. */
+export function whatOf(carried: Parcel | undefined): TestParcel {
+  return (carried ?? parcel("")) as TestParcel;
 }
 
 export type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;

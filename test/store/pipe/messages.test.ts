@@ -45,6 +45,33 @@ const toWriter: readonly messages.ToWriter[] = [
     encoding: "msgpack",
     raw: Buffer.alloc(0),
   },
+  {
+    kind: "step",
+    step: "commit",
+    seq: seq(large),
+    transaction: seq(large - 1),
+    session,
+    key: requestKey(large),
+    request: { method: "tx.commit", encoding: "msgpack", raw },
+  },
+  {
+    kind: "step",
+    step: "run",
+    seq: seq(3),
+    transaction: seq(2),
+    session,
+    key: undefined,
+    request: { method: "tx.execute", encoding: "json", raw },
+  },
+  {
+    kind: "step",
+    step: "rollback",
+    seq: seq(4),
+    transaction: seq(2),
+    session,
+    key: undefined,
+    request: undefined,
+  },
   { kind: "settle", seq: seq(7), session, keys: [requestKey(1), requestKey(large)], encoding: "msgpack" },
   { kind: "settle", seq: seq(7), session, keys: [], encoding: "json" },
   { kind: "forget", session, below: requestKey(12) },
@@ -67,6 +94,7 @@ const answers: readonly messages.Answer[] = [
   { id: 2, kind: "done", encoding: "msgpack", bytes: Buffer.alloc(0) },
   { id: 3, kind: "refused", refusal: refuse("SQLITE_ERROR", "near ü", { position: 3 }) },
   { id: 4, kind: "absent" },
+  { id: 5, kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", "or rollback"), ended: true },
 ];
 
 test("a writer's and a reader's answers come back", () => {

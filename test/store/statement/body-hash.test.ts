@@ -49,6 +49,8 @@ test("everything that is asked for makes a difference", () => {
     [{ sql: "delete from t" }, "db.script"],
     [{ sql: "delete from t", atomic: false }, "db.script"],
     [{ sql: "delete from t" }],
+    [{ tx: 1 }, "tx.commit"],
+    [{ tx: 2 }, "tx.commit"],
     [{ sql: "insert into t values (:a, :b)", named: { a: 1, b: 2 } }],
     [{ sql: "insert into t values (:a, :b)", named: { a: 2, b: 1 } }],
   ];

@@ -30,6 +30,16 @@ test("a request is judged by what it does", () => {
     ["db.script", { sql: "begin; select 2" }, "TRANSACTION_CONTROL"],
     ["db.batch", { statements: [{ sql: "commit" }] }, "TRANSACTION_CONTROL"],
     ["db.execute", { sql: "pragma foreign_keys = off" }, "STATEMENT_REFUSED"],
+    ["tx.execute", { tx: 1, sql: "select 1" }, "read"],
+    ["tx.execute", { tx: 1, sql: "delete from t" }, "write"],
+    ["tx.execute", { tx: 1, sql: "pragma defer_foreign_keys = on" }, "write alone"],
+    ["tx.execute", { tx: 1, sql: "savepoint s" }, "read"],
+    ["tx.execute", { tx: 1, sql: "rollback to s" }, "read"],
+    ["tx.execute", { tx: 1, sql: "rollback" }, "TRANSACTION_CONTROL"],
+    ["tx.execute", { tx: 1, sql: "begin immediate" }, "TRANSACTION_CONTROL"],
+    ["tx.batch", { tx: 1, statements: [{ sql: "select 1" }, { sql: "delete from t" }] }, "write"],
+    ["tx.batch", { tx: 1, statements: [{ sql: "savepoint s" }] }, "TRANSACTION_CONTROL"],
+    ["tx.commit", { tx: 1 }, "write alone"],
   ];
   for (const [method, params, expected] of cases) {
     assert.equal(code(plan(method, params)), expected, JSON.stringify(params));

@@ -1,0 +1,124 @@
+/**
+ * Long work on the database, done by the broker's program in a run of its own (`front.js --backup FILE` and the like):
+ * SQLite is opened by that program only. It says in lines of JSON how it goes and, in the last one, what came of it.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { HoldfastError, isRefusalCode } from "../terms/index.js";
+import { type Call, ExitWith } from "./command.js";
+import { statusOf } from "./commands/status.js";
+import { formatBytes, formatCount } from "./durations.js";
+import { endBroker } from "./end-broker.js";
+import { exitCodes } from "./exit-codes.js";
+import { reachRunning } from "./reach.js";
+import { environmentFor } from "./surroundings.js";
+
+const magic = "SQLite format 3\0";
+
+/** What can be told of a file without SQLite is told at once. */
+export function checkDatabaseFile(file: string): void {
+  if (!existsSync(file)) throw new ExitWith(`${file} does not exist`, { exitCode: exitCodes.refused });
+  if (!statSync(file).isFile()) throw new ExitWith(`${file} is not a file`, { exitCode: exitCodes.refused });
+  const handle = openSync(file, "r");
+  try {
+    const head = Buffer.alloc(magic.length);
+    readSync(handle, head, 0, head.length, 0);
+    if (head.toString("latin1") !== magic)
+      throw new ExitWith(`${file} is not an SQLite database`, { exitCode: exitCodes.refused });
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/**
+ * A broker that runs has its database open: it must go first, and only the user can say so. Answers with the path of the
+ * database that it served.
+ */
+export async function makeRoom(call: Call, command: string, stop: boolean): Promise<string | undefined> {
+  const found = await statusOf(call);
+  if (found === undefined) return undefined;
+  if (!stop)
+    throw new HoldfastError(
+      "ALREADY_RUNNING",
+      `a broker runs (pid ${found.pid}) and has its database open; --stop lets ${command} stop it first`,
+    );
+  const broker = await reachRunning(call);
+  if (broker !== undefined && !(await endBroker(broker)))
+    throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
+  return found.database.path;
+}
+
+interface Progress {
+  readonly pages: number;
+  readonly pagesAll: number;
+}
+
+/** What the run said last, as the caller knows it to be. Throws what it refused with. */
+export async function runErrand<Outcome extends object>(call: Call, words: readonly string[]): Promise<Outcome> {
+  const front = fileURLToPath(new URL("./front.js", import.meta.url));
+  const child = spawn(process.execPath, [front, ...words], {
+    env: environmentFor(call.options, call.io),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const meter = new Meter(call);
+  let last = "";
+  const lines = createInterface({ input: child.stdout });
+  lines.on("line", (line) => {
+    const { progress } = parsed<{ progress?: Progress }>(line) ?? {};
+    if (progress === undefined) last = line;
+    else meter.show(progress);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  meter.clear();
+  return outcomeIn<Outcome>(last, code);
+}
+
+/** The last line is the outcome; anything else is a fault of the broker's program. */
+function outcomeIn<Outcome extends object>(line: string, code: number | null): Outcome {
+  const outcome = parsed<Outcome & { error?: { code?: unknown; message?: unknown } }>(line);
+  if (outcome === undefined)
+    throw new HoldfastError("INTERNAL", `the broker's program ended with ${code ?? "a signal"} and without a word`);
+  const { error } = outcome;
+  if (error === undefined) return outcome;
+  const word = typeof error.code === "string" && isRefusalCode(error.code) ? error.code : "INTERNAL";
+  throw new HoldfastError(word, typeof error.message === "string" ? error.message : line);
+}
+
+function parsed<Kind>(line: string): Kind | undefined {
+  try {
+    return JSON.parse(line) as Kind;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One line on a terminal that is written over; nothing elsewhere, where it would be noise. */
+class Meter {
+  readonly #call: Call;
+  #shown = false;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  show({ pages, pagesAll }: Progress): void {
+    if (!this.#call.io.stderrIsTerminal || this.#call.options.quiet === true) return;
+    this.#shown = true;
+    const percent = pagesAll === 0 ? 100 : Math.floor((100 * pages) / pagesAll);
+    this.#call.io.say(`\r\u001b[K${percent} % of ${formatCount(pagesAll)} pages`);
+  }
+
+  clear(): void {
+    if (this.#shown) this.#call.io.say("\r\u001b[K");
+  }
+}
+
+/** `12.3 MiB, 4 tables`: what a file holds. */
+export function contentText({ bytes, tables }: { readonly bytes: number; readonly tables: number }): string {
+  return `${formatBytes(bytes)}, ${formatCount(tables)} ${tables === 1 ? "table" : "tables"}`;
+}

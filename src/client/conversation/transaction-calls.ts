@@ -1,0 +1,88 @@
+/**
+ * The calls of transactions: one lives on the connection on which its begin was sent, and dies with it. Only its commit
+ * is a write like others, which is sent again under its key until its outcome is known.
+ *
+ *   kept ──its begin is sent──► begun on a connection ──the connection is lost, its begin is refused──► over
+ *
+ * | state | what holds                                                     | who may end it                  |
+ * |-------|----------------------------------------------------------------|---------------------------------|
+ * | kept  | no broker has heard of it; what is asked of it is kept with it | sending, cancel, patience       |
+ * | begun | what is asked of it goes to that connection at once            | the connection, a refused begin |
+ * | over  | what is asked of it is refused, and sent nowhere               | nobody                          |
+ */
+import { type Refusal, refuse } from "../../terms/index.js";
+import type { Call } from "./call.js";
+import type { State } from "./state.js";
+
+/** What ties the calls of one transaction together. */
+export class Tie {
+  /** Its number in the session. */
+  readonly number: number;
+  /** Which of the conversation's connections it was begun on; 0 while it is kept. */
+  connection = 0;
+  over = false;
+  /** Its commit was sent: what became of its statements depends on that. */
+  commitSent = false;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
+export class TransactionCalls {
+  /** Which connection this is, or the next one will be. */
+  #connection = 1;
+
+  /** Whether a call of a transaction is to be handled now, or to be kept until there is a connection. */
+  isForNow({ tie, kind }: Call, at: State["at"]): boolean {
+    if (tie === undefined || kind === "begin") return at === "open";
+    // On a connection that is about to end it may come to its own end.
+    return at === "open" || tie.over || tie.connection !== 0;
+  }
+
+  /** Why it cannot be sent; undefined: it is sent now. */
+  sending(call: Call): Refusal | undefined {
+    const { tie, kind } = call;
+    if (tie === undefined) return undefined;
+    if (kind === "begin" && !tie.over) tie.connection = this.#connection;
+    // One that was sent before may have been applied: the broker knows by its key.
+    const goes = kind === "write" && call.tries > 0;
+    if (!goes && (tie.over || tie.connection !== this.#connection)) return lost(tie);
+    if (kind === "write") tie.commitSent = true;
+    return undefined;
+  }
+
+  /** What became of a call whose connection is gone; undefined: it is sent again. */
+  connectionLost({ tie, kind, state }: Call): Refusal | undefined {
+    return tie === undefined || kind === "write" || state !== "sent" ? undefined : lost(tie);
+  }
+
+  disconnected(): void {
+    this.#connection++;
+  }
+
+  /** A commit of which is known that it was never applied is not sent again: there is nothing to be committed. */
+  neverApplied({ tie }: Call): Refusal | undefined {
+    return tie === undefined ? undefined : { ...lost(tie), outcome: "none" };
+  }
+
+  /** Whether the broker, which ends, has not looked at it, and the next one may be asked instead. */
+  mayAskNext(call: Call, all: Iterable<Call>): boolean {
+    const { tie, kind } = call;
+    if (tie === undefined) return true;
+    if (kind !== "begin") return false;
+    for (const other of all) if (other !== call && other.tie === tie) return false;
+    tie.connection = 0;
+    return true;
+  }
+
+  /** Without a begin there is no transaction. */
+  refused({ tie, kind }: Call): void {
+    if (tie !== undefined && kind === "begin") tie.over = true;
+  }
+}
+
+function lost({ number, commitSent }: Tie): Refusal {
+  const refusal = refuse("TX_LOST", `transaction ${number} is not there: it went with its connection`, { tx: number });
+  return commitSent ? { ...refusal, outcome: "unknown" } : refusal;
+}

@@ -1,0 +1,100 @@
+/**
+ * How a transaction ends other than by its commit: undone in the writer, its steps refused with the reason, its turn
+ * given on; and poisoned, if its client is there to be told, until that closes it.
+ */
+import type { Instant, Refusal } from "../../terms/index.js";
+import type { Asker } from "../command.js";
+import type { Draft } from "../draft.js";
+import { kindOf, newStep, type Transaction } from "./transaction.js";
+import type { TransactionLimits } from "./transaction-limits.js";
+import type { TransactionList } from "./transaction-list.js";
+import type { Write } from "./write.js";
+import type { WriteLine } from "./write-line.js";
+
+export interface TransactionEndsParts {
+  readonly draft: Draft;
+  readonly writes: WriteLine;
+  readonly list: TransactionList;
+  readonly times: TransactionLimits;
+}
+
+export class TransactionEnds {
+  readonly #parts: TransactionEndsParts;
+
+  constructor(parts: TransactionEndsParts) {
+    this.#parts = parts;
+  }
+
+  /** Undone in the writer too, and for nobody to close. */
+  end(transaction: Transaction, refusal: Refusal, now: Instant): void {
+    this.#rollBack(transaction, now);
+    this.over(transaction, refusal, now);
+  }
+
+  /** Undone in the writer too, and refused until its client closes it. */
+  poison(transaction: Transaction, refusal: Refusal, now: Instant): void {
+    this.#rollBack(transaction, now);
+    this.undone(transaction, refusal, now);
+  }
+
+  /** The writer does not have it any more. One of whose begin its client has not heard is over at once. */
+  undone(transaction: Transaction, refusal: Refusal, now: Instant): void {
+    const isKnown = transaction.begun && !transaction.deserted;
+    this.#leave(transaction, { kind: isKnown ? "poisoned" : "over", refusal }, now);
+  }
+
+  /** The writer does not have it any more, and there is nothing for its client to close. */
+  over(transaction: Transaction, refusal: Refusal, now: Instant): void {
+    this.#leave(transaction, { kind: "over", refusal }, now);
+  }
+
+  // ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A rollback is never refused; one that was given out has been answered. */
+  refuseStep(step: Write, refusal: Refusal, now: Instant): void {
+    switch (kindOf(step)) {
+      case "begin":
+      case "run":
+        return this.refuse(step.asker, refusal);
+      case "commit":
+        return this.#parts.writes.finishCommit(step, { kind: "refused", refusal }, now);
+      case "rollback":
+        if (step.seq === undefined) this.sayRolledBack(step.asker);
+    }
+  }
+
+  sayRolledBack({ connection: to, request }: Asker): void {
+    this.#parts.draft.send.push({ kind: "rolled-back", to, request });
+  }
+
+  refuse({ connection: to, request }: Asker, refusal: Refusal): void {
+    this.#parts.draft.send.push({ kind: "refused", to, request, refusal });
+  }
+
+  // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #rollBack(transaction: Transaction, now: Instant): void {
+    const { writes } = this.#parts;
+    if (transaction.state.kind === "open" && writes.state.kind === "ready")
+      writes.giveStep(newStep(transaction, "rollback", { asker: transaction.begin.asker }), now);
+  }
+
+  #leave(transaction: Transaction, state: Transaction["state"] & { readonly refusal: Refusal }, now: Instant): void {
+    const { begin, begun, given, queue } = transaction;
+    const { list, times, writes } = this.#parts;
+    const { refusal } = state;
+    const had = transaction.state.kind;
+    times.stop(transaction);
+    transaction.state = state;
+    if (state.kind === "over") list.delete(transaction);
+    // One that is running is ended soon.
+    for (const step of given) step.cancelledAt ??= now;
+    if (!begun && !given.has(begin)) this.refuse(begin.asker, refusal);
+    for (const step of queue.splice(0)) {
+      this.refuseStep(step, refusal, now);
+      const closes = kindOf(step) !== "run" && transaction.state.kind === "poisoned";
+      if (closes) this.over(transaction, refusal, now);
+    }
+    if (had !== "poisoned" && had !== "over") writes.endTurn(transaction, now);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The broker's program in a run of its own, for long work on the database. How it goes and what came of it is said in
+ * lines of JSON on stdout, the last one being the outcome, or `{"error": {"code", "message", "details"}}`.
+ *
+ *   front.js --import FILE [--force]   takes over a database          while no broker serves: it has the broker's lock
+ *   front.js --restore FILE            puts a backup back             likewise
+ *   front.js --backup FILE [--force]   copies one snapshot            beside a broker, or without one
+ *   front.js --check [--quick]         looks whether all is whole     likewise
+ */
+import { homedir, tmpdir, userInfo } from "node:os";
+import { backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
+import { isHoldfastError } from "../terms/index.js";
+import { type Config, configFrom, type Errand, type ServeOptions } from "./config.js";
+import { prepareDirectories } from "./directories.js";
+import { wallNow } from "./pulse.js";
+import { SingleInstance } from "./single-instance.js";
+
+/** Resolves with the exit code. */
+export async function runErrand(errand: Errand, options: ServeOptions): Promise<number> {
+  try {
+    process.umask(0o077);
+    say(await outcomeOf(errand, options));
+    return 0;
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    const { code, message, details } = error;
+    say({ error: { code, message, details } });
+    return 1;
+  }
+}
+
+async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown> {
+  const { uid } = userInfo();
+  const config = configFrom(options, {
+    env: process.env,
+    platform: process.platform,
+    uid,
+    home: homedir(),
+    tmpdir: tmpdir(),
+    cwd: process.cwd(),
+  });
+  switch (errand.kind) {
+    case "backup":
+      return backup(errand, config);
+    case "check":
+      return checkDatabase({ database: config.places.database, quick: errand.quick });
+    default:
+      return withoutBroker(errand, config, uid);
+  }
+}
+
+function backup({ file, force }: Errand & { kind: "backup" }, { places, limits }: Config): Promise<unknown> {
+  const { walBytesHardMax } = limits;
+  const teller = new Teller();
+  return backupDatabase({
+    database: places.database,
+    to: file,
+    force,
+    walBytesHardMax,
+    progress: (progress) => teller.tell({ progress }),
+  });
+}
+
+async function withoutBroker(
+  errand: Errand & { kind: "import" | "restore" },
+  config: Config,
+  uid: number,
+): Promise<unknown> {
+  const places = prepareDirectories(config.places, { uid, logs: false, allowed: config.allowFilesystem });
+  const instance = SingleInstance.take(places);
+  const now = wallNow().getTime();
+  try {
+    if (errand.kind === "restore") return await restoreDatabase({ from: errand.file, places, wallNow: now });
+    return await importDatabase({ from: errand.file, places, force: errand.force, wallNow: now });
+  } finally {
+    instance.release();
+  }
+}
+
+/** Not more often than somebody could read it. */
+class Teller {
+  #last = 0;
+
+  tell(words: unknown): void {
+    const now = performance.now();
+    if (now - this.#last < tellMs) return;
+    this.#last = now;
+    say(words);
+  }
+}
+
+const tellMs = 100;
+
+function say(words: unknown): void {
+  process.stdout.write(`${JSON.stringify(words)}\n`);
+}

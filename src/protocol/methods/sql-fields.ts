@@ -1,0 +1,59 @@
+/** Fields that the methods of the datastore and of transactions share, and what SQL can be refused for. */
+import * as is from "../schema.js";
+
+export const sql = is.Text({ description: "SQL text" });
+
+export const statement = {
+  sql,
+  args: is.Optional(is.ArrayOf(is.Value, { description: "Values by position" })),
+  named: is.Optional(is.RecordOf(is.Value, "Values by name, with or without its `:`, `@` or `$`")),
+};
+
+export const timeoutMs = is.Optional(
+  is.WholeNumber("The time that the statement may run, at most the limit timeoutMsMax", 1),
+);
+
+export function fence(description: string) {
+  return is.Optional(is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), { description }));
+}
+
+export const statements = is.ArrayOf(is.ObjectOf(statement), {
+  minItems: 1,
+  maxItems: 1024,
+  description: "The statements, in order",
+});
+
+export const statementResult = {
+  columns: is.ArrayOf(is.Text(), { description: "The columns' names; may repeat" }),
+  rows: is.ArrayOf(is.ArrayOf(is.Value), { description: "The rows, each with as many cells as there are columns" }),
+  rowsAffected: is.WholeNumber("Rows inserted, updated or deleted; 0 for reads"),
+  lastInsertRowid: is.Union([is.AnyInteger, is.Null()], {
+    description: "The rowid of the last row inserted; null if the statement inserted none",
+  }),
+};
+
+/** What SQL can be refused for, wherever it runs. */
+export const ofSql = [
+  "STATEMENT_REFUSED",
+  "TRANSACTION_CONTROL",
+  "SQL_EMPTY",
+  "SQL_MANY",
+  "SQL_TOO_LONG",
+  "SQL_INVALID_TEXT",
+  "PARAMETER_MISSING",
+  "PARAMETER_SURPLUS",
+  "PARAMETER_CLASH",
+  "PARAMETER_INVALID",
+  "VALUE_TOO_LARGE",
+  "SQLITE_ERROR",
+  "SQLITE_MISMATCH",
+  "SQLITE_TOOBIG",
+  "SQLITE_BUSY",
+  "SQLITE_CORRUPT",
+  "SQLITE_NOMEM",
+  "RESULT_TOO_LARGE",
+  "STATEMENT_TIMEOUT",
+  "STATEMENT_CRASHED",
+  "READER_UNAVAILABLE",
+  "DISK_FAILED",
+] as const;

@@ -1,0 +1,71 @@
+/**
+ * Looks whether the database is whole: every page and index (integrity_check), every foreign key, the broker's own
+ * tables. Beside a broker that runs, in one snapshot, by a process of its own; it changes nothing.
+ */
+import { existsSync } from "node:fs";
+import { openDatabase } from "../../sqlite/index.js";
+import { HoldfastError } from "../../terms/index.js";
+import { tablesVersion } from "../writer/internal-tables.sql.js";
+import { type Connection, count, explained, internalTables, sizeOf, userTables } from "./files.js";
+
+export interface CheckOrder {
+  readonly database: string;
+  /** Leaves out whether indexes fit their tables: minutes become seconds on a large file. */
+  readonly quick: boolean;
+}
+
+export interface Checked {
+  readonly database: string;
+  readonly bytes: number;
+  readonly tables: number;
+  /** What is wrong, in SQLite's words; empty when nothing is. */
+  readonly problems: readonly string[];
+}
+
+const busyMs = 10_000;
+/** So many of each kind are told. */
+const problemsMax = 100;
+
+/** Throws CONFIGURATION when there is no such file, SQLITE_CORRUPT when it cannot even be read. */
+export function checkDatabase({ database, quick }: CheckOrder): Checked {
+  if (!existsSync(database))
+    throw new HoldfastError("CONFIGURATION", `there is no database ${database}`, { details: { path: database } });
+  try {
+    const connection = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
+    try {
+      connection.exec("BEGIN");
+      const problems = [...pagesOf(connection, quick), ...foreignKeysOf(connection), ...internalsOf(connection)];
+      return { database, bytes: sizeOf(database), tables: count(connection, userTables), problems };
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    throw explained(error, database);
+  }
+}
+
+function pagesOf(connection: Connection, quick: boolean): string[] {
+  const check = quick ? "quick_check" : "integrity_check";
+  const lines = connection.prepare(`PRAGMA ${check}(${problemsMax})`).pluck().all() as string[];
+  return lines.filter((line) => line !== "ok");
+}
+
+function foreignKeysOf(connection: Connection): string[] {
+  const broken: string[] = [];
+  const rows = connection.prepare("PRAGMA foreign_key_check").raw(true).iterate() as IterableIterator<unknown[]>;
+  for (const [table, rowid, parent] of rows) {
+    if (broken.length === problemsMax) break;
+    const row = rowid === null ? "a row" : `row ${String(rowid)}`;
+    broken.push(`${row} of ${String(table)} refers to a row of ${String(parent)} that is not there`);
+  }
+  return broken;
+}
+
+function internalsOf(connection: Connection): string[] {
+  if (count(connection, internalTables) === 0) return [];
+  const row = connection.prepare("select version, epoch from _holdfast_meta where id = 1").raw(true).get();
+  if (row === undefined) return ["the broker's own table _holdfast_meta has lost its row"];
+  const [version] = row as [number, number];
+  if (version <= tablesVersion) return [];
+  return [`the broker's own tables have version ${version}, this program knows ${tablesVersion}`];
+}

@@ -1,0 +1,131 @@
+/** What the keeper's works have in common: drafts that become files in one step, and failures in words. */
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { FileLock, isBusy, isSqliteFailure, type loadSqlite, primaryCode } from "../../sqlite/index.js";
+import { HoldfastError } from "../../terms/index.js";
+import { told, writersOf } from "../writer/lock-holders.js";
+
+export type Connection = InstanceType<ReturnType<typeof loadSqlite>>;
+
+/** Beside the database: the lock that whoever writes to it has. */
+export interface KeeperPlaces {
+  readonly database: string;
+  readonly writerLock: string;
+}
+
+/** How long another program may finish its transaction (ms), in a file that is taken over. */
+export const busyMs = 1000;
+const lockMs = 10_000;
+
+export const userTables =
+  "select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like '\\_holdfast\\_%' escape '\\'";
+export const internalTables =
+  "select count(*) from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\'";
+
+const companions = ["-wal", "-shm", "-journal"];
+
+/** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there. */
+export function takeWriterLock({ database, writerLock }: KeeperPlaces): FileLock {
+  const lock = FileLock.take(writerLock, lockMs);
+  if (lock !== undefined) return lock;
+  throw new HoldfastError("ALREADY_RUNNING", `a writer has ${database} open: ${told(writersOf(writerLock))}`);
+}
+
+/** In exclusive mode the first access takes a lock that nobody else's connection survives. */
+export function claim(connection: Connection): void {
+  connection.pragma("locking_mode = EXCLUSIVE");
+  connection.exec("begin exclusive; commit");
+}
+
+export function count(connection: Connection, sql: string): number {
+  return connection.prepare(sql).pluck().get() as number;
+}
+
+/** The first thing that is wrong with the file, or undefined. `quick` leaves out whether indexes fit their tables. */
+export function damageIn(connection: Connection, { quick }: { readonly quick: boolean }): string | undefined {
+  const verdict = connection.pragma(quick ? "quick_check(1)" : "integrity_check(1)", { simple: true });
+  return verdict === "ok" ? undefined : String(verdict);
+}
+
+export function damaged(path: string, damage: string): HoldfastError {
+  return new HoldfastError("SQLITE_CORRUPT", `${path} is damaged: ${damage}`, { details: { path } });
+}
+
+export function removeWithCompanions(path: string): void {
+  for (const suffix of ["", ...companions]) rmSync(`${path}${suffix}`, { force: true });
+}
+
+/** On disk before it has its name, and its name on disk before this returns. */
+export function putInPlace(draft: string, path: string): void {
+  syncPath(draft);
+  renameSync(draft, path);
+  syncPath(dirname(path));
+}
+
+/**
+ * What the broker has now gets a second name, whole: nothing is deleted. Its first name stays until another file takes
+ * it, so there is no moment without a database. Undefined: there was nothing.
+ */
+export function putAside(database: string, why: string, wallNow: number): string | undefined {
+  if (!existsSync(database)) return undefined;
+  const aside = `${database}.before-${why}-${new Date(wallNow).toISOString().replaceAll(":", "")}`;
+  try {
+    linkSync(database, aside);
+  } catch {
+    // A file system without links: for a moment there is no file under the first name.
+    renameSync(database, aside);
+  }
+  // A log that is left belongs to this file and would be taken for the next one's.
+  for (const suffix of companions)
+    if (existsSync(`${database}${suffix}`)) renameSync(`${database}${suffix}`, `${aside}${suffix}`);
+  return aside;
+}
+
+export function sizeOf(path: string): number {
+  return statSync(path).size;
+}
+
+function syncPath(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** What SQLite threw over `from`, or over its copy, as a refusal; anything else as it is. */
+export function explained(error: unknown, from: string): unknown {
+  if (!isSqliteFailure(error)) return explainedFile(error, from);
+  const details = { path: from, sqliteCode: error.code };
+  const { message } = error;
+  if (isBusy(error)) {
+    const holders = writersOf(from);
+    const [pid] = holders.map((holder) => holder.pid);
+    const more = { ...details, ...(pid === undefined ? {} : { pid }) };
+    return new HoldfastError("SQLITE_BUSY", `${from} is in use by ${told(holders)}: end it first`, {
+      details: more,
+      cause: error,
+    });
+  }
+  const code = primaryCode(error);
+  if (code === "SQLITE_FULL")
+    return new HoldfastError("DISK_FULL", `no room for a copy of ${from}`, { details, cause: error });
+  if (code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB")
+    return new HoldfastError("SQLITE_CORRUPT", `${from} cannot be read: ${message}`, { details, cause: error });
+  if (code === "SQLITE_CANTOPEN" || code === "SQLITE_READONLY" || code === "SQLITE_PERM")
+    return new HoldfastError("PERMISSION", `${from} or its copy cannot be opened: ${message}`, {
+      details,
+      cause: error,
+    });
+  return error;
+}
+
+function explainedFile(error: unknown, from: string): unknown {
+  const { code, path = from, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new HoldfastError("DISK_FULL", `no room for a copy of ${from}`, { details: { path: from }, cause: error });
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+    return new HoldfastError("PERMISSION", `${path}: ${message}`, { details: { path }, cause: error });
+  return error;
+}

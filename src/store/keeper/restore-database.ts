@@ -1,0 +1,156 @@
+/**
+ * Puts a backup in the place of the broker's database. To be called only by whoever holds the broker's lock; the
+ * writer's lock is taken here. What was there before is kept beside it.
+ *
+ * The data goes back, time does not (rules 14 and 20): the copy becomes a new incarnation, so sessions, stored answers
+ * and cursors of before mean nothing to it; and it is marked as having been elsewhere, so that its writer begins with
+ * tokens by the clock, above all that were given since the backup was made, also where the ledger is gone.
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { loadSqlite } from "../../sqlite/index.js";
+import { HoldfastError } from "../../terms/index.js";
+import { tablesVersion } from "../writer/internal-tables.sql.js";
+import {
+  busyMs,
+  type Connection,
+  claim,
+  count,
+  damaged,
+  damageIn,
+  explained,
+  type KeeperPlaces,
+  putAside,
+  putInPlace,
+  removeWithCompanions,
+  sizeOf,
+  takeWriterLock,
+  userTables,
+} from "./files.js";
+
+export interface RestoreOrder {
+  /** Absolute path of the backup. */
+  readonly from: string;
+  readonly places: KeeperPlaces;
+  /** ms since 1970; names what is put aside. */
+  readonly wallNow: number;
+}
+
+export interface Restored {
+  readonly database: string;
+  readonly bytes: number;
+  readonly tables: number;
+  /** Where what was there before is now. */
+  readonly before: string | null;
+}
+
+/** Throws SQLITE_CORRUPT, SQLITE_BUSY, DATA_FOREIGN (not a backup, or a newer program's), DISK_FULL; then nothing has changed. */
+export async function restoreDatabase({ from, places, wallNow }: RestoreOrder): Promise<Restored> {
+  const { database } = places;
+  const lock = takeWriterLock(places);
+  const draft = `${database}.restore-${wallNow}`;
+  try {
+    if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
+    await copyBackup(from, draft);
+    const tables = makeAnother(draft);
+    foldPresent(database);
+    const before = putAside(database, "restore", wallNow) ?? null;
+    putInPlace(draft, database);
+    return { database, bytes: sizeOf(database), tables, before };
+  } catch (error) {
+    throw explained(error, from);
+  } finally {
+    removeWithCompanions(draft);
+    lock.release();
+  }
+}
+
+async function copyBackup(from: string, draft: string): Promise<void> {
+  const Sqlite = loadSqlite();
+  const source = new Sqlite(from, { fileMustExist: true, timeout: busyMs });
+  try {
+    claim(source);
+    const damage = damageIn(source, { quick: false });
+    if (damage !== undefined) throw damaged(from, damage);
+    checkOrigin(source, from);
+    await source.backup(draft);
+  } finally {
+    source.close();
+  }
+}
+
+function checkOrigin(source: Connection, from: string): void {
+  const details = { path: from };
+  if (source.prepare("select 1 from sqlite_schema where name = '_holdfast_meta'").get() === undefined)
+    throw new HoldfastError("DATA_FOREIGN", `${from} is no backup of a broker's database; import takes over others`, {
+      details,
+    });
+  const version = source.prepare("select version from _holdfast_meta where id = 1").pluck().get() as number | undefined;
+  if (version === undefined)
+    throw new HoldfastError("DATA_FOREIGN", `the table _holdfast_meta of ${from} has lost its row`, { details });
+  if (version > tablesVersion)
+    throw new HoldfastError(
+      "DATA_FOREIGN",
+      `${from} comes from a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion})`,
+      { details },
+    );
+}
+
+/** No run of a machine has this name. */
+const elsewhere = "restored";
+
+function makeAnother(draft: string): number {
+  const Sqlite = loadSqlite();
+  const copy = new Sqlite(draft, { fileMustExist: true });
+  try {
+    claim(copy);
+    copy.transaction(() => {
+      copy
+        .prepare("UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, replies_bytes = 0 WHERE id = 1")
+        .run(randomBytes(16).toString("hex"), elsewhere);
+      for (const table of answers(copy)) copy.exec(`DELETE FROM ${table}`);
+    })();
+    return count(copy, userTables);
+  } finally {
+    // Closing folds the log, if it has one, into the file.
+    copy.close();
+  }
+}
+
+/** All of the broker's tables but the one row that says what the file is: they are about sessions that are over. */
+function answers(copy: Connection): readonly string[] {
+  return copy
+    .prepare(
+      "select name from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\' and name <> '_holdfast_meta'",
+    )
+    .pluck()
+    .all() as string[];
+}
+
+/** What is put aside must be whole without its log. A file that is no database any more is put aside as it is, with it. */
+function foldPresent(database: string): void {
+  if (!existsSync(database) || !hasDatabaseHead(database)) return;
+  const Sqlite = loadSqlite();
+  const present = new Sqlite(database, { timeout: busyMs });
+  try {
+    claim(present);
+  } catch (error) {
+    const why = explained(error, database);
+    if (!(why instanceof HoldfastError) || why.code !== "SQLITE_CORRUPT") throw why;
+  } finally {
+    present.close();
+  }
+}
+
+/** Looked at before this process has it open as a database (rule 19). */
+function hasDatabaseHead(path: string): boolean {
+  const magic = "SQLite format 3\0";
+  const handle = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(magic.length);
+    readSync(handle, head, 0, head.length, 0);
+    return head.toString("latin1") === magic;
+  } finally {
+    closeSync(handle);
+  }
+}

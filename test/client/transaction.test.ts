@@ -1,0 +1,268 @@
+/** Transactions of the library against a broker whose every answer the test chooses. */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { type Broker, connect, type HoldfastError, isHoldfastError } from "../../src/client/index.js";
+import { type Refusal, refuse } from "../../src/terms/index.js";
+import { FakeBroker, hold, rows } from "./support/fake-broker.js";
+
+async function pair(test: TestContext): Promise<{ broker: Broker; fake: FakeBroker }> {
+  const fake = await FakeBroker.start(test);
+  const broker = await connect({ socket: fake.path, start: false, env: {} });
+  test.after(() => broker.close());
+  fake.on("tx.begin", ({ params }) => ({ tx: params["tx"] }));
+  fake.on("tx.execute", () => rows(["n"], [1]));
+  fake.on("tx.commit", () => ({ seq: 7 }));
+  fake.on("tx.rollback", () => ({}));
+  return { broker, fake };
+}
+
+async function rejection(promise: Promise<unknown>): Promise<HoldfastError> {
+  const error: unknown = await promise.then(
+    () => assert.fail("it did not reject"),
+    (reason: unknown) => reason,
+  );
+  assert.ok(isHoldfastError(error), String(error));
+  return error;
+}
+
+/** What was asked, as method, transaction and statement. */
+function told({ asked }: FakeBroker): string[] {
+  return asked.map(({ method, params }) => `${method} ${params["tx"]}${params["sql"] ? `: ${params["sql"]}` : ""}`);
+}
+
+/** Refuses the first time only. */
+function once(fake: FakeBroker, method: string, refusal: Refusal, then: () => unknown): void {
+  let asked = 0;
+  fake.on(method, () => (++asked > 1 ? then() : refusal));
+}
+
+describe("a transaction", () => {
+  it("is begun, committed when the work has returned, and gives what that returned", async (test) => {
+    const { broker, fake } = await pair(test);
+    const result = await broker.transaction(async (tx) => {
+      await tx.execute("insert …");
+      return (await tx.get<{ n: number }>("select …"))?.n;
+    });
+    assert.equal(result, 1);
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.execute 1: insert …", "tx.execute 1: select …", "tx.commit 1"]);
+    assert.equal(typeof fake.asked[3]?.params["key"], "number");
+  });
+
+  it("is rolled back when the work throws, which is not hidden by anything", async (test) => {
+    const { broker, fake } = await pair(test);
+    const own = new Error("of the program");
+    await assert.rejects(
+      broker.transaction(() => {
+        throw own;
+      }),
+      (error) => error === own,
+    );
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+
+  it("has a fence and a time; one through a lock has the lock's", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", () => ({ name: "a", token: 9, waitedMs: 0, waiting: 0 }));
+    fake.on("lock.release", () => ({ released: true }));
+    await broker.transaction(() => undefined, { fence: { name: "b", token: 3 }, timeoutMs: 50 });
+    await broker.withLock("a", (lock) => lock.transaction(() => undefined));
+    const begins = fake.asked.filter(({ method }) => method === "tx.begin").map(({ params }) => params);
+    assert.deepEqual(begins, [
+      { tx: 1, mode: "write", fence: [{ name: "b", token: 3 }], timeoutMs: 50 },
+      { tx: 2, mode: "write", fence: [{ name: "a", token: 9 }] },
+    ]);
+  });
+
+  it("is not begun through a lock that was given back", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", () => ({ name: "a", token: 9, waitedMs: 0, waiting: 0 }));
+    fake.on("lock.release", () => ({ released: true }));
+    const lock = await broker.acquire("a");
+    await lock.release();
+    assert.equal((await rejection(lock.transaction(() => undefined))).code, "FENCED");
+    assert.equal(fake.asked.filter(({ method }) => method === "tx.begin").length, 0);
+  });
+
+  it("commits nothing when a statement was refused that nobody waited for", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.execute", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    let unheard: Promise<unknown> | undefined;
+    const error = await rejection(
+      broker.transaction((tx) => {
+        unheard = tx.execute("insert …").catch(() => undefined);
+      }),
+    );
+    await unheard;
+    assert.equal(error.code, "SQLITE_CONSTRAINT");
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.execute 1: insert …", "tx.rollback 1"]);
+  });
+
+  it("that is over takes no more statements", async (test) => {
+    const { broker } = await pair(test);
+    const tx = await broker.begin();
+    await tx.commit();
+    assert.equal((await rejection(tx.execute("insert …"))).code, "MISUSE");
+    assert.equal((await rejection(tx.commit())).code, "MISUSE");
+    await tx.rollback();
+  });
+
+  it("that was begun as a handle is rolled back at the end of the block, unless it was committed", async (test) => {
+    const { broker, fake } = await pair(test);
+    {
+      await using left = await broker.begin();
+      await left.execute("insert …");
+    }
+    {
+      await using committed = await broker.begin();
+      await committed.commit();
+    }
+    assert.deepEqual(told(fake), [
+      "tx.begin 1",
+      "tx.execute 1: insert …",
+      "tx.rollback 1",
+      "tx.begin 2",
+      "tx.commit 2",
+    ]);
+  });
+
+  it("whose commit is refused is rolled back: nothing of it stays open", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.commit", () => refuse("SQLITE_CONSTRAINT", "FOREIGN KEY failed"));
+    assert.equal((await rejection(broker.transaction(() => undefined))).code, "SQLITE_CONSTRAINT");
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.commit 1", "tx.rollback 1"]);
+  });
+});
+
+describe("a savepoint", () => {
+  it("is released when its work has returned, and undone when that throws; the transaction goes on", async (test) => {
+    const { broker, fake } = await pair(test);
+    await broker.transaction(async (tx) => {
+      await tx.savepoint(() => tx.execute("kept"));
+      const undone = tx.savepoint(async () => {
+        await tx.execute("undone");
+        throw new Error("no");
+      });
+      await assert.rejects(undone, /no/);
+    });
+    assert.deepEqual(told(fake).slice(1), [
+      "tx.execute 1: savepoint savepoint_1",
+      "tx.execute 1: kept",
+      "tx.execute 1: release savepoint_1",
+      "tx.execute 1: savepoint savepoint_2",
+      "tx.execute 1: undone",
+      "tx.execute 1: rollback to savepoint_2",
+      "tx.execute 1: release savepoint_2",
+      "tx.commit 1",
+    ]);
+  });
+});
+
+describe("the work is done again", () => {
+  for (const method of ["tx.begin", "tx.execute", "tx.commit"])
+    it(`when the transaction was lost at ${method}`, async (test) => {
+      const { broker, fake } = await pair(test);
+      const then = { "tx.begin": () => ({ tx: 2 }), "tx.execute": () => rows([]), "tx.commit": () => ({ seq: 8 }) };
+      once(fake, method, refuse("TX_LOST", "gone"), then[method as keyof typeof then]);
+      let runs = 0;
+      await broker.transaction(async (tx) => {
+        runs++;
+        await tx.execute("insert …");
+      });
+      assert.equal(runs, method === "tx.begin" ? 1 : 2);
+      assert.deepEqual(told(fake).slice(-3), ["tx.begin 2", "tx.execute 2: insert …", "tx.commit 2"]);
+    });
+
+  it("when the program has wrapped the loss in an error of its own", async (test) => {
+    const { broker, fake } = await pair(test);
+    once(fake, "tx.execute", refuse("TX_LOST", "gone"), () => rows([]));
+    let runs = 0;
+    await broker.transaction(async (tx) => {
+      runs++;
+      await tx.execute("insert …").catch((cause: unknown) => {
+        throw new Error("cannot save", { cause });
+      });
+    });
+    assert.equal(runs, 2);
+  });
+
+  for (const [code, outcome] of [
+    ["TX_LOST", "unknown"],
+    ["TX_EXPIRED", undefined],
+    ["FENCED", undefined],
+    ["SQLITE_CONSTRAINT", undefined],
+    ["OUTCOME_UNKNOWN", undefined],
+  ] as const)
+    it(`but not after ${code}${outcome === undefined ? "" : " when nobody knows what became of it"}`, async (test) => {
+      const { broker, fake } = await pair(test);
+      const refusal = { ...refuse(code, "not this time"), ...(outcome === undefined ? {} : { outcome }) };
+      once(fake, "tx.commit", refusal, () => ({ seq: 8 }));
+      let runs = 0;
+      assert.equal((await rejection(broker.transaction(() => void runs++))).code, code);
+      assert.equal(runs, 1);
+    });
+
+  it("as often as is allowed, and not more", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.commit", () => refuse("TX_LOST", "again"));
+    let runs = 0;
+    await rejection(broker.transaction(() => void runs++, { retries: 2 }));
+    assert.equal(runs, 3);
+  });
+
+  it("on the next connection, when the one it was begun on has broken", async (test) => {
+    const { broker, fake } = await pair(test);
+    let runs = 0;
+    const done = broker.transaction(async (tx) => {
+      if (++runs === 1) fake.on("tx.execute", () => hold);
+      await tx.execute("insert …");
+    });
+    await fake.request("tx.execute");
+    fake.on("tx.execute", () => rows([]));
+    fake.breakLinks();
+    await done;
+    assert.equal(runs, 2);
+    assert.deepEqual(told(fake).slice(-3), ["tx.begin 2", "tx.execute 2: insert …", "tx.commit 2"]);
+  });
+});
+
+describe("a signal", () => {
+  it("that is aborted already begins nothing", async (test) => {
+    const { broker, fake } = await pair(test);
+    const own = new Error("of the program");
+    await assert.rejects(
+      broker.transaction(() => undefined, { signal: AbortSignal.abort(own) }),
+      (error) => error === own,
+    );
+    assert.equal(fake.asked.length, 0);
+  });
+
+  it("rolls the transaction back, and what is asked of it rejects with the signal's reason", async (test) => {
+    const { broker, fake } = await pair(test);
+    const controller = new AbortController();
+    const own = new Error("of the program");
+    await assert.rejects(
+      broker.transaction(
+        async (tx) => {
+          controller.abort(own);
+          await tx.execute("insert …");
+        },
+        { signal: controller.signal },
+      ),
+      (error) => error === own,
+    );
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+
+  it("ends the wait for the writer", async (test) => {
+    const { broker, fake } = await pair(test);
+    const controller = new AbortController();
+    fake.on("tx.begin", () => hold);
+    const own = new Error("of the program");
+    const begin = broker.begin({ signal: controller.signal });
+    const asked = await fake.request("tx.begin");
+    controller.abort(own);
+    await fake.until(() => fake.noticed.some(({ method }) => method === "session.cancel"));
+    fake.answer(asked, refuse("CANCELLED", "it was"));
+    await assert.rejects(begin, (error) => error === own);
+  });
+});

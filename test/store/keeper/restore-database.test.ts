@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { FileLock, loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
+import { backupDatabase, restoreDatabase } from "../../../src/store/index.js";
+import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { tempDir } from "../../support/temp-dir.js";
+
+const madeAt = Date.UTC(2026, 0, 1);
+const wallNow = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+function open(path: string) {
+  return openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
+}
+
+/** A database with one row, and its backup; then the database goes on. */
+async function backedUp(t: TestContext) {
+  const dir = tempDir(t);
+  const database = join(dir, "data.db");
+  const places = { database, writerLock: `${database}.writer.lock` };
+  const connection = open(database);
+  const meta = MetaRow.start(connection, "boot", madeAt);
+  connection.exec("create table t (a); insert into t values ('then')");
+  connection.exec("insert into _holdfast_sessions values (x'01', 1, 1, null, 0)");
+  const from = join(dir, "copy.db");
+  await backupDatabase({ database, to: from, force: false, walBytesHardMax: 2 ** 30, progress: () => {} });
+  connection.exec("insert into t values ('later')");
+  return { dir, database, places, from, connection, meta };
+}
+
+function rows(path: string, sql = "select a from t order by rowid"): unknown {
+  const connection = new (loadSqlite())(path, { readonly: true });
+  try {
+    return connection.prepare(sql).pluck().all();
+  } finally {
+    connection.close();
+  }
+}
+
+test("what was backed up is there again, what came later is kept beside it, and the lineage is another", async (t) => {
+  const { dir, database, places, from, connection, meta } = await backedUp(t);
+  connection.close();
+  const done = await restoreDatabase({ from, places, wallNow });
+  assert.deepEqual([done.database, done.tables], [database, 1]);
+  assert.deepEqual(rows(database), ["then"]);
+  assert.equal(done.before, `${database}.before-restore-2026-01-02T030405.000Z`);
+  assert.deepEqual(rows(done.before ?? ""), ["then", "later"]);
+  assert.deepEqual(rows(database, "select count(*) from _holdfast_sessions"), [0]);
+  assert.notDeepEqual(rows(database, "select incarnation from _holdfast_meta"), [meta.ready.incarnation]);
+  assert.deepEqual(rows(from), ["then"]);
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name.includes("restore-") && !name.includes("before")),
+    [],
+  );
+});
+
+test("tokens do not go back, though neither the ledger nor the clock at the backup knows of them", async (t) => {
+  const { database, places, from, connection, meta } = await backedUp(t);
+  const given = meta.reserve(0, false);
+  connection.close();
+  await restoreDatabase({ from, places, wallNow });
+  const again = open(database);
+  t.after(() => again.close());
+  // The same run of the machine: without a mark of the restore it would go on where the backup was made.
+  const next = MetaRow.start(again, "boot", wallNow);
+  assert.ok(next.ready.tokensFrom >= (given?.tokensTo ?? 0), `${next.ready.tokensFrom} after ${given?.tokensTo}`);
+});
+
+test("while a writer has the database nothing is restored", async (t) => {
+  const { database, places, from, connection } = await backedUp(t);
+  t.after(() => connection.close());
+  // SQLite's own lock, though nobody has the writer's.
+  connection.exec("begin immediate");
+  await assert.rejects(restoreDatabase({ from, places, wallNow }), { code: "SQLITE_BUSY" });
+  connection.exec("rollback");
+  assert.deepEqual(rows(database), ["then", "later"]);
+});
+
+test("the writer's lock is asked for", { timeout: 60_000 }, async (t) => {
+  const { places, from, connection } = await backedUp(t);
+  connection.close();
+  const lock = FileLock.take(places.writerLock, 0);
+  t.after(() => lock?.release());
+  // Of this very process: SQLite lets two of its connections exclude each other.
+  await assert.rejects(restoreDatabase({ from, places, wallNow }), { code: "ALREADY_RUNNING" });
+});
+
+test("what is no backup of a broker's database is refused, and nothing has changed", async (t) => {
+  const { dir, database, places, from, connection } = await backedUp(t);
+  connection.close();
+  const other = join(dir, "other.db");
+  const plain = new (loadSqlite())(other);
+  plain.exec("create table o (a)");
+  plain.close();
+  const newer = join(dir, "newer.db");
+  const copy = new (loadSqlite())(newer);
+  copy.exec(`attach '${from}' as f; create table _holdfast_meta as select * from f._holdfast_meta`);
+  copy.exec("update _holdfast_meta set version = 999");
+  copy.close();
+  const torn = join(dir, "torn.db");
+  writeFileSync(torn, `SQLite format 3\0${"x".repeat(5000)}`);
+  for (const [file, code, message] of [
+    [other, "DATA_FOREIGN", /import takes over others/],
+    [newer, "DATA_FOREIGN", /newer version of holdfast/],
+    [torn, "SQLITE_CORRUPT", /torn\.db/],
+    [database, "CONFIGURATION", /itself/],
+  ] as const)
+    await assert.rejects(restoreDatabase({ from: file, places, wallNow }), { code, message }, file);
+  assert.deepEqual(rows(database), ["then", "later"]);
+});
+
+test("a database that cannot be read any more is put aside as it is, with its log", async (t) => {
+  const { database, places, from, connection } = await backedUp(t);
+  connection.close();
+  writeFileSync(database, "destroyed ".repeat(1000));
+  writeFileSync(`${database}-wal`, "a log that belongs to it");
+  const { before } = await restoreDatabase({ from, places, wallNow });
+  assert.deepEqual(rows(database), ["then"]);
+  assert.deepEqual([existsSync(`${before}`), existsSync(`${before}-wal`)], [true, true]);
+});
+
+test("where there was nothing a backup is simply put", async (t) => {
+  const { dir, from, connection } = await backedUp(t);
+  connection.close();
+  const database = join(dir, "fresh.db");
+  const done = await restoreDatabase({ from, places: { database, writerLock: `${database}.lock` }, wallNow });
+  assert.equal(done.before, null);
+  assert.deepEqual(rows(database), ["then"]);
+});
