@@ -59,10 +59,10 @@ export const order: readonly Removal[] = [
     without: "a release takes effect at once, not after the writes sent before it",
     edits: [
       {
-        file: "src/core/writes/write-line.ts",
+        file: "src/core/writes/sent-order.ts",
         patch: [
           [
-            "if (session.followers.length === 0 && this.#line.firstOf(session.id) === undefined) go(now);",
+            "if (session.followers.length === 0 && this.#firstWaiting(session) === undefined) go(now);",
             "if (session.followers.length < 1e9) go(now);",
           ],
         ],
@@ -79,8 +79,8 @@ export const order: readonly Removal[] = [
         file: "src/core/writes/write-line.ts",
         patch: [
           [
-            "write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);",
-            "write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined && fences.length > 1e9);",
+            "write.broken = write.fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);",
+            "write.broken = write.fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined && write.fences.length > 1e9);",
           ],
         ],
       },

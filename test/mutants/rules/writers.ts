@@ -144,7 +144,7 @@ export const writers: readonly Removal[] = [
   },
   {
     id: "8g",
-    without: "a write whose group is committed is run again without asking for its key",
+    without: "a write whose group is committed is run again",
     edits: [
       {
         file: "src/core/writes/settlement.ts",
@@ -157,7 +157,7 @@ export const writers: readonly Removal[] = [
       },
     ],
     tests: ["faults/disk"],
-    first: /acknowledged once it is applied/,
+    first: /next writer finds in the log/,
   },
   {
     id: "8h",
