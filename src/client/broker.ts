@@ -144,7 +144,7 @@ export class Broker extends Datastore {
     if (wrong !== undefined) throw HoldfastError.from(wrong);
     // A program has many tasks; which of its locks the asking one holds is not known here, so none is taken to be.
     const params = { name, waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs, reason, under: [] };
-    const question = Question.of("acquire", "lock.acquire", params);
+    const question = new Question("acquire", "lock.acquire", params);
     await ask(this.#driver, question, signal);
     if (question.granted === undefined) throw failure(question, signal);
     return this.#handleOf(question.granted.grant, question.granted.waitedMs);
@@ -221,7 +221,7 @@ export class Broker extends Datastore {
    */
   async call<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
     if (isOwn(method)) throw new HoldfastError("MISUSE", `${method} is called by the library itself`);
-    const question = Question.of(kindOf(method), method, { ...params });
+    const question = new Question(kindOf(method), method, { ...params });
     await this.#driver.ask(question);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return question.result as ResultOf<Name>;

@@ -2,7 +2,13 @@
  * SQL through the broker, as the broker handle and a held lock offer it. The two differ in one thing: what is written
  * through a lock is applied only while that lock is held.
  */
-import type { BatchResult, ScriptResult as ScriptWire, StatementResult } from "../protocol/index.js";
+import {
+  type BatchResult,
+  type Condition,
+  refusalOf,
+  type ScriptResult as ScriptWire,
+  type StatementResult,
+} from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { type Driver, Question } from "./driver.js";
 import {
@@ -40,7 +46,13 @@ export interface WriteOptions extends ReadOptions {
   readonly rows?: RowShape | undefined;
 }
 
-export interface BatchOptions extends Omit<WriteOptions, "named"> {}
+export interface BatchOptions extends Omit<WriteOptions, "named"> {
+  /**
+   * True: all statements or none; false: one that is refused is undone by itself, and the rest goes on. When it is given,
+   * statements may have conditions, and the result of one may be null (it was passed over) or a HoldfastError.
+   */
+  readonly atomic?: boolean | undefined;
+}
 
 export interface ScriptOptions extends BatchOptions {
   /** True (the default): all statements or none. False: each a transaction of its own, ending at the first error. */
@@ -56,6 +68,20 @@ export type Statement =
       readonly args?: Args | undefined;
       readonly named?: { readonly [name: string]: Value } | undefined;
     };
+
+/** One statement of a batch, with the condition under which it runs. */
+export type Step =
+  | Statement
+  | {
+      readonly sql: string;
+      readonly args?: Args | undefined;
+      readonly named?: { readonly [name: string]: Value } | undefined;
+      /** By what became of statements before it: `{ ok: 0 }`, `{ error: 0 }`, `{ not }`, `{ and: […] }`, `{ or: […] }`. */
+      readonly if?: Condition | undefined;
+    };
+
+/** What became of a statement of a batch: its result, why it was refused, or null when it was passed over. */
+export type StepResult<R = Row> = Result<R> | HoldfastError | null;
 
 export interface DatastoreParts {
   readonly driver: Driver;
@@ -93,10 +119,13 @@ export abstract class Datastore {
     options: WriteOptions & { readonly rows: "arrays" },
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
-  async execute(sql: string, args?: Args, options: WriteOptions = {}): Promise<Result<unknown>> {
-    const params = { sql, ...wired(args, options.named, this.#spelling), ...this.#writing(options) };
-    const question = Question.of("write", "db.execute", params);
-    await this.#ask(question, options.signal);
+  async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
+    const values = wired(args, options.named, this.#spelling);
+    const { timeoutMs } = options;
+    // One shape for all: what is undefined is not sent.
+    const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
   }
@@ -109,9 +138,9 @@ export abstract class Datastore {
    * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
    * @example const open = await broker.query("select * from job where state = ?", ["open"]);
    */
-  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R[]> {
-    const question = this.#question(sql, args, options);
-    await this.#ask(question, options.signal);
+  async query<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R[]> {
+    const question = this.#question(sql, args, options, undefined);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
@@ -123,32 +152,41 @@ export abstract class Datastore {
    * @throws as `query`
    * @example const job = await broker.get("select * from job where id = ?", [7]);
    */
-  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = {}): Promise<R | undefined> {
-    const question = this.#question(sql, args, { ...options, rowsMax: 1 });
-    await this.#ask(question, options.signal);
+  async get<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R | undefined> {
+    const question = this.#question(sql, args, options, 1);
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readRows(question.result as StatementResult, this.#spelling)[0] as R | undefined;
   }
 
   /**
-   * Runs up to 1024 statements in one transaction: all of them or none, exactly once.
+   * Runs up to 1024 statements in one transaction, exactly once: all of them or none, if nothing else is said.
    *
-   * @param statements each as text, as `[sql, args]`, or as `{ sql, args, named }`
-   * @returns one result for each statement
+   * @param statements each as text, as `[sql, args]`, or as `{ sql, args, named }`; with `atomic` also `{ sql, if }`
+   * @returns one result for each statement; with `atomic` given also an error, or null for one that was passed over
    * @throws as `execute`; `details.statement` is the index of the one that failed
    * @example await broker.batch([["update account set sum = sum - ? where id = 1", [5]], ["update account set sum = sum + ? where id = 2", [5]]]);
    */
   batch(
     statements: readonly Statement[],
-    options: BatchOptions & { readonly rows: "arrays" },
+    options: BatchOptions & { readonly rows: "arrays"; readonly atomic?: undefined },
   ): Promise<Result<Cell[]>[]>;
-  batch<R = Row>(statements: readonly Statement[], options?: BatchOptions): Promise<Result<R>[]>;
-  async batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<Result<unknown>[]> {
-    const params = { statements: statements.map((one) => statementOf(one, this.#spelling)), ...this.#writing(options) };
-    const question = Question.of("write", "db.batch", params);
-    await this.#ask(question, options.signal);
+  batch<R = Row>(
+    statements: readonly Statement[],
+    options?: BatchOptions & { readonly atomic?: undefined },
+  ): Promise<Result<R>[]>;
+  batch<R = Row>(
+    statements: readonly Step[],
+    options: BatchOptions & { readonly atomic: boolean },
+  ): Promise<StepResult<R>[]>;
+  async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
+    const { atomic, timeoutMs } = options;
+    const fence = this.#fence(options.fence);
+    const steps = statements.map((one) => statementOf(one, this.#spelling));
+    const question = new Question("write", "db.batch", { statements: steps, atomic, fence, timeoutMs });
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    return (question.result as BatchResult).results.map((one) => readResult(one, this.#spelling, options.rows));
+    return readSteps(question.result as BatchResult, this.#spelling, options.rows);
   }
 
   /**
@@ -161,13 +199,9 @@ export abstract class Datastore {
   script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
-    const { atomic } = options;
-    const question = Question.of("write", "db.script", {
-      sql,
-      ...(atomic === undefined ? {} : { atomic }),
-      ...this.#writing(options),
-    });
-    await this.#ask(question, options.signal);
+    const { atomic, timeoutMs } = options;
+    const question = new Question("write", "db.script", { sql, atomic, fence: this.#fence(options.fence), timeoutMs });
+    await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
     return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
@@ -186,38 +220,50 @@ export abstract class Datastore {
       text = strings.join("?");
       templates.set(strings, text);
     }
-    const params = { sql: text, ...wired(values, undefined, this.#spelling), ...this.#writing({}) };
-    const question = Question.of("write", "db.execute", params);
-    await this.#ask(question, undefined);
+    const { args, named } = wired(values, undefined, this.#spelling);
+    const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };
+    const question = new Question("write", "db.execute", params);
+    await ask(this.#driver, question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return readRows(question.result as StatementResult, this.#spelling) as R[];
   }
 
-  #question(sql: string, args: Args | undefined, options: ReadOptions & { readonly rowsMax?: number }): Question {
-    const { named, timeoutMs, rowsMax } = options;
-    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, rowsMax };
-    return Question.of("read", "db.query", params);
+  #question(sql: string, args: Args | undefined, options: ReadOptions, rowsMax: number | undefined): Question {
+    const values = wired(args, options.named, this.#spelling);
+    const { timeoutMs } = options;
+    return new Question("read", "db.query", { sql, args: values.args, named: values.named, timeoutMs, rowsMax });
   }
 
-  #writing({ fence, timeoutMs }: WriteOptions): object {
-    return { fence: wiredFences(this.ownFence(), fence), timeoutMs };
-  }
-
-  #ask(question: Question, signal: AbortSignal | undefined): Promise<void> {
-    return ask(this.#driver, question, signal);
+  #fence(given: WriteOptions["fence"]): readonly Fence[] | undefined {
+    return wiredFences(this.ownFence(), given);
   }
 }
+
+const noOptions: WriteOptions = {};
 
 type Cell = Result<Row>["rows"][number][string];
 
-function isPair(statement: Exclude<Statement, string>): statement is readonly [sql: string, args?: Args] {
+function isPair(statement: Exclude<Step, string>): statement is readonly [sql: string, args?: Args] {
   return Array.isArray(statement);
 }
 
-export function statementOf(one: Statement, spelling: Spelling): object {
+export function statementOf(one: Step, spelling: Spelling): object {
   if (typeof one === "string") return { sql: one };
   if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
-  return { sql: one.sql, ...wired(one.args, one.named, spelling) };
+  const condition = "if" in one ? { if: one.if } : undefined;
+  return { sql: one.sql, ...wired(one.args, one.named, spelling), ...condition };
+}
+
+/** Of a batch that was answered: what became of each statement. */
+export function readSteps(
+  { results }: BatchResult,
+  spelling: Spelling,
+  shape: RowShape | undefined,
+): StepResult<unknown>[] {
+  return results.map((one) => {
+    if (one === null) return null;
+    return "error" in one ? HoldfastError.from(refusalOf(one.error)) : readResult(one, spelling, shape);
+  });
 }
 
 const none: readonly Fence[] = [];
@@ -227,6 +273,7 @@ export function wiredFences(
   own: readonly Fence[],
   given: Fence | readonly Fence[] | undefined,
 ): readonly Fence[] | undefined {
+  if (given === undefined && own.length === 0) return undefined;
   let more = none;
   if (given !== undefined) more = Array.isArray(given) ? given : [given as Fence];
   const all = [...own, ...more].map(({ name, token }) => ({ name, token }));

@@ -3,13 +3,12 @@
  * nothing itself. Each request is one object from the program's call to its outcome.
  */
 import { randomBytes } from "node:crypto";
-import { type Encoding, encodeRequest, type Frame, secretText } from "../protocol/index.js";
+import { type Encoding, type Frame, requestMessage, secretText } from "../protocol/index.js";
 import { impossible, type Refusal, refuse } from "../terms/index.js";
 import {
   Call,
   type CallKind,
   type CallMore,
-  type CallParams,
   Conversation,
   type ConversationOptions,
   type Effect,
@@ -31,19 +30,20 @@ import type { Socket, SocketEnd } from "./socket.js";
 
 /** A request of the program: resolves when it has its outcome, with a refusal as a value. */
 export class Question extends Call {
-  result: unknown;
-  refusal: Refusal | undefined;
+  result: unknown = undefined;
+  refusal: Refusal | undefined = undefined;
   /** Of an acquire: called when it was granted, before anything that the broker says of the grant. */
-  onGranted: (() => void) | undefined;
+  onGranted: (() => void) | undefined = undefined;
   /** What was granted; of an acquire. */
-  granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined;
+  granted: { readonly grant: Grant; readonly waitedMs: number; readonly waiting: number } | undefined = undefined;
   /** Called when it waits, and when its place has changed. */
-  onQueued: ((news: QueueNews) => void) | undefined;
+  onQueued: ((news: QueueNews) => void) | undefined = undefined;
   /** Set by `ask`, before the conversation hears of the question. */
-  settle!: () => void;
+  settle: () => void = unasked;
 
-  static of(kind: CallKind, method: string, params: object, more?: CallMore): Question {
-    return new Question(kind, method, params as CallParams, more);
+  /** `params`: the method's, which the conversation completes. */
+  constructor(kind: CallKind, method: string, params: object, more?: CallMore) {
+    super(kind, method, params, more);
   }
 }
 
@@ -61,6 +61,10 @@ export class Subscription extends Watch {
     super(filter);
     this.handlers = handlers;
   }
+}
+
+function unasked(): never {
+  throw new Error("a question that was not asked was answered");
 }
 
 export interface DriverOptions {
@@ -248,13 +252,14 @@ export class Driver {
 
   #send(id: number | undefined, method: string, params: object): void {
     if (this.#socket === undefined) return; // Its end is on the way to the conversation.
-    const bytes = encodeRequest(id, method, params, this.#options.encoding);
-    if (bytes.length <= this.#frameBytesMax) return this.#socket.send(bytes);
+    const message = requestMessage(id, method, params, this.#options.encoding);
+    if (message.length <= this.#frameBytesMax) return this.#socket.send(message);
     const bytesMax = this.#frameBytesMax;
-    const message = `the request has ${bytes.length} bytes, the broker takes ${bytesMax} in one frame`;
+    const bytes = message.length;
+    const text = `the request has ${bytes} bytes, the broker takes ${bytesMax} in one frame`;
     if (id !== undefined)
       this.#conversation.handle(
-        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", message, { bytes: bytes.length, bytesMax }) },
+        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", text, { bytes, bytesMax }) },
         now(),
       );
   }
@@ -292,7 +297,7 @@ export class Driver {
   async #reach(plan: ReachPlan, attempt: AbortController): Promise<Reached | undefined> {
     const events = {
       onNobody: () => this.#handle({ kind: "nobody" }),
-      onFrame: (frame: Frame) => this.#onFrame(frame),
+      onFrame: this.#onFrame,
       onEnd: (end: SocketEnd) => this.#onEnd(end),
     };
     try {
@@ -320,7 +325,7 @@ export class Driver {
     this.#handle({ kind: "disconnected", reason: end.reason, luck: Math.random() });
   }
 
-  #onFrame(frame: Frame): void {
+  readonly #onFrame = (frame: Frame): void => {
     switch (frame.kind) {
       case "result":
         return this.#handle({ kind: "answered", id: Number(frame.id), result: frame.result });
@@ -336,7 +341,7 @@ export class Driver {
       default:
         return impossible(frame, "frame");
     }
-  }
+  };
 
   #giveUpSocket(reason: string): void {
     this.#socket?.drop();

@@ -9,14 +9,23 @@
  *
  * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
  */
-export { protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
+export { type Condition, protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
 export type { AcquireOptions, Broker, BrokerEvents } from "./broker.js";
 export { connect } from "./connect.js";
-export type { BatchOptions, Fence, ReadOptions, ScriptOptions, Statement, WriteOptions } from "./datastore.js";
+export type {
+  BatchOptions,
+  Fence,
+  ReadOptions,
+  ScriptOptions,
+  Statement,
+  Step,
+  StepResult,
+  WriteOptions,
+} from "./datastore.js";
 export type { LockHandle } from "./lock-handle.js";
 export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
-export type { BeginOptions, ExecuteOptions, StepOptions, Transaction, TransactionOptions } from "./transaction.js";
+export type { BeginOptions, ExecuteOptions, StepOptions, StepsOptions, Transaction, TransactionOptions } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

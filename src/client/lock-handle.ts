@@ -97,7 +97,7 @@ export class LockHandle extends Datastore {
 
   async #giveBack(): Promise<void> {
     const { name, token } = this;
-    const release = Question.of("release", "lock.release", { name, token }, { grant: this.#grant });
+    const release = new Question("release", "lock.release", { name, token }, { grant: this.#grant });
     await this.#parts.driver.ask(release);
     if (release.refusal === undefined) return;
     this.#release = undefined;

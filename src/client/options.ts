@@ -94,7 +94,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
   });
   const start = options.start !== false && options.start !== "never" && env["HOLDFAST_START"] !== "never";
   const startTimeoutMs = milliseconds("startTimeoutMs", options.startTimeoutMs, 30_000);
-  const encoding = oneOf("encoding", options.encoding, ["msgpack", "json"]);
+  const encoding = oneOf("encoding", options.encoding, ["json", "msgpack"]);
   const integers = oneOf("integers", options.integers, ["auto", "number", "bigint"]);
   const { args = [], entry } = options.broker ?? {};
   const startPlan = {

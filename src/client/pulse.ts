@@ -2,6 +2,7 @@
  * The only clock and the only timer of the library: says what time it is, and wakes whoever asked at the next deadline.
  * Nothing here keeps the program alive unless it is told to.
  */
+import { performance } from "node:perf_hooks";
 import { type Instant, instant, type Millis, type WallTime, wallTime } from "../terms/index.js";
 
 export function now(): Instant {
@@ -24,19 +25,17 @@ export class Pulse {
   /** When the timer fires; meaningful while there is one. */
   #at = 0;
   #stopped = false;
+  /** Whether the timer keeps the program alive. */
+  #keeps = true;
 
   constructor(due: () => void) {
     this.#due = due;
   }
 
   wakeAt(deadline: Instant | undefined, keepAlive: boolean): void {
-    if (deadline === undefined || this.#stopped) {
-      this.#timer?.unref();
-      return;
-    }
+    if (deadline === undefined || this.#stopped) return this.#keep(false);
     if (this.#timer === undefined || deadline < this.#at) this.#arm(deadline);
-    if (keepAlive) this.#timer?.ref();
-    else this.#timer?.unref();
+    this.#keep(keepAlive);
   }
 
   stop(): void {
@@ -45,10 +44,18 @@ export class Pulse {
     this.#timer = undefined;
   }
 
+  #keep(keeps: boolean): void {
+    if (keeps === this.#keeps || this.#timer === undefined) return;
+    this.#keeps = keeps;
+    if (keeps) this.#timer.ref();
+    else this.#timer.unref();
+  }
+
   #arm(deadline: Instant): void {
     clearTimeout(this.#timer);
     const wait = Math.min(waitMsMax, Math.max(0, Math.ceil(deadline - now())));
     this.#at = deadline;
+    this.#keeps = true;
     // What the sockets have to say goes before what the clock says: after a pause both are due at once.
     this.#timer = setTimeout(() => {
       this.#timer = undefined;

@@ -130,7 +130,7 @@ function tryToConnect(options: SocketOptions, events: ReachEvents, signal: Abort
         signal.removeEventListener("abort", stop);
         resolve({ kind: "open", socket });
       },
-      onFrame: (frame) => events.onFrame(frame),
+      onFrame: events.onFrame,
       onEnd: (end) => {
         if (open) return events.onEnd(end);
         signal.removeEventListener("abort", stop);

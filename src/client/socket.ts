@@ -1,11 +1,24 @@
 /**
  * One WebSocket to the broker over a Unix socket: whole messages out, checked envelopes in. The only import of ws in
- * the library. What is sent within one tick leaves in one write.
+ * the library. What is sent at once leaves in one write.
+ *
+ * The library opens and closes the connection. While it is open its plain frames pass by it (plain-frames.ts): they are
+ * read where the system puts them, into one buffer for all connections, and written as text of bytes. From the first
+ * frame on that is not plain, the library reads.
  */
 import { connect, type Socket as NetSocket } from "node:net";
 import WebSocket from "ws";
-import { closings, decodeFrame, type Encoding, type Frame, subprotocols } from "../protocol/index.js";
+import {
+  clientFrameHead,
+  closings,
+  decodeAnswer,
+  type Encoding,
+  type Frame,
+  type FrameKind,
+  subprotocols,
+} from "../protocol/index.js";
 import { isRefusalCode, type Refusal, refuse } from "../terms/index.js";
+import { PlainFrames } from "./plain-frames.js";
 
 export interface SocketHandlers {
   readonly onOpen: () => void;
@@ -36,15 +49,24 @@ export interface SocketOptions {
 /** Beyond the largest result that a broker can be set to send. */
 const frameBytesMax = 512 * 1024 * 1024;
 const refusalBytesMax = 16 * 1024;
+/** A larger message is not gathered with others: it would be copied twice. */
+const gatheredBytesMax = 16 * 1024;
+/** What is read is dealt with before anything else is read, on whichever connection. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+const soon = Promise.resolve();
 
 export class Socket {
   readonly #handlers: SocketHandlers;
   readonly #encoding: Encoding;
   readonly #webSocket: WebSocket;
-  readonly #sendOptions: { readonly binary: boolean; readonly compress: false };
+  readonly #kind: FrameKind;
+  readonly #frames: PlainFrames;
   #net: NetSocket | undefined;
-  #corked = false;
+  /** Frames that leave when what is going on now is over, a byte in each character. */
+  #gathered = "";
   #opened = false;
+  /** What is read passes by the library. */
+  #plain = false;
   #ended = false;
   #kept = true;
   #error: NodeJS.ErrnoException | undefined;
@@ -53,7 +75,8 @@ export class Socket {
   constructor({ path, encoding, purpose }: SocketOptions, handlers: SocketHandlers) {
     this.#handlers = handlers;
     this.#encoding = encoding;
-    this.#sendOptions = { binary: encoding === "msgpack", compress: false };
+    this.#kind = encoding === "msgpack" ? "binary" : "text";
+    this.#frames = new PlainFrames(this.#kind, this.#onMessage);
     const webSocket = new WebSocket("ws://localhost/", subprotocols[encoding], {
       createConnection: () => this.#connect(path),
       headers: { "holdfast-purpose": purpose },
@@ -68,7 +91,7 @@ export class Socket {
     });
     this.#webSocket = webSocket;
     webSocket.on("open", this.#onOpen);
-    webSocket.on("message", this.#onMessage);
+    webSocket.on("message", (data: Buffer) => this.#onMessage(data, 0, data.length));
     webSocket.on("error", this.#onError);
     webSocket.on("unexpected-response", (request, response) => {
       const parts: Buffer[] = [];
@@ -90,13 +113,12 @@ export class Socket {
     return this.#ended;
   }
 
-  send(bytes: Buffer): void {
-    if (this.#net !== undefined && !this.#corked) {
-      this.#corked = true;
-      this.#net.cork();
-      process.nextTick(this.#flush);
-    }
-    this.#webSocket.send(bytes, this.#sendOptions);
+  /** Text must be ASCII. */
+  send(message: string | Buffer): void {
+    const head = clientFrameHead(this.#kind, message.length);
+    if (message.length > gatheredBytesMax) return this.#sendLarge(head, message);
+    if (this.#gathered === "") void soon.then(this.#flush);
+    this.#gathered += head + (typeof message === "string" ? message : message.toString("latin1"));
   }
 
   /** Whether the open socket keeps the program alive. */
@@ -111,35 +133,60 @@ export class Socket {
     if (this.#ended) return;
     this.#ended = true;
     const webSocket = this.#webSocket;
-    webSocket.off("message", this.#onMessage);
-    if (webSocket.readyState !== WebSocket.OPEN) return webSocket.terminate();
-    webSocket.close(closings.goingAway.code);
-    // The closing handshake is not waited for: this program may be about to end.
+    if (!this.#mayWrite()) return webSocket.terminate();
     this.#flush();
+    // The closing handshake is not waited for: this program may be about to end.
+    webSocket.close(closings.goingAway.code);
     this.#net?.destroySoon();
     this.#net?.unref();
   }
 
   #connect(path: string): NetSocket {
-    this.#net = connect({ path });
+    this.#net = connect({ path, onread: { buffer: readBuffer, callback: this.#onRead } });
     if (!this.#kept) this.#net.unref();
     return this.#net;
   }
 
-  readonly #flush = (): void => {
-    this.#corked = false;
-    this.#net?.uncork();
+  readonly #onRead = (length: number): boolean => {
+    const rest = this.#plain ? this.#frames.push(readBuffer, length) : Buffer.from(readBuffer.subarray(0, length));
+    if (rest === undefined) return true;
+    this.#plain = false;
+    return this.#net?.push(rest) ?? false;
   };
+
+  #sendLarge(head: string, message: string | Buffer): void {
+    this.#flush();
+    if (!this.#mayWrite()) return;
+    this.#net?.cork();
+    this.#net?.write(head);
+    this.#net?.write(message);
+    this.#net?.uncork();
+  }
+
+  readonly #flush = (): void => {
+    const text = this.#gathered;
+    if (text === "") return;
+    this.#gathered = "";
+    if (this.#mayWrite()) this.#net?.write(text);
+  };
+
+  /** Nothing may follow the close frame with which the library has answered the broker's. */
+  #mayWrite(): boolean {
+    return this.#webSocket.readyState === WebSocket.OPEN;
+  }
 
   readonly #onOpen = (): void => {
     if (this.#ended) return;
     this.#opened = true;
+    // What came together with the broker's answer to the upgrade is in the library's hands already.
+    this.#plain = this.#net?.readableLength === 0;
+    // What is written as text has a byte in each character.
+    this.#net?.setDefaultEncoding("latin1");
     this.#handlers.onOpen();
   };
 
-  readonly #onMessage = (data: WebSocket.RawData): void => {
-    const frame = decodeFrame(data as Buffer, this.#encoding, "broker");
-    if (!this.#ended) this.#handlers.onFrame(frame);
+  readonly #onMessage = (bytes: Buffer, from: number, to: number): void => {
+    if (!this.#ended) this.#handlers.onFrame(decodeAnswer(bytes, from, to, this.#encoding));
   };
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {

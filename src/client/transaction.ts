@@ -10,7 +10,10 @@ import {
   type DatastoreParts,
   type Fence,
   failure,
+  readSteps,
   type Statement,
+  type Step,
+  type StepResult,
   statementOf,
   wiredFences,
 } from "./datastore.js";
@@ -38,6 +41,13 @@ export interface StepOptions {
   readonly timeoutMs?: Millis | undefined;
   /** Cancels the statement; the transaction goes on. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface StepsOptions extends StepOptions {
+  /** As of `broker.batch`. */
+  readonly atomic?: boolean | undefined;
+  /** `arrays`: rows as arrays of cells in the order of `columns`. Default `objects`. */
+  readonly rows?: RowShape | undefined;
 }
 
 export interface ExecuteOptions extends StepOptions {
@@ -69,7 +79,7 @@ export class Transaction {
     signal?.throwIfAborted();
     const tie = parts.driver.tie();
     const params = { tx: tie.number, mode, fence: wiredFences(own, options.fence), timeoutMs };
-    const question = Question.of("begin", "tx.begin", params, { tie });
+    const question = new Question("begin", "tx.begin", params, { tie });
     await ask(parts.driver, question, signal);
     if (question.refusal !== undefined) throw failure(question, signal);
     const transaction = new Transaction(parts, tie, signal);
@@ -123,7 +133,7 @@ export class Transaction {
   }
 
   /**
-   * Runs several statements: all of them or none. The transaction goes on either way.
+   * Runs several statements: all of them or none, if nothing else is said. The transaction goes on either way.
    *
    * @returns one result for each statement
    * @throws as `execute`; `details.statement` is the index of the one that failed
@@ -131,20 +141,21 @@ export class Transaction {
    */
   batch(
     statements: readonly Statement[],
-    options: StepOptions & { readonly rows: "arrays" },
+    options: StepsOptions & { readonly rows: "arrays"; readonly atomic?: undefined },
   ): Promise<Result<Cell[]>[]>;
   batch<R = Row>(
     statements: readonly Statement[],
-    options?: StepOptions & { readonly rows?: RowShape },
+    options?: StepsOptions & { readonly atomic?: undefined },
   ): Promise<Result<R>[]>;
-  async batch(
-    statements: readonly Statement[],
-    options: StepOptions & { readonly rows?: RowShape } = {},
-  ): Promise<Result<unknown>[]> {
+  batch<R = Row>(
+    statements: readonly Step[],
+    options: StepsOptions & { readonly atomic: boolean },
+  ): Promise<StepResult<R>[]>;
+  async batch(statements: readonly Step[], options: StepsOptions = {}): Promise<StepResult<unknown>[]> {
     const { spelling } = this.#parts;
-    const params = { statements: statements.map((one) => statementOf(one, spelling)), timeoutMs: options.timeoutMs };
-    const { results } = (await this.#step("tx.batch", params, options.signal)) as BatchResult;
-    return results.map((one) => readResult(one, spelling, options.rows));
+    const { atomic, timeoutMs, signal, rows } = options;
+    const params = { statements: statements.map((one) => statementOf(one, spelling)), atomic, timeoutMs };
+    return readSteps((await this.#step("tx.batch", params, signal)) as BatchResult, spelling, rows);
   }
 
   /**
@@ -200,7 +211,7 @@ export class Transaction {
       throw failure(question, this.#signal);
     }
     this.#mustBeOpen();
-    const question = Question.of("write", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
+    const question = new Question("write", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
     const settled = ask(this.#parts.driver, question, this.#signal);
     this.#end(settled);
     await settled;
@@ -238,7 +249,7 @@ export class Transaction {
   async #step(method: string, params: object, own: AbortSignal | undefined): Promise<unknown> {
     this.#mustBeOpen();
     const { number } = this.#tie;
-    const question = Question.of("step", method, { tx: number, ...params }, { tie: this.#tie });
+    const question = new Question("step", method, { tx: number, ...params }, { tie: this.#tie });
     const answered = ask(this.#parts.driver, question, own).then(() => question);
     this.#open.add(answered);
     await answered;
@@ -267,7 +278,7 @@ export class Transaction {
   }
 
   #rollBack(): Promise<void> {
-    const question = Question.of("rollback", "tx.rollback", { tx: this.#tie.number }, { tie: this.#tie });
+    const question = new Question("rollback", "tx.rollback", { tx: this.#tie.number }, { tie: this.#tie });
     return this.#parts.driver.ask(question);
   }
 }

@@ -14,7 +14,7 @@ import {
   wireArgs,
   wireNamed,
 } from "../protocol/index.js";
-import { HoldfastError, isRefusal } from "../terms/index.js";
+import { HoldfastError, isRefusal, type Refusal } from "../terms/index.js";
 
 /**
  * What a parameter takes. A number without a fraction is stored as INTEGER, one with a fraction as REAL; `real(1)` is
@@ -40,8 +40,8 @@ export function real(value: number): Real {
 }
 
 export interface WiredArgs {
-  readonly args?: WireValue[];
-  readonly named?: { readonly [name: string]: WireValue };
+  readonly args?: WireValue[] | undefined;
+  readonly named?: { readonly [name: string]: WireValue } | undefined;
 }
 
 const none: WiredArgs = {};
@@ -82,7 +82,7 @@ function wiredList(values: readonly Value[], encoding: Encoding): WireValue[] {
     plain[at] = owned(value, encoding, `value ${at + 1}`);
   }
   const wire = wireArgs((plain ?? values) as readonly SqlValue[], encoding);
-  if (isRefusal(wire)) throw HoldfastError.from(wire);
+  if (!Array.isArray(wire)) throw HoldfastError.from(wire as Refusal);
   return wire;
 }
 
@@ -141,13 +141,23 @@ export function readResult(
   shape: RowShape | undefined,
 ): Result<unknown> {
   const columns = wire.columns as string[];
-  const rowid = wire.lastInsertRowid;
+  const { rows, lastInsertRowid: rowid } = wire;
+  const bare = rowid === null || (typeof rowid === "number" && integers !== "bigint");
   return {
     columns,
-    rows: shape === "arrays" ? wire.rows.map((row) => cells(row, integers)) : objects(columns, wire.rows, integers),
+    rows: rows.length === 0 ? [] : shaped(columns, rows, integers, shape),
     rowsAffected: wire.rowsAffected,
-    lastInsertRowid: rowid === null ? null : (resultValue(rowid, integers) as number | bigint),
+    lastInsertRowid: bare ? rowid : (resultValue(rowid, integers) as number | bigint),
   };
+}
+
+function shaped(
+  columns: readonly string[],
+  rows: StatementResult["rows"],
+  integers: Integers,
+  shape: RowShape | undefined,
+): unknown[] {
+  return shape === "arrays" ? rows.map((row) => cells(row, integers)) : objects(columns, rows, integers);
 }
 
 export function readRows(wire: StatementResult, { integers }: Spelling): Row[] {

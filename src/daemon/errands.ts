@@ -8,7 +8,7 @@
  *   front.js --check [--quick]         looks whether all is whole     likewise
  */
 import { homedir, tmpdir, userInfo } from "node:os";
-import { backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
+import { type BackupProgress, backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
 import { isHoldfastError } from "../terms/index.js";
 import { type Config, configFrom, type Errand, type ServeOptions } from "./config.js";
 import { prepareDirectories } from "./directories.js";
@@ -57,7 +57,7 @@ function backup({ file, force }: Errand & { kind: "backup" }, { places, limits }
     to: file,
     force,
     walBytesHardMax,
-    progress: (progress) => teller.tell({ progress }),
+    progress: (progress) => teller.tell(progress),
   });
 }
 
@@ -77,19 +77,17 @@ async function withoutBroker(
   }
 }
 
-/** Not more often than somebody could read it. */
+/** Not at every step: a hundred lines are enough for whoever watches. */
 class Teller {
-  #last = 0;
+  #percent = -1;
 
-  tell(words: unknown): void {
-    const now = performance.now();
-    if (now - this.#last < tellMs) return;
-    this.#last = now;
-    say(words);
+  tell(progress: BackupProgress): void {
+    const percent = progress.pagesAll === 0 ? 100 : Math.floor((100 * progress.pages) / progress.pagesAll);
+    if (percent === this.#percent) return;
+    this.#percent = percent;
+    say({ progress });
   }
 }
-
-const tellMs = 100;
 
 function say(words: unknown): void {
   process.stdout.write(`${JSON.stringify(words)}\n`);

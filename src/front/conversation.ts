@@ -1,7 +1,7 @@
 /**
  * One connection as the front knows it: its link, what is in flight on it, and whether it reads what it asked for.
  */
-import { type Encoding, encodeRefusal, encodeResult } from "../protocol/index.js";
+import { answerMessage, type Encoding, encodeRefusal, resultMessage } from "../protocol/index.js";
 import {
   after,
   type ConnectionId,
@@ -116,8 +116,14 @@ export class Conversation {
     return true;
   }
 
+  /** `body`: the result, encoded. */
   result(request: RequestId, body: Buffer): void {
-    this.link.send(encodeResult(request, body, this.encoding));
+    this.link.send(resultMessage(request, body, this.encoding));
+    this.answered(request);
+  }
+
+  answer(request: RequestId, result: unknown): void {
+    this.link.send(answerMessage(request, result, this.encoding));
     this.answered(request);
   }
 

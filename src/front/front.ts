@@ -98,8 +98,7 @@ export class Front {
       stop,
     });
     this.#incoming = new Incoming(routes, {
-      now,
-      decide: (command) => this.#core.handle(command, this.#pulse.now()),
+      decide: (command, now) => this.#core.handle(command, now),
     });
   }
 
@@ -126,7 +125,7 @@ export class Front {
     this.#pulse.soon();
     if (isBinary !== (conversation.encoding === "msgpack"))
       return conversation.link.close(closings.wrongKind.code, "the other kind of frame was agreed on");
-    this.#incoming.take(conversation, data);
+    this.#incoming.take(conversation, data, this.#pulse.now());
   }
 
   onClose(link: Link): void {

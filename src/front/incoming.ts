@@ -8,7 +8,6 @@ import {
   checkParams,
   closings,
   decodeFrame,
-  encodeBody,
   isMethod,
   isToBroker,
   methods,
@@ -19,8 +18,7 @@ import type { Conversation } from "./conversation.js";
 import type { Routes } from "./routes.js";
 
 export interface IncomingParts {
-  readonly now: () => Instant;
-  readonly decide: (command: Command) => void;
+  readonly decide: (command: Command, now: Instant) => void;
 }
 
 export class Incoming {
@@ -32,31 +30,32 @@ export class Incoming {
     this.#parts = parts;
   }
 
-  take(conversation: Conversation, data: Buffer): void {
+  take(conversation: Conversation, data: Buffer, now: Instant): void {
     const frame = decodeFrame(data, conversation.encoding);
     switch (frame.kind) {
       case "request":
-        return this.#request(conversation, frame, data);
+        return this.#request(conversation, frame, data, now);
       case "notification":
-        return this.#notice(conversation, frame.method, frame.params);
+        return this.#notice(conversation, frame.method, frame.params, now);
       case "frame-error":
-        return this.#unreadable(conversation, frame.id, frame.refusal);
+        return this.#unreadable(conversation, frame.id, frame.refusal, now);
       default:
         return this.#unreadable(
           conversation,
           frame.id,
           refuse("INVALID_REQUEST", "the broker asks nothing, so it takes no answers"),
+          now,
         );
     }
   }
 
-  #unreadable(conversation: Conversation, request: RequestId | null, refusal: Refusal): void {
+  #unreadable(conversation: Conversation, request: RequestId | null, refusal: Refusal, now: Instant): void {
     conversation.refuse(request, refusal, false);
-    if (conversation.badFrame(this.#parts.now()))
+    if (conversation.badFrame(now))
       conversation.link.close(closings.misbehaved.code, "too many frames that cannot be read");
   }
 
-  #request(conversation: Conversation, { id: request, method, params }: Request, raw: Buffer): void {
+  #request(conversation: Conversation, { id: request, method, params }: Request, raw: Buffer, now: Instant): void {
     conversation.begun(request, method, params, raw.length);
     if (!isMethod(method))
       return conversation.refuse(request, refuse("METHOD_UNKNOWN", `there is no method ${shown(method)}`), true);
@@ -66,29 +65,30 @@ export class Incoming {
     const routed =
       checkParams(method, params) ?? this.#routes.route(method, params as never, { conversation, request, raw });
     if (isRefusal(routed)) return conversation.refuse(request, routed, true);
-    if ("result" in routed) return conversation.result(request, encodeBody(routed.result, conversation.encoding));
+    if ("result" in routed) return conversation.answer(request, routed.result);
     const { ack } = params as { readonly ack?: number };
-    if (ack !== undefined && method !== "session.hello") this.#acknowledge(conversation, ack);
-    this.#decide(conversation, routed.command);
+    if (ack !== undefined && method !== "session.hello") this.#acknowledge(conversation, ack, now);
+    this.#decide(conversation, routed.command, now);
   }
 
-  #notice(conversation: Conversation, method: string, params: unknown): void {
+  #notice(conversation: Conversation, method: string, params: unknown, now: Instant): void {
     if (!isToBroker(method))
       return conversation.refuse(null, refuse("INVALID_REQUEST", `${shown(method)} is not taken without an id`), false);
     const refusal = checkNotice(method, params);
     if (refusal !== undefined) return conversation.refuse(null, refusal, false);
-    if (method === "session.ack") return this.#acknowledge(conversation, (params as { readonly below: number }).below);
+    if (method === "session.ack")
+      return this.#acknowledge(conversation, (params as { readonly below: number }).below, now);
     const { id: request } = params as { readonly id: RequestId };
-    this.#decide(conversation, { kind: "cancel", connection: conversation.id, request });
+    this.#decide(conversation, { kind: "cancel", connection: conversation.id, request }, now);
   }
 
-  #acknowledge(conversation: Conversation, below: number): void {
-    this.#decide(conversation, { kind: "ack", connection: conversation.id, below: requestKey(below) });
+  #acknowledge(conversation: Conversation, below: number, now: Instant): void {
+    this.#decide(conversation, { kind: "ack", connection: conversation.id, below: requestKey(below) }, now);
   }
 
-  #decide(conversation: Conversation, command: Command): void {
+  #decide(conversation: Conversation, command: Command, now: Instant): void {
     conversation.commanded();
-    this.#parts.decide(command);
+    this.#parts.decide(command, now);
   }
 }
 

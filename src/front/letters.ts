@@ -5,7 +5,6 @@ import type { GrantView, Letter } from "../core/index.js";
 import {
   type AcquireResult,
   type Encoding,
-  encodeBody,
   type GrantedLock,
   type HelloResult,
   protocolVersions,
@@ -19,7 +18,8 @@ import type { Notice } from "./notices.js";
 /** What every welcome says of the broker. */
 export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
 
-export type AnswerLetter = Exclude<Letter, Notice | { kind: "refused" | "hangup" }>;
+/** A letter that answers a request with a result that is not made yet. */
+export type AnswerLetter = Exclude<Letter, Notice | { kind: "answer" | "refused" | "hangup" }>;
 
 export interface LetterContext {
   readonly greeting: Greeting;
@@ -27,15 +27,14 @@ export interface LetterContext {
   readonly wallNow: WallTime;
 }
 
-/** The result that answers the request, encoded. */
-export function bodyOf(letter: AnswerLetter, encoding: Encoding, context: LetterContext): Buffer {
-  if (letter.kind !== "answer") return encodeBody(resultOf(letter, context), encoding);
-  if (!(letter.body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
-  const { bytes } = letter.body;
-  return letter.body.encoding === encoding ? bytes : transcode(bytes, letter.body.encoding, encoding);
+/** The result that a child of the store has encoded. */
+export function bodyOf(body: unknown, encoding: Encoding): Buffer {
+  if (!(body instanceof StoreBody)) throw new Error("an answer that no child of the store has made");
+  return body.encoding === encoding ? body.bytes : transcode(body.bytes, body.encoding, encoding);
 }
 
-function resultOf(letter: Exclude<AnswerLetter, { kind: "answer" }>, context: LetterContext): unknown {
+/** The result of what the core has answered by itself. */
+export function resultOf(letter: AnswerLetter, context: LetterContext): unknown {
   switch (letter.kind) {
     case "welcome":
       return welcomeOf(letter, context);

@@ -16,7 +16,7 @@ import {
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
-import { bodyOf, type Greeting } from "./letters.js";
+import { bodyOf, type Greeting, resultOf } from "./letters.js";
 import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
 
@@ -109,6 +109,8 @@ export class Postman {
   #write(conversation: Conversation, letter: Letter): void {
     const { link, encoding } = conversation;
     switch (letter.kind) {
+      case "answer":
+        return conversation.result(letter.request, bodyOf(letter.body, encoding));
       case "refused":
         conversation.decided(letter.request);
         return conversation.refuse(letter.request, letter.refusal, true);
@@ -132,7 +134,7 @@ export class Postman {
     }
     const { greeting, wallNow } = this.#parts;
     const context = { greeting: greeting(), secret: conversation.secret, wallNow: wallNow() };
-    conversation.result(letter.request, bodyOf(letter, encoding, context));
+    conversation.answer(letter.request, resultOf(letter, context));
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {

@@ -135,7 +135,7 @@ export class Routes {
     const fences = fencesFrom(params.fence, this.#parts.limits);
     if (isRefusal(fences)) return fences;
     const key = params.key === undefined ? undefined : requestKey(params.key);
-    const piecewise = "atomic" in params && params.atomic === false;
+    const piecewise = method === "db.script" && (params as ScriptParams).atomic === false;
     return {
       command: {
         kind: "write",

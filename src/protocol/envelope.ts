@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { type Refusal, type RequestId, refuse } from "../terms/index.js";
 import { isRequestId, type Sender } from "./bounds.js";
 import type { Encoding } from "./encoding.js";
-import { jsonBytes, parseJson } from "./json.js";
+import { jsonBytes, jsonText, parseJson, parseJsonAnswer } from "./json.js";
 import { parseMsgpack } from "./msgpack-reader.js";
 import { MsgpackWriter } from "./msgpack-writer.js";
 import { errorOf, refusalOf } from "./refusal-wire.js";
@@ -43,6 +43,14 @@ export type Frame = Request | Notification | Response | FrameError;
 /** `sender` says who wrote the frame: what clients send is held to the bounds of bounds.ts. */
 export function decodeFrame(data: Buffer, encoding: Encoding, sender: Sender = "client"): Frame {
   const content = encoding === "json" ? parseJson(data, sender) : parseMsgpack(data, sender);
+  if ("refusal" in content) return { kind: "frame-error", id: content.id, refusal: content.refusal };
+  return frameOf(content.value);
+}
+
+/** The same for what a broker has sent, which lies between two places of what was read. */
+export function decodeAnswer(bytes: Buffer, from: number, to: number, encoding: Encoding): Frame {
+  const content =
+    encoding === "json" ? parseJsonAnswer(bytes, from, to) : parseMsgpack(bytes.subarray(from, to), "broker");
   if ("refusal" in content) return { kind: "frame-error", id: content.id, refusal: content.refusal };
   return frameOf(content.value);
 }
@@ -130,6 +138,55 @@ export function encodeNotification(method: string, params: unknown, encoding: En
 export function encodeRequest(id: RequestId | undefined, method: string, params: unknown, encoding: Encoding): Buffer {
   if (id === undefined) return encodeNotification(method, params, encoding);
   return encodeBody({ jsonrpc: "2.0", id, method, params }, encoding);
+}
+
+// The same messages for who can write text as well. A small one costs less as text than the buffer that it would need.
+
+/** Bytes, or text with a byte in each character. */
+export type Message = string | Buffer;
+
+/** Beyond it text would only be copied once more. */
+const textBytesMax = 16 * 1024;
+
+/** As `encodeRequest`. */
+export function requestMessage(
+  id: RequestId | undefined,
+  method: string,
+  params: unknown,
+  encoding: Encoding,
+): Message {
+  return plainMessage({ jsonrpc: "2.0", id, method, params }, encoding);
+}
+
+/** The answer to a request, from plain data. */
+export function answerMessage(id: RequestId, result: unknown, encoding: Encoding): Message {
+  return plainMessage({ jsonrpc: "2.0", id, result }, encoding);
+}
+
+function plainMessage(value: object, encoding: Encoding): Message {
+  if (encoding === "msgpack") return encodeBody(value, encoding);
+  const text = jsonText(value);
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, "utf8");
+}
+
+/** As `encodeResult`. */
+export function resultMessage(id: RequestId, body: Buffer, encoding: Encoding): Message {
+  if (body.length > textBytesMax) return encodeResult(id, body, encoding);
+  if (encoding === "msgpack") return `${msgpackResultHead}${msgpackId(id)}${msgpackResult}${body.toString("latin1")}`;
+  return `{"jsonrpc":"2.0","id":${jsonId(id)},"result":${body.toString("latin1")}}`;
+}
+
+/** A map of three: jsonrpc, id, result. */
+const msgpackResultHead = "\x83\xa7jsonrpc\xa32.0\xa2id";
+const msgpackResult = "\xa6result";
+
+function msgpackId(id: RequestId): string {
+  if (typeof id === "number" && id >= 0 && id < 0x80) return String.fromCharCode(id);
+  return encodeBody(id, "msgpack").toString("latin1");
+}
+
+function jsonId(id: RequestId): string | number {
+  return typeof id === "number" ? id : encodeBody(id, "json").toString("latin1");
 }
 
 function jsonAround(id: RequestId | null, field: "result" | "error", body: Uint8Array): Buffer {

@@ -17,6 +17,7 @@ export { commonVersion, type Encoding, encodingOf, protocolVersions, subprotocol
 export * from "./envelope.js";
 export { type JsonSchema, type Method, type NotificationRow, refusalsOfAll, type Schema } from "./method.js";
 export type * from "./methods/admin.js";
+export type * from "./methods/condition.js";
 export type * from "./methods/db.js";
 export type * from "./methods/lock.js";
 export type * from "./methods/lock-interventions.js";
@@ -51,6 +52,7 @@ export {
   wireValue,
 } from "./numbers.js";
 export { errorNumber, errorOf, refusalOf, type WireError } from "./refusal-wire.js";
-export { type Changes, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
+export { type Changes, encodeChanges, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
 export { secretText, sessionIdOf } from "./secret.js";
 export { encodeSettled, type Settled, transcode } from "./stored.js";
+export { clientFrameHead, type FrameKind, firstBytes, serverFrameHead } from "./web-socket-frame.js";

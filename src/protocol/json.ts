@@ -7,13 +7,35 @@ import { type Content, depthMax, nodesMax, type Sender, tooDeep, tooMany, unread
 import { wireInteger } from "./numbers.js";
 
 export function parseJson(data: Buffer, sender: Sender): Content {
-  if (!isUtf8(data)) return unreadable("the frame is not UTF-8");
-  if (sender === "client") {
+  const text = data.toString();
+  // What is not UTF-8 was replaced by this character; only then is it worth to look.
+  if (text.includes("\ufffd") && !isUtf8(data)) return unreadable("the frame is not UTF-8");
+  if (sender === "client" && (text.length > nodesMax || hasManyBrackets(text))) {
     const excess = excessOf(data);
     if (excess !== undefined) return excess === "deep" ? tooDeep(idBeforeParams(data)) : tooMany(idBeforeParams(data));
   }
+  return parsed(text);
+}
+
+/** Whether there are more brackets than may lie within each other: where there are not, nothing need be counted. */
+function hasManyBrackets(text: string): boolean {
+  let count = 0;
+  for (let at = text.indexOf("{"); at >= 0; at = text.indexOf("{", at + 1)) if (++count > depthMax) return true;
+  for (let at = text.indexOf("["); at >= 0; at = text.indexOf("[", at + 1)) if (++count > depthMax) return true;
+  return false;
+}
+
+/** What a broker has sent: its bounds are its own, and what is not UTF-8 is rare enough to be looked for afterwards. */
+export function parseJsonAnswer(bytes: Buffer, from: number, to: number): Content {
+  const text = bytes.toString("utf8", from, to);
+  // What is not UTF-8 was replaced by this character.
+  if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, to))) return unreadable("the frame is not UTF-8");
+  return parsed(text);
+}
+
+function parsed(text: string): Content {
   try {
-    return { value: JSON.parse(data.toString("utf8")) };
+    return { value: JSON.parse(text) };
   } catch (error) {
     // The engine's own message quotes the frame, which may hold a secret.
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
@@ -26,14 +48,16 @@ export function parseJson(data: Buffer, sender: Sender): Content {
 }
 
 /** A bigint that nobody looked for becomes a mark; to search for one before each message would cost more than to fail. */
-export function jsonBytes(value: unknown): Buffer {
-  let text: string;
+export function jsonText(value: unknown): string {
   try {
-    text = JSON.stringify(value);
+    return JSON.stringify(value);
   } catch {
-    text = JSON.stringify(value, asMark);
+    return JSON.stringify(value, asMark);
   }
-  return Buffer.from(text, "utf8");
+}
+
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(jsonText(value), "utf8");
 }
 
 function asMark(_name: string, value: unknown): unknown {

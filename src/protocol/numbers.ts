@@ -95,7 +95,13 @@ export function wireInteger(value: bigint, encoding: Encoding): WireInteger {
 export function wireArgs(values: readonly SqlValue[], encoding: Encoding): WireValue[] | Refusal {
   const wired = new Array<WireValue>(values.length);
   for (let at = 0; at < values.length; at++) {
-    const value = wireValue(values[at] as SqlValue, encoding);
+    const given = values[at] as SqlValue;
+    // Most values stand for themselves.
+    if (given === null || Number.isSafeInteger(given) || (typeof given === "string" && wellFormed.call(given))) {
+      wired[at] = given as WireValue;
+      continue;
+    }
+    const value = wireValue(given, encoding);
     if (isRefusal(value)) return named(value, at + 1);
     wired[at] = value;
   }

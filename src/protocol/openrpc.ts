@@ -30,6 +30,18 @@ const components: { readonly [name: string]: JsonSchema } = {
     title: "An INTEGER of 64 bits",
     anyOf: [{ type: "integer" }, { $ref: "#/components/schemas/IntMark" }],
   },
+  Condition: {
+    title: "When a statement of a batch runs",
+    description:
+      "By what became of the statements before it, which are named by their place from 0. One that was passed over is neither ok nor an error.",
+    anyOf: [
+      word("ok", { type: "integer", minimum: 0 }),
+      word("error", { type: "integer", minimum: 0 }),
+      word("not", { $ref: "#/components/schemas/Condition" }),
+      word("and", { type: "array", items: { $ref: "#/components/schemas/Condition" } }),
+      word("or", { type: "array", items: { $ref: "#/components/schemas/Condition" } }),
+    ],
+  },
   IntMark: mark("$int", "INTEGER, where JSON's numbers are not exact", "^-?[0-9]{1,19}$"),
 };
 
@@ -41,6 +53,10 @@ function mark(word: string, description: string, pattern: string): JsonSchema {
     additionalProperties: false,
     description,
   };
+}
+
+function word(name: string, schema: JsonSchema): JsonSchema {
+  return { type: "object", properties: { [name]: schema }, required: [name], additionalProperties: false };
 }
 
 export function openrpcDocument(): JsonSchema {

@@ -50,6 +50,12 @@ export function encodeRows(
   return encoder.finish(columns, changes);
 }
 
+/** The same for a statement without columns, as most writes are. */
+export function encodeChanges(changes: Changes, encoding: Encoding): Buffer {
+  if (encoding === "msgpack") return encodeRows([], [], changes, encoding);
+  return Buffer.from(`${jsonHead([], changes)}${jsonTail(changes)}`, "latin1");
+}
+
 /** The result of a batch or a script, from those of its statements. */
 export function encodeResults(results: readonly Uint8Array[], encoding: Encoding): Buffer {
   if (encoding === "msgpack") {
@@ -95,14 +101,22 @@ class JsonRows {
     this.#text = "";
   }
 
-  finish(columns: readonly string[], { rowsAffected, lastInsertRowid, position }: Changes): Buffer {
-    const place = position === undefined ? "" : `"position":${position},`;
-    const head = `{${place}"columns":${JSON.stringify(columns)},"rows":[`;
-    const rowid = lastInsertRowid === null ? "null" : jsonCell(BigInt(lastInsertRowid));
-    const tail = `],"rowsAffected":${rowsAffected},"lastInsertRowid":${rowid}}`;
+  finish(columns: readonly string[], changes: Changes): Buffer {
+    const head = jsonHead(columns, changes);
+    const tail = jsonTail(changes);
     if (this.#pieces.length === 0) return Buffer.from(head + this.#text + tail, "utf8");
     return Buffer.concat([Buffer.from(head, "utf8"), ...this.#pieces, Buffer.from(this.#text + tail, "utf8")]);
   }
+}
+
+function jsonHead(columns: readonly string[], { position }: Changes): string {
+  const place = position === undefined ? "" : `"position":${position},`;
+  return `{${place}"columns":${columns.length === 0 ? "[]" : JSON.stringify(columns)},"rows":[`;
+}
+
+function jsonTail({ rowsAffected, lastInsertRowid }: Changes): string {
+  const rowid = lastInsertRowid === null ? "null" : jsonCell(BigInt(lastInsertRowid));
+  return `],"rowsAffected":${rowsAffected},"lastInsertRowid":${rowid}}`;
 }
 
 /** A BigInt that is exact as a number is written as one: half the time, and the common case. */

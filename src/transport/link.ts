@@ -12,8 +12,8 @@ export interface Link {
   readonly id: ConnectionId;
   /** JSON goes in text frames, MessagePack in binary ones; others do not come through. */
   readonly encoding: Encoding;
-  /** Queues one message; it leaves with `flush`. After `close` it is dropped. */
-  send(bytes: Buffer): void;
+  /** Queues one message, as bytes or as text with a byte in each character; it leaves with `flush`. After `close` it is dropped. */
+  send(message: string | Buffer): void;
   /** Everything queued leaves in one write. */
   flush(): void;
   /** Bytes queued here and in Node for a client that does not read them. */

@@ -31,6 +31,7 @@ const plainSocketsMax = 128;
 export class Transport {
   readonly #server: Server;
   readonly #door: WebSocketDoor;
+  readonly #limits: Limits;
   readonly #admission: Admission;
   readonly #handlers: LinkHandlers;
   readonly #log: Log;
@@ -52,6 +53,7 @@ export class Transport {
 
   private constructor({ limits, handlers, ready, log, headMs = headMsStandard }: TransportOptions) {
     this.#door = new WebSocketDoor(limits);
+    this.#limits = limits;
     this.#admission = new Admission(limits);
     this.#handlers = handlers;
     this.#log = log;
@@ -142,7 +144,9 @@ export class Transport {
       const place = this.#admission.enter(purpose);
       this.#lastId += 1;
       const id = connectionId(this.#lastId);
-      const link = new WebSocketLink({ id, webSocket, socket, place, handlers: this.#forgetting(), log: this.#log });
+      const { frameBytesMax } = this.#limits;
+      const handlers = this.#forgetting();
+      const link = new WebSocketLink({ id, webSocket, socket, place, handlers, log: this.#log, frameBytesMax });
       this.#links.add(link);
       this.#handlers.onOpen(link);
     });

@@ -1,7 +1,10 @@
 /**
- * WebSocket connections, by the library `ws`: the only file that knows it. It reads frames, checks them and closes on
- * whatever breaks RFC 6455; here its sockets become links, and get the bounds that it does not set: a message that
- * stays unfinished, a flood of pings, and pings from somebody who does not read the answers.
+ * WebSocket connections, by the library `ws`: the only file that knows it. It opens and closes them, reads frames,
+ * checks them and closes on whatever breaks RFC 6455; here its sockets become links, and get the bounds that it does
+ * not set: a message that stays unfinished, a flood of pings, and pings from somebody who does not read the answers.
+ *
+ * Plain frames (plain-frames.ts) do not reach it: between two frames the link listens to the socket in its place, and
+ * lets it listen again, from the frame on that is not plain to the next place between two.
  *
  * A link lives like this:
  *
@@ -17,8 +20,9 @@ import { closings, type Encoding, encodingOf } from "../protocol/index.js";
 import type { ConnectionId, Limits, Millis } from "../terms/index.js";
 import type { Place } from "./admission.js";
 import { FrameTracker } from "./frame-tracker.js";
-import { framePieces } from "./frame-writer.js";
+import { FrameWriter } from "./frame-writer.js";
 import type { Link, LinkHandlers, Log } from "./link.js";
+import { PlainFrames } from "./plain-frames.js";
 import { chooseSubprotocol } from "./upgrade.js";
 
 /** How long a close frame may stay unanswered. */
@@ -72,7 +76,10 @@ export interface LinkParts {
   readonly place: Place;
   readonly handlers: LinkHandlers;
   readonly log: Log;
+  readonly frameBytesMax: number;
 }
+
+type ReadsChunks = (this: Socket, chunk: Buffer) => void;
 
 export class WebSocketLink implements Link {
   readonly id: ConnectionId;
@@ -83,18 +90,22 @@ export class WebSocketLink implements Link {
   readonly #handlers: LinkHandlers;
   readonly #log: Log;
   readonly #tracker = new FrameTracker();
+  readonly #frames: PlainFrames;
+  readonly #out: FrameWriter;
+  /** What the library hears the socket with. Should it ever hear otherwise, it is left to do so. */
+  readonly #libraryReads: ReadsChunks | undefined;
+  readonly #toStream: Socket["push"];
+  #readsPlainly = false;
   #state: "open" | "closing" | "closed" = "open";
   #paused = false;
   /** Frames that were already read when the link was paused: at most what one read brings. */
   #held: Buffer[] = [];
-  #queued: Buffer[] = [];
-  #queuedBytes = 0;
   /** Since the last byte came. */
   #quietLooks = 0;
   #bytesRead = 0;
   #controlFrames = 0;
 
-  constructor({ id, webSocket, socket, place, handlers, log }: LinkParts) {
+  constructor({ id, webSocket, socket, place, handlers, log, frameBytesMax }: LinkParts) {
     this.id = id;
     this.encoding = encodingOf(webSocket.protocol) ?? "json";
     this.#webSocket = webSocket;
@@ -102,21 +113,28 @@ export class WebSocketLink implements Link {
     this.#place = place;
     this.#handlers = handlers;
     this.#log = log;
+    const kind = this.encoding === "msgpack" ? "binary" : "text";
+    this.#frames = new PlainFrames(kind, frameBytesMax);
+    this.#out = new FrameWriter(kind);
+    // What is written as text has a byte in each character.
+    socket.setDefaultEncoding("latin1");
     webSocket.on("message", (data, isBinary) => this.#received(data as Buffer, isBinary));
     webSocket.on("ping", (data) => this.#pinged(data));
     webSocket.on("pong", () => this.#countControlFrame());
     webSocket.on("error", (error) => this.#failed(error));
     webSocket.on("close", () => this.#closed());
+    const [libraryReads, another] = socket.listeners("data") as ReadsChunks[];
+    this.#libraryReads = another === undefined ? libraryReads : undefined;
+    this.#toStream = socket.push;
+    socket.push = this.#pushed;
     // Before the library, which hands on frames from within its own listener.
-    socket.prependListener("data", (chunk: Buffer) => {
-      this.#quietLooks = 0;
-      this.#bytesRead += chunk.length;
-      this.#tracker.push(chunk);
-    });
+    socket.prependListener("data", this.#came);
+    socket.on("data", this.#follow);
+    this.#readPlainly();
   }
 
   get bufferedBytes(): number {
-    return this.#queuedBytes + this.#socket.writableLength;
+    return this.#out.bytes + this.#socket.writableLength;
   }
 
   get bytesRead(): number {
@@ -127,22 +145,18 @@ export class WebSocketLink implements Link {
     return this.#quietLooks * lookMs;
   }
 
-  send(bytes: Buffer): void {
-    if (this.#state !== "open") return;
-    this.#queued.push(bytes);
-    this.#queuedBytes += bytes.length;
+  send(message: string | Buffer): void {
+    if (this.#state === "open") this.#out.add(message);
   }
 
   flush(): void {
-    if (this.#queued.length === 0) return;
-    const pieces = framePieces(this.#queued, this.encoding === "msgpack");
-    this.#queued = [];
-    this.#queuedBytes = 0;
+    if (this.#out.bytes === 0) return;
+    const pieces = this.#out.take();
     // The client may have closed meanwhile: nothing may follow the close frame with which the library has answered.
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    this.#socket.cork();
+    if (pieces.length > 1) this.#socket.cork();
     for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.uncork();
+    if (pieces.length > 1) this.#socket.uncork();
   }
 
   pause(): void {
@@ -175,6 +189,7 @@ export class WebSocketLink implements Link {
     if (this.#state !== "open") return;
     this.flush();
     this.#leaveOpen("closing");
+    this.#leaveToLibrary();
     this.#webSocket.close(code, closeReason(reason));
     // A paused socket would not see the client's answer.
     this.#webSocket.resume();
@@ -194,6 +209,67 @@ export class WebSocketLink implements Link {
     if (this.#tracker.midMessage && this.#quietLooks > quietLooksMax)
       this.close(closings.helloTimeout.code, "a message was begun and not finished");
   }
+
+  // ── who reads ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Between two frames only, and for as long as nobody has begun to close. */
+  #readPlainly(): void {
+    if (this.#readsPlainly || this.#libraryReads === undefined) return;
+    if (this.#state !== "open" || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#readsPlainly = true;
+    this.#socket.off("data", this.#came);
+    this.#socket.off("data", this.#libraryReads);
+    this.#socket.off("data", this.#follow);
+    this.#socket.on("data", this.#read);
+  }
+
+  /**
+   * Node hands on here what it has read. Plain frames need no stream to wait in, unless the link is paused or something
+   * waits in it already; a stream schedules a look at itself for every chunk, which is a fifth of what a request costs.
+   */
+  readonly #pushed = (chunk: Buffer | null): boolean => {
+    if (chunk === null || this.#paused || !this.#readsPlainly || this.#socket.readableLength > 0)
+      return this.#toStream.call(this.#socket, chunk);
+    this.#read(chunk);
+    // Also when the link was paused by it: the next chunk goes to the stream, which knows how to stop the reading.
+    return true;
+  };
+
+  readonly #read = (chunk: Buffer): void => {
+    this.#came(chunk);
+    let at = 0;
+    while (at < chunk.length && this.#readsPlainly) {
+      const message = this.#frames.read(chunk, at);
+      if (message === undefined) this.#leaveToLibrary();
+      else {
+        at = this.#frames.end;
+        this.#received(message, this.encoding === "msgpack");
+      }
+    }
+    if (at === chunk.length || this.#readsPlainly) return;
+    const rest = at === 0 ? chunk : chunk.subarray(at);
+    this.#libraryReads?.call(this.#socket, rest);
+    this.#follow(rest);
+  };
+
+  #leaveToLibrary(): void {
+    if (!this.#readsPlainly || this.#libraryReads === undefined) return;
+    this.#readsPlainly = false;
+    this.#socket.off("data", this.#read);
+    this.#socket.on("data", this.#came);
+    this.#socket.on("data", this.#libraryReads);
+    this.#socket.on("data", this.#follow);
+  }
+
+  readonly #came = (chunk: Buffer): void => {
+    this.#quietLooks = 0;
+    this.#bytesRead += chunk.length;
+  };
+
+  readonly #follow = (chunk: Buffer): void => {
+    this.#tracker.push(chunk);
+    if (!this.#tracker.midMessage) this.#readPlainly();
+  };
 
   #received(data: Buffer, isBinary: boolean): void {
     if (this.#state !== "open") return;
@@ -225,6 +301,10 @@ export class WebSocketLink implements Link {
     const { code } = error as NodeJS.ErrnoException;
     this.#log("debug", { connection: this.id, code, error: error.message }, "a connection failed");
     this.#leaveOpen("closing");
+    // The library has stopped reading: what follows a fault means nothing.
+    this.#readsPlainly = false;
+    this.#socket.off("data", this.#read);
+    this.#socket.off("data", this.#follow);
   }
 
   #closed(): void {
@@ -237,8 +317,7 @@ export class WebSocketLink implements Link {
   #leaveOpen(state: "closing" | "closed"): void {
     this.#state = state;
     this.#held = [];
-    this.#queued = [];
-    this.#queuedBytes = 0;
+    this.#out.clear();
   }
 }
 

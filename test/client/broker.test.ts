@@ -189,6 +189,36 @@ describe("what is sent", () => {
     assert.deepEqual(results[2]?.rows, [{ n: 1 }]);
   });
 
+  it("as a batch may have conditions; each statement has its result, its error, or none", async (test) => {
+    const { broker, fake } = await pair(test);
+    const error = {
+      message: "UNIQUE failed",
+      data: { code: "SQLITE_CONSTRAINT", retryable: false, outcome: "none", details: {} },
+    };
+    fake.on("db.batch", () => ({ results: [{ error }, rows(["n"], [1]), null] }));
+    const [refused, done, passedOver] = await broker.batch(
+      ["one", { sql: "two", if: { error: 0 } }, { sql: "three", if: { and: [{ ok: 0 }, { not: { ok: 1 } }] } }],
+      { atomic: false },
+    );
+    const { statements, atomic } = fake.asked[0]?.params ?? {};
+    assert.deepEqual(
+      [statements, atomic],
+      [
+        [
+          { sql: "one" },
+          { sql: "two", if: { error: 0 } },
+          { sql: "three", if: { and: [{ ok: 0 }, { not: { ok: 1 } }] } },
+        ],
+        false,
+      ],
+    );
+    assert.ok(isHoldfastError(refused));
+    assert.equal(refused.code, "SQLITE_CONSTRAINT");
+    assert.ok(done !== null && done !== undefined && "rows" in done);
+    assert.deepEqual(done.rows, [{ n: 1 }]);
+    assert.equal(passedOver, null);
+  });
+
   it("too large for the broker is refused here, and the connection stays", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("db.query", () => rows([]));

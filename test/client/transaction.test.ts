@@ -253,6 +253,19 @@ describe("a signal", () => {
     assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
   });
 
+  it("that comes while the begin is answered rolls back what has begun", async (test) => {
+    const { broker, fake } = await pair(test);
+    const controller = new AbortController();
+    fake.on("tx.begin", () => hold);
+    const own = new Error("of the program");
+    const begin = broker.begin({ signal: controller.signal });
+    const asked = await fake.request("tx.begin");
+    controller.abort(own);
+    fake.answer(asked, { tx: 1 });
+    await assert.rejects(begin, (error) => error === own);
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+
   it("ends the wait for the writer", async (test) => {
     const { broker, fake } = await pair(test);
     const controller = new AbortController();

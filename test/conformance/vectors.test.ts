@@ -66,6 +66,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["db.execute.without-key", "any"],
   ["db.query.request", "any"],
   ["db.batch.request", "FENCED"],
+  ["db.batch.conditions", "db.batch.result-conditions"],
   ["tx.begin.request", "tx.begin.result"],
   ["tx.execute.insert", "any"],
   ["tx.execute.query", "any"],

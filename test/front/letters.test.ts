@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HolderView, Letter, LockEvent, LockView } from "../../src/core/index.js";
-import { type AnswerLetter, bodyOf, type LetterContext } from "../../src/front/letters.js";
+import { type AnswerLetter, type LetterContext, resultOf } from "../../src/front/letters.js";
 import { type Notice, noticeOf } from "../../src/front/notices.js";
 import { checkOf } from "../../src/protocol/check.js";
+import { encodeBody } from "../../src/protocol/envelope.js";
 import { checkNotice, type MethodName, methods, type ToClient } from "../../src/protocol/index.js";
 import {
   connectionId,
@@ -34,7 +35,9 @@ function name(text: string): LockName {
 
 /** The answer as it is on the wire, having passed the schema of the method's result. */
 function answered(method: MethodName, letter: AnswerLetter): { readonly [field: string]: unknown } {
-  const body = JSON.parse(String(bodyOf(letter, "json", context))) as { readonly [field: string]: unknown };
+  const body = JSON.parse(String(encodeBody(resultOf(letter, context), "json"))) as {
+    readonly [field: string]: unknown;
+  };
   assert.equal(checkOf(methods[method].result)(body), undefined, `${method} ${JSON.stringify(body)}`);
   return body;
 }

@@ -21,6 +21,7 @@ const examples: { readonly [name: string]: readonly string[] } = {
   "session.hello": ["new", "result", "resume", "result-resumed"],
   "db.execute": ["insert", "result", "named", "result-returning", "refused-fenced"],
   "db.query": ["request", "result"],
+  "db.batch": ["request", "result", "conditions", "result-conditions"],
   "tx.begin": ["request", "result", "fenced"],
   "tx.execute": ["insert", "result", "savepoint"],
   "tx.commit": ["request", "result", "refused-tx-lost"],
@@ -96,6 +97,8 @@ function fieldTable(kind: string, schema: JsonSchema): string | undefined {
 
 /** A field that is an object is shown by its fields: `broker.pid`, `grants[].name`. */
 function fieldRows(prefix: string, schema: JsonSchema): string[][] {
+  if (Array.isArray(schema["anyOf"]))
+    return (schema["anyOf"] as JsonSchema[]).flatMap((inner) => fieldRows(prefix, inner));
   const required = (schema["required"] as string[] | undefined) ?? [];
   const fields = Object.entries((schema["properties"] as Record<string, JsonSchema> | undefined) ?? {});
   return fields.flatMap(([field, inner]) => {
@@ -108,6 +111,7 @@ function fieldRows(prefix: string, schema: JsonSchema): string[][] {
 
 function typeOf(schema: JsonSchema): string {
   if (schema["$ref"] === "#/components/schemas/SqlValue") return "value";
+  if (schema["$ref"] === "#/components/schemas/Condition") return "condition";
   if (schema["$ref"] !== undefined) return "integer of 64 bits";
   if ("const" in schema) return `\`${JSON.stringify(schema["const"])}\``;
   if (Array.isArray(schema["anyOf"])) return [...new Set((schema["anyOf"] as JsonSchema[]).map(typeOf))].join(" or ");

@@ -230,6 +230,31 @@ const database: Vector[] = [
       { columns: ["notes"], rows: [cells(3n)], rowsAffected: 0, lastInsertRowid: null },
     ],
   }),
+  request("db.batch.conditions", "What is refused is undone by itself, and others ask what became of it.", {
+    statements: [
+      { sql: "insert into note (id, body) values (1, ?)", args: cells("first") },
+      { sql: "update note set body = ? where id = 1", args: cells("first"), if: { error: 0 } },
+      { sql: "delete from note", if: { and: [{ ok: 0 }, { not: { error: 1 } }] } },
+    ],
+    atomic: false,
+  }),
+  result("db.batch.result-conditions", "A refusal, a result, and one that was passed over.", {
+    results: [
+      {
+        error: {
+          message: "UNIQUE constraint failed: note.id",
+          data: {
+            code: "SQLITE_CONSTRAINT",
+            retryable: false,
+            outcome: "none",
+            details: { sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY" },
+          },
+        },
+      },
+      { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: null },
+      null,
+    ],
+  }),
 ];
 
 const locks = lockVectors();

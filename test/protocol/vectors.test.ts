@@ -126,6 +126,7 @@ for (const encoding of encodings) {
 
 /** The bound values of a request's statements, or of a result's rows, in order. */
 function cellsOf(message: unknown): unknown[] {
+  if (message === null) return [];
   const { args, named, rows, statements, results } = message as { readonly [field: string]: unknown };
   const inner = (statements ?? results ?? []) as unknown[];
   const own = [...((args ?? []) as unknown[]), ...Object.values(named ?? {}), ...((rows ?? []) as unknown[][]).flat()];

@@ -94,7 +94,7 @@ export class Broker implements BrokerEnd {
     const log = () => undefined;
     this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow });
     const routes = new Routes({ limits, processes, wallNow, status, stop });
-    this.#incoming = new Incoming(routes, { now, decide: (command) => this.#tell(command) });
+    this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
   }
 
   /** Nothing is left that it would do by itself. */
@@ -204,7 +204,8 @@ export class Broker implements BrokerEnd {
       while (frames-- > 0 && cable.inbox.length > 0 && !cable.paused) {
         const conversation = this.#postman.touch(cable);
         const bytes = cable.read();
-        if (conversation !== undefined && bytes !== undefined) this.#incoming.take(conversation, bytes);
+        if (conversation !== undefined && bytes !== undefined)
+          this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
       }
       if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
       if (cable.inbox.length === 0 && cable.ended) this.#closed(cable);

@@ -108,8 +108,8 @@ export class Cable implements Link {
     });
   }
 
-  send(bytes: Buffer): void {
-    if (!this.#closedDown) this.#out.push(bytes);
+  send(message: string | Buffer): void {
+    if (!this.#closedDown) this.#out.push(typeof message === "string" ? Buffer.from(message, "latin1") : message);
   }
 
   flush(): void {

@@ -94,6 +94,41 @@ for (const [what, bytes, code] of [
   });
 }
 
+test("messages keep their order through every kind of frame, wherever the bytes are cut", async (t) => {
+  const { path } = await openTransport(t);
+  const bytes = Buffer.concat([
+    frame("one"),
+    frame("two"),
+    frame("?", { opcode: opcodes.ping }),
+    frame("three"),
+    frame("fo", { fin: false }),
+    frame("!", { opcode: opcodes.pong }),
+    frame("ur", { opcode: opcodes.continuation }),
+    frame("five"),
+    frame("six", { opcode: opcodes.text }),
+    frame(Buffer.from([15, 160]), { opcode: opcodes.close }),
+    frame("after the end"),
+  ]);
+  const expected = ["one", "two", "?", "three", "four", "five", "six"];
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const client = await RawClient.open(path);
+    client.write(bytes.subarray(0, cut));
+    // What was sent is read before the rest is: the echo of what is whole says so.
+    const heard: string[] = [];
+    if (cut >= frame("one").length) heard.push((await client.next())?.payload.toString() ?? "");
+    client.write(bytes.subarray(cut));
+    for (let next = await client.next(); next !== undefined; next = await client.next()) {
+      if (next.opcode !== opcodes.close) heard.push(next.payload.toString());
+      else assert.equal(next.payload.readUInt16BE(0), 4000);
+    }
+    assert.deepEqual(heard.toSorted(), expected.toSorted());
+    assert.deepEqual(
+      heard.filter((text) => text !== "?"),
+      expected.filter((text) => text !== "?"),
+    );
+  }
+});
+
 test("text where MessagePack is spoken closes the connection with 1003", async (t) => {
   const { path } = await openTransport(t);
   const client = await RawClient.open(path, { subprotocol: "holdfast.v1.msgpack" });
@@ -265,7 +300,7 @@ test("what a client does not read is told as buffered, and terminate frees it", 
   client.socket.pause();
   const link = await opening;
   link.send(Buffer.alloc(1000));
-  assert.equal(link.bufferedBytes, 1000);
+  assert.equal(link.bufferedBytes, 4 + 1000, "with the frame's head");
   for (let i = 0; i < 64; i++) link.send(Buffer.alloc(64 * kibi));
   link.flush();
   assert.ok(link.bufferedBytes > 1024 * kibi);

@@ -46,13 +46,13 @@ export type CallKind =
 
 /** The parameters of the request as they go over the wire. The conversation reads and writes only these fields. */
 export interface CallParams {
-  key?: number;
-  ack?: number;
-  waitMs?: number;
+  key?: number | undefined;
+  ack?: number | undefined;
+  waitMs?: number | undefined;
   /** Of a release or a transfer: that of the grant, which an upgrade may change. */
-  token?: number;
+  token?: number | undefined;
   /** Of an acquire. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 export type CallState = "new" | "kept" | "sent" | "settled";

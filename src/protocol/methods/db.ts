@@ -2,8 +2,9 @@
 import type { Method } from "../method.js";
 import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
-import type { HeldLock } from "./session.js";
-import { fence, ofSql, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import type { Condition } from "./condition.js";
+import type { HeldLock, SettledError } from "./session.js";
+import { atomic, fence, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 /** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {
@@ -27,8 +28,13 @@ export interface QueryParams extends StatementParams {
   readonly rowsMax?: number;
 }
 
+export interface BatchStatement extends StatementParams {
+  readonly if?: Condition;
+}
+
 export interface BatchParams extends WriteParams {
-  readonly statements: readonly StatementParams[];
+  readonly statements: readonly BatchStatement[];
+  readonly atomic?: boolean;
 }
 
 export interface ScriptParams extends WriteParams {
@@ -43,8 +49,11 @@ export interface StatementResult {
   readonly lastInsertRowid: WireInteger | null;
 }
 
+/** Null: it was passed over. */
+export type StepResult = StatementResult | { readonly error: SettledError } | null;
+
 export interface BatchResult {
-  readonly results: readonly StatementResult[];
+  readonly results: readonly StepResult[];
 }
 
 export interface ScriptStatementResult extends StatementResult {
@@ -97,14 +106,16 @@ export const dbMethods = {
     refusals: [...ofSql, "READ_ONLY"],
   } satisfies Method<QueryParams, StatementResult>,
   "db.batch": {
-    summary: "Runs several statements in one transaction: all of them, or none. Only reads: all see one snapshot.",
+    summary:
+      "Runs several statements in one transaction: all of them, or none, if nothing else is said. Only reads: all see one snapshot.",
     params: is.schemaOf<BatchParams>()(
       is.ObjectOf({
         statements,
+        atomic,
         ...writing,
       }),
     ),
-    result: is.schemaOf<BatchResult>()(is.ObjectOf({ results: is.ArrayOf(is.ObjectOf(statementResult)) })),
+    result: is.schemaOf<BatchResult>()(is.ObjectOf({ results })),
     keyed: "when-writing",
     beforeHello: false,
     refusals: ofWrites,

@@ -2,6 +2,7 @@
 import type { Outcome } from "../../terms/index.js";
 import type { Method, NotificationRow } from "../method.js";
 import * as is from "../schema.js";
+import { refusalData } from "./refusal-fields.js";
 
 export interface VersionRange {
   readonly min: number;
@@ -206,13 +207,6 @@ const settleParams = is.ObjectOf({
     maxItems: 1024,
     description: "The request keys of writes that were not answered",
   }),
-});
-
-const refusalData = is.ObjectOf({
-  code: is.Text({ description: "The fixed upper-case word" }),
-  retryable: is.Flag({ description: "Whether the same request may succeed later" }),
-  outcome: is.OneOf(["none", "unknown"], "none: surely not applied; unknown: nobody can tell"),
-  details: is.RecordOf(is.Unknown(), "What the code speaks of"),
 });
 
 const settleResult = is.ObjectOf({

@@ -1,5 +1,7 @@
 /** Fields that the methods of the datastore and of transactions share, and what SQL can be refused for. */
 import * as is from "../schema.js";
+import type { Condition } from "./condition.js";
+import { refusalData } from "./refusal-fields.js";
 
 export const sql = is.Text({ description: "SQL text" });
 
@@ -17,11 +19,23 @@ export function fence(description: string) {
   return is.Optional(is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), { description }));
 }
 
-export const statements = is.ArrayOf(is.ObjectOf(statement), {
-  minItems: 1,
-  maxItems: 1024,
-  description: "The statements, in order",
-});
+export const statements = is.ArrayOf(
+  is.ObjectOf({
+    ...statement,
+    if: is.Optional(
+      // The reference stands alone: what it refers to says the rest.
+      is.Unsafe<Condition>({ $ref: "#/components/schemas/Condition" }),
+    ),
+  }),
+  { minItems: 1, maxItems: 1024, description: "The statements, in order" },
+);
+
+export const atomic = is.Optional(
+  is.Flag({
+    description:
+      "All statements or none (default true); false: one that is refused is undone by itself, and the rest goes on",
+  }),
+);
 
 export const statementResult = {
   columns: is.ArrayOf(is.Text(), { description: "The columns' names; may repeat" }),
@@ -31,6 +45,18 @@ export const statementResult = {
     description: "The rowid of the last row inserted; null if the statement inserted none",
   }),
 };
+
+/** Of a batch: what became of each statement. */
+export const results = is.ArrayOf(
+  is.Union([
+    is.ObjectOf(statementResult),
+    is.ObjectOf({
+      error: is.ObjectOf({ message: is.Text({ description: "What is wrong, in a sentence" }), data: refusalData }),
+    }),
+    is.Null(),
+  ]),
+  { description: "Of each statement its result; `null` when it was passed over; `{ error }` when it was refused" },
+);
 
 /** What SQL can be refused for, wherever it runs. */
 export const ofSql = [

@@ -4,9 +4,9 @@
  */
 import type { Method } from "../method.js";
 import * as is from "../schema.js";
-import type { BatchResult, StatementParams, StatementResult } from "./db.js";
+import type { BatchResult, BatchStatement, StatementParams, StatementResult } from "./db.js";
 import type { HeldLock } from "./session.js";
-import { fence, ofSql, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import { atomic, fence, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 export interface TxBeginParams {
   readonly tx: number;
@@ -27,7 +27,8 @@ export interface TxExecuteParams extends StatementParams {
 
 export interface TxBatchParams {
   readonly tx: number;
-  readonly statements: readonly StatementParams[];
+  readonly statements: readonly BatchStatement[];
+  readonly atomic?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -93,9 +94,10 @@ export const txMethods = {
     refusals: ofSteps,
   } satisfies Method<TxExecuteParams, StatementResult>,
   "tx.batch": {
-    summary: "Runs several statements in a transaction: all of them, or none. The transaction stays open either way.",
-    params: is.schemaOf<TxBatchParams>()(is.ObjectOf({ tx, statements, timeoutMs })),
-    result: is.schemaOf<BatchResult>()(is.ObjectOf({ results: is.ArrayOf(is.ObjectOf(statementResult)) })),
+    summary:
+      "Runs several statements in a transaction: all of them, or none, if nothing else is said. It stays open either way.",
+    params: is.schemaOf<TxBatchParams>()(is.ObjectOf({ tx, statements, atomic, timeoutMs })),
+    result: is.schemaOf<BatchResult>()(is.ObjectOf({ results })),
     keyed: "never",
     beforeHello: false,
     refusals: ofSteps,

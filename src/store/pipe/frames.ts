@@ -20,7 +20,8 @@ export const frameBytesMax = 1024 * 1024 * 1024;
 
 /** A larger tail travels as a piece of its own instead of being copied. */
 const copiedBytesMax = 16 * 1024;
-const joinedBytesMax = 1024 * 1024;
+const roomBytes = 64 * 1024;
+const textBytesMax = 16 * 1024;
 
 /** Cuts a stream of bytes into frames, whatever its chunks are. */
 export class FrameCutter {
@@ -55,7 +56,7 @@ export class FrameCutter {
 function cut(bytes: Buffer, take: (frame: Frame) => void): { at: number; wantedBytes: number } {
   let at = 0;
   while (bytes.length - at >= headBytes) {
-    const length = bytes.readUInt32LE(at);
+    const length = uint32(bytes, at);
     if (length < 1 || length > frameBytesMax) throw new Error(`a frame on the pipe claims ${length} bytes`);
     const end = at + lengthBytes + length;
     if (end > bytes.length) return { at, wantedBytes: lengthBytes + length };
@@ -65,53 +66,79 @@ function cut(bytes: Buffer, take: (frame: Frame) => void): { at: number; wantedB
   return { at, wantedBytes: headBytes };
 }
 
+// Buffer's own readers and writers check what is known here, in four functions each.
+
+function uint32(bytes: Buffer, at: number): number {
+  const high = (bytes[at + 3] as number) * 0x100_0000;
+  return high + (((bytes[at + 2] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at] as number));
+}
+
+function putUint32(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 /** Frames on their way out, gathered until `flush`. */
 export class FrameQueue {
+  /** What was gathered since the last large tail. Used again and again, and never handed to a socket. */
+  readonly #room = Buffer.allocUnsafeSlow(roomBytes);
+  #used = 0;
+  /** What comes before it. */
   #pieces: Buffer[] = [];
   #bytes = 0;
 
-  /** `head` is made for this frame and has room for the frame's own head in front: see `frameHead`. */
+  /**
+   * `head` is made for this frame and has room for the frame's own head in front: see `frameHead`. What is not large is
+   * copied, and the caller's again afterwards.
+   */
   add(kind: number, head: Buffer, tail?: Buffer): void {
-    const tailBytes = tail?.length ?? 0;
-    head.writeUInt32LE(head.length - lengthBytes + tailBytes, 0);
+    const length = head.length + (tail?.length ?? 0);
+    putUint32(head, 0, length - lengthBytes);
     head[lengthBytes] = kind;
-    this.#pieces.push(head);
-    if (tail !== undefined && tailBytes > 0) this.#pieces.push(tail);
-    this.#bytes += head.length + tailBytes;
+    this.#bytes += length;
+    this.#gather(head);
+    if (tail !== undefined) this.#gather(tail);
+  }
+
+  #gather(bytes: Buffer): void {
+    const { length } = bytes;
+    if (length > copiedBytesMax || length > roomBytes - this.#used) this.#setAside();
+    if (length > copiedBytesMax) {
+      this.#pieces.push(bytes);
+      return;
+    }
+    this.#room.set(bytes, this.#used);
+    this.#used += length;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Everything gathered leaves now, in one write where that is cheaper than telling the pieces. */
+  /** Everything gathered leaves now. Little leaves as text of bytes, which needs no buffer that outlives the write. */
   flush(socket: Socket): void {
     if (this.#bytes === 0) return;
-    const pieces = this.#pieces;
-    const bytes = this.#bytes;
-    this.#pieces = [];
     this.#bytes = 0;
-    const only = pieces.length === 1 ? pieces[0] : undefined;
-    if (only !== undefined) socket.write(only);
-    else if (bytes <= joinedBytesMax) socket.write(Buffer.concat(pieces, bytes));
-    else writeMany(socket, pieces);
-  }
-}
-
-function writeMany(socket: Socket, pieces: readonly Buffer[]): void {
-  socket.cork();
-  let small: Buffer[] = [];
-  for (const piece of pieces) {
-    if (piece.length <= copiedBytesMax) {
-      small.push(piece);
-      continue;
+    if (this.#pieces.length === 0 && this.#used <= textBytesMax) {
+      const text = this.#room.toString("latin1", 0, this.#used);
+      this.#used = 0;
+      socket.write(text, "latin1");
+      return;
     }
-    if (small.length > 0) socket.write(Buffer.concat(small));
-    small = [];
-    socket.write(piece);
+    this.#setAside();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
   }
-  if (small.length > 0) socket.write(Buffer.concat(small));
-  socket.uncork();
+
+  #setAside(): void {
+    if (this.#used > 0) this.#pieces.push(Buffer.from(this.#room.subarray(0, this.#used)));
+    this.#used = 0;
+  }
 }
 
 /** Where the payload begins in a buffer from `frameHead`. */

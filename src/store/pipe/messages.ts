@@ -2,7 +2,7 @@
  * Everything the front and its children say to each other: a closed union in each direction, and its bytes. What comes
  * with every request has a small binary head; what is said once in a while is JSON.
  *
- *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 16 bytes session · the request as it came
+ *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 32 digits session · the request as it came
  *   step     see step-message.ts
  *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
  *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
@@ -148,7 +148,8 @@ const replayFlag = 1;
 const aloneFlag = 2;
 const msgpackFlag = 4;
 const sessionBytes = 16;
-const writeHeadBytes = 8 + 8 + 1 + 1 + sessionBytes;
+const sessionDigits = 2 * sessionBytes;
+const writeHeadBytes = 8 + 8 + 1 + 1 + sessionDigits;
 const readHeadBytes = 8 + 1 + 1;
 const settledHeadBytes = 24;
 const settleHeadBytes = 8 + 1 + sessionBytes;
@@ -175,16 +176,20 @@ export function sendToWriter(queue: FrameQueue, message: ToWriter): void {
   }
 }
 
+/** Filled anew for each write: the queue copies it. */
+const writeHead = frameHead(writeHeadBytes);
+const writeView = new DataView(writeHead.buffer, writeHead.byteOffset);
+
 function sendWrite(queue: FrameQueue, message: WriteMessage): void {
-  const head = frameHead(writeHeadBytes);
-  head.writeDoubleLE(message.seq, payloadAt);
-  head.writeDoubleLE(message.key ?? 0, payloadAt + 8);
+  const head = writeHead;
+  writeView.setFloat64(payloadAt, message.seq, true);
+  writeView.setFloat64(payloadAt + 8, message.key ?? 0, true);
   head[payloadAt + 16] =
     (message.mode === "replay" ? replayFlag : 0) |
     (message.alone ? aloneFlag : 0) |
     (message.encoding === "msgpack" ? msgpackFlag : 0);
   head[payloadAt + 17] = storeMethods.indexOf(message.method);
-  head.write(message.session, payloadAt + 18, sessionBytes, "hex");
+  head.write(message.session, payloadAt + 18, sessionDigits, "latin1");
   queue.add(kinds.write, head, message.raw);
 }
 
@@ -230,13 +235,15 @@ function packAnswers(answers: readonly Answer[]): Buffer {
   let bytes = 0;
   for (const body of bodies) bytes += answerHeadBytes + body.length;
   const packed = Buffer.allocUnsafe(bytes);
+  const view = new DataView(packed.buffer, packed.byteOffset, bytes);
   let at = 0;
-  for (const [place, answer] of answers.entries()) {
+  for (let place = 0; place < answers.length; place++) {
+    const answer = answers[place] as Answer;
     const body = bodies[place] as Buffer;
-    packed.writeDoubleLE(answer.id, at);
+    view.setFloat64(at, answer.id, true);
     packed[at + 8] = answerKinds[wordOf(answer)];
-    packed.writeUInt32LE(body.length, at + 9);
-    body.copy(packed, at + answerHeadBytes);
+    view.setUint32(at + 9, body.length, true);
+    packed.set(body, at + answerHeadBytes);
     at += answerHeadBytes + body.length;
   }
   return packed;
@@ -260,10 +267,11 @@ function bodyOf(answer: Answer): Buffer {
 
 function unpackAnswers(packed: Buffer, from: number): Answer[] {
   const answers: Answer[] = [];
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
   for (let at = from; at < packed.length; ) {
-    const id = packed.readDoubleLE(at);
+    const id = view.getFloat64(at, true);
     const kind = packed[at + 8];
-    const end = at + answerHeadBytes + packed.readUInt32LE(at + 9);
+    const end = at + answerHeadBytes + view.getUint32(at + 9, true);
     if (end > packed.length) throw new Error("an answer on the pipe is cut off");
     const body = packed.subarray(at + answerHeadBytes, end);
     if (kind === answerKinds["done-json"]) answers.push({ id, kind: "done", encoding: "json", bytes: body });
@@ -292,7 +300,7 @@ function readWrite(payload: Buffer): WriteMessage {
     kind: "write",
     seq: seq(payload.readDoubleLE(0)),
     mode: (flags & replayFlag) === 0 ? "run" : "replay",
-    session: sessionId(payload.toString("hex", 18, writeHeadBytes)),
+    session: sessionId(payload.toString("latin1", 18, writeHeadBytes)),
     key: key === 0 ? undefined : requestKey(key),
     alone: (flags & aloneFlag) !== 0,
     method: methodAt(payload[17]),

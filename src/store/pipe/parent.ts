@@ -6,9 +6,11 @@
  * A child lives as long as its front holds the other end, and no signal to the whole process group or cgroup ends it
  * before that (rule 17: Ctrl-C and `systemctl stop` reach the front, which then lets its children finish).
  */
-import { Socket } from "node:net";
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { afterReading, type Frame, FrameCutter, type FrameQueue } from "./frames.js";
 
+/** Filled by the system, past the stream: its way is much of what it costs to wake for one request. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 const ordersFd = 3;
 const answersFd = 4;
 
@@ -39,17 +41,24 @@ export class Parent {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
     const cutter = new FrameCutter();
     let reading = false;
-    const orders = new Socket({ fd: ordersFd, readable: true, writable: false });
-    this.#answers = new Socket({ fd: answersFd, readable: false, writable: true });
-    orders.on("data", (chunk: Buffer) => {
-      cutter.push(chunk, take);
-      if (reading) return;
+    const allRead = () => {
+      reading = false;
+      read();
+    };
+    const callback = (length: number): boolean => {
+      // The frames keep what they lie in.
+      cutter.push(Buffer.from(readBuffer.subarray(0, length)), take);
+      if (!reading) afterReading(allRead);
       reading = true;
-      afterReading(() => {
-        reading = false;
-        read();
-      });
-    });
+      return true;
+    };
+    const options: SocketConstructorOpts & Pick<ConnectOpts, "onread"> = {
+      fd: ordersFd,
+      writable: false,
+      onread: { buffer: readBuffer, callback },
+    };
+    const orders = new Socket(options);
+    this.#answers = new Socket({ fd: answersFd, readable: false, writable: true });
     const end = (): never => {
       ended();
       process.exit(0);

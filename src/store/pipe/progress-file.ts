@@ -6,17 +6,21 @@
  *   f64 seq · f64 since, ms on CLOCK_MONOTONIC · f64 phase · f64 seq again: a reader that sees two different ones looks again
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import process from "node:process";
 import type { WriterProgress } from "../../core/index.js";
 import { type Seq, seq } from "../../terms/index.js";
 
 const phases = ["idle", "running", "committing"] as const;
 type Phase = (typeof phases)[number];
 const bytes = 32;
+/** Where each field stands, in units of eight bytes. */
+const fields = { seq: 0, since: 1, phase: 2, seqAgain: 3 } as const;
 const looksMax = 8;
 
 export class ProgressFile {
   readonly #fd: number;
-  readonly #note = Buffer.alloc(bytes);
+  /** Both sides are processes of one machine: its own order of bytes will do. */
+  readonly #note = new Float64Array(bytes / 8);
 
   constructor(path: string) {
     this.#fd = openSync(path, "w+", 0o600);
@@ -27,10 +31,10 @@ export class ProgressFile {
   note(at: Seq, phase: Phase): void {
     const note = this.#note;
     const [seconds, nanoseconds] = process.hrtime();
-    note.writeDoubleLE(at, 0);
-    note.writeDoubleLE(seconds * 1000 + nanoseconds / 1e6, 8);
-    note.writeDoubleLE(phases.indexOf(phase), 16);
-    note.writeDoubleLE(at, 24);
+    note[fields.seq] = at;
+    note[fields.since] = seconds * 1000 + nanoseconds / 1e6;
+    note[fields.phase] = phases.indexOf(phase);
+    note[fields.seqAgain] = at;
     writeSync(this.#fd, note, 0, bytes, 0);
   }
 
@@ -49,12 +53,13 @@ export function readProgress(path: string): WriterProgress | undefined {
     return undefined;
   }
   try {
-    const note = Buffer.alloc(bytes);
+    const note = new Float64Array(bytes / 8);
     for (let look = 0; look < looksMax; look++) {
       if (readSync(fd, note, 0, bytes, 0) < bytes) return undefined;
-      const phase = phases[note.readDoubleLE(16)];
-      if (phase !== undefined && note.readDoubleLE(0) === note.readDoubleLE(24))
-        return { seq: seq(note.readDoubleLE(0)), phase, since: note.readDoubleLE(8) };
+      const at = note[fields.seq] as number;
+      const phase = phases[note[fields.phase] as number];
+      if (phase !== undefined && at === note[fields.seqAgain])
+        return { seq: seq(at), phase, since: note[fields.since] as number };
     }
     return undefined;
   } finally {

@@ -4,12 +4,12 @@
  */
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { encodeResults } from "../../protocol/index.js";
 import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
 import type { Answer, ReaderOrders, ReadMessage } from "../pipe/messages.js";
+import { runBatch } from "../statement/batch-run.js";
 import { placeOf } from "../statement/error-place.js";
-import { type BoundStatement, inStatement, Planner, type RequestPlan } from "../statement/plan.js";
+import { type BoundStatement, Planner, type RequestPlan } from "../statement/plan.js";
 import { openRequest } from "../statement/request.js";
 import { resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
@@ -57,6 +57,8 @@ export class Reader {
 
   #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
     if (plan.access === "write") return refuse("READ_ONLY", "a request that writes has reached a reader");
+    if (plan.kind !== "one" && plan.kind !== "batch")
+      return refuse("READ_ONLY", `a reader runs no request of the kind ${plan.kind}`);
     const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
     if (text === undefined || !this.#quick.has(text)) beforeSlow();
     const began = performance.now();
@@ -75,22 +77,19 @@ export class Reader {
   }
 
   /** All statements in one snapshot. */
-  #many(plan: RequestPlan, { encoding }: ReadMessage): Buffer | Refusal {
-    const bodies: Buffer[] = [];
-    let bytesMax = this.#limits.resultBytesMax;
+  #many(plan: Extract<RequestPlan, { kind: "batch" }>, { encoding }: ReadMessage): Buffer | Refusal {
     this.#begin.run();
     try {
-      for (const index of plan.statements.keys()) {
-        const body = this.#one(plan, index, { encoding, bytesMax });
-        if (isRefusal(body)) return inStatement(body, index);
-        bodies.push(body);
-        bytesMax -= body.length;
-      }
+      return runBatch(plan, {
+        encoding,
+        bytesMax: this.#limits.resultBytesMax,
+        run: (index, bytesMax) => this.#one(plan, index, { encoding, bytesMax }),
+        undone: () => !this.#database.inTransaction,
+      });
     } finally {
       // rule 4: the snapshot ends with the request
       if (this.#database.inTransaction) this.#commit.run();
     }
-    return encodeResults(bodies, encoding);
   }
 
   #one(

@@ -2,7 +2,8 @@
  * A number for what a request asks, so that a key that comes again with another request is noticed. Taken of the decoded
  * request, after the values were made what SQLite binds: the same request in JSON and in MessagePack has one hash.
  *
- * Counts: the method, the SQL, the values with their types, the fences, whether a script is atomic; of a commit, which
+ * Counts: the method, the SQL, the values with their types, the fences, whether a script or a batch is
+ * atomic, under which conditions a statement runs; of a commit, which
  * transaction it ends. Does not count: the
  * request's id, key, ack, timeoutMs, the encoding. 53 bits that mix well; it guards against mistakes of the sender, who
  * can only hurt itself, and not against malice.
@@ -22,6 +23,11 @@ export function bodyHash(method: string, plan: RequestPlan, params: WriteParams)
     for (const group of values) mix.group(group);
   }
   if (plan.kind === "script") mix.word(plan.atomic ? 1 : 2);
+  if (plan.kind === "batch") {
+    if (!plan.atomic) mix.word(2);
+    for (const [index, condition] of plan.conditions.entries())
+      if (condition !== undefined) mix.text(`${index}${JSON.stringify(condition)}`);
+  }
   if (plan.kind === "commit") mix.number(plan.transaction);
   for (const { name, token } of params.fence ?? []) {
     mix.text(name);

@@ -7,6 +7,7 @@ import {
   type BoundValue,
   boundArgs,
   boundNamed,
+  type Condition,
   type ExecuteParams,
   type QueryParams,
   type ScriptParams,
@@ -25,6 +26,7 @@ import {
   type TransactionControl,
 } from "../gate/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
+import { conditionFault } from "./conditions.js";
 
 /** What decides where a request goes. */
 export interface Judgement {
@@ -43,7 +45,14 @@ export interface BoundStatement {
 export type RequestPlan = Judgement &
   (
     | { readonly kind: "one"; readonly statements: readonly [BoundStatement]; readonly rowsMax: number }
-    | { readonly kind: "batch"; readonly statements: readonly BoundStatement[] }
+    | {
+        readonly kind: "batch";
+        readonly statements: readonly BoundStatement[];
+        /** By the place of the statement; absent: it runs. */
+        readonly conditions: readonly (Condition | undefined)[];
+        /** False: a statement that is refused is undone by itself. */
+        readonly atomic: boolean;
+      }
     | { readonly kind: "script"; readonly statements: readonly BoundStatement[]; readonly atomic: boolean }
     /** SAVEPOINT, RELEASE, ROLLBACK TO: in a transaction of the client's own. */
     | { readonly kind: "savepoint"; readonly statements: readonly []; readonly text: string }
@@ -141,7 +150,9 @@ export class Planner {
 
   #judgeBatch(params: BatchParams | TxBatchParams): Judgement | Refusal {
     const judgement: { access: "read" | "write"; alone: boolean } = { access: "read", alone: false };
-    for (const [index, { sql }] of params.statements.entries()) {
+    for (const [index, { sql, if: condition }] of params.statements.entries()) {
+      const fault = condition === undefined ? undefined : conditionFault(condition, index);
+      if (fault !== undefined) return fault;
       const statement = this.#statement(sql, undefined, inBatch);
       if (isRefusal(statement)) return inStatement(statement, index);
       if (statement.access === "write") judgement.access = "write";
@@ -160,7 +171,8 @@ export class Planner {
       if (isRefusal(values)) return inStatement(values, index);
       statements.push({ statement: statement as Statement, values });
     }
-    return { kind: "batch", ...judgement, statements };
+    const conditions = params.statements.map((one) => one.if);
+    return { kind: "batch", ...judgement, statements, conditions, atomic: params.atomic ?? true };
   }
 
   #planScript(params: ScriptParams): RequestPlan | Refusal {

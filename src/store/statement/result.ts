@@ -1,5 +1,5 @@
 /** Rows out of SQLite and into the bytes of a result, one by one, within a bound. */
-import { type BoundValue, type Changes, type Encoding, encodeRows, RowsEncoder } from "../../protocol/index.js";
+import { type BoundValue, type Changes, type Encoding, encodeChanges, RowsEncoder } from "../../protocol/index.js";
 import type { Statement } from "../../sqlite/index.js";
 import { isRefusal, type Refusal, refuse } from "../../terms/index.js";
 
@@ -17,8 +17,6 @@ export interface Rows {
   readonly encoder: RowsEncoder;
   readonly options: ResultOptions;
 }
-
-const noColumns: readonly string[] = [];
 
 /** Runs the statement. Refuses as soon as the rows are over the bound; what the statement has changed stands then. */
 export function readRows(statement: Statement, values: readonly unknown[], options: ResultOptions): Rows | Refusal {
@@ -40,7 +38,7 @@ export function finishRows(statement: Statement, { encoder, options }: Rows, cha
 
 /** The result of a statement that has no columns. */
 export function changesBody(changes: Changes, encoding: Encoding): Buffer {
-  return encodeRows(noColumns, [], changes, encoding);
+  return encodeChanges(changes, encoding);
 }
 
 /** The result of a statement that changes nothing. */

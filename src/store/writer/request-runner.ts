@@ -5,6 +5,7 @@
 import { type Encoding, encodeResults } from "../../protocol/index.js";
 import type { Database, Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal } from "../../terms/index.js";
+import { runBatch } from "../statement/batch-run.js";
 import { placeOf } from "../statement/error-place.js";
 import { type BoundStatement, inStatement, type RequestPlan } from "../statement/plan.js";
 import { changesBody } from "../statement/result.js";
@@ -24,6 +25,8 @@ export class RequestRunner {
   readonly #savepoint: Statement;
   readonly #release: Statement;
   readonly #rollback: Statement;
+  /** Of one statement of a batch that is not undone with it. */
+  readonly #step: { readonly begin: Statement; readonly end: Statement; readonly undo: Statement };
 
   constructor(database: Database, cache: StatementCache, { limits, schema }: { limits: Limits; schema: SchemaWatch }) {
     this.#database = database;
@@ -33,6 +36,11 @@ export class RequestRunner {
     this.#savepoint = database.prepare("SAVEPOINT _holdfast_request");
     this.#release = database.prepare("RELEASE _holdfast_request");
     this.#rollback = database.prepare("ROLLBACK TO _holdfast_request");
+    this.#step = {
+      begin: database.prepare("SAVEPOINT _holdfast_step"),
+      end: database.prepare("RELEASE _holdfast_step"),
+      undo: database.prepare("ROLLBACK TO _holdfast_step"),
+    };
   }
 
   /** All of the request, or nothing of it. Throws ProcessMustEnd. */
@@ -95,6 +103,7 @@ export class RequestRunner {
   #all(plan: RequestPlan, encoding: Encoding, masked: "all" | "first" | "none"): StatementResult | Refusal {
     let bytesMax = this.#limits.resultBytesMax;
     if (plan.kind === "one") return this.#one(plan, 0, { encoding, bytesMax, masked: masked !== "none" });
+    if (plan.kind === "batch") return this.#batch(plan, encoding, masked);
     const bodies: Buffer[] = [];
     for (let index = 0; index < plan.statements.length; index++) {
       const maskedHere = masked === "all" || (masked === "first" && index === 0);
@@ -104,6 +113,31 @@ export class RequestRunner {
       bytesMax -= result.body.length;
     }
     return { body: encodeResults(bodies, encoding), changes: undefined };
+  }
+
+  #batch(
+    plan: Extract<RequestPlan, { kind: "batch" }>,
+    encoding: Encoding,
+    masked: "all" | "first" | "none",
+  ): StatementResult | Refusal {
+    const one = (index: number, bytesMax: number) => {
+      const maskedHere = masked === "all" || (masked === "first" && index === 0);
+      const result = this.#one(plan, index, { encoding, bytesMax, masked: maskedHere });
+      return isRefusal(result) ? result : result.body;
+    };
+    const run = plan.atomic ? one : (index: number, bytesMax: number) => this.#behindStep(() => one(index, bytesMax));
+    const undone = () => !this.#database.inTransaction;
+    const body = runBatch(plan, { encoding, bytesMax: this.#limits.resultBytesMax, run, undone });
+    return isRefusal(body) ? body : { body, changes: undefined };
+  }
+
+  #behindStep(run: () => Buffer | Refusal): Buffer | Refusal {
+    this.#step.begin.run();
+    const result = run();
+    if (!this.#database.inTransaction) return result;
+    if (isRefusal(result)) this.#step.undo.run();
+    this.#step.end.run();
+    return result;
   }
 
   #one(
@@ -125,7 +159,7 @@ export class RequestRunner {
       endOnDiskFailure(error);
       refusal = this.#explained(refusalOf(error), bound);
     }
-    return plan.kind === "one" ? refusal : inStatement(refusal, index);
+    return plan.kind === "script" ? inStatement(refusal, index) : refusal;
   }
 
   #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {

@@ -39,6 +39,8 @@ export class Writer {
   readonly #steps: StepRunner;
   #chores: Chore[] = [];
   #housekept = 0;
+  /** As it was after the last group. */
+  #walBytes: number;
 
   /** Takes the lock, opens the database, makes the start write. Throws when there can be no writer; nothing is told then. */
   static start(orders: WriterOrders, report: (text: string) => void): Writer {
@@ -65,6 +67,7 @@ export class Writer {
       throw new Error("the log could not be folded into the database after the disk had failed");
     // rule 1: before this has returned nothing is told.
     this.#meta = MetaRow.start(database, bootId);
+    this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
     const planner = new Planner(limits);
@@ -145,13 +148,15 @@ export class Writer {
   }
 
   #obstacle(walBytesHardMax: number): Refusal | undefined {
-    if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    // Nobody else lets the log grow: it is as large as after the last group.
+    if (this.#walBytes < walBytesHardMax || !this.#log.isOver(walBytesHardMax)) return undefined;
     const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
   }
 
   #settled(answers: readonly Answer[], send: (message: FromWriter) => void): void {
     const { bytes: walBytes } = this.#log;
+    this.#walBytes = walBytes;
     const { storedSeq } = this.#transaction;
     send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, answers });
   }

@@ -67,6 +67,20 @@ test("no read is served from the snapshot of an earlier one, whatever that was",
   }
 });
 
+test("a batch of reads has conditions and refusals of its own, as one that writes", (t) => {
+  const { r } = benches(t);
+  const statements = [
+    { sql: "select nix from t" },
+    { sql: "select 1", if: { error: 0 } },
+    { sql: "select 2", if: { ok: 0 } },
+  ];
+  const { results } = r.read({ statements, atomic: false }, "db.batch").result;
+  assert.equal(results[0].error.data.code, "SQLITE_ERROR");
+  assert.deepEqual(results[1].rows, [[1]]);
+  assert.equal(results[2], null);
+  assert.equal(r.read({ statements }, "db.batch").refusal?.refused, "SQLITE_ERROR");
+});
+
 test("the reads of a batch see one state", (t) => {
   const { w, r } = benches(t);
   w.run("insert into t (a) values (1)");
