@@ -210,7 +210,7 @@ export const promises: readonly Removal[] = [
   },
   {
     id: "16e",
-    without: "column names are taken before the rows",
+    without: "the names of a statement's columns are remembered",
     edits: [
       {
         file: "src/store/statement/result.ts",
@@ -219,7 +219,10 @@ export const promises: readonly Removal[] = [
             "  const names = statement.columns().map(({ name }) => name);",
             "  const names = namesOf.get(statement) ?? statement.columns().map(({ name }) => name);\n  namesOf.set(statement, names);",
           ],
-          ["const noColumns", "const namesOf = new WeakMap<Statement, string[]>();\nconst noColumns"],
+          [
+            "/** Rows without what was changed:",
+            "const namesOf = new WeakMap<Statement, string[]>();\n\n/** Rows without what was changed:",
+          ],
         ],
       },
     ],
