@@ -11,6 +11,7 @@ import {
 } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { type Driver, Question } from "./driver.js";
+import { errorFrom } from "./lock-errors.js";
 import {
   type Args,
   type Result,
@@ -103,6 +104,11 @@ export abstract class Datastore {
   /** What every write relies on; throws when that is known to be gone. */
   protected abstract ownFence(): readonly Fence[];
 
+  /** The fence is about to change: what is written waits for that. */
+  protected get fenceChanges(): Promise<void> | undefined {
+    return undefined;
+  }
+
   /**
    * Runs one statement, in a transaction of its own. It happens exactly once, also when the connection or the broker
    * breaks in between: the library sends it again under the same key until it knows.
@@ -121,6 +127,7 @@ export abstract class Datastore {
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
   async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
     const values = wired(args, options.named, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const { timeoutMs } = options;
     // One shape for all: what is undefined is not sent.
     const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
@@ -181,8 +188,9 @@ export abstract class Datastore {
   ): Promise<StepResult<R>[]>;
   async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
-    const fence = this.#fence(options.fence);
     const steps = statements.map((one) => statementOf(one, this.#spelling));
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    const fence = this.#fence(options.fence);
     const question = new Question("write", "db.batch", { statements: steps, atomic, fence, timeoutMs });
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -200,6 +208,7 @@ export abstract class Datastore {
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const question = new Question("write", "db.script", { sql, atomic, fence: this.#fence(options.fence), timeoutMs });
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -221,6 +230,7 @@ export abstract class Datastore {
       templates.set(strings, text);
     }
     const { args, named } = wired(values, undefined, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };
     const question = new Question("write", "db.execute", params);
     await ask(this.#driver, question, undefined);
@@ -293,5 +303,5 @@ export function ask(driver: Driver, question: Question, signal: AbortSignal | un
 export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
   if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
   if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
-  return HoldfastError.from(refusal);
+  return errorFrom(refusal);
 }

@@ -65,7 +65,7 @@ export class Waits {
     draft.ledger.push({ kind: "queued", row: waiterRow(waiting) });
     this.limit(waiting, waitMs, now);
     for (const lock of locksOf(waiting)) {
-      table.history.note(lock, "queued", waiting, now);
+      table.history.noteWish(lock, "queued", waiting, now);
       if (lock.waiting === 1 && table.toldOfContention > 0) this.#tellHolders(lock);
     }
     news.joined(waiting, now);
