@@ -6,8 +6,8 @@ export const promises: readonly Removal[] = [
     id: "11a",
     without: "a pause shifts no deadline",
     edits: [{ file: "src/core/core.ts", patch: [["    this.#deadlines.shift(ms);\n", ""]] }],
-    tests: ["processes/pauses", "processes/sessions"],
-    first: /stood still|stands still/,
+    tests: ["processes/sessions"],
+    first: /500 clients/,
   },
   {
     id: "11b",
@@ -18,8 +18,8 @@ export const promises: readonly Removal[] = [
         patch: [["return quiet && ms >= quietMs && this.#turns >= turn + 2;", "return quiet || ms >= 0 || turn < 0;"]],
       },
     ],
-    tests: ["processes/pauses", "processes/sessions"],
-    first: /stood still|stands still/,
+    tests: ["processes/sessions"],
+    first: /500 clients/,
   },
   {
     id: "12a",
@@ -48,7 +48,7 @@ export const promises: readonly Removal[] = [
       },
     ],
     tests: ["processes/order"],
-    first: /reaped by nobody|dies with slow/,
+    first: /reaped by nobody/,
   },
   {
     id: "12c",
@@ -210,7 +210,7 @@ export const promises: readonly Removal[] = [
   },
   {
     id: "16e",
-    without: "column names are taken before the rows",
+    without: "the names of a statement's columns are remembered",
     edits: [
       {
         file: "src/store/statement/result.ts",
@@ -219,7 +219,10 @@ export const promises: readonly Removal[] = [
             "  const names = statement.columns().map(({ name }) => name);",
             "  const names = namesOf.get(statement) ?? statement.columns().map(({ name }) => name);\n  namesOf.set(statement, names);",
           ],
-          ["const noColumns", "const namesOf = new WeakMap<Statement, string[]>();\nconst noColumns"],
+          [
+            "/** Rows without what was changed:",
+            "const namesOf = new WeakMap<Statement, string[]>();\n\n/** Rows without what was changed:",
+          ],
         ],
       },
     ],
@@ -330,7 +333,7 @@ export const promises: readonly Removal[] = [
         patch: [[".run(epoch, bootId, tokensTo);", ".run(epoch, bootId, before.tokens_to);"]],
       },
     ],
-    tests: ["processes/remembering", "processes/broker-kills"],
-    first: /damaged|twenty|put back/,
+    tests: ["processes/remembering"],
+    first: /damaged ledger/,
   },
 ];
