@@ -44,10 +44,11 @@ export class Output {
   /** `header`: false where it was said before. */
   rows(rows: Rows, header = this.#options.header): void {
     if (this.format === "raw") this.#io.write(rawBytes(rows));
-    else this.#lines(this.#formatted(rows, header));
+    else this.#lines(this.formatted(rows, header));
   }
 
-  #formatted(rows: Rows, header: boolean | undefined): string[] {
+  /** As they would be written. */
+  formatted(rows: Rows, header = this.#options.header): string[] {
     switch (this.format) {
       case "table":
         return tableLines(rows, {

@@ -1,6 +1,7 @@
 /** A question of the program on its way to its outcome, and what it throws when there is none. */
 import { HoldfastError } from "../terms/index.js";
 import type { Driver, Question } from "./driver.js";
+import { errorFrom } from "./lock-errors.js";
 
 /** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */
 export function ask(driver: Driver, question: Question, signal: AbortSignal | undefined): Promise<void> {
@@ -15,5 +16,5 @@ export function ask(driver: Driver, question: Question, signal: AbortSignal | un
 export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
   if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
   if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
-  return HoldfastError.from(refusal);
+  return errorFrom(refusal);
 }

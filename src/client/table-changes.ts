@@ -5,7 +5,7 @@ import type { ChangeCursor, TableEffect } from "./conversation/index.js";
 import { type Driver, TableSubscription } from "./driver.js";
 import { cells, type Spelling, type Value } from "./values.js";
 
-export interface WatchOptions {
+export interface TableWatchOptions {
   /** Whether the keys of the changed rows are wanted. They cost each write a little; at most 1,000 a commit are named. */
   readonly keys?: boolean | undefined;
   /** Goes on after this: the `cursor` of the last news that the program has done with. */
@@ -84,7 +84,7 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
   readonly #onAbort = () => this.#close();
 
   /** @internal */
-  constructor(parts: TableChangesParts, tables: readonly string[], { keys = false, after, signal }: WatchOptions) {
+  constructor(parts: TableChangesParts, tables: readonly string[], { keys = false, after, signal }: TableWatchOptions) {
     signal?.throwIfAborted();
     this.#parts = parts;
     this.#signal = signal;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Driver, TableSubscription } from "../../src/client/driver.js";
-import { TableChanges, type TableNews, type WatchOptions } from "../../src/client/table-changes.js";
+import { TableChanges, type TableNews, type TableWatchOptions } from "../../src/client/table-changes.js";
 import { isHoldfastError, refuse } from "../../src/terms/index.js";
 
 class Stage {
@@ -10,7 +10,7 @@ class Stage {
   subscription: TableSubscription | undefined;
   readonly changes: TableChanges;
 
-  constructor(options: WatchOptions = {}) {
+  constructor(options: TableWatchOptions = {}) {
     const driver = {
       watch: (subscription: TableSubscription) => {
         this.subscription = subscription;
