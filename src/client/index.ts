@@ -27,5 +27,12 @@ export type { LockHandle } from "./lock-handle.js";
 export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
-export type { BeginOptions, ExecuteOptions, StepOptions, StepsOptions, Transaction, TransactionOptions } from "./transaction.js";
+export type {
+  BeginOptions,
+  ExecuteOptions,
+  StepOptions,
+  StepsOptions,
+  Transaction,
+  TransactionOptions,
+} from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";
