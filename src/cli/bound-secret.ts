@@ -18,6 +18,8 @@ export interface BoundProcess {
 
 export interface BoundSecret {
   readonly name: string;
+  /** Further names that were acquired with it. */
+  readonly also?: readonly string[];
   readonly process: BoundProcess;
   readonly secret: string;
   /** Absent while the lock is waited for. */

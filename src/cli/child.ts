@@ -8,7 +8,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
-import { descendantsOf } from "./processes.js";
+import { endFamily, type FamilyOf } from "./family.js";
+import type { ProcessIdentity } from "./processes.js";
 
 export interface CommandEnd {
   readonly exitCode: ExitCode;
@@ -18,25 +19,32 @@ export interface CommandEnd {
 
 export interface RunningCommand {
   readonly ended: Promise<CommandEnd>;
-  /** TERM to the command and all that it started, KILL after `graceMs`; resolves when it is gone. */
-  readonly stop: (graceMs: number) => Promise<void>;
+  /** TERM to the command and all its family, KILL after `graceMs`; resolves when they are gone, with those that stay. */
+  readonly stop: (graceMs: number) => Promise<readonly ProcessIdentity[]>;
+  /** The last signal by which somebody wanted us, and with us the command, to end. */
+  readonly wantedEnd: () => NodeJS.Signals | undefined;
 }
 
 const passedOn = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"] as const;
 const fromTerminal: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT"]);
+const toEnd: ReadonlySet<string> = new Set(["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"]);
 
 export interface CommandSurroundings {
   readonly env: { readonly [name: string]: string | undefined };
   readonly ownGroup: boolean;
+  /** Under which it runs. */
+  readonly lock?: FamilyOf["lock"];
 }
 
-export function startCommand(words: readonly string[], { env, ownGroup }: CommandSurroundings): RunningCommand {
+export function startCommand(words: readonly string[], { env, ownGroup, lock }: CommandSurroundings): RunningCommand {
   const [file = "", ...args] = words;
   const handlers = new Map<NodeJS.Signals, () => void>();
   // Before the command starts: a signal in between must not end us and leave it.
   let child: ChildProcess | undefined;
+  let wantedEnd: NodeJS.Signals | undefined;
   for (const signal of passedOn) {
     const handler = () => {
+      if (toEnd.has(signal)) wantedEnd = signal;
       if (child !== undefined && (ownGroup || !fromTerminal.has(signal))) signalTo(child, ownGroup, signal);
     };
     handlers.set(signal, handler);
@@ -58,7 +66,16 @@ export function startCommand(words: readonly string[], { env, ownGroup }: Comman
     });
     child.once("exit", (code, signal) => settle({ exitCode: endOf(code, signal) }));
   });
-  return { ended, stop: (graceMs) => stop(child, { ended, ownGroup, graceMs }) };
+  return {
+    ended,
+    wantedEnd: () => wantedEnd,
+    stop: async (graceMs) => {
+      const left = child?.pid === undefined ? [] : await endFamily({ pid: child.pid, ownGroup, lock }, graceMs);
+      // Of a command that cannot be ended there is no end to be waited for.
+      if (!left.some(({ pid }) => pid === child?.pid)) await ended;
+      return left;
+    },
+  };
 }
 
 function couldNotStart(file: string, error: NodeJS.ErrnoException): CommandEnd {
@@ -80,32 +97,6 @@ export function signalExitCode(signal: NodeJS.Signals): ExitCode {
 function signalTo(child: ChildProcess, wholeGroup: boolean, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   kill(wholeGroup ? -child.pid : child.pid, signal);
-}
-
-const lookAgainMs = 20;
-
-async function stop(
-  child: ChildProcess | undefined,
-  { ended, ownGroup, graceMs }: { ended: Promise<unknown>; ownGroup: boolean; graceMs: number },
-): Promise<void> {
-  if (child?.pid === undefined) return;
-  const { pid } = child;
-  // A terminal's group is shared with the shell that called us: there the family is found by descent.
-  const targets = ownGroup ? [-pid] : [pid, ...descendantsOf(pid)];
-  for (const target of targets) kill(target, "SIGTERM");
-  for (let waitedMs = 0; targets.some(isThere) && waitedMs < graceMs; waitedMs += lookAgainMs)
-    await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
-  for (const target of targets) kill(target, "SIGKILL");
-  await ended;
-}
-
-function isThere(target: number): boolean {
-  try {
-    process.kill(target, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -43,6 +43,7 @@ const ofRefusal: Partial<Record<RefusalCode, ExitCode>> = {
   LOCK_HELD: exitCodes.notGot,
   LOCK_TIMEOUT: exitCodes.notGot,
   LOCK_LOST: exitCodes.notGot,
+  DEADLOCK: exitCodes.notGot,
   QUEUE_FULL: exitCodes.notGot,
   PERMISSION: exitCodes.permission,
   CONFIGURATION: exitCodes.configuration,

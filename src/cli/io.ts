@@ -1,11 +1,17 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
+export interface Environment {
+  readonly [name: string]: string | undefined;
+}
+
 export interface Io {
-  readonly env: { readonly [name: string]: string | undefined };
+  readonly env: Environment;
   readonly cwd: string;
   readonly stdin: Stdin;
-  /** Columns of the terminal that stdout is; undefined when it is none. */
+  /** Columns of the terminal that stdout is, now; undefined when it is none. */
   readonly columns: number | undefined;
+  /** Its lines. */
+  readonly lines: number | undefined;
   readonly stderrIsTerminal: boolean;
   /** To stdout. */
   readonly write: (bytes: string | Uint8Array) => void;
@@ -24,7 +30,12 @@ export function processIo(): Io {
     env,
     cwd: process.cwd(),
     stdin: { isTerminal: stdin.isTTY === true, read: readStdin },
-    columns: stdout.isTTY === true ? stdout.columns : undefined,
+    get columns() {
+      return stdout.isTTY === true ? stdout.columns : undefined;
+    },
+    get lines() {
+      return stdout.isTTY === true ? stdout.rows : undefined;
+    },
     stderrIsTerminal: stderr.isTTY === true,
     write: (bytes) => void stdout.write(bytes),
     say: (text) => void stderr.write(text),

@@ -43,10 +43,11 @@ export class Output {
 
   rows(rows: Rows): void {
     if (this.format === "raw") this.#io.write(rawBytes(rows));
-    else this.#lines(this.#formatted(rows));
+    else this.#lines(this.formatted(rows));
   }
 
-  #formatted(rows: Rows): string[] {
+  /** As they would be written. */
+  formatted(rows: Rows): string[] {
     const { header } = this.#options;
     switch (this.format) {
       case "table":

@@ -1,4 +1,4 @@
-/** Other processes, as far as the system tells: which one it is, whether it lives, its name, who descends from it. */
+/** Other processes, as far as the system tells: which one it is, whether it lives, its name, its place among the others. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -40,42 +40,41 @@ function exists(pid: number): boolean {
   }
 }
 
-/** A snapshot: children, their children, and so on. */
-export function descendantsOf(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const [child, parent] of parentage()) children.set(parent, [...(children.get(parent) ?? []), child]);
-  const found: number[] = [];
-  const waiting = [pid];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    for (const child of children.get(at) ?? []) {
-      found.push(child);
-      waiting.push(child);
-    }
+export interface SeenProcess extends ProcessIdentity {
+  readonly parent: number;
+  readonly group: number;
+}
+
+/** A snapshot of every process that may be seen and runs. */
+export function allProcesses(): SeenProcess[] {
+  if (process.platform !== "linux") return fromPs();
+  const found: SeenProcess[] = [];
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const [state = "", parent, group, ...more] = statFields(Number(entry)) ?? [];
+    if (parent === undefined || state === "Z" || state === "X") continue;
+    found.push({ pid: Number(entry), startTime: more[16] ?? "", parent: Number(parent), group: Number(group) });
   }
   return found;
 }
 
-/** [pid, parent's pid] of every process that may be seen. */
-function parentage(): [number, number][] {
-  if (process.platform !== "linux") return fromPs();
-  const pairs: [number, number][] = [];
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const parent = statFields(Number(entry))?.[1];
-    if (parent !== undefined) pairs.push([Number(entry), Number(parent)]);
+/** What it was started with, each variable ended by a NUL; undefined where the system or its owner does not show it. */
+export function environmentOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return undefined;
   }
-  return pairs;
 }
 
-function fromPs(): [number, number][] {
-  const text = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+function fromPs(): SeenProcess[] {
+  const text = execFileSync("ps", ["-A", "-o", "pid=,ppid=,pgid=,stat="], { encoding: "utf8" });
   return text
     .trim()
     .split("\n")
-    .map((line): [number, number] => {
-      const [pid, parent] = line.trim().split(/\s+/);
-      return [Number(pid), Number(parent)];
-    });
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state = ""]) => !state.startsWith("Z"))
+    .map(([pid, parent, group]) => ({ pid: Number(pid), startTime: "", parent: Number(parent), group: Number(group) }));
 }
 
 /** /proc/PID/stat from its third field (state) on: the second, a name in brackets, may hold blanks and brackets. */

@@ -56,9 +56,9 @@ function nobodyListens(path: string): Promise<boolean> {
 /** Takes up a session that `holdfast acquire` made. Undefined: it has ended. */
 export async function tryResume(
   call: Call,
-  { name, secret, token, process: { pid } }: BoundSecret,
+  { name, also = [], secret, token, process: { pid } }: BoundSecret,
 ): Promise<{ readonly broker: Broker; readonly holds: boolean } | undefined> {
-  const held = token === undefined ? [] : [{ name, token }];
+  const held = token === undefined ? [] : [name, ...also].map((one) => ({ name: one, token }));
   try {
     const broker = await reach(call, { start: true, session: { secret, boundTo: pid, resume: { held } } });
     return { broker, holds: broker.heldLocks().some((lock) => lock.name === name && lock.token === token) };

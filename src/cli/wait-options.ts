@@ -1,23 +1,32 @@
 /** What `lock` and `acquire` have in common: how long to wait, why the lock is wanted, and how the wait is broken off. */
 import type { Command as Parser } from "commander";
-import type { Broker, LockHandle } from "../client/index.js";
-import { isHoldfastError } from "../terms/index.js";
+import {
+  type AcquireOptions,
+  type Broker,
+  DeadlockError,
+  type LockHandle,
+  LockHeldError,
+  LockTimeoutError,
+} from "../client/index.js";
+import { type HoldfastError, isHoldfastError } from "../terms/index.js";
 import { signalExitCode } from "./child.js";
 import { type Call, ExitWith } from "./command.js";
-import { formatDuration, parseDuration } from "./durations.js";
+import { count, formatDuration, parseDuration } from "./durations.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
-import { lockNow, placeOf, watchQueue } from "./queue-watch.js";
-import { inTheWay, quoted } from "./words.js";
+import { type ClaimWish, claimWishOf, type ModeOptions, withModeOptions } from "./lock-options.js";
+import { queueNews } from "./queue-news.js";
+import { heldBy, quoted, typed } from "./words.js";
 
-export interface WaitOptions {
+export interface WaitOptions extends ModeOptions {
   /** False by -n. */
   readonly wait?: string | false;
   readonly conflictExitCode: string;
   readonly reason?: string;
 }
 
-export interface LockWish {
+export interface WishedLock {
   readonly name: string;
+  readonly claim: ClaimWish;
   /** Undefined: for ever. */
   readonly waitMs: number | undefined;
   readonly reason: string | undefined;
@@ -25,60 +34,75 @@ export interface LockWish {
 }
 
 export function withWaitOptions(parser: Parser): Parser {
-  return parser
-    .option("-w, --wait <time>", "wait so long at most: 30 (seconds), 500ms, 2m (default: for ever)")
-    .option("-n, --no-wait", "do not wait: give up at once when somebody else has it")
-    .option("-E, --conflict-exit-code <code>", "the exit code when the lock is not got", String(exitCodes.notGot))
-    .option("--reason <text>", "shown to those who wait");
+  return withModeOptions(
+    parser
+      .option("-w, --wait <time>", "wait so long at most: 30 (seconds), 500ms, 2m (default: for ever)")
+      .option("-n, --no-wait", "do not wait: give up at once when it is not to be had")
+      .option("-E, --conflict-exit-code <code>", "the exit code when the lock is not got", String(exitCodes.notGot))
+      .option("--reason <text>", "shown to those who wait")
+      .addOption(parser.createOption("--timeout <time>", "as --wait").hideHelp())
+      .addOption(parser.createOption("--nonblock", "as --no-wait").hideHelp())
+      .addOption(parser.createOption("--nb", "as --no-wait").hideHelp()),
+  );
 }
 
-export function lockWishOf(call: Call, name: string, options: WaitOptions): LockWish {
-  const { wait, reason, conflictExitCode } = options;
-  const waitMs = typeof wait === "string" ? parseDuration(wait) : undefined;
-  if (typeof wait === "string" && waitMs === undefined)
-    call.misused(`"${wait}" is not a length of time: 30 (seconds), 500ms, 2m`);
+export function wishedLockOf(call: Call, name: string, options: WaitOptions): WishedLock {
+  const { reason, conflictExitCode } = options;
+  const { timeout, nonblock, nb } = call.options;
+  const wait = nonblock === true || nb === true ? false : (timeout ?? options.wait);
+  const waitMs = typeof wait === "string" ? durationOf(call, wait) : undefined;
   const code = Number(conflictExitCode);
   if (!/^\d+$/.test(conflictExitCode) || code > 255)
     call.misused(`"${conflictExitCode}" is not an exit code: 0 to 255`);
-  return { name, reason, waitMs: wait === false ? 0 : waitMs, conflictExitCode: code };
+  const claim = claimWishOf(call, options);
+  return { name, claim, reason, waitMs: wait === false ? 0 : waitMs, conflictExitCode: code };
 }
 
-/** Waits as wished, telling who is in the way; a conflict is thrown with its words and the chosen exit code. */
+export function durationOf(call: Call, word: string): number {
+  return parseDuration(word) ?? call.misused(`"${word}" is not a length of time: 30 (seconds), 500ms, 2m`);
+}
+
+export interface WishMore {
+  readonly wish: WishedLock;
+  readonly signal: AbortSignal;
+  readonly more?: Pick<AcquireOptions, "ttl" | "onJeopardy" | "guard">;
+}
+
+/** Waits as wished, telling who is in the way; what is not got is thrown with its words and the chosen exit code. */
 export async function acquireAsWished(
   call: Call,
   broker: Broker,
-  { wish, signal }: { wish: LockWish; signal: AbortSignal },
+  { wish, signal, more }: WishMore,
 ): Promise<LockHandle> {
-  const { name, waitMs, reason, conflictExitCode: exitCode } = wish;
-  const watch = watchQueue(broker, name, (text) =>
-    call.output.comment(`holdfast: waiting for ${quoted(name)}: ${text}`),
-  );
+  const { name, claim, waitMs, reason } = wish;
+  const news = queueNews((text) => call.output.comment(`holdfast: ${text}`));
   try {
-    return await broker.acquire(name, {
-      signal,
-      ...(waitMs === undefined ? {} : { waitMs }),
-      ...(reason === undefined ? {} : { reason }),
-    });
+    return await broker.acquire(name, { ...claim, ...more, waitMs, reason, signal, onQueued: news.hear });
   } catch (error) {
-    if (!isHoldfastError(error)) throw error;
-    if (error.code === "QUEUE_FULL") throw new ExitWith(error.message, { exitCode, cause: error });
-    if (error.code !== "LOCK_HELD" && error.code !== "LOCK_TIMEOUT") throw error;
-    throw new ExitWith(await notGotText(broker, wish), { exitCode, cause: error });
+    if (!isHoldfastError(error) || !notGotCodes.has(error.code)) throw error;
+    throw new ExitWith(notGotText(error, wish), { exitCode: wish.conflictExitCode, cause: error });
   } finally {
-    watch.end();
+    news.end();
   }
 }
 
-/** Who was in the way; asked afresh, and if nobody can tell it is still clear what happened. */
-async function notGotText(broker: Broker, { name, waitMs }: LockWish): Promise<string> {
+const notGotCodes: ReadonlySet<string> = new Set(["LOCK_HELD", "LOCK_TIMEOUT", "QUEUE_FULL", "DEADLOCK"]);
+
+/** Who was in the way, and what can be done about it. */
+function notGotText(error: HoldfastError, { name, waitMs }: WishedLock): string {
+  if (error instanceof DeadlockError || error.code === "DEADLOCK") return error.message;
+  if (!(error instanceof LockHeldError || error instanceof LockTimeoutError)) return error.message;
+  const { lock, holders, waiting } = error;
+  const place = error instanceof LockTimeoutError ? error.place : undefined;
   const waited = waitMs === undefined || waitMs === 0 ? "" : ` after ${formatDuration(waitMs)}`;
-  const text = `did not get ${quoted(name)}${waited}`;
-  try {
-    const found = await lockNow(broker, name);
-    return `${text}: ${inTheWay(found, placeOf(found, broker.session))}`;
-  } catch {
-    return text;
-  }
+  const which = lock === "" ? name : lock;
+  const parts = [
+    ...(holders.length > 0 ? [heldBy(holders)] : []),
+    ...(place !== undefined && place > 1 ? [`${place - 1} before you`] : []),
+    ...(place === undefined && waiting > 0 ? [count(waiting, "waiter")] : []),
+  ];
+  const because = parts.length > 0 ? parts.join(", ") : error.message;
+  return `did not get ${quoted(which)}${waited}: ${because}\n\`holdfast locks show ${typed(which)}\` tells more, \`holdfast locks break ${typed(which)}\` takes it away`;
 }
 
 export interface Interrupt {
@@ -92,7 +116,7 @@ export interface Interrupt {
 export function interruptible(): Interrupt {
   const controller = new AbortController();
   let code: ExitCode | undefined;
-  const handlers = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((name) => {
+  const handlers = (["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const).map((name) => {
     const handler = () => {
       code = signalExitCode(name);
       controller.abort();

@@ -3,25 +3,21 @@
  * session up again, and starts the broker when it is gone and that is allowed; requests wait meanwhile.
  */
 import type { HelloResult, MethodName, ParamsOf, PingResult, ResultOf, StatusResult } from "../protocol/index.js";
-import { HoldfastError, lockName, type Millis, type Refusal, refuse } from "../terms/index.js";
-import type { CallKind, Grant, Welcome } from "./conversation/index.js";
-import { ask, Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
+import { HoldfastError, type Refusal } from "../terms/index.js";
+import type { CallKind, Welcome } from "./conversation/index.js";
+import { Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
 import { Driver, Question } from "./driver.js";
-import { LockHandle } from "./lock-handle.js";
-import { Locks, runUnder } from "./locks.js";
+import { Elections } from "./elections.js";
+import { HeldLocks, type LockWork, workOf } from "./held-locks.js";
+import { errorFrom } from "./lock-errors.js";
+import type { LockHandle } from "./lock-handle.js";
+import type { AcquireOptions } from "./lock-request.js";
+import { Locks } from "./locks.js";
 import { type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
+import { Scopes } from "./scopes.js";
 import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
-
-export interface AcquireOptions {
-  /** How long to wait (ms). 0: not at all (LOCK_HELD). Default: for ever. Counted by the broker. */
-  readonly waitMs?: Millis | undefined;
-  /** Ends the wait; the promise rejects with its reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** What for: others who wait see it. Up to 4 KiB. */
-  readonly reason?: string | undefined;
-}
 
 export interface BrokerEvents {
   /** There is a connection again. `resumed`: the session lives on, with its locks. */
@@ -32,15 +28,14 @@ export interface BrokerEvents {
   readonly closed: (event: { readonly error: HoldfastError | undefined }) => void;
 }
 
-/** Names of a lock longer than this are refused by any broker. */
-const nameBytesMax = 4096;
-
 export class Broker extends Datastore {
-  /** Locks in the shape of the Web Locks API. */
+  /** Locks in the shape of the Web Locks API; and to look, step in, watch. */
   readonly locks: Locks;
+  /** Who of many does what only one may do. */
+  readonly elections: Elections;
   readonly #parts: DatastoreParts;
   readonly #driver: Driver;
-  readonly #handles = new WeakMap<Grant, LockHandle>();
+  readonly #held: HeldLocks;
   readonly #listeners: { [Name in keyof BrokerEvents]: Set<BrokerEvents[Name]> } = {
     reconnected: new Set(),
     "session-lost": new Set(),
@@ -56,10 +51,9 @@ export class Broker extends Datastore {
     super(parts);
     this.#parts = parts;
     this.#driver = parts.driver;
-    this.locks = new Locks({
-      acquire: (name, options) => this.acquire(name, options),
-      list: async () => (await this.call("lock.list", {})).locks,
-    });
+    this.#held = new HeldLocks({ ...parts, scopes: new Scopes() });
+    this.locks = new Locks({ held: this.#held, driver: parts.driver });
+    this.elections = new Elections(parts, this.#held);
     this.#whenClosed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -87,7 +81,10 @@ export class Broker extends Datastore {
       },
       {
         onOpened: (welcome, first) => broker.#onOpened(welcome, first),
-        onLost: (grant) => broker.#handles.get(grant)?.onLost(),
+        onLost: (grant) => broker.#held.of(grant)?.onLost(),
+        onJeopardy: (grant) => broker.#held.of(grant)?.onJeopardy(),
+        onContended: (grant, waiting) => broker.#held.of(grant)?.onContended(waiting),
+        onRevoking: (grant, news) => broker.#held.of(grant)?.onRevoking(news),
         onSessionLost: (reason) => broker.#tell("session-lost", { reason }),
         onEnded: (refusal) => broker.#onEnded(refusal),
       },
@@ -100,6 +97,14 @@ export class Broker extends Datastore {
   /** The session's id: what others see as the holder. Changes when the session was lost. */
   get session(): string {
     return this.#hello?.session ?? "";
+  }
+
+  /**
+   * What proves that a request is this session's: for tools that start a program under a lock, which says it on with
+   * HOLDFAST_LOCK_SESSION. Whoever knows it speaks for the session. Changes when the session was lost.
+   */
+  get sessionSecret(): string {
+    return this.#hello?.secret ?? "";
   }
 
   /** Whether `close` was called, or the broker could not be had any more. */
@@ -132,43 +137,40 @@ export class Broker extends Datastore {
   }
 
   /**
-   * Takes a lock and gives it as a handle. Waits in order of arrival; nobody overtakes.
+   * Takes a lock and gives it as a handle. Waits in order of arrival; nobody overtakes. It is not re-entrant: a program
+   * that acquires what it holds waits for itself.
+   *
+   * Two programs that acquire the same two locks in opposite order would wait for each other for ever: the one that would
+   * close the circle is refused with DEADLOCK. For that every lock that was acquired is taken to be given back only after
+   * those that are asked for meanwhile. In a program with tasks beside each other this may not be so: let each use
+   * `withLock`, which knows what belongs to which task, or say with `under` what a request is made under (`[]`: nothing).
    *
    * @param name 1 to 512 bytes, without control characters; compared byte by byte
-   * @throws LOCK_HELD (waitMs 0), LOCK_TIMEOUT with the holder in `details`, NAME_INVALID, the reason of `signal`
+   * @throws LockHeldError (waitMs 0), LockTimeoutError with holder and place, DeadlockError with the circle,
+   *   LockLimitError, SLOTS_MISMATCH, NAME_INVALID, the reason of `signal`
    * @example await using lock = await broker.acquire("deploy/prod", { waitMs: 10_000, reason: "release 1.4" });
+   * @example await using pages = await broker.acquire("page/7", { mode: "shared", also: [{ name: "index", mode: "exclusive" }] });
+   * @example await using gpu = await broker.acquire("gpu", { slots: 4, take: 2 });
+   * @example await using beside = await broker.acquire("beside", { under: [] }); // whatever else is held is given back meanwhile
    */
   async acquire(name: string, options: AcquireOptions = {}): Promise<LockHandle> {
-    const { waitMs, signal, reason } = options;
-    const wrong = wrongName(name) ?? wrongWait(waitMs);
-    if (wrong !== undefined) throw HoldfastError.from(wrong);
-    // A program has many tasks; which of its locks the asking one holds is not known here, so none is taken to be.
-    const params = { name, waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs, reason, under: [] };
-    const question = new Question("acquire", "lock.acquire", params);
-    await ask(this.#driver, question, signal);
-    if (question.granted === undefined) throw failure(question, signal);
-    return this.#handleOf(question.granted.grant, question.granted.waitedMs);
+    return this.#held.acquire(name, options);
   }
 
   /**
    * Runs `work` while the lock is held, and gives it back when `work` has ended. What `work` writes through the handle
-   * is applied only while the lock is held.
+   * is applied only while the lock is held. What is asked for inside is known to be asked for under this lock, so that a
+   * wait that could never end is refused with DEADLOCK; tasks beside each other are not taken for one.
    *
    * @returns what `work` returns
-   * @throws what `work` throws, what `acquire` throws, LOCK_LOST when the lock was lost before `work` had ended
+   * @throws what `work` throws, what `acquire` throws, LockLostError when the lock was lost before `work` had ended
    * @example await broker.withLock("index", async (lock) => { await lock.execute("update page set done = 1"); });
    */
-  withLock<T>(name: string, work: (lock: LockHandle) => T | Promise<T>): Promise<T>;
-  withLock<T>(name: string, options: AcquireOptions, work: (lock: LockHandle) => T | Promise<T>): Promise<T>;
-  async withLock<T>(
-    name: string,
-    optionsOrWork: AcquireOptions | ((lock: LockHandle) => T | Promise<T>),
-    maybeWork?: (lock: LockHandle) => T | Promise<T>,
-  ): Promise<T> {
-    const work = typeof optionsOrWork === "function" ? optionsOrWork : maybeWork;
-    const options = typeof optionsOrWork === "function" ? {} : optionsOrWork;
-    if (typeof work !== "function") throw new HoldfastError("MISUSE", "withLock(name, options, work) needs a function");
-    return runUnder(await this.acquire(name, options), work);
+  withLock<T>(name: string, work: LockWork<T>): Promise<T>;
+  withLock<T>(name: string, options: AcquireOptions, work: LockWork<T>): Promise<T>;
+  async withLock<T>(name: string, options: AcquireOptions | LockWork<T>, work?: LockWork<T>): Promise<T> {
+    const [wishes, what] = workOf<AcquireOptions, LockWork<T>>("withLock", options, work);
+    return this.#held.run(name, wishes, {}, what);
   }
 
   /**
@@ -177,7 +179,7 @@ export class Broker extends Datastore {
    * @example for (const lock of broker.heldLocks()) console.log(lock.name, lock.token);
    */
   heldLocks(): LockHandle[] {
-    return [...this.#driver.grants].filter((grant) => grant.state === "held").map((grant) => this.#handleOf(grant, 0));
+    return this.#held.all();
   }
 
   /**
@@ -292,14 +294,6 @@ export class Broker extends Datastore {
     });
   }
 
-  #handleOf(grant: Grant, waitedMs: Millis): LockHandle {
-    const known = this.#handles.get(grant);
-    if (known !== undefined) return known;
-    const handle = new LockHandle(this.#parts, grant, waitedMs);
-    this.#handles.set(grant, handle);
-    return handle;
-  }
-
   #onOpened(welcome: Welcome, first: boolean): void {
     this.#hello = welcome.whole as unknown as HelloResult;
     if (first) this.#opened?.resolve();
@@ -308,7 +302,7 @@ export class Broker extends Datastore {
 
   #onEnded(refusal: Refusal | undefined): void {
     this.#closed = true;
-    const error = refusal === undefined ? undefined : HoldfastError.from(refusal);
+    const error = refusal === undefined ? undefined : errorFrom(refusal);
     this.#opened?.reject(error ?? new HoldfastError("CLOSED", "the broker handle was closed"));
     this.#resolveClosed();
     this.#tell("closed", { error });
@@ -327,8 +321,15 @@ const own = new Set<MethodName>([
   "session.goodbye",
   "session.settle",
   "lock.acquire",
+  "lock.upgrade",
+  "lock.downgrade",
   "lock.cancel",
   "lock.release",
+  "lock.break",
+  "lock.transfer",
+  "lock.resize",
+  "lock.watch",
+  "lock.unwatch",
 ]);
 
 function isOwn(method: MethodName): boolean {
@@ -346,19 +347,6 @@ function kindOf(method: MethodName): CallKind {
     default:
       return "read";
   }
-}
-
-function wrongName(name: unknown): Refusal | undefined {
-  if (typeof name !== "string") return refuse("NAME_INVALID", `a lock's name is a text, not of type ${typeof name}`);
-  const checked = lockName(name, nameBytesMax);
-  return typeof checked === "string"
-    ? undefined
-    : refuse("NAME_INVALID", `the lock name ${JSON.stringify(name.slice(0, 100))} ${checked.wrong}`, { name });
-}
-
-function wrongWait(waitMs: unknown): Refusal | undefined {
-  if (waitMs === undefined || (typeof waitMs === "number" && waitMs >= 0)) return undefined;
-  return refuse("MISUSE", `waitMs must be a number of milliseconds from 0, not ${String(waitMs)}`);
 }
 
 /** A session that is taken up has used request keys before, nobody knows how many: more than so many it were not by now. */

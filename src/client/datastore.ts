@@ -12,6 +12,7 @@ import {
 import { HoldfastError, type Millis } from "../terms/index.js";
 import type { CallMore } from "./conversation/index.js";
 import { type Driver, Question } from "./driver.js";
+import { errorFrom } from "./lock-errors.js";
 import {
   type Args,
   type Result,
@@ -111,6 +112,11 @@ export abstract class Datastore {
   /** What every write relies on; throws when that is known to be gone. */
   protected abstract ownFence(): readonly Fence[];
 
+  /** The fence is about to change: what is written waits for that. */
+  protected get fenceChanges(): Promise<void> | undefined {
+    return undefined;
+  }
+
   /**
    * Runs one statement, in a transaction of its own. It happens exactly once, also when the connection or the broker
    * breaks in between: the library sends it again under the same key until it knows.
@@ -129,6 +135,7 @@ export abstract class Datastore {
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
   async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
     const values = wired(args, options.named, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const { timeoutMs } = options;
     // One shape for all: what is undefined is not sent.
     const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
@@ -189,8 +196,9 @@ export abstract class Datastore {
   ): Promise<StepResult<R>[]>;
   async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
-    const fence = this.#fence(options.fence);
     const steps = statements.map((one) => statementOf(one, this.#spelling));
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    const fence = this.#fence(options.fence);
     const question = writing("db.batch", { statements: steps, atomic, fence, timeoutMs }, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -208,6 +216,7 @@ export abstract class Datastore {
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const params = { sql, atomic, fence: this.#fence(options.fence), timeoutMs };
     const question = writing("db.script", params, options);
     await ask(this.#driver, question, options.signal);
@@ -230,6 +239,7 @@ export abstract class Datastore {
       templates.set(strings, text);
     }
     const { args, named } = wired(values, undefined, this.#spelling);
+    if (this.fenceChanges !== undefined) await this.fenceChanges;
     const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };
     const question = new Question("write", "db.execute", params);
     await ask(this.#driver, question, undefined);
@@ -314,5 +324,5 @@ export function ask(driver: Driver, question: Question, signal: AbortSignal | un
 export function failure({ refusal }: Question, signal: AbortSignal | undefined): unknown {
   if (refusal === undefined) return new HoldfastError("INTERNAL", "a request ended without an outcome");
   if (refusal.refused === "CANCELLED" && signal?.aborted === true) return signal.reason;
-  return HoldfastError.from(refusal);
+  return errorFrom(refusal);
 }

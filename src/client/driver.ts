@@ -79,10 +79,10 @@ export interface DriverOptions {
 export interface DriverHandlers {
   readonly onOpened: (welcome: Welcome, first: boolean) => void;
   readonly onLost: (grant: Grant, reason: string) => void;
-  readonly onJeopardy?: (grant: Grant) => void;
+  readonly onJeopardy: (grant: Grant) => void;
   /** So many wait for what it has. */
-  readonly onContended?: (grant: Grant, waiting: number) => void;
-  readonly onRevoking?: (grant: Grant, news: RevocationNews) => void;
+  readonly onContended: (grant: Grant, waiting: number) => void;
+  readonly onRevoking: (grant: Grant, news: RevocationNews) => void;
   readonly onSessionLost: (reason: string) => void;
   readonly onEnded: (refusal: Refusal | undefined) => void;
 }
@@ -212,7 +212,7 @@ export class Driver {
       case "lost":
         return this.#handlers.onLost(effect.grant, effect.reason);
       case "jeopardy":
-        return this.#handlers.onJeopardy?.(effect.grant);
+        return this.#handlers.onJeopardy(effect.grant);
       case "queued":
       case "contended":
       case "revoking":
@@ -242,9 +242,9 @@ export class Driver {
       case "queued":
         return effect.call instanceof Question ? effect.call.onQueued?.(effect.news) : undefined;
       case "contended":
-        return this.#handlers.onContended?.(effect.grant, effect.waiting);
+        return this.#handlers.onContended(effect.grant, effect.waiting);
       case "revoking":
-        return this.#handlers.onRevoking?.(effect.grant, effect.news);
+        return this.#handlers.onRevoking(effect.grant, effect.news);
     }
   }
 

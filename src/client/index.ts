@@ -9,9 +9,23 @@
  *
  * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
  */
-export { type Condition, protocolVersions, Real, type ResultValue, type StatusResult } from "../protocol/index.js";
+export {
+  type Condition,
+  type EndedGrant,
+  type HolderRow,
+  type LockEventKind,
+  type LockEventRow,
+  type LockMode,
+  type LockRow,
+  protocolVersions,
+  Real,
+  type ResultValue,
+  type Someone,
+  type StatusResult,
+  type WaiterRow,
+} from "../protocol/index.js";
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
-export type { AcquireOptions, Broker, BrokerEvents } from "./broker.js";
+export type { Broker, BrokerEvents } from "./broker.js";
 export { connect } from "./connect.js";
 export type {
   BatchOptions,
@@ -23,8 +37,38 @@ export type {
   StepResult,
   WriteOptions,
 } from "./datastore.js";
-export type { LockHandle } from "./lock-handle.js";
-export type { LockInfo, LockRequestOptions, Locks, LocksSnapshot } from "./locks.js";
+export type { CampaignOptions, Elections, Leader, Leadership } from "./elections.js";
+export type { LockWork } from "./held-locks.js";
+export {
+  type CycleMember,
+  DeadlockError,
+  FencedError,
+  type HolderBrief,
+  LockHeldError,
+  LockLimitError,
+  LockLostError,
+  LockTimeoutError,
+} from "./lock-errors.js";
+export type { LockNews, LockSnapshot, WatchOptions } from "./lock-feed.js";
+export type { LockHandle, TransferOptions, UpgradeOptions } from "./lock-handle.js";
+export type {
+  AcquireOptions,
+  ContendedInfo,
+  LockClaim,
+  LockWish,
+  QueuedInfo,
+  RevokingInfo,
+} from "./lock-request.js";
+export type {
+  BreakOptions,
+  HandOverOptions,
+  LockFilter,
+  LockInfo,
+  LockRequestOptions,
+  Locks,
+  LocksSnapshot,
+  WatchSubject,
+} from "./locks.js";
 export type { Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type {

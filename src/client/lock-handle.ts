@@ -1,46 +1,174 @@
 /**
- * A held lock: its token, a signal that fires when it is lost, and SQL whose writes the database refuses once it is.
+ * A held lock, or several that were granted together: its token, a signal that fires when it is lost, and SQL whose
+ * writes the database refuses once it is.
  */
-import { HoldfastError } from "../terms/index.js";
-import type { Grant } from "./conversation/index.js";
-import { Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
+import type { LockMode } from "../protocol/index.js";
+import { HoldfastError, type Millis } from "../terms/index.js";
+import type { Grant, LeaseState, RevocationNews } from "./conversation/index.js";
+import { ask, Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
 import { Question } from "./driver.js";
+import { errorFrom, FencedError, LockLostError } from "./lock-errors.js";
+import type { AcquireOptions, RevokingInfo } from "./lock-request.js";
+import type { Scopes } from "./scopes.js";
 import { Transaction, type TransactionOptions, transact } from "./transaction.js";
+
+export interface UpgradeOptions {
+  /** How long to wait for the others that share it (ms). 0: not at all (LOCK_HELD). Default: for ever. */
+  readonly waitMs?: Millis | undefined;
+  /** Ends the wait; the promise rejects with its reason, and the lock is shared as before. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TransferOptions {
+  /** Why; shown in the lock's history. */
+  readonly reason?: string | undefined;
+}
+
+export interface HandleParts extends DatastoreParts {
+  readonly scopes: Scopes;
+}
+
+/** How a grant came about, and whom to tell of it. */
+export interface HandleOrigin {
+  readonly waitedMs: Millis;
+  readonly mode: LockMode;
+  readonly options: Pick<AcquireOptions, "onContended" | "onRevoking" | "onJeopardy">;
+}
 
 export class LockHandle extends Datastore {
   readonly name: string;
-  /** Rises with every grant of any lock, for ever: what was done under a smaller one came before. */
-  readonly token: number;
+  /** All names that were granted together, each once; the first is `name`. */
+  readonly names: readonly string[];
   /** How long it was waited for (ms). */
   readonly waitedMs: number;
-  readonly mode = "exclusive";
-  readonly #parts: DatastoreParts;
+  readonly #parts: HandleParts;
   readonly #grant: Grant;
-  readonly #fence: readonly Fence[];
+  readonly #listeners: HandleOrigin["options"];
+  #mode: LockMode;
   #controller: AbortController | undefined;
   #release: Promise<void> | undefined;
+  /** Settles with the upgrade that is under way. */
+  #upgrade: Promise<void> | undefined;
 
   /** @internal */
-  constructor(parts: DatastoreParts, grant: Grant, waitedMs: number) {
+  constructor(parts: HandleParts, grant: Grant, { waitedMs, mode, options }: HandleOrigin) {
     super(parts);
     this.#parts = parts;
     this.#grant = grant;
+    this.#mode = mode;
+    this.#listeners = options;
     this.name = grant.name;
-    this.token = grant.token;
+    this.names = grant.names;
     this.waitedMs = waitedMs;
-    this.#fence = [{ name: grant.name, token: grant.token }];
+  }
+
+  /**
+   * Rises with every grant of any lock, for ever: what was done under a smaller one came before. An upgrade gives the
+   * lock a new one.
+   */
+  get token(): number {
+    return this.#grant.token;
+  }
+
+  /** How `name` is held now; `upgrade` and `downgrade` change it. */
+  get mode(): LockMode {
+    return this.#mode;
   }
 
   /** Whether it is held, as far as this program knows. Only a fenced write can be sure. */
   get held(): boolean {
+    this.#look();
     return this.#grant.state === "held";
   }
 
-  /** Aborted when the lock is lost (never by `release`); the reason is a HoldfastError LOCK_LOST. */
+  /** Whether it went away without having been given back. */
+  get lost(): boolean {
+    this.#look();
+    return this.#grant.state === "lost";
+  }
+
+  /**
+   * How sure that is. `none`: it has no lease and lives as the session does. `safe`: the broker has answered lately.
+   * `jeopardy`: not for half of the lease; do not begin anything that cannot be stopped. `lost`: it is over.
+   */
+  get lease(): LeaseState {
+    this.#look();
+    return this.#grant.lease;
+  }
+
+  /** How long this program may still rely on it without a further answer of the broker (ms). Infinity without a lease. */
+  get leaseLeftMs(): Millis {
+    this.#look();
+    if (this.#grant.state !== "held") return 0;
+    return this.#grant.ttlMs === undefined ? Number.POSITIVE_INFINITY : this.#parts.driver.leaseLeftMs(this.#grant);
+  }
+
+  /** Aborted when the lock is lost (never by `release`); the reason is a LockLostError. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    if (this.#grant.state === "lost") this.#controller.abort(this.lossError());
+    if (this.lost) this.#controller.abort(this.lossError());
     return this.#controller.signal;
+  }
+
+  /**
+   * Makes a shared lock exclusive, before all who wait for it, as soon as nobody else shares it. Its token changes, and
+   * what is written through it meanwhile waits for the outcome; a transaction that began before is rolled back. Of several names `name` is upgraded.
+   *
+   * @throws DeadlockError when another that shares it wants the same and was first (release, and acquire it anew),
+   *   LockHeldError (waitMs 0), LockTimeoutError, LockLostError, the reason of `signal`; then it is shared as before
+   * @example
+   * await using lock = await broker.acquire("index", { mode: "shared" });
+   * if ((await broker.get("select 1 from stale")) !== undefined) await lock.upgrade({ waitMs: 5000 });
+   */
+  async upgrade({ waitMs, signal }: UpgradeOptions = {}): Promise<void> {
+    this.#mustBe("shared", "upgrade");
+    const { name, token } = this;
+    const question = new Question("upgrade", "lock.upgrade", { name, token, waitMs }, { grant: this.#grant });
+    const done = ask(this.#parts.driver, question, signal);
+    const settled = done.catch(() => {});
+    this.#upgrade = settled;
+    try {
+      await done;
+    } finally {
+      if (this.#upgrade === settled) this.#upgrade = undefined;
+    }
+    if (question.refusal !== undefined) throw this.#failure(question, signal);
+    this.#mode = "exclusive";
+  }
+
+  /**
+   * Makes an exclusive lock shared, at once and under the same token; those who wait to share it get it. Of several names
+   * `name` is downgraded.
+   *
+   * @throws LockLostError
+   * @example await lock.downgrade(); // the rest only reads
+   */
+  async downgrade(): Promise<void> {
+    this.#mustBe("exclusive", "downgrade");
+    const { name, token } = this;
+    const question = new Question("change", "lock.downgrade", { name, token }, { grant: this.#grant });
+    await this.#parts.driver.ask(question);
+    if (question.refusal !== undefined) throw this.#failure(question, undefined);
+    this.#mode = "shared";
+  }
+
+  /**
+   * Hands it to a session that waits for it, before all others and in one step: nobody gets it in between.
+   *
+   * @param session the id of a session that waits for `name`; `broker.locks.list` shows who does
+   * @throws NOT_WAITING when that one does not wait (the lock is held as before), LockLostError
+   * @example
+   * const [row] = await broker.locks.list({ name: lock.name });
+   * if (row?.waiters[0] !== undefined) await lock.transfer(row.waiters[0].session, { reason: "your turn" });
+   */
+  async transfer(session: string, { reason }: TransferOptions = {}): Promise<void> {
+    this.#mustBeHeld();
+    const { name, token } = this;
+    const params = { name, token, to: session, reason };
+    const question = new Question("transfer", "lock.transfer", params, { grant: this.#grant });
+    await this.#parts.driver.ask(question);
+    if (question.refusal !== undefined) throw this.#failure(question, undefined);
+    this.#parts.scopes.forget(this.#grant);
   }
 
   /**
@@ -50,12 +178,16 @@ export class LockHandle extends Datastore {
    * @example await lock.transaction(async (tx) => { await tx.execute("update page set done = 1"); });
    */
   transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return transact(async () => Transaction.begin(this.#parts, this.ownFence(), options), work, options);
+    const begin = async () => {
+      if (this.fenceChanges !== undefined) await this.fenceChanges;
+      return Transaction.begin(this.#parts, this.ownFence(), options);
+    };
+    return transact(begin, work, options);
   }
 
   /**
-   * Gives the lock back. Writes that were sent through it before are still applied under it. May be called any number
-   * of times, and when the lock is lost: then there is nothing to give back.
+   * Gives the lock back, with all its names. Writes that were sent through it before are still applied under it. May be
+   * called any number of times, and when the lock is lost: then there is nothing to give back.
    *
    * @example await lock.release();
    */
@@ -70,37 +202,95 @@ export class LockHandle extends Datastore {
   }
 
   /** @internal */
+  get fence(): readonly Fence[] {
+    return this.ownFence();
+  }
+
+  /** @internal */
   onLost(): void {
+    this.#parts.scopes.forget(this.#grant);
     this.#controller?.abort(this.lossError());
   }
 
   /** @internal */
-  lossError(): HoldfastError {
+  onContended(waiting: number): void {
+    tell(this.#listeners.onContended, { waiting });
+  }
+
+  /** @internal */
+  onRevoking({ graceMs, reason, by }: RevocationNews): void {
+    tell(this.#listeners.onRevoking, { graceMs, reason, by: by as RevokingInfo["by"] });
+  }
+
+  /** @internal */
+  onJeopardy(): void {
+    tell(this.#listeners.onJeopardy, undefined);
+  }
+
+  /** @internal */
+  lossError(): LockLostError {
     const { name, token } = this;
-    const message = `the lock ${JSON.stringify(name)} (token ${token}) was lost: ${this.#grant.reason}`;
-    return new HoldfastError("LOCK_LOST", message, { details: { name, token, reason: this.#grant.reason } });
+    const { reason } = this.#grant;
+    const message = `the lock ${JSON.stringify(name)} (token ${token}) was lost: ${reason}`;
+    return new LockLostError("LOCK_LOST", message, { details: { name, token, reason } });
   }
 
-  /** Whether it went away without having been given back. */
-  get lost(): boolean {
-    return this.#grant.state === "lost";
-  }
-
+  /** A grant ends as a whole, so that one of its names stands for all. */
   protected override ownFence(): readonly Fence[] {
-    if (this.held) return this.#fence;
     const { name, token } = this;
+    if (this.held) return [{ name, token }];
     const why = this.lost ? `was lost: ${this.#grant.reason}` : "was released";
-    throw new HoldfastError("FENCED", `the lock ${JSON.stringify(name)} (token ${token}) ${why}`, {
+    throw new FencedError("FENCED", `the lock ${JSON.stringify(name)} (token ${token}) ${why}`, {
+      details: { name, token },
+    });
+  }
+
+  protected override get fenceChanges(): Promise<void> | undefined {
+    return this.#upgrade;
+  }
+
+  /** A program that was stopped beyond its lease must not find it held because no timer has come to tell. */
+  #look(): void {
+    if (this.#grant.ttlMs !== undefined && this.#grant.state === "held") this.#parts.driver.look();
+  }
+
+  #mustBe(mode: LockMode, what: string): void {
+    this.#mustBeHeld();
+    if (this.#mode === mode) return;
+    throw new HoldfastError(
+      "MISUSE",
+      `${what} is for ${mode} locks, and ${JSON.stringify(this.name)} is ${this.#mode}`,
+    );
+  }
+
+  #mustBeHeld(): void {
+    if (this.lost) throw this.lossError();
+    if (this.held && this.#release === undefined) return;
+    const { name, token } = this;
+    throw new HoldfastError("LOCK_NOT_HELD", `the lock ${JSON.stringify(name)} (token ${token}) was given back`, {
       details: { name, token },
     });
   }
 
   async #giveBack(): Promise<void> {
     const { name, token } = this;
+    this.#parts.scopes.forget(this.#grant);
     const release = new Question("release", "lock.release", { name, token }, { grant: this.#grant });
     await this.#parts.driver.ask(release);
     if (release.refusal === undefined) return;
     this.#release = undefined;
     throw failure(release, undefined);
   }
+
+  /** That the broker does not have it is for the program the loss of it. */
+  #failure(question: Question, signal: AbortSignal | undefined): unknown {
+    const { refusal } = question;
+    if (refusal?.refused !== "LOCK_NOT_HELD" && refusal?.refused !== "LOCK_LOST") return failure(question, signal);
+    return this.lost ? this.lossError() : errorFrom({ ...refusal, refused: "LOCK_LOST" });
+  }
+}
+
+/** When the library is done with what happened; what the listener throws is the program's. */
+function tell<Info>(listener: ((info: Info) => void) | undefined, info: Info): void {
+  if (listener !== undefined) queueMicrotask(() => listener(info));
 }

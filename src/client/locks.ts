@@ -1,26 +1,31 @@
 /**
  * Locks in the shape of the Web Locks API (https://www.w3.org/TR/web-locks/), so that code written for browsers or for
- * Node's own `locks` reads the same; only that these hold between all programs of the machine.
+ * Node's own `locks` reads the same; only that these hold between all programs of the machine. Beside it, what an
+ * operator wants: to look, to step in, to watch.
  */
-import type { LockRow } from "../protocol/index.js";
-import { HoldfastError, isHoldfastError } from "../terms/index.js";
-import type { AcquireOptions } from "./broker.js";
+import type { EndedGrant, LockEventRow, LockMode, LockRow } from "../protocol/index.js";
+import { HoldfastError, type Millis } from "../terms/index.js";
+import { failure } from "./datastore.js";
+import { type Driver, Question } from "./driver.js";
+import { type HeldLocks, type LockWork, workOf } from "./held-locks.js";
+import { LockFeed, type LockNews, type WatchOptions } from "./lock-feed.js";
 import type { LockHandle } from "./lock-handle.js";
+import { checkLockName } from "./lock-request.js";
 
 export interface LockRequestOptions {
-  /** Only "exclusive" so far. */
-  readonly mode?: "exclusive" | undefined;
-  /** Do not wait: the callback gets null when the lock is held. */
+  /** `shared` is held beside others that share it. Default "exclusive". */
+  readonly mode?: "exclusive" | "shared" | undefined;
+  /** Do not wait: the callback gets null when the lock is not to be had at once. */
   readonly ifAvailable?: boolean | undefined;
-  /** Not offered: a lock is not taken from a holder that relies on it. */
-  readonly steal?: false | undefined;
+  /** Take it from whoever holds it, before all who wait: they lose it, and are told. Only for exclusive locks. */
+  readonly steal?: boolean | undefined;
   /** Ends the wait; the promise rejects with its reason. Without effect once the lock is held. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface LockInfo {
   readonly name: string;
-  readonly mode: "exclusive";
+  readonly mode: LockMode;
   /** The session that holds it or waits for it. */
   readonly clientId: string;
 }
@@ -30,10 +35,42 @@ export interface LocksSnapshot {
   readonly pending: LockInfo[];
 }
 
+/** Which locks; without any of these, all. */
+export interface LockFilter {
+  readonly name?: string | undefined;
+  /** Names that begin so. */
+  readonly prefix?: string | undefined;
+  /** Names that the session with this id holds or waits for. */
+  readonly session?: string | undefined;
+  /** True: only names that somebody waits for. */
+  readonly contended?: boolean | undefined;
+  /** False: waiters are counted and not listed. */
+  readonly waiters?: boolean | undefined;
+}
+
+export interface BreakOptions {
+  /** Only the grant under this token. Default: all who hold the lock. */
+  readonly token?: number | undefined;
+  /** How long its holders have to release it themselves (ms). Default 0. */
+  readonly graceMs?: Millis | undefined;
+  /** Why; they are told. Up to 4 KiB. */
+  readonly reason?: string | undefined;
+}
+
+export interface HandOverOptions {
+  /** Of which grant, when several hold it. */
+  readonly token?: number | undefined;
+  /** Why; its holder is told. Up to 4 KiB. */
+  readonly reason?: string | undefined;
+}
+
+/** What is to be watched: a name, all names with a prefix, or with `{}` all. */
+export type WatchSubject = string | { readonly name: string } | { readonly prefix?: string };
+
 /** What these locks are made from. */
 export interface LocksParts {
-  readonly acquire: (name: string, options: AcquireOptions) => Promise<LockHandle>;
-  readonly list: () => Promise<readonly LockRow[]>;
+  readonly held: HeldLocks;
+  readonly driver: Driver;
 }
 
 export class Locks {
@@ -48,23 +85,27 @@ export class Locks {
    * Runs `work` while the lock is held, and gives it back when `work` has ended.
    *
    * @returns what `work` returns
-   * @throws what `work` throws; LOCK_LOST when the lock was lost before `work` had ended; the reason of `signal`
+   * @throws what `work` throws; LockLostError when the lock was lost before `work` had ended, also by `steal`; the reason
+   *   of `signal` (an AbortError, unless the program gave another)
    * @example await broker.locks.request("index", async (lock) => { await lock?.execute("delete from stale"); });
+   * @example await broker.locks.request("index", { mode: "shared" }, async () => report());
    */
-  request<T>(name: string, work: (lock: LockHandle | null) => T | Promise<T>): Promise<T>;
-  request<T>(name: string, options: LockRequestOptions, work: (lock: LockHandle | null) => T | Promise<T>): Promise<T>;
+  request<T>(name: string, work: LockWork<T, LockHandle | null>): Promise<T>;
+  request<T>(name: string, options: LockRequestOptions, work: LockWork<T, LockHandle | null>): Promise<T>;
   async request<T>(
     name: string,
-    optionsOrWork: LockRequestOptions | ((lock: LockHandle | null) => T | Promise<T>),
-    maybeWork?: (lock: LockHandle | null) => T | Promise<T>,
+    options: LockRequestOptions | LockWork<T, LockHandle | null>,
+    maybeWork?: LockWork<T, LockHandle | null>,
   ): Promise<T> {
-    const work = typeof optionsOrWork === "function" ? optionsOrWork : maybeWork;
-    const options = typeof optionsOrWork === "function" ? {} : optionsOrWork;
-    if (typeof work !== "function")
-      throw new HoldfastError("MISUSE", "locks.request(name, options, work) needs a function");
-    refuseWhatIsNotOffered(options);
-    const lock = await this.#take(name, options);
-    return lock === null ? work(null) : runUnder(lock, work);
+    const [wishes, work] = workOf<LockRequestOptions, LockWork<T, LockHandle | null>>(
+      "locks.request",
+      options,
+      maybeWork,
+    );
+    refuseWhatCannotBe(wishes);
+    const { mode, ifAvailable, steal, signal } = wishes;
+    if (ifAvailable === true) return this.#parts.held.runIfFree(name, { mode }, work);
+    return this.#parts.held.run(name, { mode, signal }, steal === true ? { steal } : {}, work);
   }
 
   /**
@@ -76,54 +117,114 @@ export class Locks {
   async query(): Promise<LocksSnapshot> {
     const held: LockInfo[] = [];
     const pending: LockInfo[] = [];
-    for (const { name, holders, waiters } of await this.#parts.list()) {
-      for (const { session } of holders) held.push({ name, mode: "exclusive", clientId: session });
-      for (const { session } of waiters) pending.push({ name, mode: "exclusive", clientId: session });
+    for (const { name, holders, waiters } of await this.list()) {
+      for (const { session, mode } of holders) held.push({ name, mode, clientId: session });
+      for (const { session, mode } of waiters) pending.push({ name, mode, clientId: session });
     }
     return { held, pending };
   }
 
-  async #take(name: string, { ifAvailable, signal }: LockRequestOptions): Promise<LockHandle | null> {
-    if (ifAvailable !== true) return this.#parts.acquire(name, { signal });
-    try {
-      return await this.#parts.acquire(name, { waitMs: 0 });
-    } catch (error) {
-      if (isHoldfastError(error) && error.code === "LOCK_HELD") return null;
-      throw error;
-    }
+  /**
+   * Who holds and who waits, with everything that is known of them.
+   *
+   * @returns names that are held, waited for or not yet free, by name; of each the first 100 holders and waiters
+   * @throws NAME_INVALID
+   * @example const crowded = await broker.locks.list({ prefix: "deploy/", contended: true });
+   */
+  async list(filter: LockFilter = {}): Promise<readonly LockRow[]> {
+    const { locks } = (await this.#ask(new Question("read", "lock.list", { ...filter }))) as { locks: LockRow[] };
+    return locks;
+  }
+
+  /**
+   * What happened at a name lately, oldest first: requests, grants, losses with their reasons.
+   *
+   * @param max at most so many, from the latest; the broker remembers a limited number of each name
+   * @throws NAME_INVALID
+   * @example for (const { at, kind, program } of await broker.locks.history("index")) console.log(new Date(at), kind, program);
+   */
+  async history(name: string, { max }: { readonly max?: number | undefined } = {}): Promise<readonly LockEventRow[]> {
+    checkLockName(name);
+    const { events } = (await this.#ask(new Question("read", "lock.history", { name, max }))) as {
+      events: LockEventRow[];
+    };
+    return events;
+  }
+
+  /**
+   * Takes a lock from its holders. They are told at once, and have `graceMs` to release it; then it is lost for them,
+   * and their fenced writes are refused.
+   *
+   * @returns when it is over: of each holder whether it released in time or was broken; nothing, if nobody held it
+   *   (under `token`)
+   * @throws NAME_INVALID, META_TOO_LARGE
+   * @example await broker.locks.break("deploy/prod", { graceMs: 10_000, reason: "rollback by hand" });
+   */
+  async break(name: string, { token, graceMs, reason }: BreakOptions = {}): Promise<readonly EndedGrant[]> {
+    checkLockName(name);
+    const question = new Question("change", "lock.break", { name, token, graceMs, reason });
+    return ((await this.#ask(question)) as { ended: EndedGrant[] }).ended;
+  }
+
+  /**
+   * Hands a lock from its holder to a session that waits for it, before all others and in one step. The holder is told
+   * that it lost it.
+   *
+   * @param session the id of the session that waits, as `list` shows it
+   * @throws NOT_WAITING, LOCK_NOT_HELD, NAME_INVALID
+   * @example await broker.locks.transfer("deploy/prod", session, { reason: "the fix goes first" });
+   */
+  async transfer(name: string, session: string, { token, reason }: HandOverOptions = {}): Promise<void> {
+    checkLockName(name);
+    await this.#ask(new Question("change", "lock.transfer", { name, token, to: session, reason }));
+  }
+
+  /**
+   * Gives a semaphore another number of slots. Who holds more than there are then keeps them until they are given back.
+   *
+   * @param slots from 1
+   * @throws SLOTS_MISMATCH when the name is held otherwise than in slots, NAME_INVALID
+   * @example await broker.locks.resize("gpu", 8);
+   */
+  async resize(name: string, slots: number): Promise<void> {
+    checkLockName(name);
+    await this.#ask(new Question("change", "lock.resize", { name, slots }));
+  }
+
+  /**
+   * How things are at a name, or at all names with a prefix, and then what happens there. Goes on over lost connections
+   * and broker crashes; where events are missed it gives a snapshot with `gap: true`. Ends with `break`, or throws the
+   * reason of `signal`.
+   *
+   * @returns an iterable: first `{ kind: "snapshot", locks, gap }`, then events by their kind ("granted", "released", …)
+   * @throws WATCHES_FULL, NAME_INVALID, CONNECTION_LOST when the broker could not be reached for too long, CLOSED
+   * @example
+   * for await (const news of broker.locks.watch({ prefix: "deploy/" })) {
+   *   if (news.kind === "snapshot") console.log(`${news.locks.length} are held or waited for`);
+   *   else if (news.kind === "granted") break;
+   * }
+   */
+  watch(subject: WatchSubject, { signal }: WatchOptions = {}): AsyncIterableIterator<LockNews, undefined> {
+    const filter = typeof subject === "string" ? { name: subject } : subject;
+    if ("name" in filter) checkLockName(filter.name);
+    return new LockFeed<LockNews>({ driver: this.#parts.driver, filter, signal, digest: (news) => [news] });
+  }
+
+  async #ask(question: Question): Promise<unknown> {
+    await this.#parts.driver.ask(question);
+    if (question.refusal !== undefined) throw failure(question, undefined);
+    return question.result;
   }
 }
 
-/** Gives the lock back whatever happens. A loss is told even if the work did not notice: it must not count as done. */
-export async function runUnder<T>(lock: LockHandle, work: (lock: LockHandle) => T | Promise<T>): Promise<T> {
-  let result: T;
-  try {
-    result = await work(lock);
-  } catch (error) {
-    // The work's own error is the one to be told.
-    await lock.release().catch(() => {});
-    throw error;
-  }
-  if (lock.lost) throw lock.lossError();
-  await lock.release();
-  return result;
-}
-
-function refuseWhatIsNotOffered({
-  mode,
-  steal,
-  ifAvailable,
-  signal,
-}: {
-  mode?: unknown;
-  steal?: unknown;
-  ifAvailable?: unknown;
-  signal?: unknown;
-}): void {
-  if (mode !== undefined && mode !== "exclusive")
-    throw new HoldfastError("MISUSE", `mode ${JSON.stringify(mode)} is not offered: locks are exclusive`);
-  if (steal === true)
-    throw new HoldfastError("MISUSE", "steal is not offered: a lock is not taken from a holder that relies on it");
-  if (ifAvailable === true && signal !== undefined)
-    throw new HoldfastError("MISUSE", "ifAvailable does not wait, so there is nothing for a signal to end");
+/** As the API says: these do not go together. */
+function refuseWhatCannotBe({ mode, steal, ifAvailable, signal }: LockRequestOptions): void {
+  if (mode !== undefined && mode !== "exclusive" && mode !== "shared")
+    throw new HoldfastError("MISUSE", `mode must be exclusive or shared, not ${JSON.stringify(mode)}`);
+  if (steal === true && mode === "shared")
+    throw new HoldfastError("MISUSE", "steal takes a lock alone: it is for exclusive locks");
+  if (steal === true && ifAvailable === true)
+    throw new HoldfastError("MISUSE", "either steal, or only ifAvailable: not both");
+  if (signal !== undefined && (steal === true || ifAvailable === true))
+    throw new HoldfastError("MISUSE", "steal and ifAvailable do not wait, so there is nothing for a signal to end");
 }

@@ -20,7 +20,10 @@ export interface Ended {
 }
 
 export interface RunOptions {
-  readonly input?: string | Uint8Array;
+  /** Without it, stdin is empty; `open`: it is written to by the test. */
+  readonly input?: string | Uint8Array | "open";
+  /** Instead of `holdfast` with the arguments. */
+  readonly program?: readonly [file: string, args: readonly string[]];
   readonly env?: { readonly [name: string]: string };
   readonly cwd?: string;
 }
@@ -33,11 +36,12 @@ export class Running {
   readonly #told: (() => void)[] = [];
   #over = false;
 
-  constructor(args: readonly string[], { input, env, cwd }: RunOptions) {
-    this.child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...env }, cwd, stdio: "pipe" });
+  constructor(args: readonly string[], { input, env, cwd, program }: RunOptions) {
+    const [file, words] = program ?? [process.execPath, [cli, ...args]];
+    this.child = spawn(file, words, { env: { ...process.env, ...env }, cwd, stdio: "pipe" });
     const { stdin, stdout, stderr } = this.child;
     stdin?.on("error", () => {});
-    stdin?.end(input ?? "");
+    if (input !== "open") stdin?.end(input ?? "");
     stdout?.on("data", (bytes: Buffer) => {
       this.outBytes.push(bytes);
       this.#news();
@@ -65,6 +69,11 @@ export class Running {
 
   #news(): void {
     for (const told of this.#told.splice(0)) told();
+  }
+
+  /** For one whose stdin is open. */
+  type(text: string): void {
+    this.child.stdin?.write(text);
   }
 
   /** Until what it wrote (to both streams) fits. */

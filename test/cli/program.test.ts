@@ -15,6 +15,7 @@ async function run(words: readonly string[], more: { run?: (call: Call) => Promi
     cwd: "/",
     stdin: { isTerminal: false, read: async () => "" },
     columns: undefined,
+    lines: undefined,
     stderrIsTerminal: false,
     write: (bytes) => {
       out += bytes.toString();

@@ -152,8 +152,9 @@ describe("locks in the shape of the Web Locks API", () => {
   it("do not pretend to offer what they do not", async () => {
     const work = () => 1;
     for (const options of [
-      { mode: "shared" },
-      { steal: true },
+      { mode: "semaphore" },
+      { steal: true, mode: "shared" },
+      { steal: true, ifAvailable: true },
       { ifAvailable: true, signal: new AbortController().signal },
     ])
       assert.equal((await rejection(one.locks.request("no", options as never, work))).code, "MISUSE");

@@ -11,7 +11,7 @@ import { type Front, Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
 import { until } from "../support/patience.js";
-import { gone, kill } from "../support/processes.js";
+import { gone, kill, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 interface Scene {
@@ -86,6 +86,25 @@ test("a write that its writer was killed with at the sync is acknowledged once i
   await canary.goesOn();
 });
 
+// rule 8: what is committed is never run again
+test("a write without a key that the next writer finds in the log is not run again, and nobody says that it was not applied", async (t) => {
+  const { home, front, disk, wire } = await scene(t);
+  let answer: Promise<string | undefined> | undefined;
+  await disk.stopAtSync("data.db-wal", () => {
+    answer = wire.post("db.execute", { sql: "insert into item values (1)" }).then(({ error }) => error?.data.code);
+  });
+  // It is in the log, and of the children nobody survives: the next writer takes it for committed.
+  await stop(front.known);
+  for (const child of home.notedChildren()) {
+    kill(child, "SIGKILL");
+    await gone("a child", child);
+  }
+  kill(front.known, "SIGCONT");
+  assert.equal(await answer, "OUTCOME_UNKNOWN");
+  assert.deepEqual(await itemsOf(wire), [1]);
+  await (await Canary.start(home)).goesOn();
+});
+
 // rule 9: after a failed sync
 test("a sync that fails ends all children, the log is folded anew, and nobody's write is lost or refused", async (t) => {
   const { home, disk, wire } = await scene(t);
@@ -151,6 +170,8 @@ test("a front that is killed while the disk under its ledger is full has told no
   disk.fill("ledger.db-wal");
   const unsaid = wire.post("lock.acquire", { name: "unsaid", key: wire.key() });
   await ledgerFull(front);
+  // Whatever was told has been heard before this is answered.
+  await wire.call("session.ping", {});
   const { secret } = wire;
   await home.killAll();
   await assert.rejects(unsaid, "the grant was told, and stands nowhere");

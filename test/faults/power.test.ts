@@ -12,7 +12,8 @@ import { Crew } from "../processes/crew.js";
 import { Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
 import { endHolder, lockHolder, notedAsWriter } from "../support/lock-holder.js";
-import { gone, kill, known } from "../support/processes.js";
+import { standStillFor } from "../support/patience.js";
+import { gone, kill, known, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 interface Scene {
@@ -102,6 +103,39 @@ test("what a reader shows while no writer can be had survives a loss of power at
   await endHolder(stuck);
   await start();
   assert.deepEqual(await itemsOf(await home.wire()), [1], "it was shown, and is gone");
+});
+
+// rule 1: no reader is started, or handed reads, before the start write is on the disk
+test("what a reader shows while the next writer begins survives a loss of power at that moment", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  const reads = await home.wire();
+  await disk.stopAtSync("data.db-wal", () => {
+    void wire.post("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  });
+  // It is written and not synced, and of the children nobody survives.
+  const front = await home.processOf("front");
+  await stop(front);
+  for (const child of home.notedChildren()) {
+    kill(child, "SIGKILL");
+    await gone("a child", child);
+  }
+  let shown: unknown[] | undefined;
+  await disk.stopAtSync("data.db-wal", () => {
+    kill(front, "SIGCONT");
+    itemsOf(reads).then(
+      (items) => {
+        shown = items;
+      },
+      () => undefined,
+    );
+  });
+  // The next writer stands still before its first write is on the disk. A reader would have come by now, and answered.
+  await standStillFor(3000);
+  await losePower();
+  await start();
+  const kept = await itemsOf(await home.wire());
+  assert.deepEqual(shown ?? kept, kept, "it was shown, and is gone");
 });
 
 // rule 9: after a failed sync the log must not be gone on with

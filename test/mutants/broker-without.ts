@@ -40,12 +40,16 @@ export class BrokerWithout {
   readonly #place: string;
   readonly #environment = { ...process.env };
 
-  /** With nothing taken out when there is no removal. */
+  get #tests(): string {
+    return join(this.#place, "t");
+  }
+
+  /** The clone's own build when there is nothing to take out. */
   static async make(root: string, removal: Removal | undefined): Promise<BrokerWithout> {
     const one = new BrokerWithout(root, await scriptsOf(root));
     try {
-      const sources = removal === undefined ? new Map<string, string>() : sourcesWithout(removal, root);
-      await one.#scripts.bundle({ dist: join(one.#place, "dist"), sources });
+      if (removal === undefined) symlinkSync(join(root, "dist"), join(one.#place, "dist"));
+      else await one.#scripts.bundle({ dist: join(one.#place, "dist"), sources: sourcesWithout(removal, root) });
       return one;
     } catch (error) {
       one.remove();
@@ -58,7 +62,6 @@ export class BrokerWithout {
     this.#scripts = scripts;
     // Short: sockets are made below it.
     this.#place = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
-    mkdirSync(join(this.#place, "t"));
     symlinkSync(join(root, "node_modules"), join(this.#place, "node_modules"));
   }
 
@@ -74,6 +77,8 @@ export class BrokerWithout {
     } finally {
       clearTimeout(late);
       process.env = { ...this.#environment };
+      // Who was ended in the middle has left its brokers.
+      this.#scripts.sweep(this.#tests);
     }
   }
 
@@ -86,9 +91,10 @@ export class BrokerWithout {
   /** The runner gives its own environment to the tests. */
   #setEnvironment(patienceMs: number): void {
     const { NODE_TEST_CONTEXT: _runner, ...env } = this.#environment;
+    mkdirSync(this.#tests);
     process.env = {
       ...env,
-      TMPDIR: join(this.#place, "t"),
+      TMPDIR: this.#tests,
       HOLDFAST_TEST_DIST: join(this.#place, "dist"),
       HOLDFAST_TEST_PATIENCE_MS: `${patienceMs}`,
     };

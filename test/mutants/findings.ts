@@ -18,8 +18,8 @@ after each, are in \`test/mutants/rules/\`.
     npm run mutants -- --rules 5 8c            only rule 5, and this way to take out rule 8
     npm run mutants -- --rules 8c --write      and writes what was found into this file
 
-It takes an hour. Tests are bounded by 20 s of waiting in vain instead of 90, and each run ends with the first test that
-fails; so the message is that of the first one to notice, not of the only one. That test is then run again, just as
+It takes half an hour on a quiet machine. Tests are bounded by 30 s of waiting in vain instead of 90, and each run ends
+with the first test that fails; so the message is that of the first one to notice, not of the only one. That test is then run again, just as
 impatient, with nothing taken out, and must pass.
 `;
 

@@ -1,6 +1,6 @@
 /**
  * npm run mutants [-- WORD…] [--seeds N] [--jobs J] [--thorough]     plants each bug, and tells which tests found it
- * npm run mutants -- --rules [RULE…] [--write]                        takes out each rule instead, and tells who noticed
+ * npm run mutants -- --rules [RULE…] [--write] [--thorough]            takes out each rule instead, and tells who noticed
  *
  * With words, only those whose name or file has one of them. `--thorough`: on every rung, not only up to the first that
  * finds it. `--write` puts what was found about the rules into test/RULES-REMOVED.md.
@@ -25,7 +25,10 @@ const { values, positionals } = parseArgs({
   },
 });
 const say = (line: string) => process.stdout.write(`${line}\n`);
-if (values.rules) process.exit((await huntRules(root, { wanted: positionals, write: values.write, say })) ? 0 : 1);
+if (values.rules)
+  process.exit(
+    (await huntRules(root, { wanted: positionals, write: values.write, thorough: values.thorough, say })) ? 0 : 1,
+  );
 const options = { seeds: Number(values.seeds), jobs: Number(values.jobs), thorough: values.thorough };
 const wanted = mutants.filter(
   ({ name, file }) =>

@@ -9,7 +9,7 @@ export interface Removal {
   readonly edits: readonly Edit[];
   /** Files below test/ that are sent after it, without their endings. */
   readonly tests: readonly string[];
-  /** The names of the tests that speak of it. They go first; only when none of them notices, all of the files go. */
+  /** The names of the tests that speak of it. They go first, and the others of the files only if asked for. */
   readonly first: RegExp;
 }
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { until, within } from "../support/patience.js";
@@ -104,10 +104,32 @@ test("a write without a fence that was sent before the release is settled before
   assert.equal(await countOf(next), 2);
 });
 
-// rule 5: draining
-test("a holder that dies with slow fenced writes under way leaves nothing that lands under the next holder", async (t) => {
+// rule 5: a release takes effect after the writes that were sent before it
+test("a write that still waits for its turn when its lock is released is settled before the next holder as well", async (t) => {
   const home = new Home(t);
-  await home.start({ limits: { resumeWindowMs: 3_600_000 } });
+  await home.start({ limits: { writesDispatchedMax: 1 } });
+  const [first, next] = [await home.wire(), await home.wire()];
+  await table(first);
+  const { token } = await first.call("lock.acquire", { name: "bare", key: first.key() });
+  const granted = next.call("lock.acquire", { name: "bare", key: next.key() });
+  // The writer gets one at a time; the others are in the broker's hands when the release comes, and take a while.
+  const rows = Array.from({ length: 20 }, () => `(1, ${slowly})`).join(", ");
+  for (let n = 0; n < 3; n++)
+    void first.post("db.execute", { sql: `insert into item values ${rows}`, key: first.key() });
+  void first.post("lock.release", { name: "bare", token, key: first.key() });
+  await granted;
+  assert.equal(await countOf(next), 60);
+});
+
+interface Estate {
+  readonly limits: { readonly [name: string]: number };
+  readonly fenced: boolean;
+}
+
+/** A holder dies with slow writes under way; what the next holder sees is all there will ever be. */
+async function nothingLandsLater(t: TestContext, { limits, fenced }: Estate): Promise<void> {
+  const home = new Home(t);
+  await home.start({ limits: { resumeWindowMs: 3_600_000, ...limits } });
   const canary = await Canary.start(home);
   const next = await home.wire();
   await table(next);
@@ -118,12 +140,9 @@ test("a holder that dies with slow fenced writes under way leaves nothing that l
   const holder = await home.wire({ process: { pid, startTime } });
   const { token } = await holder.call("lock.acquire", { name: "left behind", key: holder.key() });
   const granted = next.call("lock.acquire", { name: "left behind", key: next.key() });
+  const fence = fenced ? { fence: [{ name: "left behind", token }] } : {};
   for (let n = 0; n < 50; n++)
-    void holder.post("db.execute", {
-      sql: `insert into item values (${n}, ${slowly})`,
-      fence: [{ name: "left behind", token }],
-      key: holder.key(),
-    });
+    void holder.post("db.execute", { sql: `insert into item values (${n}, ${slowly})`, key: holder.key(), ...fence });
   await until("the first of its writes", async () => Number(await countOf(next)) > 0);
   doomed.kill("SIGKILL");
   await holder.drop();
@@ -138,6 +157,16 @@ test("a holder that dies with slow fenced writes under way leaves nothing that l
   });
   assert.equal(await countOf(next), Number(seen) + 1);
   await canary.goesOn();
+}
+
+// rule 5: draining
+test("a holder that dies with slow fenced writes under way leaves nothing that lands under the next holder", async (t) => {
+  await nothingLandsLater(t, { limits: {}, fenced: true });
+});
+
+// rule 5: the undispatched writes of a dead session are dropped
+test("a holder that dies leaves no write that still waits for its turn", async (t) => {
+  await nothingLandsLater(t, { limits: { writesDispatchedMax: 1 }, fenced: false });
 });
 
 // rule 12: a zombie is dead

@@ -70,6 +70,23 @@ test("a write that is sent again while the first is under way is answered by it"
   await canary.goesOn();
 });
 
+// rule 6: one key, one outcome
+test("a write that is sent again while the first is under way is refused as the first is, though by then it could be done", async (t) => {
+  const { home, admin } = await homeWithTable(t, {});
+  await admin.call("db.script", {
+    sql: "create unique index once on item (n); insert into item values ('in the way', 1)",
+  });
+  const wire = await home.wire();
+  const write = { sql: "insert into item values ('refused', 1)", key: 2 };
+  // The writer has something to do, so all of them are under way together.
+  void wire.post("db.execute", { sql: `insert into item values ('slow', ${slowly})`, key: 1 });
+  const first = wire.post("db.execute", write);
+  void wire.post("db.execute", { sql: "delete from item where n = 1", key: 3 });
+  const again = wire.post("db.execute", write);
+  for (const answer of [first, again]) assert.equal((await answer).error?.data.code, "SQLITE_CONSTRAINT");
+  assert.equal(await countOf(admin, "refused"), 0);
+});
+
 // rule 6: settling
 test("a write whose answer was lost with its session is answered from what was stored, and not applied again", async (t) => {
   const { home, admin, canary } = await homeWithTable(t, {});

@@ -13,9 +13,9 @@ import {
   acquireAsWished,
   type Interrupt,
   interruptible,
-  type LockWish,
-  lockWishOf,
   type WaitOptions,
+  type WishedLock,
+  wishedLockOf,
   withWaitOptions,
 } from "../wait-options.js";
 import { quoted } from "../words.js";
@@ -41,7 +41,7 @@ export const acquire: Command = {
     const options = optionsOf<AcquireOptions>(call);
     const [name = "", ...more] = call.operands;
     if (more.length > 0) call.misused("acquire takes one name; to run a command there is `holdfast lock`");
-    const wish = lockWishOf(call, name, options);
+    const wish = wishedLockOf(call, name, options);
     const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
     secrets.sweep(isAlive);
     const secret = await reserve(call, secrets, { wish, pid: pidOf(call, options.for) });
@@ -64,7 +64,7 @@ export function pidOf(call: Call, word: string): number {
 async function reserve(
   call: Call,
   secrets: BoundSecrets,
-  { wish: { name, conflictExitCode: exitCode }, pid }: { wish: LockWish; pid: number },
+  { wish: { name, conflictExitCode: exitCode }, pid }: { wish: WishedLock; pid: number },
 ): Promise<BoundSecret> {
   const process = identityOf(pid);
   if (process === undefined) return call.misused(`there is no process ${pid}`);
@@ -86,7 +86,7 @@ async function reserve(
 }
 
 interface Attempt {
-  readonly wish: LockWish;
+  readonly wish: WishedLock;
   readonly secret: BoundSecret;
   readonly secrets: BoundSecrets;
   readonly interrupt: Interrupt;
@@ -100,8 +100,8 @@ async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Atte
     const session = { secret: secret.secret, boundTo: pid };
     const broker = await reach(call, { start: true, program: nameOf(pid) || `process ${pid}`, signal, session });
     try {
-      const { token } = await acquireAsWished(call, broker, { wish, signal });
-      secrets.replace({ ...secret, token });
+      const { token, names } = await acquireAsWished(call, broker, { wish, signal });
+      secrets.replace({ ...secret, token, also: names.slice(1) });
       granted = true;
       call.output.thing({ name: wish.name, token }, () => [String(token)]);
       return exitCodes.ok;

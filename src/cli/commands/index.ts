@@ -29,7 +29,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./sql.js")).sql,
   },
   { name: "lock", summary: "run a command while holding a lock", load: async () => (await import("./lock.js")).lock },
-  { name: "locks", summary: "who holds which lock, who waits", load: async () => (await import("./locks.js")).locks },
+  {
+    name: "locks",
+    summary: "who holds which lock, who waits; break, transfer, watch",
+    load: async () => (await import("./locks.js")).locks,
+  },
+  {
+    name: "elect",
+    summary: "run a command while this one leads, of all that stand for it",
+    load: async () => (await import("./elect.js")).elect,
+  },
   {
     name: "acquire",
     summary: "take a lock for a process that goes on, such as this shell",

@@ -1,40 +1,31 @@
-/**
- * `holdfast lock NAME -- COMMAND`: runs a command while holding a lock, with the habits of flock(1).
- *
- * The lock is given back when the command has ended, and not before. Should it be lost while the command runs (the
- * broker was gone for longer than the session lives), the command is ended: it must not go on as if it had the lock.
- */
-import { basename } from "node:path";
-import type { LockHandle } from "../../client/index.js";
-import { isHoldfastError } from "../../terms/index.js";
-import { startCommand } from "../child.js";
+/** `holdfast lock NAME -- COMMAND`: runs a command while holding a lock, with the habits of flock(1). */
+import type { Broker, LockHandle } from "../../client/index.js";
 import { type Call, type Command, optionsOf } from "../command.js";
+import { briefly, commandOf, type LineOption, programOf } from "../command-line.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { Jeopardy, type OnLost, runHeld } from "../held-command.js";
 import { reach } from "../reach.js";
-import { environmentFor } from "../surroundings.js";
 import {
   acquireAsWished,
+  durationOf,
   type Interrupt,
   interruptible,
-  type LockWish,
-  lockWishOf,
   type WaitOptions,
+  type WishedLock,
+  wishedLockOf,
   withWaitOptions,
 } from "../wait-options.js";
-import { quoted } from "../words.js";
 
-interface LockOptions extends WaitOptions {
-  readonly command?: string;
+interface LockOptions extends WaitOptions, LineOption {
+  readonly onLost: string;
+  readonly ttl?: string;
 }
 
-interface Wish extends LockWish {
-  readonly command: readonly string[];
+interface Wish extends WishedLock {
+  readonly words: readonly string[];
+  readonly onLost: OnLost;
+  readonly ttlMs: number | undefined;
 }
-
-/** For the command to end by itself once its lock is lost. */
-const graceMs = 5000;
-/** For giving the lock back and saying goodbye. */
-const tidyMs = 2000;
 
 export const lock: Command = {
   prints: false,
@@ -46,11 +37,23 @@ export const lock: Command = {
         .argument("<name>"),
     )
       .option("-c, --command <line>", "run this line with the shell")
+      .option("--ttl <time>", "a lease: lost when the broker has heard nothing of us for so long (1s to 1d)")
+      .option(
+        "--on-lost <what>",
+        "kill: the command does not outlive its lock; warn: it does, and you are told",
+        "kill",
+      )
+      .addOption(parser.createOption("-o, --close", "of flock: there is no file to close").hideHelp())
       .addHelpText(
         "after",
-        "\nThe exit code is the command's own: 128+n after signal n, 126 and 127 as a shell says.\n" +
-          "The command finds HOLDFAST_LOCK_NAME and HOLDFAST_LOCK_TOKEN in its environment:\n" +
-          "`holdfast sql --fenced …` inside it writes only while the lock is held.",
+        "\nThe exit code is the command's own: 128+n after signal n, 126 and 127 as a shell says; 75 when the lock was\n" +
+          "not got, or was lost and the command was ended. The command finds HOLDFAST_LOCK_NAME and HOLDFAST_LOCK_TOKEN in\n" +
+          "its environment, and all locks it runs under as JSON in HOLDFAST_LOCKS: `holdfast sql --fenced …` inside it\n" +
+          "writes only while the lock is held.\n" +
+          '\n  holdfast lock deploy/prod --wait 5m --reason "release 1.4" -- ./deploy.sh' +
+          "\n  holdfast lock index -s -- ./report             together with other readers" +
+          "\n  holdfast lock gpu --slots 4 --take 2 -- ./train" +
+          "\n  holdfast lock a --also b --also c=shared -- ./move",
       );
   },
 
@@ -58,10 +61,10 @@ export const lock: Command = {
     const wish = wishOf(call);
     const interrupt = interruptible();
     try {
-      const broker = await reach(call, { start: true, program: programOf(call, wish), signal: interrupt.signal });
+      const program = programOf(call, wish.words);
+      const broker = await reach(call, { start: true, program, signal: interrupt.signal });
       try {
-        const held = await acquireAsWished(call, broker, { wish, signal: interrupt.signal });
-        return interrupt.code() ?? (await runUnder(call, held, { wish, interrupt }));
+        return await underLock(call, broker, { wish, interrupt });
       } finally {
         await briefly(broker.close());
       }
@@ -77,72 +80,28 @@ export const lock: Command = {
 
 function wishOf(call: Call): Wish {
   const options = optionsOf<LockOptions>(call);
+  const { onLost, ttl } = options;
   const [name = ""] = call.operands;
-  const command = commandOf(call, options);
-  return { ...lockWishOf(call, name, options), command };
+  const words = commandOf(call, "lock wants a command to run: holdfast lock NAME -- COMMAND");
+  if (onLost !== "kill" && onLost !== "warn") return call.misused(`--on-lost is kill or warn, not "${onLost}"`);
+  const ttlMs = ttl === undefined ? undefined : durationOf(call, ttl);
+  return { ...wishedLockOf(call, name, options), words, onLost, ttlMs };
 }
 
-function commandOf(call: Call, { command: line }: LockOptions): readonly string[] {
-  if (line !== undefined) {
-    if (call.rest.length > 0) call.misused("either -c LINE or a COMMAND, not both");
-    return [call.io.env["SHELL"] || "/bin/sh", "-c", line];
-  }
-  if (call.rest.length === 0) call.misused("lock wants a command to run: holdfast lock NAME -- COMMAND");
-  return call.rest;
-}
-
-/** The command's name is what others see; of a shell line its first word. */
-function programOf(call: Call, { command }: Wish): string {
-  const { command: line } = optionsOf<LockOptions>(call);
-  const word = line === undefined ? command[0] : line.trim().split(/\s+/)[0];
-  return basename(word ?? "") || "holdfast";
-}
-
-async function runUnder(
+async function underLock(
   call: Call,
-  held: LockHandle,
-  { wish: { name, command }, interrupt }: { wish: Wish; interrupt: Interrupt },
+  broker: Broker,
+  { wish, interrupt }: { wish: Wish; interrupt: Interrupt },
 ): Promise<ExitCode> {
-  const running = startCommand(command, {
-    ownGroup: !call.io.stdin.isTerminal,
-    env: {
-      ...environmentFor(call.options, call.io),
-      HOLDFAST_LOCK_NAME: name,
-      HOLDFAST_LOCK_TOKEN: String(held.token),
-    },
-  });
-  // From here on signals are the command's affair.
-  interrupt.end();
-  const end = await Promise.race([running.ended, untilLost(held)]);
-  if (end === "lost") {
-    const reason = isHoldfastError(held.signal.reason) ? `: ${held.signal.reason.message}` : "";
-    call.output.warn(
-      `the lock ${quoted(name)} was lost${reason}\n  ending ${basename(command[0] ?? "")}, which relied on it`,
-    );
-    await running.stop(graceMs);
-    return exitCodes.notGot;
-  }
-  if (end.complaint !== undefined) call.output.warn(end.complaint);
+  const { words, onLost, ttlMs } = wish;
+  const jeopardy = new Jeopardy();
+  const more = { ttl: ttlMs, guard: onLost === "kill", onJeopardy: jeopardy.heard };
+  const held: LockHandle = await acquireAsWished(call, broker, { wish, signal: interrupt.signal, more });
+  const interrupted = interrupt.code();
+  if (interrupted !== undefined) return interrupted;
+  const end = await runHeld(call, { words, broker, lock: held, onLost, jeopardy, started: interrupt.end });
   await briefly(held.release());
+  if ("lost" in end) return exitCodes.notGot;
+  if (end.complaint !== undefined) call.output.warn(end.complaint);
   return end.exitCode;
-}
-
-function untilLost({ signal }: LockHandle): Promise<"lost"> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve("lost");
-    signal.addEventListener("abort", () => resolve("lost"), { once: true });
-  });
-}
-
-/**
- * The command has ended and its exit code is awaited. If the broker is away just now, our own end gives the lock back:
- * a broker looks whether its holders live.
- */
-async function briefly(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const enough = new Promise((resolve) => {
-    timer = setTimeout(resolve, tidyMs);
-  });
-  await Promise.race([work.catch(() => {}), enough]);
-  clearTimeout(timer);
 }

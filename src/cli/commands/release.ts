@@ -1,12 +1,13 @@
 /** `holdfast release NAME`: gives back what `holdfast acquire` took, by the secret that it left. */
+
+import type { LockRow } from "../../client/index.js";
 import { BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { isAlive } from "../processes.js";
-import { lockNow } from "../queue-watch.js";
 import { reachRunning, tryResume } from "../reach.js";
 import { placesOf } from "../surroundings.js";
-import { holderText, type LockInfo, quoted } from "../words.js";
+import { holderText, quoted } from "../words.js";
 import { pidOf } from "./acquire.js";
 
 export const release: Command = {
@@ -53,10 +54,10 @@ async function notHeld(call: Call, name: string): Promise<ExitCode> {
   return exitCodes.refused;
 }
 
-async function lockWithoutStart(call: Call, name: string): Promise<LockInfo | undefined> {
+async function lockWithoutStart(call: Call, name: string): Promise<LockRow | undefined> {
   const broker = await reachRunning(call);
   try {
-    return broker && (await lockNow(broker, name));
+    return (await broker?.locks.list({ name }))?.[0];
   } finally {
     await broker?.close();
   }

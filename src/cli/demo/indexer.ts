@@ -98,35 +98,39 @@ class Indexer {
   async #take(directory: string, { wait }: { wait: boolean }): Promise<boolean> {
     if (this.#mine.has(directory) || (await this.#isDone(directory))) return true;
     this.#mine.add(directory);
-    const lock = await this.#lock(directory, wait);
-    if (lock === undefined) {
-      this.#mine.delete(directory);
-      return false;
-    }
-    const files = listFiles(this.#assignment.tree, directory);
-    tell({ kind: "granted", directory, files: files.length, atMs: machineMs() });
-    const row = await lock.get("SELECT 1 AS done FROM directories WHERE path = ?", [directory]);
-    if (row === undefined) await this.#index(directory, files, lock);
-    this.#done.add(directory);
-    await lock.release();
-    tell({ kind: "left", directory });
-    return true;
+    const taken = (await this.#work(directory, 0)) || (wait && (await this.#waitFor(directory)));
+    if (!taken) this.#mine.delete(directory);
+    return taken;
   }
 
-  async #lock(directory: string, wait: boolean): Promise<LockHandle | undefined> {
-    const name = `index/${directory}`;
-    const reason = "hashing its files";
-    const start = machineMs();
-    try {
-      return await this.#broker.acquire(name, { waitMs: 0, reason });
-    } catch (error) {
-      if (!isHoldfastError(error) || error.code !== "LOCK_HELD") throw error;
-    }
-    if (!wait) return undefined;
+  async #waitFor(directory: string): Promise<boolean> {
     this.#waits++;
-    const lock = await this.#broker.acquire(name, { reason });
-    this.#waitedMs += machineMs() - start;
-    return lock;
+    const start = machineMs();
+    return this.#work(directory, undefined, () => {
+      this.#waitedMs += machineMs() - start;
+    });
+  }
+
+  /**
+   * Works on it under its lock. With `withLock`, since this program has several directories in work at once: the broker
+   * must not take one of them to be finished only after another is had.
+   */
+  async #work(directory: string, waitMs: 0 | undefined, granted = () => {}): Promise<boolean> {
+    try {
+      await this.#broker.withLock(`index/${directory}`, { waitMs, reason: "hashing its files" }, async (lock) => {
+        granted();
+        const files = listFiles(this.#assignment.tree, directory);
+        tell({ kind: "granted", directory, files: files.length, atMs: machineMs() });
+        const row = await lock.get("SELECT 1 AS done FROM directories WHERE path = ?", [directory]);
+        if (row === undefined) await this.#index(directory, files, lock);
+        this.#done.add(directory);
+      });
+    } catch (error) {
+      if (waitMs === 0 && isHoldfastError(error) && error.code === "LOCK_HELD") return false;
+      throw error;
+    }
+    tell({ kind: "left", directory });
+    return true;
   }
 
   /** Every write goes through the lock's handle: were the lock lost, the database would refuse it. */

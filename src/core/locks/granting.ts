@@ -102,7 +102,7 @@ export class Granting {
     this.occupy(grant);
     draft.ledger.push({ kind: "granted", row: grantRow(grant, asked.claims) });
     for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next)
-      table.history.note(one.lock, "granted", grant, now);
+      table.history.noteWish(one.lock, "granted", grant, now);
     if (grant.lease !== undefined) leases.granted(grant, now);
     return grant;
   }

@@ -90,6 +90,12 @@ export class History {
     if (this.#listener !== undefined) this.#tell(lock, this.#listener);
   }
 
+  /** Together with what it is wanted for. */
+  noteWish(lock: Lock, kind: "queued" | "granted", about: Concerned & { readonly reason: string }, at: Instant): void {
+    this.#write(lock, kind, about, at).reason = about.reason === "" ? undefined : about.reason;
+    if (this.#listener !== undefined) this.#tell(lock, this.#listener);
+  }
+
   noteWhy(
     lock: Lock,
     what: { readonly kind: LockEventKind; readonly reason: string },

@@ -16,6 +16,8 @@
  *
  * Two that wait to be alone would wait for each other: the second is refused. A downgrade is told at once; others get in
  * when the writes that were sent before it are settled, for they were sent by one who was alone (rule 5).
+ *
+ * A guarded grant cannot become exclusive: the processes of its command carry the token that it would lose.
  */
 import { type Instant, type Refusal, refuse } from "../../terms/index.js";
 import type { ConvertCommand } from "../command.js";
@@ -153,8 +155,10 @@ export class Upgrades {
     const fence = { name: lock.name, token: grant.token };
     grant.session.finished.add(ask.key, { kind: "converted", fence, waitedMs: 0 });
     table.history.note(lock, "downgraded", grant, now);
-    ends.downgraded(holding, now);
+    holding.mode = "shared";
+    // Before the rows of those who are let in by it.
     draft.ledger.push({ kind: "grant-changed", was: grant.token, row: grantRow(grant) });
+    ends.downgraded(holding, now);
     this.#tell(holding, ask);
   }
 
@@ -167,6 +171,10 @@ export class Upgrades {
 /** Why this name of the grant cannot be converted so. */
 function unfit({ grant, lock, mode }: Holding, { to }: ConvertCommand): Refusal | undefined {
   const wanted = to === "shared" ? "exclusive" : "shared";
+  if (to === "exclusive" && grant.terms.guarded) {
+    const why = `${quote(lock.name)} is held for a command whose processes are known by its token, and an upgrade gives it another: release it, and acquire it exclusively`;
+    return refuse("PARAMS_INVALID", why, { name: lock.name, guarded: true });
+  }
   if (mode === wanted) return undefined;
   const message = `${quote(lock.name)} is held ${mode} by ${nameOf(grant.session)}; only what is held ${wanted} can become ${to}`;
   return refuse("PARAMS_INVALID", message, { name: lock.name, mode });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Holdfast, until } from "../holdfast.js";
+import { cli, Holdfast, until } from "../holdfast.js";
 
 test("the command's exit code is passed on, in all the ways in which a command can end", async (t) => {
   const holdfast = new Holdfast(t);
@@ -61,6 +61,157 @@ test("a lock that is not got is told with its holder, and ends with 75 or the ch
   assert.equal((await holdfast.run(["lock", "other", "-n", "--", "echo", "mine"])).out, "mine\n");
 });
 
+test("flock's letters mean what they mean there", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "-s", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  const mine = async (...options: string[]) => {
+    const { code, out } = await holdfast.run(["lock", "demo", ...options, "--", "echo", "mine"]);
+    return [code, out];
+  };
+  assert.deepEqual(await mine("-s", "-n"), [0, "mine\n"]);
+  assert.deepEqual(await mine("--shared", "--nonblock"), [0, "mine\n"]);
+  for (const options of [["-n"], ["-x", "--nb"], ["-e", "--timeout", "0"], ["-w", "0.05", "-o"]])
+    assert.deepEqual(await mine(...options), [75, ""], options.join(" "));
+});
+
+test("slots are taken up to their number, and several locks all or none", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "a", "--also", "b=shared", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  const second = holdfast.start([
+    "lock",
+    "gpu",
+    "--slots",
+    "3",
+    "--take",
+    "2",
+    "--",
+    "sh",
+    "-c",
+    "echo held; exec sleep 600",
+  ]);
+  await second.until(/held/);
+  const code = async (...words: string[]) => (await holdfast.run(["lock", ...words, "-n", "--", "true"])).code;
+  assert.equal(await code("b", "-s"), 0);
+  assert.equal(await code("c", "--also", "b"), 75);
+  assert.equal(await code("gpu", "--take", "1"), 0);
+  assert.equal(await code("gpu", "--take", "2"), 75);
+  const refused = await holdfast.run(["lock", "gpu", "--slots", "4", "--", "true"]);
+  assert.deepEqual([refused.code, refused.err], [1, 'holdfast: "gpu" has 3 slots, not 4\n']);
+});
+
+test("a command that asks for the lock under which it runs is refused at once, with a sentence that says why", async (t) => {
+  const holdfast = new Holdfast(t);
+  const nested = [process.execPath, cli, "lock", "a", "--", "echo", "never"];
+  const { code, out, err } = await holdfast.run(["lock", "a", "--", ...nested]);
+  assert.deepEqual([code, out], [75, ""]);
+  assert.match(err, /"a" is held by the command that this one runs under \(.*\), which waits for it to end/);
+  const deep = await holdfast.run(["lock", "a", "--", process.execPath, cli, "lock", "b", "--", ...nested]);
+  assert.equal(deep.code, 75);
+  assert.match(deep.err, /runs under/);
+  const shares = await holdfast.run(["lock", "a", "-s", "--", ...nested.toSpliced(4, 0, "-s")]);
+  assert.equal(shares.out, "never\n");
+});
+
+test("two commands that would wait for each other for ever: one is refused with the circle, the other goes on", async (t) => {
+  const holdfast = new Holdfast(t);
+  const fifo = join(holdfast.dir, "both");
+  execFileSync("mkfifo", [fifo]);
+  const inner = (name: string) => `"${process.execPath}" "${cli}" lock ${name} -- echo has both`;
+  // Each holds its own lock before either asks for the other's: the one waits for the other at the pipe.
+  const one = holdfast.start(["lock", "a", "--", "sh", "-c", `echo > ${fifo}; ${inner("b")}`]);
+  const two = holdfast.start(["lock", "b", "--", "sh", "-c", `cat ${fifo}; ${inner("a")}`]);
+  const ends = await Promise.all([one.ended, two.ended]);
+  assert.deepEqual(ends.map(({ code }) => code).sort(), [0, 75]);
+  const refused = ends.find(({ code }) => code === 75);
+  assert.match(
+    refused?.err ?? "",
+    /to wait for "[ab]" would never end: .* waits for "[ab]", held by .*; .* waits for "[ab]", held by /,
+  );
+  assert.match(ends.find(({ code }) => code === 0)?.out ?? "", /has both/);
+});
+
+test("all that runs under a lock is told so: names, token, and what proves it", async (t) => {
+  const holdfast = new Holdfast(t);
+  const script = 'echo "$HOLDFAST_LOCKS"; echo "$HOLDFAST_LOCK_SESSION"';
+  const inner = [process.execPath, cli, "lock", "b", "--also", "c", "--", "sh", "-c", script];
+  const { out } = await holdfast.run(["lock", "a", "--", ...inner]);
+  const [locks = "", secret = ""] = out.trim().split("\n");
+  const carried = JSON.parse(locks) as { name: string; token: number; session: string }[];
+  assert.deepEqual(
+    carried.map(({ name }) => name),
+    ["a", "b", "c"],
+  );
+  assert.equal(carried[1]?.token, carried[2]?.token);
+  assert.ok((carried[1]?.token ?? 0) > (carried[0]?.token ?? 0));
+  assert.match(secret, /^[\w-]{43}$/);
+  assert.match(carried[0]?.session ?? "", /^[0-9a-f]{32}$/);
+  assert.notEqual(carried[0]?.session, carried[1]?.session);
+});
+
+test("when `holdfast lock` itself is killed, its command is ended before the next in line has the lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  const script = `trap 'sleep 0.3; echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done`;
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", script]);
+  await first.until(/held/);
+  const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+  await second.until(/waiting for "demo"/);
+  first.child.kill("SIGKILL");
+  assert.equal((await second.ended).code, 0);
+  assert.equal(readFileSync(log, "utf8"), "told\nnext\n");
+});
+
+test("with --on-lost warn the command outlives its lock, and says so itself", async (t) => {
+  const holdfast = new Holdfast(t);
+  const script = "echo held; read line; echo still here; exit 6";
+  const fifo = join(holdfast.dir, "go on");
+  execFileSync("mkfifo", [fifo]);
+  const first = holdfast.start([
+    "lock",
+    "demo",
+    "--on-lost",
+    "warn",
+    "--",
+    "sh",
+    "-c",
+    `${script.replace("read line", `cat "${fifo}"`)}`,
+  ]);
+  await first.until(/held/);
+  await holdfast.print("locks", "break", "demo");
+  await first.until(/the lock "demo" .* was lost[\s\S]*sh goes on without it/);
+  assert.equal((await holdfast.run(["lock", "demo", "-n", "--", "true"])).code, 0);
+  writeFileSync(fifo, "");
+  const { code, out } = await first.ended;
+  assert.deepEqual([code, out], [6, "held\nstill here\n"]);
+});
+
+test("a lease is kept while the command runs, and its length is shown", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "--ttl", "1d", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  assert.match(await holdfast.print("locks", "show", "demo"), /lease ends in 2[34] h|lease ends in 1 d/);
+  const refused = await holdfast.run(["lock", "other", "--ttl", "10ms", "--", "true"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /ttlMs/);
+});
+
+test("a holder that stands still beyond its lease loses its lock, and its command is ended before the next has it", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  const script = `trap 'echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done`;
+  const first = holdfast.start(["lock", "demo", "--ttl", "2s", "--", "sh", "-c", script]);
+  await first.until(/held/);
+  first.child.kill("SIGSTOP");
+  const { code } = await holdfast.run(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+  assert.equal(code, 0);
+  assert.equal(readFileSync(log, "utf8"), "told\nnext\n");
+  first.child.kill("SIGCONT");
+  const { code: lost, err } = await first.ended;
+  assert.ok(lost === 75 || lost === 0, `${lost}: ${err}`);
+});
+
 test("a signal for us reaches the command, and the lock is free when the command has ended", async (t) => {
   const holdfast = new Holdfast(t);
   const script = 'trap "echo got it; exit 5" TERM; echo ready; while :; do sleep 0.05; done';
@@ -103,7 +254,7 @@ test("a command whose lock was lost is ended, and the exit code says so", async 
   const { code, out, err } = await first.ended;
   assert.equal(code, 75);
   assert.match(out, /ended/);
-  assert.match(err, /the lock "demo" was lost/);
+  assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +ending sh, which relied on it/);
 });
 
 test("a broker that is killed costs a running command nothing", async (t) => {

@@ -44,6 +44,17 @@ test("an upgrade waits until the others have gone, before everybody in the queue
   assert.ok(alone.open);
 });
 
+test("what is held for a command cannot be upgraded, since its processes carry the token; downgraded it can be", () => {
+  const { anna, bert } = cast();
+  const held = anna.hold("x", { ...shared, guarded: true });
+  const { code, message } = anna.upgrade(held).refusal;
+  assert.equal(code, "PARAMS_INVALID");
+  assert.match(message, /"x" is held for a command whose processes are known by its token/);
+  assert.ok(!bert.acquire("x", { ...shared, waitMs: 0 }).open);
+  const alone = anna.hold("y", { guarded: true });
+  assert.equal(converted(anna.downgrade(alone)).token, alone.token);
+});
+
 test("while one waits to be alone nobody else gets in", () => {
   const { anna, bert, carl } = cast();
   const [a] = [anna.hold("x", shared), bert.hold("x", shared)];

@@ -37,18 +37,19 @@ export const disk: readonly Removal[] = [
   },
   {
     id: "1c",
-    without: "readers are started and handed reads while the writer is being replaced",
+    without: "readers are started and handed reads while the writer is being replaced, as if it were there",
     edits: [
       {
         file: "src/core/reads/read-line.ts",
         patch: [
           ['this.#holding.writer = state === "starting";', "this.#holding.writer = false;"],
           ["{ writer: true, fold: false }", "{ writer: false, fold: false }"],
+          ["withoutWriter: !this.#canFold", "withoutWriter: false"],
         ],
       },
     ],
-    tests: ["faults/disk", "faults/power", "processes/child-kills", "processes/order"],
-    first: /killed with at the sync|refused for good|a reader that is killed|in doubt/,
+    tests: ["faults/power", "faults/disk"],
+    first: /next writer begins/,
   },
   {
     id: "1d",
@@ -76,17 +77,8 @@ export const disk: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "processes/order", "processes/starting", "processes/stuck-writer"],
-    first: /stands still|endless statements outlive|killed front|another directory|old writer/,
-  },
-  {
-    id: "2b",
-    without: "the epoch is not looked at by later transactions",
-    edits: [
-      { file: "src/store/writer/meta-row.ts", patch: [['WHERE id = 1 AND epoch = ?"', 'WHERE id = 1 AND ? > 0"']] },
-    ],
-    tests: ["processes/child-kills", "processes/order"],
-    first: /stands still|killed front|stood still/,
+    tests: ["processes/starting"],
+    first: /another directory/,
   },
   {
     id: "2c",
@@ -102,12 +94,12 @@ export const disk: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "processes/order", "processes/stuck-writer"],
-    first: /stands still|endless statements outlive|killed front|old writer/,
+    tests: ["processes/child-kills"],
+    first: /stands still outlives/,
   },
   {
-    id: "2ab",
-    without: "neither lock nor epoch, and orphans are not killed",
+    id: "2b",
+    without: "the writer has no lock of its own, does not look at the epoch, and orphans are not killed",
     edits: [
       {
         file: "src/store/writer/writer.ts",
@@ -129,8 +121,8 @@ export const disk: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "processes/order"],
-    first: /stands still|endless statements outlive|killed front/,
+    tests: ["processes/order"],
+    first: /stood still is never done/,
   },
   {
     id: "2d",
@@ -153,8 +145,8 @@ export const disk: readonly Removal[] = [
         patch: [["if (isDiskFailure(error))", "if (isDiskFailure(error) && exitCodes.diskFailed < 0)"]],
       },
     ],
-    tests: ["faults/disk", "faults/power"],
-    first: /sync that fails|sync that failed/,
+    tests: ["faults/disk"],
+    first: /sync that fails/,
   },
   {
     id: "9b",
@@ -167,8 +159,8 @@ export const disk: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["faults/disk", "faults/power"],
-    first: /sync that fails|sync that failed/,
+    tests: ["faults/power"],
+    first: /sync that failed/,
   },
   {
     id: "9c",
@@ -179,8 +171,8 @@ export const disk: readonly Removal[] = [
         patch: [['        if (event.ioFailed) reads.endReaders("the disk failed under the writer");\n', ""]],
       },
     ],
-    tests: ["faults/disk", "faults/power"],
-    first: /sync that fails|sync that failed/,
+    tests: ["faults/disk"],
+    first: /sync that fails/,
   },
   {
     id: "10a",
@@ -196,7 +188,7 @@ export const disk: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/remembering", "processes/broker-kills", "faults/disk"],
-    first: /however soon|twenty|told nobody/,
+    tests: ["processes/remembering"],
+    first: /however soon/,
   },
 ];

@@ -12,14 +12,14 @@ export const operations: readonly Removal[] = [
       },
     ],
     tests: ["processes/ending"],
-    first: /Ctrl-C|TERM and HUP/,
+    first: /Ctrl-C/,
   },
   {
     id: "17b",
     without: "the front ends without waiting for what is under way",
     edits: [{ file: "src/front/front.ts", patch: [["    await this.#quiet();\n", ""]] }],
     tests: ["processes/ending"],
-    first: /SIGTERM under load|Ctrl-C/,
+    first: /SIGTERM under load/,
   },
   {
     id: "19a",

@@ -34,8 +34,8 @@ export const order: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/order", "faults/neighbours"],
-    first: /acknowledged to one|batch/,
+    tests: ["processes/order"],
+    first: /follows a write/,
   },
   {
     id: "5a",
@@ -52,24 +52,24 @@ export const order: readonly Removal[] = [
       },
     ],
     tests: ["processes/order"],
-    first: /settled|dies with slow/,
+    first: /released behind a slow fenced/,
   },
   {
     id: "5b",
     without: "a release takes effect at once, not after the writes sent before it",
     edits: [
       {
-        file: "src/core/writes/write-line.ts",
+        file: "src/core/writes/sent-order.ts",
         patch: [
           [
-            "if (session.followers.length === 0 && this.#line.firstOf(session.id) === undefined) go(now);",
+            "if (session.followers.length === 0 && this.#firstWaiting(session) === undefined) go(now);",
             "if (session.followers.length < 1e9) go(now);",
           ],
         ],
       },
     ],
-    tests: ["processes/order", "processes/broker-kills"],
-    first: /released behind|before the release|twenty/,
+    tests: ["processes/order"],
+    first: /still waits for its turn when its lock/,
   },
   {
     id: "5c",
@@ -79,21 +79,21 @@ export const order: readonly Removal[] = [
         file: "src/core/writes/write-line.ts",
         patch: [
           [
-            "write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);",
-            "write.broken = fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined && fences.length > 1e9);",
+            "write.broken = write.fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined);",
+            "write.broken = write.fences.find((fence) => this.#parts.fenceHeld(fence, again) === undefined && write.fences.length > 1e9);",
           ],
         ],
       },
     ],
-    tests: ["processes/order", "processes/sessions", "faults/strangers"],
-    first: /dies with slow|under a wrong token|answer was lost/,
+    tests: ["faults/strangers"],
+    first: /under a wrong token/,
   },
   {
     id: "5d",
     without: "the undispatched writes of a dead session are not dropped",
     edits: [{ file: "src/core/core.ts", patch: [["    this.#writes.dropQueued(session, over, now);\n", ""]] }],
     tests: ["processes/order"],
-    first: /dies with slow/,
+    first: /leaves no write that still waits/,
   },
   {
     id: "6a",
@@ -109,8 +109,8 @@ export const order: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/sessions", "faults/strangers"],
-    first: /while the old one is unread|secret speaks/,
+    tests: ["processes/sessions"],
+    first: /while the old one is unread/,
   },
   {
     id: "6b",
@@ -126,8 +126,8 @@ export const order: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/sessions", "processes/broker-kills", "faults/strangers"],
-    first: /sent again|twenty|other body/,
+    tests: ["processes/sessions"],
+    first: /is answered by it/,
   },
   {
     id: "6c",
@@ -138,8 +138,8 @@ export const order: readonly Removal[] = [
         patch: [["if (key < session.finished.ackedBelow) {", "if (key < session.finished.ackedBelow - 1e9) {"]],
       },
     ],
-    tests: ["processes/sessions", "faults/strangers"],
-    first: /acknowledged/,
+    tests: ["faults/strangers"],
+    first: /that was acknowledged/,
   },
   {
     id: "6d",
@@ -159,8 +159,8 @@ export const order: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/sessions", "faults/strangers"],
-    first: /has ended|ended session/,
+    tests: ["faults/strangers"],
+    first: /session that has ended/,
   },
   {
     id: "6e",
@@ -176,7 +176,7 @@ export const order: readonly Removal[] = [
   },
   {
     id: "6f",
-    without: "a write that is under way does not answer the same one that comes on another connection",
+    without: "a write that is under way does not answer the same one that is sent again",
     edits: [
       {
         file: "src/core/client-requests.ts",
@@ -189,7 +189,7 @@ export const order: readonly Removal[] = [
       },
     ],
     tests: ["processes/sessions"],
-    first: /under way/,
+    first: /though by then/,
   },
   {
     id: "6g",
@@ -206,6 +206,6 @@ export const order: readonly Removal[] = [
       },
     ],
     tests: ["processes/sessions"],
-    first: /answer was lost with its session|for good/,
+    first: /answer was lost/,
   },
 ];

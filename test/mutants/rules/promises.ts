@@ -6,8 +6,8 @@ export const promises: readonly Removal[] = [
     id: "11a",
     without: "a pause shifts no deadline",
     edits: [{ file: "src/core/core.ts", patch: [["    this.#deadlines.shift(ms);\n", ""]] }],
-    tests: ["processes/pauses", "processes/sessions"],
-    first: /stood still|stands still/,
+    tests: ["processes/sessions"],
+    first: /500 clients/,
   },
   {
     id: "11b",
@@ -18,8 +18,8 @@ export const promises: readonly Removal[] = [
         patch: [["return quiet && ms >= quietMs && this.#turns >= turn + 2;", "return quiet || ms >= 0 || turn < 0;"]],
       },
     ],
-    tests: ["processes/pauses", "processes/sessions"],
-    first: /stood still|stands still/,
+    tests: ["processes/sessions"],
+    first: /500 clients/,
   },
   {
     id: "12a",
@@ -48,7 +48,7 @@ export const promises: readonly Removal[] = [
       },
     ],
     tests: ["processes/order"],
-    first: /reaped by nobody|dies with slow/,
+    first: /reaped by nobody/,
   },
   {
     id: "12c",
@@ -106,7 +106,7 @@ export const promises: readonly Removal[] = [
     without: "on a full ledger the grant is told all the same",
     edits: [{ file: "src/front/outbox.ts", patch: [['  "granted",\n', ""]] }],
     tests: ["faults/disk"],
-    first: /full disk under the ledger|told nobody/,
+    first: /has told nobody/,
   },
   {
     id: "13c",
@@ -210,7 +210,7 @@ export const promises: readonly Removal[] = [
   },
   {
     id: "16e",
-    without: "column names are taken before the rows",
+    without: "the names of a statement's columns are remembered",
     edits: [
       {
         file: "src/store/statement/result.ts",
@@ -219,7 +219,10 @@ export const promises: readonly Removal[] = [
             "  const names = statement.columns().map(({ name }) => name);",
             "  const names = namesOf.get(statement) ?? statement.columns().map(({ name }) => name);\n  namesOf.set(statement, names);",
           ],
-          ["const noColumns", "const namesOf = new WeakMap<Statement, string[]>();\nconst noColumns"],
+          [
+            "/** Rows without what was changed:",
+            "const namesOf = new WeakMap<Statement, string[]>();\n\n/** Rows without what was changed:",
+          ],
         ],
       },
     ],
@@ -330,7 +333,58 @@ export const promises: readonly Removal[] = [
         patch: [[".run(epoch, bootId, tokensTo);", ".run(epoch, bootId, before.tokens_to);"]],
       },
     ],
-    tests: ["processes/remembering", "processes/broker-kills"],
-    first: /damaged|twenty|put back/,
+    tests: ["processes/remembering"],
+    first: /damaged ledger/,
+  },
+  {
+    id: "15a",
+    without: "a transaction goes on when a lock that it relies on is lost",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "    for (const { transaction, fence } of this.#list.relyingOn(token)) {",
+            "    for (const { transaction, fence } of token < 0 ? this.#list.relyingOn(token) : []) {",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /lost in the middle/,
+  },
+  {
+    id: "15b",
+    without: "the key of a commit is not looked up when its transaction is not there",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "if (!seenBefore || command.key === undefined) return",
+            "if (!seenBefore || command.key === undefined || command.key > 0) return",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /killed after a commit/,
+  },
+  {
+    id: "15c",
+    without: "a transaction may be idle for ever while others wait",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "    const refusal = this.#times.due(transaction, now);\n    if (refusal !== undefined)",
+            "    const refusal = this.#times.due(transaction, now);\n    if (refusal !== undefined && transaction.number < 0)",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /does nothing while others wait/,
   },
 ];

@@ -28,8 +28,8 @@ export const writers: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["faults/neighbours", "faults/disk"],
-    first: /deferred constraint|full disk under the database|rolls the whole/,
+    tests: ["faults/disk"],
+    first: /full disk under the database/,
   },
   {
     id: "7a",
@@ -57,8 +57,8 @@ export const writers: readonly Removal[] = [
         patch: [['this.#parts.progress.note(at, "running");', 'this.#parts.progress.note(seq(0), "idle");']],
       },
     ],
-    tests: ["processes/child-kills", "faults/endless-statements"],
-    first: /ten SIGKILLs|of 50 writes|endless write/,
+    tests: ["faults/endless-statements"],
+    first: /of 50 writes/,
   },
   {
     id: "8b",
@@ -74,8 +74,8 @@ export const writers: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "faults/endless-statements", "faults/disk"],
-    first: /ten SIGKILLs|of 50 writes|killed with at the sync/,
+    tests: ["faults/endless-statements"],
+    first: /of 50 writes/,
   },
   {
     id: "8c",
@@ -89,8 +89,8 @@ export const writers: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "faults/endless-statements"],
-    first: /ten SIGKILLs|of 50 writes/,
+    tests: ["faults/endless-statements"],
+    first: /of 50 writes/,
   },
   {
     id: "8d",
@@ -107,7 +107,7 @@ export const writers: readonly Removal[] = [
       },
     ],
     tests: ["faults/endless-statements"],
-    first: /endless write|endless script|of 50/,
+    first: /endless write is ended/,
   },
   {
     id: "8e",
@@ -140,11 +140,11 @@ export const writers: readonly Removal[] = [
       },
     ],
     tests: ["faults/endless-statements"],
-    first: /cancels in a loop|running read and a running write/,
+    first: /cancels in a loop/,
   },
   {
     id: "8g",
-    without: "a write whose group is committed is run again without asking for its key",
+    without: "a write whose group is committed is run again",
     edits: [
       {
         file: "src/core/writes/settlement.ts",
@@ -156,8 +156,8 @@ export const writers: readonly Removal[] = [
         ],
       },
     ],
-    tests: ["processes/child-kills", "processes/broker-kills", "faults/disk"],
-    first: /ten SIGKILLs|twenty|killed with at the sync/,
+    tests: ["faults/disk"],
+    first: /next writer finds in the log/,
   },
   {
     id: "8h",
@@ -168,7 +168,7 @@ export const writers: readonly Removal[] = [
         patch: [['child.once("close", (exitCode, signal) => {', 'child.once("exit", (exitCode, signal) => {']],
       },
     ],
-    tests: ["processes/child-kills", "processes/ending", "faults/endless-statements"],
-    first: /ten SIGKILLs|SIGTERM under load|of 50/,
+    tests: ["processes/child-kills"],
+    first: /ten SIGKILLs/,
   },
 ];

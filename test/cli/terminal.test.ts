@@ -1,0 +1,89 @@
+/** How it is at a terminal: groups, Ctrl-C, /dev/tty, a table that is drawn anew. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Holdfast, type Running } from "./holdfast.js";
+import { noTerminal, onTerminal } from "./terminal.js";
+
+const skip = noTerminal;
+
+function at(holdfast: Holdfast, script: string): Running {
+  return holdfast.start([], { program: onTerminal(script), input: "open" });
+}
+
+/** The group of the shell that runs it, as Linux tells it. */
+const group = "cut -d' ' -f5 /proc/$$/stat";
+
+test("at a terminal the command stays in the group of the caller, and can read what is typed", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const inner = `${group}; read line < /dev/tty; echo "read $line"`;
+  const running = at(
+    holdfast,
+    `${group}; holdfast lock demo -- sh -c '${inner.replaceAll("'", "'\\''")}'; echo "code $?"`,
+  );
+  await running.until(/\d+\r\n\d+\r\n/);
+  running.type("hello\n");
+  await running.until(/read hello[\s\S]*code 0/);
+  const [, caller, command] = /(\d+)\r\n(\d+)\r\n/.exec(running.out) ?? [];
+  assert.equal(command, caller);
+});
+
+test("without a terminal on stdin the command has a group of its own", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { out } = await holdfast.run(["lock", "demo", "--", "sh", "-c", `echo $$; ${group}`]);
+  const [pid, own] = out.trim().split("\n");
+  assert.equal(own, pid);
+});
+
+test("Ctrl-C reaches the command once, and its exit code is passed on", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const script =
+    'n=0; trap "n=\\$((n+1))" INT; echo ready; while [ $n = 0 ]; do sleep 0.02; done; sleep 0.3; echo "heard $n"; exit 9';
+  const running = at(holdfast, `trap : INT; holdfast lock demo -- sh -c '${script}'; echo "code $?"`);
+  await running.until(/ready/);
+  running.type("\u0003");
+  await running.until(/heard 1[\s\S]*code 9/);
+});
+
+test("Ctrl-C while waiting leaves the line", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  const running = at(holdfast, `trap : INT; holdfast lock demo -- echo mine; echo "code $?"`);
+  await running.until(/waiting for "demo"/);
+  running.type("\u0003");
+  await running.until(/code 130/);
+  assert.doesNotMatch(running.out, /mine/);
+});
+
+test("a command at a terminal whose lock is broken is ended with all that it started, and the calling script goes on", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  const running = at(
+    holdfast,
+    `holdfast lock demo -- sh -c 'sleep 600 & sleep 600 & echo held; wait'; echo "code $?"; exit 3`,
+  );
+  await running.until(/held/);
+  await holdfast.print("locks", "break", "demo", "--reason", "enough");
+  await running.until(/was lost: broken by .*: enough[\s\S]*code 75/);
+  assert.equal((await running.ended).code, 3);
+  assert.equal((await holdfast.run(["lock", "demo", "-n", "--", "true"])).code, 0);
+});
+
+test("locks --watch draws the table anew in its place, until Ctrl-C", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.run(["lock", "before", "--", "true"]);
+  const watch = at(holdfast, `trap : INT; holdfast locks --watch; echo "code $?"`);
+  await watch.until(/no lock is held/);
+  const first = holdfast.start(["lock", "demo", "--reason", "first", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await watch.until(/1 lock held, 0 waiters[\s\S]*demo +held +sh .*first/);
+  const second = holdfast.start(["lock", "demo", "--", "sh", "-c", "exec sleep 600"]);
+  await watch.until(/1 lock held, 1 waiter[\s\S]*1st in line/);
+  first.child.kill("SIGTERM");
+  await watch.until(new RegExp(`1 lock held, 0 waiters[^]*demo +held +sh +${second.pid}`));
+  watch.type("\u0003");
+  await watch.until(/code 130/);
+  // Up by the lines that were drawn, and all below erased.
+  assert.ok(watch.out.includes("\u001b[5A\r\u001b[J"));
+  assert.ok(watch.out.indexOf("\u001b[?25h") > watch.out.indexOf("\u001b[?25l"), "the cursor is shown again");
+});

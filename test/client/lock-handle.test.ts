@@ -1,0 +1,249 @@
+/** A held lock in the hands of a program, against a broker whose every answer the test chooses. */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { LockLostError, type RevokingInfo } from "../../src/client/index.js";
+import { refuse } from "../../src/terms/index.js";
+import { hold, rows } from "./support/fake-broker.js";
+import { granted, type Pair, pair, rejection } from "./support/pair.js";
+
+async function sharing(test: TestContext) {
+  const { broker, fake } = await pair(test);
+  fake.on("db.execute", () => rows([]));
+  const lock = await broker.acquire("a", { mode: "shared" });
+  return { broker, fake, lock };
+}
+
+/** So many turns that what was sent before has been answered. */
+async function settled({ broker }: Pick<Pair, "broker">): Promise<void> {
+  await broker.ping();
+}
+
+it("a lock that was given back is not changed any more, and says so", async (test) => {
+  const { broker, fake } = await pair(test);
+  const [alone, shared] = [await broker.acquire("a"), await broker.acquire("b", { mode: "shared" })];
+  await Promise.all([alone.release(), shared.release()]);
+  for (const late of [alone.downgrade(), alone.transfer("0".repeat(32)), shared.upgrade()]) {
+    const { code, message } = await rejection(late);
+    assert.equal(code, "LOCK_NOT_HELD");
+    assert.match(message, /was given back$/);
+  }
+  const asked = fake.asked.map(({ method }) => method);
+  assert.ok(!asked.some((method) => /downgrade|transfer|upgrade/.test(method)));
+});
+
+describe("an upgrade", () => {
+  it("gives the lock a new token and makes it exclusive", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => ({ name: "a", token: 9, waitedMs: 0 }));
+    await lock.upgrade({ waitMs: 100 });
+    assert.deepEqual([lock.mode, lock.token, lock.held], ["exclusive", 9, true]);
+    const { key: _key, ack: _ack, ...params } = (await fake.request("lock.upgrade")).params;
+    assert.deepEqual(params, { name: "a", token: 1, waitMs: 100 });
+    await lock.release();
+    assert.equal((await fake.request("lock.release")).params["token"], 9);
+  });
+
+  it("that is refused leaves it shared, and says why in a class of its own", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => refuse("DEADLOCK", "another wants it too", { cycle: [] }));
+    assert.equal((await rejection(lock.upgrade())).name, "DeadlockError");
+    assert.deepEqual([lock.mode, lock.token, lock.held], ["shared", 1, true]);
+  });
+
+  it("holds up what is written through the lock, which then carries the new token; bytes are those of the call", async (test) => {
+    const { broker, fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => hold);
+    const upgrade = lock.upgrade();
+    const bytes = Buffer.from("before");
+    const write = lock.execute("insert …", [bytes]);
+    bytes.fill(0);
+    await settled({ broker });
+    assert.equal(fake.asked.filter(({ method }) => method === "db.execute").length, 0);
+    fake.answer(await fake.request("lock.upgrade"), { name: "a", token: 9, waitedMs: 0 });
+    await upgrade;
+    await write;
+    const { params } = await fake.request("db.execute");
+    assert.deepEqual(params["fence"], [{ name: "a", token: 9 }]);
+    assert.ok(JSON.stringify(params["args"]).includes(Buffer.from("before").toString("base64")));
+  });
+
+  it("that fails lets what was written meanwhile go on as before", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => refuse("LOCK_TIMEOUT", "others share it"));
+    const upgrade = rejection(lock.upgrade({ waitMs: 1 }));
+    await lock.execute("insert …");
+    assert.equal((await upgrade).code, "LOCK_TIMEOUT");
+    assert.deepEqual((await fake.request("db.execute")).params["fence"], [{ name: "a", token: 1 }]);
+  });
+
+  it("is ended by its signal when the broker has said so", async (test) => {
+    const { fake, lock } = await sharing(test);
+    const controller = new AbortController();
+    fake.on("lock.upgrade", () => hold);
+    fake.on("lock.cancel", () => ({ outcome: "cancelled" }));
+    const upgrade = lock.upgrade({ signal: controller.signal });
+    const asked = await fake.request("lock.upgrade");
+    controller.abort();
+    await fake.request("lock.cancel");
+    fake.answer(asked, refuse("CANCELLED", "cancelled"));
+    await assert.rejects(upgrade, { name: "AbortError" });
+    assert.ok(lock.held);
+  });
+
+  it("of a lock that the broker does not have is told as its loss", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => refuse("LOCK_NOT_HELD", "no such grant"));
+    assert.equal((await rejection(lock.upgrade())).code, "LOCK_LOST");
+  });
+
+  it("is for shared locks, and downgrade for exclusive ones", async (test) => {
+    const { broker, fake, lock } = await sharing(test);
+    fake.on("lock.downgrade", ({ params }) => ({ name: params["name"], token: params["token"] }));
+    assert.equal((await rejection(lock.downgrade())).code, "MISUSE");
+    const alone = await broker.acquire("b");
+    assert.match((await rejection(alone.upgrade())).message, /upgrade is for shared locks, and "b" is exclusive/);
+    await alone.downgrade();
+    assert.deepEqual([alone.mode, alone.token], ["shared", 2]);
+    const slots = await broker.acquire("c", { slots: 2 });
+    assert.equal(slots.mode, "semaphore");
+    assert.equal((await rejection(slots.upgrade())).code, "MISUSE");
+  });
+});
+
+describe("a transfer by the holder", () => {
+  it("ends the lock for it without a loss", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.transfer", () => ({ from: 1, to: "f".repeat(32) }));
+    const lock = await broker.acquire("a");
+    await lock.transfer("f".repeat(32), { reason: "your turn" });
+    assert.deepEqual([lock.held, lock.lost, lock.signal.aborted], [false, false, false]);
+    assert.equal((await rejection(lock.execute("insert …"))).code, "FENCED");
+    await lock.release();
+    assert.equal(fake.asked.filter(({ method }) => method === "lock.release").length, 0);
+  });
+
+  it("to one that does not wait leaves it held", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.transfer", () => refuse("NOT_WAITING", "it does not wait"));
+    const lock = await broker.acquire("a");
+    assert.equal((await rejection(lock.transfer("f".repeat(32)))).code, "NOT_WAITING");
+    assert.ok(lock.held);
+  });
+});
+
+describe("a holder is told", () => {
+  it("that others wait, also when they did already when it was granted", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", (asked) => granted(asked, 7, 2));
+    const heard: number[] = [];
+    await broker.acquire("a", { onContended: ({ waiting }) => void heard.push(waiting) });
+    fake.notify("lock.contended", { name: "a", token: 7, waiting: 3 });
+    await settled({ broker });
+    assert.deepEqual(heard, [2, 3]);
+  });
+
+  it("that its lock will be broken, by whom, and how long it has", async (test) => {
+    const { broker, fake } = await pair(test);
+    const by = { session: "s", program: "sh", pid: 12 };
+    const told = new Promise<RevokingInfo>((resolve) => void broker.acquire("a", { onRevoking: resolve }));
+    await fake.request("lock.acquire");
+    await settled({ broker });
+    fake.notify("lock.revoking", { name: "a", token: 1, graceMs: 500, reason: "maintenance", by });
+    assert.deepEqual(await told, { graceMs: 500, reason: "maintenance", by });
+  });
+
+  it("its place while it waits, and who is in the way", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", () => hold);
+    const places: unknown[] = [];
+    const waits = broker.acquire("a", {
+      onQueued: ({ place, waiting, holders }) => void places.push([place, waiting, holders]),
+    });
+    const asked = await fake.request("lock.acquire");
+    const news = { id: asked.id, key: asked.params["key"], name: "a", waiting: 2, holders: [{ program: "make" }] };
+    fake.notify("lock.queued", { ...news, place: 2 });
+    fake.notify("lock.queued", { ...news, place: 1 });
+    fake.answer(asked, granted(asked, 7));
+    await waits;
+    assert.deepEqual(places, [
+      [2, 2, [{ program: "make" }]],
+      [1, 2, [{ program: "make" }]],
+    ]);
+  });
+
+  it("by a listener whose error is the program's own affair", async (test) => {
+    const { broker, fake } = await pair(test);
+    const thrown = new Promise<unknown>((resolve) => {
+      const listeners = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.once("uncaughtException", (error) => {
+        for (const listener of listeners) process.on("uncaughtException", listener);
+        resolve(error);
+      });
+    });
+    const lock = await broker.acquire("a", {
+      onContended: () => {
+        throw new Error("of the program");
+      },
+    });
+    fake.notify("lock.contended", { name: "a", token: 1, waiting: 1 });
+    assert.match(String(await thrown), /of the program/);
+    await settled({ broker });
+    assert.ok(lock.held);
+  });
+});
+
+describe("a lock with a lease", () => {
+  it("is lost by the program's own clock when the broker answers nothing, with nothing thrown from a timer", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("session.ping", () => hold);
+    const told: string[] = [];
+    const lock = await broker.acquire("a", { ttl: 600, onJeopardy: () => void told.push(lock.lease) });
+    assert.equal(lock.lease, "safe");
+    assert.ok(lock.leaseLeftMs > 0 && lock.leaseLeftMs <= 540);
+    const { signal } = lock;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    assert.ok(signal.reason instanceof LockLostError);
+    assert.match(signal.reason.reason, /did not answer within its lease of 600 ms/);
+    assert.deepEqual([lock.held, lock.lost, lock.lease, lock.leaseLeftMs], [false, true, "lost", 0]);
+    assert.deepEqual(told, ["jeopardy"]);
+    assert.equal((await fake.request("lock.release")).params["token"], 1);
+  });
+
+  it("is found lost by who asks, before any timer could tell", async (test) => {
+    const { broker } = await pair(test);
+    const lock = await broker.acquire("a", { ttl: 50 });
+    // The program does nothing else for longer than the lease: it is busy, or was stopped.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 80);
+    assert.equal(lock.held, false);
+    assert.equal((await rejection(lock.execute("insert …"))).code, "FENCED");
+  });
+
+  it("is kept by pings while the program does nothing", async (test) => {
+    const { broker, fake } = await pair(test);
+    const lock = await broker.acquire("a", { ttl: 300 });
+    await fake.request("session.ping", 5);
+    assert.deepEqual([lock.held, lock.lease], [true, "safe"]);
+  });
+
+  it("is none without one", async (test) => {
+    const { broker } = await pair(test);
+    const lock = await broker.acquire("a");
+    assert.deepEqual([lock.lease, lock.leaseLeftMs], ["none", Number.POSITIVE_INFINITY]);
+    await lock.release();
+    assert.equal(lock.leaseLeftMs, 0);
+  });
+});
+
+describe("several locks at once", () => {
+  it("are one handle: one token, one fence, one release", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => rows([]));
+    const lock = await broker.acquire("a", { also: ["b", { name: "c", mode: "shared" }] });
+    assert.deepEqual(lock.names, ["a", "b", "c"]);
+    await lock.execute("insert …");
+    assert.deepEqual((await fake.request("db.execute")).params["fence"], [{ name: "a", token: 1 }]);
+    await lock.release();
+    assert.deepEqual((await fake.request("lock.release")).params["name"], "a");
+  });
+});
