@@ -73,6 +73,10 @@ const tasks = {
     await prepare({ build: true, tests: true });
     await become("out/test/simulation/simulate.main.js", args);
   },
+  async torture(args) {
+    await prepare({ build: true, tests: true });
+    await become("out/test/processes/torture.main.js", args);
+  },
   async mutants(args) {
     await prepare({ build: true, tests: true });
     await become("out/test/mutants/mutants.main.js", args);

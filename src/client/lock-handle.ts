@@ -162,6 +162,7 @@ export class LockHandle extends Datastore {
    * if (row?.waiters[0] !== undefined) await lock.transfer(row.waiters[0].session, { reason: "your turn" });
    */
   async transfer(session: string, { reason }: TransferOptions = {}): Promise<void> {
+    this.#mustBeHeld();
     const { name, token } = this;
     const params = { name, token, to: session, reason };
     const question = new Question("transfer", "lock.transfer", params, { grant: this.#grant });
@@ -254,12 +255,21 @@ export class LockHandle extends Datastore {
   }
 
   #mustBe(mode: LockMode, what: string): void {
-    if (this.lost) throw this.lossError();
+    this.#mustBeHeld();
     if (this.#mode === mode) return;
     throw new HoldfastError(
       "MISUSE",
       `${what} is for ${mode} locks, and ${JSON.stringify(this.name)} is ${this.#mode}`,
     );
+  }
+
+  #mustBeHeld(): void {
+    if (this.lost) throw this.lossError();
+    if (this.held && this.#release === undefined) return;
+    const { name, token } = this;
+    throw new HoldfastError("LOCK_NOT_HELD", `the lock ${JSON.stringify(name)} (token ${token}) was given back`, {
+      details: { name, token },
+    });
   }
 
   async #giveBack(): Promise<void> {

@@ -28,8 +28,9 @@ export interface ConnectOptions {
   /** The name that others see beside a lock. Default: the name of the script. */
   readonly program?: string | undefined;
   /**
-   * How messages are written. Both say the same; "json" can be read along, "msgpack" (the default) costs less: 7 against
-   * 9 µs of this program's time for an insert, 830 against 1190 µs for 1000 rows with blobs (2 cores, Node 20.20, 2026-11).
+   * How messages are written. Both say the same; "json" (the default) can be read along and is the shorter way for small
+   * messages: 140 function calls in this program for an insert, in "msgpack" 284. For 1000 rows with blobs "msgpack"
+   * costs less: 830 against 1190 µs (2 cores, Node 20.20, 2026-11).
    */
   readonly encoding?: Encoding | undefined;
   /** How long the broker keeps the session (its locks, its places in queues) without a connection (ms). Default: the broker's. */

@@ -149,6 +149,8 @@ export interface WriteCommand extends Asker {
   readonly kind: "write";
   /** Absent: at most once; nobody can tell the outcome after a crash. */
   readonly key: RequestKey | undefined;
+  /** Instead: a key of the caller's own, which holds in all sessions; only the store knows it. */
+  readonly ownKey?: boolean;
   readonly fences: readonly Fence[];
   /** Must run in a transaction of its own (rule 7). */
   readonly alone: boolean;
@@ -184,6 +186,8 @@ export interface CommitCommand extends Asker {
   readonly kind: "tx-commit";
   readonly transaction: TransactionNumber;
   readonly key: RequestKey | undefined;
+  /** As of a write. */
+  readonly ownKey?: boolean;
   readonly parcel: Parcel;
 }
 

@@ -18,6 +18,19 @@ async function settled({ broker }: Pick<Pair, "broker">): Promise<void> {
   await broker.ping();
 }
 
+it("a lock that was given back is not changed any more, and says so", async (test) => {
+  const { broker, fake } = await pair(test);
+  const [alone, shared] = [await broker.acquire("a"), await broker.acquire("b", { mode: "shared" })];
+  await Promise.all([alone.release(), shared.release()]);
+  for (const late of [alone.downgrade(), alone.transfer("0".repeat(32)), shared.upgrade()]) {
+    const { code, message } = await rejection(late);
+    assert.equal(code, "LOCK_NOT_HELD");
+    assert.match(message, /was given back$/);
+  }
+  const asked = fake.asked.map(({ method }) => method);
+  assert.ok(!asked.some((method) => /downgrade|transfer|upgrade/.test(method)));
+});
+
 describe("an upgrade", () => {
   it("gives the lock a new token and makes it exclusive", async (test) => {
     const { fake, lock } = await sharing(test);

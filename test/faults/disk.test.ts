@@ -170,6 +170,8 @@ test("a front that is killed while the disk under its ledger is full has told no
   disk.fill("ledger.db-wal");
   const unsaid = wire.post("lock.acquire", { name: "unsaid", key: wire.key() });
   await ledgerFull(front);
+  // Whatever was told has been heard before this is answered.
+  await wire.call("session.ping", {});
   const { secret } = wire;
   await home.killAll();
   await assert.rejects(unsaid, "the grant was told, and stands nowhere");

@@ -196,7 +196,14 @@ function furnishedHouse(t: TestLife): string {
   plant(house, "proto/PROTOCOL.md", codes.join(""));
   plant(house, "test/house/allowances.json", "{}\n");
   plant(house, "test/house/exceptions.json", "[]\n");
-  for (const file of ["README.md", "package-lock.json", ".npmrc"]) plant(house, file, read(file));
+  for (const file of [
+    "README.md",
+    "package-lock.json",
+    "bench/peers/package-lock.json",
+    ".npmrc",
+    "bench/peers/.npmrc",
+  ])
+    plant(house, file, read(file));
   for (const part of ["out/test/house", "out/test/support/temp-dir.js", "out/src/terms"]) {
     cpSync(join(root, part), join(house, part), { recursive: true });
   }

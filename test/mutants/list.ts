@@ -1,7 +1,9 @@
 /** The bugs that are planted, by the room that they are planted in. */
+import { lockBugs } from "./lock-bugs.js";
 import type { Mutant } from "./mutant.js";
 
 export const mutants: readonly Mutant[] = [
+  ...lockBugs,
   {
     sampled: true,
     name: "what a turn tells leaves before its rows are in the ledger",
@@ -49,5 +51,106 @@ export const mutants: readonly Mutant[] = [
     rule: "rule 14",
     file: "src/core/store-events.ts",
     patch: [["if (tokensFrom < this.tokensAbove) {", "if (tokensFrom < 0) {"]],
+  },
+  {
+    name: "a session's end is taken for confirmed as soon as it is due: timers come before input",
+    rule: "rule 11",
+    file: "src/core/sessions/quiet.ts",
+    patch: [["    return quiet && ms >= quietMs && this.#turns >= turn + 2;", "    return quiet || ms >= 0;"]],
+  },
+  {
+    name: "a lease that is over is renewed by its holder's last look",
+    rule: "rule 17 of the lock service",
+    file: "src/core/sessions/lease.ts",
+    patch: [
+      [
+        '    else if (lease.kind === "asked-again") this.#lose(session, now);',
+        '    else if (lease.kind === "asked-again") this.#judge(session, now, (session.heardAt = now));',
+      ],
+    ],
+  },
+  {
+    name: "a pause of the broker ends leases",
+    rule: "rule 11",
+    file: "src/core/sessions/lease.ts",
+    patch: [["      session.heardAt = after(session.heardAt, ms);\n", ""]],
+  },
+  {
+    name: "a lease is renewed by nothing that its holder asks",
+    rule: "rule 19 of the lock service",
+    file: "src/core/client-requests.ts",
+    patch: [["    if (session !== undefined) session.heardAt = now;\n", ""]],
+  },
+  {
+    name: "the ledger of another run of the machine is believed",
+    rule: "rule 13",
+    file: "src/front/rebirth.ts",
+    patch: [
+      [
+        "  return previousBootId === bootId || previousBootId === null;",
+        "  return previousBootId !== bootId || previousBootId === null || previousBootId === bootId;",
+      ],
+    ],
+  },
+  {
+    name: "a ledger beside an older database is believed",
+    rule: "rule 14",
+    file: "src/front/rebirth.ts",
+    patch: [["  if (!another && seq <= storedSeq && tokensTo <= tokensFrom)", "  if (!another || seq <= storedSeq)"]],
+  },
+  {
+    name: "nobody waits out the window after a ledger was damaged",
+    rule: "rule 13",
+    file: "src/front/rebirth.ts",
+    patch: [
+      [
+        "  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };",
+        "  return { ...nothing, tokensAbove, graceMs: 0 };",
+      ],
+    ],
+  },
+  {
+    name: "a grant that won the race against its cancel is kept by nobody",
+    rule: "rule 6 of the lock service",
+    file: "src/client/conversation/lock-answers.ts",
+    patch: [
+      [
+        "    if (call.cancelled) return this.giveBack(grant, call, now);\n",
+        "    if (call.cancelled) return this.#draft.refuse(call, wasCancelled);\n",
+      ],
+    ],
+  },
+  {
+    name: "a client counts its lease from the answer",
+    rule: "rule 3 of the lock service",
+    file: "src/client/conversation/lock-answers.ts",
+    patch: [
+      [
+        "    grant.leaseFrom = later(call.sentAt, after(call.since, Math.min(waitedMs, now - call.since) - 1));",
+        "    grant.leaseFrom = later(now, after(call.since, Math.min(waitedMs, now - call.since) - 1));",
+      ],
+    ],
+  },
+  {
+    name: "a client asks again under another key",
+    rule: "rule 7 of the lock service",
+    file: "src/client/conversation/in-flight.ts",
+    patch: [
+      [
+        "    if (call.key === 0) this.#giveKey(call);",
+        '    if (call.key === 0 || call.kind === "acquire") this.#giveKey(call);',
+      ],
+    ],
+  },
+  {
+    name: "a client that was away goes on with locks that it lost",
+    rule: "rule 19 of the lock service",
+    file: "src/client/conversation/grants.ts",
+    patch: [
+      [
+        '      if (upgrade === undefined || !keys.has(upgrade)) this.#lose(grant, "the broker does not have it any more");',
+        '      if (upgrade !== undefined && !keys.has(upgrade)) this.#lose(grant, "the broker does not have it any more");',
+      ],
+    ],
   },
 ];

@@ -1,10 +1,14 @@
 /**
  * What is published is what works: the packed tarball is installed into an empty directory with npm, as a stranger
  * would, and its command line and library are used from there, on this Node and on Node 24.
+ *
+ * The one thing that is not done anew is compiling better-sqlite3 where it has no ready binary: the one that this clone
+ * has is offered to its install script as if it came from the network. It takes it if version, Node and system are the
+ * same and it can be loaded, and compiles otherwise.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -38,6 +42,8 @@ interface Installed {
 }
 
 let tarball: string;
+/** A folder with what the install script of better-sqlite3 looks for before it downloads or compiles. */
+let prebuilds: string;
 
 /** npm as a program of the given Node. */
 function npm(node: string, args: readonly string[], cwd: string) {
@@ -51,6 +57,8 @@ function npm(node: string, args: readonly string[], cwd: string) {
     npm_config_audit: "false",
     npm_config_fund: "false",
     npm_config_update_notifier: "false",
+    npm_config_better_sqlite3_local_prebuilds: prebuilds,
+    JOBS: "max",
   };
   return run(node, [cli, ...args], { cwd, env, timeout: installMs });
 }
@@ -84,6 +92,16 @@ async function useIt(installed: Installed): Promise<void> {
   await assert.rejects(holdfast(installed, "status"), (error: { code?: unknown }) => error.code === 69);
 }
 
+/** What the clone itself runs on, packed as its authors pack it. Nothing where it brought its binaries along. */
+async function offerBinary(dir: string): Promise<void> {
+  const module = join(root, "node_modules", "better-sqlite3");
+  const binary = join("build", "Release", "better_sqlite3.node");
+  if (!existsSync(join(module, binary))) return;
+  const { platform, arch, versions } = process;
+  const name = `better-sqlite3-v${versionOf(root, "better-sqlite3")}-node-v${versions.modules}-${platform}-${arch}.tar.gz`;
+  await run("tar", ["-czf", join(dir, name), "-C", module, binary]);
+}
+
 function versionOf(dir: string, name: string): string {
   return (JSON.parse(readFileSync(join(dir, "node_modules", name, "package.json"), "utf8")) as { version: string })
     .version;
@@ -92,6 +110,9 @@ function versionOf(dir: string, name: string): string {
 describe("the packed tarball in an empty directory", () => {
   before(async () => {
     const dir = tempDir({ after: (clean) => process.once("exit", clean) });
+    prebuilds = join(dir, "prebuilds");
+    mkdirSync(prebuilds);
+    await offerBinary(prebuilds);
     const { stdout } = await npm(
       process.execPath,
       ["pack", "--json", "--ignore-scripts", "--pack-destination", dir],

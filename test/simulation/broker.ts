@@ -2,12 +2,13 @@
  * One life of the broker: the real core, outbox, routes and letters, in the loop that the real front runs. In each round
  * it takes in what there is (one new connection at most, as the event loop does) and then ends the turn.
  */
-import type { Command, Core, Job, LedgerEntry, StoreEvent, SystemJob, Turn } from "../../src/core/index.js";
+import type { Command, Core, Job, LedgerEntry, StoreEvent, Turn } from "../../src/core/index.js";
 import { Incoming } from "../../src/front/incoming.js";
 import { Outbox } from "../../src/front/outbox.js";
 import { Postman } from "../../src/front/postman.js";
 import { recall, type WriterReady } from "../../src/front/rebirth.js";
 import { Routes } from "../../src/front/routes.js";
+import { System } from "../../src/front/system.js";
 import { type LedgerContents, LedgerFull } from "../../src/ledger/index.js";
 import { connectionId, type Limits, wallTime } from "../../src/terms/index.js";
 import type { Agenda, Appointment } from "./agenda.js";
@@ -38,6 +39,8 @@ export interface Observer {
   /** The core has taken up what the ledger remembered, as far as it is believed beside what the writer has found. */
   born(remembered: LedgerContents | "damaged", found: WriterReady): void;
   command(command: Command): void;
+  /** Bytes of this connection were read, or it is not read by the broker's own will. */
+  heard(connection: number): void;
   decided(turn: Turn): void;
   dispatched(job: Job): void;
   delivered(letters: Turn["send"]): void;
@@ -53,8 +56,6 @@ const againMs = 250;
 /** How long a drain waits for what is in the store's hands. */
 const drainMs = 10_000;
 
-type Fate = Extract<Command, { kind: "process-fate" }>;
-
 export class Broker implements BrokerEnd {
   core: Core | undefined;
   alive = true;
@@ -64,15 +65,18 @@ export class Broker implements BrokerEnd {
   draining = false;
   #stoppedAt: number | undefined;
   #pausedMs = 0;
+  #seenAt = 0;
+  readonly #overdue: (() => void)[] = [];
   #ledgerFull = false;
   #connections = 0;
   readonly #knocking: Cable[] = [];
   readonly #cables = new Set<Cable>();
   readonly #readable = new Set<Cable>();
-  readonly #mail: (StoreEvent | Fate)[] = [];
+  readonly #mail: StoreEvent[] = [];
   readonly #parts: BrokerParts;
   readonly #postman: Postman;
   readonly #incoming: Incoming;
+  readonly #system: System;
   #outbox: Outbox | undefined;
   #due: Appointment | undefined;
   #greeting = {
@@ -93,8 +97,21 @@ export class Broker implements BrokerEnd {
     const now = () => parts.agenda.now;
     const log = () => undefined;
     this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow });
+    this.#system = new System({
+      ...{ postman: this.#postman, now, options: { processes, carriers: processes, log } },
+      after: (ms, go) => this.#later(ms, go),
+      answer: (command) => {
+        this.#tell(command);
+        this.#soon();
+      },
+    });
     const routes = new Routes({ limits, processes, wallNow, status, stop });
     this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
+  }
+
+  /** What it has decided is written down and told. */
+  get upToDate(): boolean {
+    return this.#stoppedAt === undefined && !this.#ledgerFull;
   }
 
   /** Nothing is left that it would do by itself. */
@@ -134,7 +151,7 @@ export class Broker implements BrokerEnd {
     this.#stoppedAt = undefined;
     const { agenda, random } = this.#parts;
     // It was last seen alive a tick before, at most.
-    const gap = agenda.now - since + random.below(tickMs);
+    const gap = agenda.now - Math.max(this.#seenAt, since - random.below(tickMs));
     const ticking = this.core?.nextDeadline(agenda.now) !== undefined;
     if (ticking && gap > tickMs + pauseMs) this.#pausedMs += gap;
     this.#soon();
@@ -168,10 +185,11 @@ export class Broker implements BrokerEnd {
   #round(): void {
     this.#due = undefined;
     if (!this.alive || this.#stoppedAt !== undefined) return;
+    this.#seenAt = this.#parts.agenda.now;
     try {
       // Told before what came meanwhile is looked at.
-      if (this.#pausedMs > 0) this.#tell({ kind: "paused", ms: this.#pausedMs });
-      this.#pausedMs = 0;
+      this.#stoodStill();
+      for (const go of this.#overdue.splice(0)) go();
       this.#accept();
       this.#read();
       for (const event of this.#mail.splice(0)) this.#take(event);
@@ -183,6 +201,15 @@ export class Broker implements BrokerEnd {
       return this.#parts.onKilled();
     }
     this.#sleep();
+  }
+
+  #stoodStill(): void {
+    const ms = this.#pausedMs;
+    if (ms === 0) return;
+    this.#pausedMs = 0;
+    this.#tell({ kind: "paused", ms });
+    this.#postman.paused(ms);
+    this.#system.paused(ms);
   }
 
   #accept(): void {
@@ -204,12 +231,14 @@ export class Broker implements BrokerEnd {
       while (frames-- > 0 && cable.inbox.length > 0 && !cable.paused) {
         const conversation = this.#postman.touch(cable);
         const bytes = cable.read();
+        this.#parts.observer.heard(cable.id);
         if (conversation !== undefined && bytes !== undefined)
           this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
       }
       if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
       if (cable.inbox.length === 0 && cable.ended) this.#closed(cable);
     }
+    for (const cable of this.#cables) if (cable.paused) this.#parts.observer.heard(cable.id);
   }
 
   #closed(cable: Cable): void {
@@ -217,7 +246,7 @@ export class Broker implements BrokerEnd {
     if (this.#postman.gone(cable)) this.#tell({ kind: "disconnected", connection: cable.id });
   }
 
-  #take(event: StoreEvent | Fate): void {
+  #take(event: StoreEvent): void {
     if (this.core === undefined) return this.#firstWord(event);
     if (event.kind === "tokens-reserved" || event.kind === "writer-ready")
       this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
@@ -235,6 +264,7 @@ export class Broker implements BrokerEnd {
     this.#outbox?.obey(turn);
     disk.passes("after-letters");
     this.#postman.flush(agenda.now);
+    if (this.#system.work()) this.#soon();
     store.flush();
     observer.turned(core);
     if (core.ready) this.listening = true;
@@ -279,7 +309,7 @@ export class Broker implements BrokerEnd {
   }
 
   /** The writer has settled what was in doubt: what the ledger knows becomes a core. */
-  #firstWord(event: StoreEvent | Fate): void {
+  #firstWord(event: StoreEvent): void {
     const { disk, store, limits, bootId, agenda, wallNow, observer } = this.#parts;
     if (event.kind === "writer-unavailable") return this.#parts.onKilled();
     if (event.kind !== "writer-ready") return;
@@ -304,7 +334,10 @@ export class Broker implements BrokerEnd {
           disk.passes("after-jobs");
         },
       },
-      system: (job) => this.#system(job),
+      system: (job) => {
+        observer.dispatched(job);
+        this.#system.ask(job);
+      },
       deliver: (letters) => {
         observer.delivered(letters);
         this.#postman.deliver(letters);
@@ -316,18 +349,13 @@ export class Broker implements BrokerEnd {
     });
   }
 
-  #system(job: SystemJob): void {
-    if (job.kind === "probe-process") this.#probe(job);
-  }
-
-  #probe({ session, process }: Extract<SystemJob, { kind: "probe-process" }>): void {
-    const { agenda, random, processes, rates } = this.#parts;
-    agenda.after(random.exponential(1), () => {
-      const unknown = random.chance(rates().fateUnknown);
-      const fate = unknown ? "unknown" : processes.fateOf(process);
+  /** A timer of its own: what is due while it stands still comes first when it goes on. */
+  #later(ms: number, go: () => void): () => void {
+    const due = this.#parts.agenda.after(ms, () => {
       if (!this.alive) return;
-      this.#mail.push({ kind: "process-fate", session, process, fate });
-      this.#soon();
+      if (this.#stoppedAt === undefined) go();
+      else this.#overdue.push(go);
     });
+    return () => this.#parts.agenda.cancel(due);
   }
 }

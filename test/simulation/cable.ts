@@ -44,6 +44,8 @@ export class Cable implements Link {
   /** The broker does not read it. */
   paused = false;
   #readAt = 0;
+  /** Frames on their way. */
+  #underWay = 0;
   readonly #weather: Weather;
   readonly #program: ProgramEnd;
   #broker: BrokerEnd | undefined;
@@ -74,6 +76,7 @@ export class Cable implements Link {
     if (this.#closedUp) return;
     if (this.#breaks()) return this.cut("a frame was lost");
     this.#upAt = this.#arrival(this.#upAt);
+    this.#underWay++;
     this.#weather.agenda.at(this.#upAt, () => this.#arrived(bytes));
   }
 
@@ -99,8 +102,29 @@ export class Cable implements Link {
 
   // ── the broker's end ──────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** The next frame. */
+  read(): Buffer | undefined {
+    const bytes = this.inbox.shift();
+    this.bytesRead += bytes?.length ?? 0;
+    this.#readAt = this.#weather.agenda.now;
+    return bytes;
+  }
+
+  /** Nothing is on its way, nothing waits to be read, and it is whole. */
+  get quiet(): boolean {
+    return (
+      this.#underWay === 0 && this.inbox.length === 0 && this.#out.length === 0 && !this.#closedDown && !this.#closedUp
+    );
+  }
+
+  get quietMs(): number {
+    const quietMs = this.paused ? 0 : this.#weather.agenda.now - this.#readAt;
+    return Math.floor(quietMs / 1000) * 1000;
+  }
+
   accepted(id: ConnectionId, broker: BrokerEnd): void {
     this.id = id;
+    this.#readAt = this.#weather.agenda.now;
     this.#broker = broker;
     this.#downAt = this.#arrival(this.#downAt);
     this.#weather.agenda.at(this.#downAt, () => {
@@ -120,22 +144,12 @@ export class Cable implements Link {
       if (this.#closedDown) return;
       if (this.#breaks()) return this.cut("a frame was lost");
       this.#downAt = this.#arrival(this.#downAt);
+      this.#underWay++;
       this.#weather.agenda.at(this.#downAt, () => {
+        this.#underWay--;
         if (!this.#deaf && !this.#dropped) this.#program.heard(bytes);
       });
     }
-  }
-
-  /** The next frame. */
-  read(): Buffer | undefined {
-    const bytes = this.inbox.shift();
-    this.bytesRead += bytes?.length ?? 0;
-    this.#readAt = this.#weather.agenda.now;
-    return bytes;
-  }
-
-  get quietMs(): number {
-    return this.paused ? 0 : this.#weather.agenda.now - this.#readAt;
   }
 
   pause(): void {
@@ -186,6 +200,7 @@ export class Cable implements Link {
   }
 
   #arrived(bytes: Buffer, late = false): void {
+    if (!late) this.#underWay--;
     if (this.#lost) return;
     const { agenda } = this.#weather;
     if (this.#lateMs > 0 && !late) {

@@ -2,47 +2,19 @@
  * What must hold whatever happens: the promises, as a bystander checks them who sees what the core is told, what it
  * decides, what is committed, dispatched and told, and knows nothing of how it decides.
  */
-import type {
-  Command,
-  Core,
-  Fence,
-  Job,
-  LedgerEntry,
-  Letter,
-  ProcessIdentity,
-  SessionRow,
-  Turn,
-} from "../../src/core/index.js";
+import type { AcquireCommand, Command, Core, GrantRow, Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import type { WriterReady } from "../../src/front/rebirth.js";
 import type { LedgerContents } from "../../src/ledger/index.js";
-import type { Instant, Limits, RefusalCode } from "../../src/terms/index.js";
+import type { Instant, Limits, RefusalCode, SessionId } from "../../src/terms/index.js";
 import type { Applied } from "../core/support/fake-writer.js";
 import type { LedgerRows } from "../core/support/ledger-rows.js";
 import type { Observer } from "./broker.js";
-import type { Standing } from "./coverage.js";
+import { Causes } from "./causes.js";
+import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
+import type { Standing } from "./situations.js";
 import { whatOf } from "./store.js";
-
-/** How late the end of a window may be confirmed, and the turn in which that is found (ms). */
-const lateMsMax = 5000;
-const turnMsMax = 1500;
-
-interface Session {
-  /** The connection that speaks for it. */
-  presentOn: number | undefined;
-  /** It was there without a break since the turn began. */
-  steady: boolean;
-  /** It was there at some moment of this turn. */
-  touched: boolean;
-  /** In running time of the broker; valid while nobody speaks for it. */
-  awaySince: number;
-  windowMs: number;
-  bound: boolean;
-  process: ProcessIdentity | undefined;
-  /** Why it may end before its window is over. */
-  mayEnd: string | undefined;
-  lastSeq: number;
-}
+import { WrittenOrder } from "./written-order.js";
 
 export interface InvariantParts {
   readonly now: () => Instant;
@@ -54,117 +26,101 @@ export interface InvariantParts {
   readonly onRead: (what: string) => void;
   /** A write was refused, whether its program hears of that or asks again. */
   readonly onRefused: (what: string, code: RefusalCode) => void;
+  /** A lease has ended: does its program still believe in it? */
+  readonly onLeaseOver: (held: Held) => void;
+  /** A grant begins: does anything run under another that excludes it? */
+  readonly onGranted: (held: Held) => void;
+  /** It is over for its holder. `why`: in a word. */
+  readonly onEnded: (held: Held, why: string) => void;
 }
 
 export class Invariants implements Observer, Standing {
+  readonly presence: Presence;
   readonly shadow = new Shadow();
+  readonly writes: WrittenOrder;
   readonly #parts: InvariantParts;
-  readonly #sessions = new Map<string, Session>();
-  /** Written down since the last turn: who said hello, who went. */
-  #log: Extract<Command, { kind: "hello" | "disconnected" }>[] = [];
-  /** Grants whose end was asked for by those who hold them. */
-  readonly #released = new Set<number>();
-  readonly #connections = new Map<number, string>();
+  readonly #causes: Causes;
   /** Requests that were answered, by what was decided and by what was told. */
   readonly #decided = new Set<string>();
   readonly #told = new Set<string>();
   /** Sessions and grants that were ever in the ledger. */
   readonly #written = new Set<string | number>();
-  /** Dispatched and not settled. */
-  readonly #outstanding = new Set<number>();
+  /** Grants that ended otherwise than by their release. */
+  readonly #taken = new Set<number>();
   #endedNow: Held[] = [];
-  readonly #sent = new Map<string, readonly Fence[]>();
-  readonly #fences = new Map<string, readonly Fence[]>();
-  readonly #whats = new Map<string, string>();
-  readonly #over = new Set<string>();
-  readonly #applied = new Set<string>();
-  #seqHigh = 0;
-  #pausedMs = 0;
+  /** What the core was told since the last turn, if that was one thing only. */
+  #only: Command | undefined;
+  /** Grants up to this token are void: nobody knew any more who held what. */
+  voidThrough = 0;
+  #commands = 0;
   #frozenUntil = 0;
 
   constructor(parts: InvariantParts) {
     this.#parts = parts;
+    this.presence = new Presence(parts.now);
+    this.#causes = new Causes(this.shadow, () => this.presence.running);
+    this.writes = new WrittenOrder({ shadow: this.shadow, causes: this.#causes, presence: this.presence });
   }
 
   // ── lives of the broker ───────────────────────────────────────────────────────────────────────────────────────────
 
   born(remembered: LedgerContents | "damaged", found: WriterReady): void {
-    const { sessions, grants, waiters, capacities } = this.#parts.rows();
+    const { limits, rows } = this.#parts;
+    const { sessions, grants, waiters, capacities } = rows();
+    this.shadow.forgetUnwritten((token) => this.#written.has(token));
     this.shadow.rebuilt(grants.values(), waiters.values(), capacities.values());
-    const before = new Map(this.#sessions);
-    this.#sessions.clear();
-    for (const row of sessions.values())
-      this.#sessions.set(row.session, { ...absent(row, this.#running), mayEnd: before.get(row.session)?.mayEnd });
-    this.#connections.clear();
-    this.#outstanding.clear();
+    this.presence.born(sessions.values(), limits.recoveryGraceMs);
+    this.#causes.forget();
+    this.writes.born();
     this.#decided.clear();
     this.#told.clear();
-    // What its client sends again is another write, under the locks of then.
-    for (const what of this.#sent.keys()) if (!this.#applied.has(what)) this.#over.add(what);
-    this.#log = [];
-    this.#seqHigh = 0;
-    this.#frozenUntil = isUnknown(remembered, found) ? this.#running + this.#parts.limits.resumeWindowMs : 0;
+    this.#commands = 0;
+    const unknown = isUnknown(remembered, found);
+    this.#frozenUntil = unknown ? this.presence.running + limits.resumeWindowMs : 0;
+    if (unknown) this.voidThrough = this.shadow.tokenHigh;
   }
 
   // ── what the core is told ─────────────────────────────────────────────────────────────────────────────────────────
 
   command(command: Command): void {
-    switch (command.kind) {
-      case "hello":
-      case "disconnected":
-        this.#log.push(command);
-        return;
-      case "paused":
-        this.#pausedMs += command.ms;
-        return;
-      case "process-fate":
-        return this.#fate(command);
-      case "settle":
-        this.#mayEnd(command.session, "its successor settles it");
-        return;
-      case "goodbye":
-        this.#goodbye(this.#connections.get(command.connection));
-        return;
-      case "release":
-        this.#released.add(command.token);
-        return;
-      case "write": {
-        const { what } = whatOf(command.parcel);
-        this.#fences.set(what, command.fences);
-        this.#whats.set(`${command.connection}/${command.request}`, what);
-        return;
-      }
-      case "writer-ready":
-        this.#outstanding.clear();
-        this.#seqHigh = 0;
-        return;
-      case "writer-settled":
-        for (const { seq } of command.answers) this.#outstanding.delete(seq);
-        return;
-      default:
-    }
+    this.#commands++;
+    // An id may be used again when it was answered.
+    if ("request" in command && command.kind !== "cancel")
+      this.#told.delete(`${command.connection}/${command.request}`);
+    this.#only = this.#commands === 1 ? command : undefined;
+    this.presence.told(command);
+    this.writes.told(command);
+    const session = "connection" in command ? this.presence.sessionOf(command.connection) : undefined;
+    if (session !== undefined) this.#causes.asked(command, session);
+  }
+
+  heard(connection: number): void {
+    this.presence.heard(connection);
   }
 
   // ── what it decides ───────────────────────────────────────────────────────────────────────────────────────────────
 
   decided({ ledger, send }: Turn): void {
     this.#endedNow = [];
-    for (const session of this.#sessions.values()) {
-      session.steady = session.presentOn !== undefined;
-      session.touched = session.steady;
+    for (const hello of this.presence.turned(send)) {
+      // What it does not list is given back.
+      const tokens = new Set<number>(hello.grants.map(({ token }) => token));
+      for (const { token, key, session } of this.shadow.held.values())
+        if (session === hello.session && !tokens.has(token) && !hello.pending.includes(key as never))
+          this.#causes.unlisted(token);
     }
-    for (const command of this.#log) {
-      if (command.kind === "disconnected") this.#gone(command.connection);
-      else if (send.some((letter) => isWelcome(letter, command))) this.#welcome(command);
-    }
-    this.#log = [];
-    for (const entry of ledger) this.#row(entry);
+    const alone = this.#only?.kind === "acquire" ? this.#only : undefined;
+    if (alone !== undefined) this.#refusedRightly(alone, send);
+    for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
+    this.#commands = 0;
+    this.#only = undefined;
   }
 
   committed(entries: readonly LedgerEntry[]): void {
     for (const entry of entries) {
       if (entry.kind === "granted" || entry.kind === "session-opened") this.#written.add(rowName(entry));
+      if (entry.kind === "grant-changed") this.#written.add(entry.row.token);
       if (entry.kind === "mark" && entry.seq > this.#parts.storedSeq())
         throw new Error("the ledger's mark is ahead of the database");
     }
@@ -172,13 +128,7 @@ export class Invariants implements Observer, Standing {
 
   dispatched(job: Job): void {
     if (job.to === "reader" && job.kind === "read") this.#parts.onRead(whatOf(job.parcel).what);
-    if (job.to !== "writer" || (job.kind !== "write" && job.kind !== "settle")) return;
-    if (job.seq <= this.#seqHigh) throw new Error(`write ${job.seq} was dispatched after ${this.#seqHigh}`);
-    this.#seqHigh = job.seq;
-    this.#outstanding.add(job.seq);
-    const session = this.#sessions.get(job.session);
-    if (session !== undefined) session.lastSeq = job.seq;
-    if (job.kind === "write") this.#write(job);
+    this.writes.dispatched(job, this.#endedNow);
   }
 
   delivered(letters: Turn["send"]): void {
@@ -186,38 +136,45 @@ export class Invariants implements Observer, Standing {
   }
 
   turned(core: Core): void {
-    const through = this.#settledThrough;
-    for (const one of this.shadow.draining) {
+    const { shadow, presence } = this;
+    for (const one of shadow.draining) {
       if (one.until !== Number.POSITIVE_INFINITY) continue;
-      one.until = Math.max(one.held.lastSeq, this.#sessions.get(one.held.session)?.lastSeq ?? 0);
+      one.until = Math.max(one.held.lastSeq, presence.get(one.held.session)?.lastSeq ?? 0);
     }
-    this.shadow.settledThrough(through);
+    shadow.settledThrough(this.writes.settledThrough);
+    this.#causes.turned();
     this.#nobodyIsForgotten(core);
     this.#nobodyStays();
   }
 
   /** A write is there for all to see. */
-  applied({ what, seq }: Applied): void {
-    this.#applied.add(what);
-    const under = this.#sent.get(what);
-    if (under === undefined) throw new Error(`write ${seq} (${what}) was applied and never dispatched`);
-    for (const { name, token } of under) {
-      const later = this.shadow.excludedBy(name, token);
-      if (later !== undefined)
-        throw new Error(
-          `${what} was sent while ${name} was held under ${token}, and applied after ${later} was granted`,
-        );
-    }
+  applied(applied: Applied): void {
+    this.writes.applied(applied);
   }
 
+  // ── what others ask ───────────────────────────────────────────────────────────────────────────────────────────────
+
   sessionOf(connection: number): string | undefined {
-    return this.#connections.get(connection);
+    return this.presence.sessionOf(connection);
   }
 
   isKnown(session: string): "unknown" | "away" | "live" {
-    const known = this.#sessions.get(session);
+    const known = this.presence.get(session);
     if (known === undefined) return "unknown";
     return known.presentOn === undefined ? "away" : "live";
+  }
+
+  isNested(session: string): boolean {
+    return this.presence.outerOf(session) !== undefined;
+  }
+
+  waiterFor(name: string): SessionId | undefined {
+    const place = this.shadow.places.find(({ claims }) => claims.some((claim) => claim.name === name));
+    return place?.session as SessionId | undefined;
+  }
+
+  wasTaken(token: number): boolean {
+    return this.#taken.has(token);
   }
 
   /** Whether this request on this connection has its answer, perhaps in this very turn. */
@@ -225,192 +182,149 @@ export class Invariants implements Observer, Standing {
     return this.#decided.has(`${connection}/${request}`);
   }
 
-  #answered(letter: Extract<Letter, { request: unknown }>): void {
-    const id = `${letter.to}/${letter.request}`;
-    this.#decided.add(id);
-    const what = this.#whats.get(id);
-    if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
-  }
-
-  // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The broker's own time, in which it stood still for nobody. */
-  get #running(): number {
-    return this.#parts.now() - this.#pausedMs;
-  }
-
-  #welcome(hello: Extract<Command, { kind: "hello" }>): void {
-    const session = this.#sessions.get(hello.session) ?? absent({ identity: hello.identity }, this.#running);
-    this.#sessions.set(hello.session, session);
-    session.presentOn = hello.connection;
-    session.touched = true;
-    this.#connections.set(hello.connection, hello.session);
-    // What it does not list is given back.
-    const tokens = new Set<number>(hello.grants.map(({ token }) => token));
-    const keys = new Set<number>(hello.pending);
-    for (const { token, key, session: holder } of this.shadow.held.values())
-      if (holder === hello.session && !tokens.has(token) && !keys.has(key)) this.#released.add(token);
-  }
-
-  #gone(connection: number): void {
-    const id = this.#connections.get(connection);
-    this.#connections.delete(connection);
-    const session = id === undefined ? undefined : this.#sessions.get(id);
-    if (session === undefined || session.presentOn !== connection) return;
-    session.presentOn = undefined;
-    session.steady = false;
-    session.awaySince = this.#running;
-  }
-
-  #fate({ session: id, process, fate }: Extract<Command, { kind: "process-fate" }>): void {
-    const known = this.#sessions.get(id)?.process;
-    const isIts = known?.pid === process.pid && known.startTime === process.startTime;
-    if (fate === "dead" && isIts) this.#mayEnd(id, "its process is dead");
-  }
-
-  #goodbye(id: string | undefined): void {
-    this.#mayEnd(id, "it says goodbye");
-    for (const { token, session } of this.shadow.held.values()) if (session === id) this.#released.add(token);
-  }
-
-  #mayEnd(id: string | undefined, why: string): void {
-    const session = id === undefined ? undefined : this.#sessions.get(id);
-    if (session !== undefined) session.mayEnd = why;
-  }
-
-  /** Why the session may be over now, if it may. */
-  #whyOver(id: string): string | undefined {
-    const session = this.#sessions.get(id);
-    if (session === undefined) return "it is not there";
-    if (session.mayEnd !== undefined) return session.mayEnd;
-    const { presentOn, bound, awaySince, windowMs } = session;
-    const over = presentOn === undefined && !bound && this.#running - awaySince >= windowMs;
-    return over ? "its window is over" : undefined;
-  }
-
   // ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #row(entry: LedgerEntry): void {
-    const { shadow } = this;
+  #row(entry: LedgerEntry, send: Turn["send"]): void {
+    const { shadow, presence } = this;
     switch (entry.kind) {
-      case "session-opened": {
-        const { session, windowMs, identity } = entry.row;
-        const known = this.#sessions.get(session) ?? absent(entry.row, this.#running);
-        this.#sessions.set(
-          session,
-          Object.assign(known, { windowMs, bound: identity.bound, process: identity.process }),
-        );
-        return;
-      }
+      case "session-opened":
+        return presence.opened(entry.row);
       case "session-ended":
-        if (this.#whyOver(entry.session) === undefined)
-          throw new Error(`session ${entry.session} was ended, and it was not over`);
-        this.#sessions.delete(entry.session);
-        return;
+        return presence.ended(entry.session);
       case "queued":
         return shadow.queued(entry.row);
       case "unqueued":
         return shadow.unqueued(entry.arrival);
       case "granted":
         return this.#granted(entry.row);
-      case "grant-ended":
-        return this.#ended(entry.token);
-      case "grant-changed":
-        shadow.changed(entry.was, entry.row);
+      case "grant-changed": {
+        const { before, after } = shadow.changed(entry.was, entry.row);
+        if (after.ending && !before.ending) this.#ended(before, send);
+        // Writes that were sent before it in this turn were sent under its old token.
+        else this.#endedNow.push(before);
         return;
+      }
+      case "grant-ended": {
+        const held = shadow.ended(entry.token);
+        // Of one whose processes lived it was said before.
+        if (!held.ending) this.#ended(held, send);
+        return;
+      }
       case "capacity":
         return shadow.resized(entry.row);
       default:
     }
   }
 
-  #granted(row: Extract<LedgerEntry, { kind: "granted" }>["row"]): void {
-    const { claims, session } = row;
-    const name = claims[0]?.name;
-    if (this.#sessions.get(session)?.touched !== true)
-      throw new Error(`${name} was granted to ${session}, which is not there`);
-    if (this.#running < this.#frozenUntil) throw new Error(`${name} was granted while nobody knows who holds it`);
-    this.shadow.granted(row, (other) => this.#sessions.get(other)?.steady === true);
+  #granted(row: GrantRow): void {
+    const { session, token } = row;
+    if (this.presence.get(session)?.touched !== true)
+      throw new Error(`grant ${token} was given to ${session}, which is not there`);
+    if (this.presence.running < this.#frozenUntil)
+      throw new Error(`grant ${token} was given while nobody knows who holds what`);
+    const held = this.shadow.granted(row, this.presence.wasThere);
+    held.since = this.presence.running;
+    this.#parts.onGranted(held);
   }
 
-  #ended(token: number): void {
-    const held = this.shadow.ended(token);
+  #ended(held: Held, send: Turn["send"]): void {
     this.#endedNow.push(held);
-    if (!this.#released.has(token) && this.#whyOver(held.session) === undefined)
-      throw new Error(`${held.session} lost ${held.claims[0]?.name} (token ${token}) for no reason`);
+    const { session: id, token } = held;
+    const cause = this.#causes.of(held);
+    const session = this.presence.get(id);
+    const over = this.presence.whyOver(id);
+    const why = cause ?? (over === undefined ? "lease" : "session");
+    this.#parts.onEnded(held, why.replace(" ", "-"));
+    if (cause === "released" || cause === "given up") return;
+    this.#taken.add(token);
+    if (over !== undefined) return;
+    if (cause === undefined && !this.#leaseIsOver(held))
+      throw new Error(`${id} lost ${held.claims[0]?.name} (token ${token}) for no reason`);
+    if (cause === undefined) this.#parts.onLeaseOver(held);
+    const knows = cause === "handed" && this.#causes.isOwn(held);
+    if (session?.steady === true && !knows) this.#isTold(held, session.presentOn, send);
   }
 
-  // ── jobs and letters ──────────────────────────────────────────────────────────────────────────────────────────────
+  /** Nothing was heard for so long. */
+  #leaseIsOver({ session: id, ttlMs, since }: Held): boolean {
+    const session = this.presence.get(id);
+    if (ttlMs === undefined || session === undefined) return false;
+    const over = Math.max(Math.max(session.heardAt, since) + ttlMs, session.graceUntil);
+    return this.presence.running >= over - 0.001;
+  }
 
-  #write(job: Extract<Job, { to: "writer"; kind: "write" }>): void {
-    const { what } = whatOf(job.parcel);
-    const { shadow } = this;
-    // What goes again because its writer died was sent while it was held; what was given back since still counts.
-    const again = this.#sent.has(what) && !this.#over.has(what);
-    const givenBack = shadow.draining.map(({ held }) => held).filter(({ token }) => this.#released.has(token));
-    const heldThen = (fence: Fence) =>
-      [shadow.held.get(fence.token), ...this.#endedNow, ...(again ? givenBack : [])].some(
-        (held) => held?.token === fence.token && held.claims.some(({ name }) => name === fence.name),
-      );
-    const fences = this.#fences.get(what) ?? [];
-    const broken = fences.find((fence) => !heldThen(fence));
-    if (broken !== undefined && job.mode === "run")
-      throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
-    for (const { token } of fences) {
-      const held = shadow.held.get(token) ?? this.#endedNow.find((one) => one.token === token);
-      if (held !== undefined) held.lastSeq = job.seq;
+  #isTold({ claims, token }: Held, to: number | undefined, send: Turn["send"]): void {
+    for (const { name } of claims) {
+      const isIt = (letter: Letter) =>
+        letter.kind === "lost" && letter.to === to && letter.fence.token === token && letter.fence.name === name;
+      if (!send.some(isIt)) throw new Error(`the loss of ${name} (token ${token}) was not told`);
     }
-    if (this.#sent.has(what) && !this.#over.delete(what)) return;
-    const own = [...shadow.held.values()].filter(({ session }) => session === job.session);
-    const under = own.flatMap(({ token, claims }) => claims.map(({ name }) => ({ name, token }) as Fence));
-    this.#sent.set(what, [...fences, ...under]);
+  }
+
+  // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #answered(letter: Extract<Letter, { request: unknown }>): void {
+    const id = `${letter.to}/${letter.request}`;
+    this.#decided.add(id);
+    const what = this.writes.whatOf(id);
+    if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
   }
 
   #letter(letter: Letter): void {
     if (letter.kind === "granted" && !this.#written.has(letter.grant.token))
       throw new Error(`grant ${letter.grant.token} was told before it was in the ledger`);
+    if (letter.kind === "converted" && !this.#written.has(letter.fence.token))
+      throw new Error(`the token ${letter.fence.token} was told before it was in the ledger`);
     if (letter.kind === "welcome" && !this.#written.has(letter.session))
       throw new Error(`${letter.session} was welcomed before it was in the ledger`);
     if (!("request" in letter)) return;
     const id = `${letter.to}/${letter.request}`;
-    // One that was refused is over; asked again, it is another one, under the locks of then.
-    if (letter.kind === "refused") this.#over.add(this.#whats.get(id) ?? "");
+    if (letter.kind === "refused") this.writes.refused(id);
     if (this.#told.has(id)) throw new Error(`request ${id} was answered twice: ${JSON.stringify(letter)}`);
     this.#told.add(id);
   }
 
+  /** Refused because of a deadlock: it would have waited for ever. Looked at when nothing else was asked in this turn. */
+  #refusedRightly({ connection, request, claims, under }: AcquireCommand, send: Turn["send"]): void {
+    const session = this.presence.sessionOf(connection);
+    const refused = send.find(
+      (letter) => letter.kind === "refused" && letter.to === connection && letter.request === request,
+    );
+    if (session === undefined || refused?.kind !== "refused" || refused.refusal.refused !== "DEADLOCK") return;
+    if (new Set(claims.map(({ name }) => name)).size < claims.length) return;
+    const { shadow, presence } = this;
+    const newcomer = {
+      ...{ session, claims, convertOf: undefined, knownUpTo: Number.POSITIVE_INFINITY },
+      under: shadow.originsOf(under),
+    };
+    if (!shadow.stuck(presence.isThere, presence.outerOf, newcomer).includes(newcomer))
+      throw new Error(`${session} was refused for a deadlock that is none: ${refused.refusal.message}`);
+  }
+
   // ── after the turn ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get #settledThrough(): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const seq of this.#outstanding) first = Math.min(first, seq);
-    return first - 1;
-  }
-
   #nobodyIsForgotten(core: Core): void {
-    if (!core.ready || this.#running < this.#frozenUntil) return;
-    const place = this.shadow.grantable((session) => this.#sessions.get(session)?.presentOn !== undefined);
+    const { shadow, presence } = this;
+    if (!core.ready || presence.running < this.#frozenUntil) return;
+    const place = shadow.grantable(presence.isThere);
     if (place !== undefined)
       throw new Error(`${place.session} waits for ${place.claims[0]?.name}, is there, and nothing is in its way`);
+    const [stuck] = shadow.stuck(presence.isThere, presence.outerOf);
+    if (stuck !== undefined) throw new Error(`${stuck.session} waits for ${stuck.claims[0]?.name} for ever`);
   }
 
-  /** Nobody who is dead holds anything; nobody stays beyond his window. */
+  /** Nobody who is dead or silent holds anything, nobody stays beyond his window. */
   #nobodyStays(): void {
-    for (const { session, token } of this.shadow.held.values())
-      if (this.#sessions.get(session)?.mayEnd === "its process is dead")
-        throw new Error(`${session} is dead and holds ${token}`);
-    for (const [id, { presentOn, bound, awaySince, windowMs, mayEnd }] of this.#sessions)
-      if (mayEnd === undefined && presentOn === undefined && !bound)
-        if (this.#running - awaySince > windowMs + lateMsMax + turnMsMax)
-          throw new Error(`${id} has been away for ${this.#running - awaySince} ms and has ${windowMs}`);
+    this.presence.check();
+    for (const { session: id, token, ttlMs, since, ending } of this.shadow.held.values()) {
+      const session = this.presence.get(id);
+      if (session === undefined || ending) continue;
+      if (session.mustEnd) throw new Error(`${id} is dead and holds ${token}`);
+      if (ttlMs === undefined) continue;
+      const over = Math.max(Math.max(session.heardAt, since) + ttlMs, session.graceUntil);
+      if (this.presence.running > over + lateMsMax) throw new Error(`the lease of ${token} is over since ${over}`);
+    }
   }
-}
-
-function absent({ windowMs = 0, identity }: Partial<SessionRow>, awaySince: number): Session {
-  return {
-    ...{ presentOn: undefined, steady: false, touched: false, awaySince },
-    ...{ windowMs, bound: identity?.bound ?? false, process: identity?.process, mayEnd: undefined, lastSeq: 0 },
-  };
 }
 
 /** Somebody may hold what nobody remembers, and live on (rules 13 and 14). */
@@ -420,10 +334,6 @@ function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady): 
   if (mark === undefined || grants.length === 0) return false;
   const { tokensTo, seq, incarnation } = mark;
   return incarnation !== found.incarnation || seq > found.storedSeq || tokensTo > found.tokensFrom;
-}
-
-function isWelcome(letter: Letter, { connection, request }: Extract<Command, { kind: "hello" }>): boolean {
-  return letter.kind === "welcome" && letter.to === connection && letter.request === request;
 }
 
 function rowName({ kind, row }: RowOf<"granted" | "session-opened">): string | number {

@@ -8,33 +8,35 @@ const chunk = 100;
 /** Most of what a life makes is gone with it: a large nursery is cheaper than to look after its survivors. */
 const nurseryMb = 64;
 
-export type Progress = (done: number) => void;
+/** Told how many lives are over; `false`: no more are begun. */
+export type Progress = (done: number) => boolean;
 
-/** `jobs` threads share the seeds. Ends early when too many lives have failed. */
+/** `jobs` threads share the seeds. Ends early when too many lives have failed, or it was told to. */
 export async function liveAll(
   { from, count, failuresMax = 20 }: Seeds,
   jobs: number,
-  progress: Progress = () => undefined,
+  progress: Progress = () => true,
 ): Promise<Tally> {
   const tallies: Tally[] = [];
   const end = from + count;
   let next = from;
   let done = 0;
   let failures = 0;
+  let goesOn = true;
   await Promise.all(
     Array.from({ length: jobs }, async () => {
       const worker = new Worker(fileURLToPath(import.meta.url), {
         resourceLimits: { maxYoungGenerationSizeMb: nurseryMb },
       });
       try {
-        while (next < end && failures < failuresMax) {
+        while (goesOn && next < end && failures < failuresMax) {
           const seeds = { from: next, count: Math.min(chunk, end - next), failuresMax };
           next += seeds.count;
           const tally = await answered(worker, seeds);
           tallies.push(tally);
           failures += tally.failures.length;
           done += tally.seeds;
-          progress(done);
+          goesOn &&= progress(done);
         }
       } finally {
         await worker.terminate();

@@ -2,90 +2,63 @@
  * A client program in the simulated world: what it asks is drawn, what it is told is noted. Each question has one
  * outcome, and what is told of a write is final.
  */
-import { Call, type CallKind, type CallMore, type Grant } from "../../src/client/conversation/index.js";
+import { type Call, type Grant, Watch } from "../../src/client/conversation/index.js";
 import type { ProcessIdentity } from "../../src/core/index.js";
-import { type Refusal, refusals } from "../../src/terms/index.js";
-import type { Cable, Weather } from "./cable.js";
-import { type Doorway, Terminal, type Told } from "./terminal.js";
-import type { Trace } from "./trace.js";
+import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
+import { Ask, type Fence } from "./ask.js";
+import type { Command } from "./processes.js";
+import type { Style, Surroundings } from "./surroundings.js";
+import { Terminal, type Told } from "./terminal.js";
+import { WatchView } from "./watch-view.js";
+import { drawWish, type Wisher } from "./wishes.js";
 
-export interface Fence {
-  readonly name: string;
-  readonly token: number;
-}
-
-export interface AskMore extends CallMore {
-  readonly what?: string;
-  readonly fences?: readonly Fence[];
-  readonly behind?: readonly Ask[];
-}
-
-/** One question and its outcome. */
-export class Ask extends Call {
-  /** What a write or read does; no two do the same. */
-  readonly what: string;
-  readonly fences: readonly Fence[];
-  /** Writes of its program that were asked for before it and not answered then. */
-  readonly behind: readonly Ask[];
-  /** Connections it was sent on. */
-  readonly sentOn: Cable[] = [];
-  outcome: "open" | "done" | "none" | "unknown" = "open";
-  /** A write under locks that it holds and has not given back: nothing that it asks later can break these fences. */
-  sure = false;
-
-  /** What was sent is looked at again: a release may have come between. */
-  unsure(): void {
-    this.sure = false;
-  }
-
-  constructor(kind: CallKind, method: string, params: object, more: AskMore = {}) {
-    super(kind, method, params, more);
-    this.what = more.what ?? "";
-    this.fences = more.fences ?? [];
-    this.behind = more.behind ?? [];
-  }
-}
-
-export interface Surroundings {
-  readonly weather: Weather;
-  readonly trace: Trace;
-  readonly doorway: Doorway;
-  readonly names: readonly string[];
-  /** Another's lock, or one that never was. */
-  readonly strangeFence: () => Fence;
-  /** A number that no other has. */
-  readonly nextWhat: () => number;
-  /** It has nothing more to do. */
-  readonly onExit: () => void;
-}
-
-const insertSql = "insert into happened values (?)";
-const selectSql = "select what from happened where what = ?";
-
-export class Program {
+export interface ProgramOptions {
   readonly number: number;
   readonly process: ProcessIdentity;
+  /** The program under whose lock this one runs, and which waits for its end. */
+  readonly outer: Program | undefined;
+}
+
+export class Program implements Wisher {
+  readonly number: number;
+  readonly process: ProcessIdentity;
+  readonly style: Style;
   alive = true;
   /** It asks nothing new. */
   leaving = false;
   /** Its conversation is over. */
   ended = false;
+  session: SessionId | undefined;
+  /** The program that runs under a lock of this one. */
+  inner: Program | undefined;
   /** All that it ever asked. */
   readonly asks: Ask[] = [];
+  /** What runs under locks that were taken with a guard. */
+  readonly guards = new Map<Grant, Command>();
+  /** What was asked for to be shared: it may be exclusive since. */
+  readonly shared = new Set<Grant>();
+  /** What it lost by its own clock; the broker may still have it. */
+  readonly expired = new Set<number>();
+  readonly watches: WatchView[] = [];
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
 
-  constructor(number: number, process: ProcessIdentity, around: Surroundings) {
+  constructor({ number, process, outer }: ProgramOptions, around: Surroundings) {
     const { weather, trace, doorway } = around;
     const { random } = weather;
     this.number = number;
     this.process = process;
     this.#around = around;
+    this.style = random.pick(["blocking", "free", "silent"]);
     const readable = random.chance(0.8);
     const bound = readable && random.chance(0.2);
-    const claim = readable ? { process } : {};
-    const introduction = { program: `p${number}`, version: "1", ...claim, ...(bound ? { bound } : {}) };
+    const introduction = {
+      ...{ program: `p${number}`, version: "1" },
+      ...(readable ? { process } : {}),
+      ...(bound ? { bound } : {}),
+      ...(outer === undefined ? {} : { outer: outer.secret }),
+    };
     const resumeWindowMs = random.pick([300, 1000, 3000, 10_000]);
     const patienceMs = random.pick([2000, 30_000]);
     this.#terminal = new Terminal({
@@ -101,6 +74,10 @@ export class Program {
     return this.#terminal.conversation.at;
   }
 
+  get secret(): string {
+    return this.#terminal.secret;
+  }
+
   /** Questions without an outcome. */
   get open(): readonly Ask[] {
     return this.#open;
@@ -111,8 +88,46 @@ export class Program {
     return [...this.#terminal.conversation.grants].filter(({ state }) => state === "held");
   }
 
+  /** It waits for a lock, or for somebody who runs under one of its own. */
+  get waits(): boolean {
+    return this.#open.some((ask) => ask.waits);
+  }
+
+  get mayGiveBack(): boolean {
+    if (this.#runsInner) return false;
+    return this.style !== "blocking" || !this.waits;
+  }
+
+  /** It could run another under its locks. What it would still wait for then, the other could wait for behind it. */
+  get mayNest(): boolean {
+    return this.alive && !this.leaving && !this.stopped && !this.#runsInner && !this.waits && this.held.length > 0;
+  }
+
+  get #runsInner(): boolean {
+    return this.inner?.alive === true && !this.inner.ended;
+  }
+
+  /** What it says of the locks that it does not give back before the next one is had. */
+  get underNow(): { readonly under?: readonly number[] } {
+    if (this.style === "silent") return {};
+    return { under: this.style === "free" ? [] : this.held.map(({ token }) => token) };
+  }
+
+  /** One lock that it holds, by one of its names. */
+  get fences(): readonly Fence[] {
+    const { held } = this;
+    if (held.length === 0) return [];
+    const { names, token } = this.#around.weather.random.pick(held);
+    return [{ name: this.#around.weather.random.pick(names), token }];
+  }
+
   get stopped(): boolean {
     return this.#terminal.stopped;
+  }
+
+  /** Nothing is on its way between it and the broker. */
+  get quiet(): boolean {
+    return this.at === "open" && this.#terminal.quiet && !this.stopped;
   }
 
   // ── what it does ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,31 +136,25 @@ export class Program {
   act(): void {
     if (!this.alive || this.leaving || this.ended || this.stopped) return;
     const { random } = this.#around.weather;
-    switch (random.below(12)) {
-      case 0:
-      case 1:
-      case 2:
-        return this.#acquire();
-      case 3:
-      case 4:
-      case 5:
-        return this.releaseOne();
-      case 6:
-        return this.#cancelOne();
-      case 7:
-        return random.chance(0.5) ? this.#read() : this.#list();
-      case 8:
-        return this.#write([this.#around.strangeFence()]);
-      default:
-        return this.#write(random.chance(0.7) ? this.#ownFence() : []);
-    }
+    if (random.chance(0.06)) return this.#cancelOne();
+    if (random.chance(0.04)) return this.#watch();
+    // It waits for the command that it has started.
+    if (this.#runsInner) return;
+    const wish = drawWish(this, this.#around);
+    if (wish !== undefined) this.#ask(wish);
   }
 
   releaseOne(): void {
     const [grant] = this.held;
-    if (grant === undefined) return;
-    const { name, token } = grant;
-    this.#ask(new Ask("release", "lock.release", { name, token }, { grant }));
+    if (grant !== undefined && this.mayGiveBack) this.#ask(this.releasing(grant));
+  }
+
+  releasing(grant: Grant): Ask {
+    // What runs under it ends before it is given back.
+    const command = this.guards.get(grant);
+    if (command !== undefined) this.#around.processes.end(command);
+    this.guards.delete(grant);
+    return new Ask("release", "lock.release", { name: grant.name, token: grant.token }, { grant });
   }
 
   /** It is done: its session ends. */
@@ -155,48 +164,32 @@ export class Program {
     this.#terminal.handle({ kind: "close" });
   }
 
-  #acquire(): void {
-    const { weather, names } = this.#around;
-    const { random } = weather;
-    const waitMs = random.pick([undefined, undefined, 0, 1 + random.below(2000)]);
-    const params = { name: random.pick(names), reason: "work", ...(waitMs === undefined ? {} : { waitMs }) };
-    this.#ask(new Ask("acquire", "lock.acquire", params));
-  }
-
   #cancelOne(): void {
     const { random } = this.#around.weather;
     if (this.#open.length > 0) this.#terminal.handle({ kind: "cancel", call: random.pick(this.#open) });
   }
 
-  #write(fences: readonly Fence[]): void {
-    const { weather, nextWhat } = this.#around;
-    const { random, rates } = weather;
-    const what = `w${nextWhat()}`;
-    const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
-    const params = { sql: insertSql, args: [what, ...marks], ...(fences.length === 0 ? {} : { fence: fences }) };
-    const ask = new Ask(random.chance(0.85) ? "write" : "once", "db.execute", params, { what, fences });
-    const { held } = this;
-    ask.sure = fences.every(({ name, token }) => held.some((one) => one.token === token && one.name === name));
-    this.#ask(ask);
-  }
-
-  #read(): void {
-    const { weather, nextWhat } = this.#around;
-    const what = `r${nextWhat()}`;
-    const marks = weather.random.chance(weather.rates().endless) ? ["endless"] : [];
-    const behind = this.#open.filter(({ kind }) => kind === "write" || kind === "once");
-    this.#ask(new Ask("read", "db.query", { sql: selectSql, args: [what, ...marks] }, { what, behind }));
-  }
-
-  #list(): void {
-    this.#ask(new Ask("read", "lock.list", {}));
-  }
-
-  #ownFence(): readonly Fence[] {
-    return this.held.slice(0, 1).map(({ name, token }) => ({ name, token }));
+  #watch(): void {
+    const { weather, names } = this.#around;
+    const { random } = weather;
+    const [old] = this.watches;
+    if (old !== undefined && random.chance(0.4)) {
+      this.watches.shift();
+      return this.#terminal.handle({ kind: "unwatch", watch: old.watch });
+    }
+    const view = new WatchView(new Watch(random.chance(0.5) ? { name: random.pick(names) } : { prefix: "" }));
+    this.watches.push(view);
+    this.#terminal.handle({ kind: "watch", watch: view.watch });
   }
 
   #ask(ask: Ask): void {
+    const { held } = this;
+    // An upgrade that is under way may give its lock a new token.
+    const upgrades = this.#open.some(({ kind }) => kind === "upgrade");
+    if ((ask.kind === "write" || ask.kind === "once") && !upgrades)
+      ask.sure = ask.fences.every(({ name, token }) =>
+        held.some((grant) => grant.token === token && grant.names.includes(name)),
+      );
     this.asks.push(ask);
     this.#open.push(ask);
     this.#terminal.handle({ kind: "call", call: ask });
@@ -222,6 +215,7 @@ export class Program {
     this.#terminal.die(keptOpenMs);
   }
 
+  /** Its locks may be taken from it, or what it sent be looked at again. */
   unsure(): void {
     for (const ask of this.asks) ask.unsure();
   }
@@ -231,17 +225,40 @@ export class Program {
       case "answer":
         return this.#settled(effect.call, "done");
       case "granted":
-        return this.#settled(effect.call, "done");
+        return this.#granted(effect.call, effect.grant);
       case "refuse":
         return this.#refused(effect.call, effect.refusal);
       case "lost":
+        if (effect.reason.startsWith("the broker did not answer")) this.expired.add(effect.grant.token);
+        return this.unsure();
       case "session-lost":
         return this.unsure();
+      case "opened":
+        this.session = effect.welcome.session as SessionId;
+        return;
+      case "watch-began":
+        return this.#view(effect.watch)?.began(effect.begin);
+      case "watch-events":
+        return this.#view(effect.watch)?.events(effect.events);
+      case "watch-ended":
+        this.watches.splice(0, this.watches.length, ...this.watches.filter(({ watch }) => watch !== effect.watch));
+        return;
       case "ended":
         this.ended = true;
         return this.#around.onExit();
       default:
     }
+  }
+
+  #view(watch: Watch): WatchView | undefined {
+    return this.watches.find((view) => view.watch === watch);
+  }
+
+  #granted(call: Call, grant: Grant): void {
+    if (call instanceof Ask && call.shared) this.shared.add(grant);
+    if (call instanceof Ask && call.guard && this.session !== undefined)
+      this.guards.set(grant, this.#around.processes.startCommand(grant, this.session));
+    this.#settled(call, "done");
   }
 
   #refused(call: Call, refusal: Refusal): void {

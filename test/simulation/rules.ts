@@ -10,12 +10,13 @@ export interface Claimer {
 }
 
 export interface Request extends Claimer {
-  /** An upgrade of this grant: ahead of everybody, and its own grant is not in its way. */
+  /** An upgrade of this grant, by its first token: ahead of everybody, and its own grant is not in its way. */
   readonly convertOf: number | undefined;
 }
 
 export interface Occupant extends Claimer {
-  readonly token: number;
+  /** The first token that it had. */
+  readonly origin: number;
 }
 
 export type Slots = (name: string) => number;
@@ -30,7 +31,7 @@ export function mayGo(
   before: readonly Request[],
   slots: Slots,
 ): boolean {
-  const others = occupants.filter(({ token }) => token !== convertOf);
+  const others = occupants.filter(({ origin }) => origin !== convertOf);
   const ahead = convertOf === undefined ? before : [];
   return claims.every((claim) => fits(claim, [...others, ...ahead], slots));
 }

@@ -3,6 +3,7 @@
  * before it is taken in.
  */
 import type { CapacityRow, Claim, GrantRow, LedgerEntry, WaiterRow } from "../../src/core/index.js";
+import { stuckIn, type Wanted } from "./banker.js";
 import { fits, mayGo } from "./rules.js";
 
 export type RowOf<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
@@ -16,16 +17,17 @@ export interface Held {
   readonly ending: boolean;
   /** The first token that it had: an upgrade changes it. */
   readonly origin: number;
+  readonly ttlMs: number | undefined;
+  readonly guarded: boolean;
+  /** In the broker's running time; valid for what was granted in this life of it. */
+  since: number;
   /** The last write that was dispatched under it. */
   lastSeq: number;
 }
 
-export interface Place {
+export interface Place extends Wanted {
   readonly arrival: number;
-  readonly session: string;
   readonly key: number;
-  readonly claims: readonly Claim[];
-  readonly convertOf: number | undefined;
 }
 
 /** Over, but for writes that are not settled. */
@@ -37,6 +39,13 @@ export interface Draining {
 interface Given {
   readonly token: number;
   readonly origin: number;
+  /** As it is now, or was last. */
+  claim: Claim;
+}
+
+/** What a write was sent under. */
+export interface Under {
+  readonly token: number;
   readonly claim: Claim;
 }
 
@@ -50,24 +59,37 @@ export class Shadow {
   /** The capacity of semaphores. */
   readonly slots = new Map<string, number>();
   tokenHigh = 0;
+  /** The first token of each grant, by every token that it had. */
+  readonly #origins = new Map<number, number>();
   /** Everything that was ever granted for a name, in order. */
   readonly #given = new Map<string, Given[]>();
   /** The place of the request that is granted next, when it had one. */
   #left: Place | undefined;
 
+  /** What was decided and never written down, was never told: a broker that died took it along. */
+  forgetUnwritten(isWritten: (token: number) => boolean): void {
+    for (const [name, given] of this.#given)
+      this.#given.set(
+        name,
+        given.filter(({ token }) => isWritten(token)),
+      );
+  }
+
   /** What is believed after a restart. */
   rebuilt(grants: Iterable<GrantRow>, waiters: Iterable<WaiterRow>, capacities: Iterable<CapacityRow>): void {
-    const origins = new Map([...this.held].map(([token, { origin }]) => [token, origin]));
     this.held.clear();
     this.slots.clear();
     this.draining = [];
-    for (const row of grants) this.held.set(row.token, heldOf(row, origins.get(row.token) ?? row.token));
+    for (const row of grants) this.held.set(row.token, heldOf(row, this.#originOf(row.token)));
     for (const { name, slots } of capacities) this.slots.set(name, slots);
-    this.places = [...waiters].map(placeOf).sort(byPlace);
+    // What it had when it began to wait nobody knows any more.
+    this.places = [...waiters].map((row) => this.#placeOf(row, 0)).sort(byPlace);
   }
 
   queued(row: WaiterRow): void {
-    this.places = [...this.places, placeOf(row)].sort(byPlace);
+    const moved = this.#left;
+    const before = moved?.session === row.session && moved.key === row.key ? moved.knownUpTo : this.tokenHigh;
+    this.places = [...this.places, this.#placeOf(row, before)].sort(byPlace);
   }
 
   unqueued(arrival: number): void {
@@ -76,7 +98,7 @@ export class Shadow {
   }
 
   /** `there`: who has been there all the time. */
-  granted(row: GrantRow, there: There): void {
+  granted(row: GrantRow, there: There): Held {
     const left = this.#left;
     const waited = left !== undefined && left.session === row.session && left.key === row.key;
     const held = heldOf(row, row.token);
@@ -93,20 +115,26 @@ export class Shadow {
     }
     this.held.set(held.token, held);
     this.#give(held);
+    return held;
   }
 
   /** An upgrade, a downgrade, or the end of one whose processes live. */
   changed(was: number, row: GrantRow): { readonly before: Held; readonly after: Held } {
     const before = this.held.get(was);
     if (before === undefined) throw new Error(`grant ${was} was changed, and was not there`);
-    const after = { ...heldOf(row, before.origin), lastSeq: before.lastSeq };
+    const after = { ...heldOf(row, before.origin), lastSeq: before.lastSeq, since: before.since };
     this.held.delete(was);
+    this.#origins.set(after.token, after.origin);
     if (after.token !== was) {
       this.#newToken(after);
       for (const claim of after.claims)
-        if (!fits(claim, [...this.held.values()], this.#slotsOf))
+        if (claim.mode === "exclusive" && !fits(claim, [...this.held.values()], this.#slotsOf))
           throw new Error(`${claim.name} was upgraded under ${after.token} while another had it`);
       this.#give(after);
+    } else {
+      for (const claim of after.claims) this.#downgraded(after.token, claim);
+      // What was sent under it as it was before is settled before others get in.
+      if (!after.ending) this.#drain(before);
     }
     this.held.set(after.token, after);
     return { before, after };
@@ -116,7 +144,7 @@ export class Shadow {
     const held = this.held.get(token);
     if (held === undefined) throw new Error(`grant ${token} ended, and was not there`);
     this.held.delete(token);
-    this.draining = [...this.draining, { held, until: Number.POSITIVE_INFINITY }];
+    this.#drain(held);
     return held;
   }
 
@@ -142,13 +170,42 @@ export class Shadow {
     return undefined;
   }
 
-  /** Whether somebody else was granted this name, in a way that excludes it, after this grant. */
-  excludedBy(name: string, token: number): number | undefined {
-    const given = this.#given.get(name) ?? [];
+  /** Who was granted this name after that, though it excludes what it was held for then. */
+  excludedBy({ token, claim }: Under): number | undefined {
+    const given = this.#given.get(claim.name) ?? [];
     const mine = given.find((one) => one.token === token);
-    if (mine === undefined) return undefined;
-    return given.find((one) => one.token > token && one.origin !== mine.origin && excludes(mine.claim, one.claim))
-      ?.token;
+    return given.find((one) => one.token > token && one.origin !== mine?.origin && excludes(claim, one.claim))?.token;
+  }
+
+  /** Who would wait for ever, among those who are there. */
+  stuck(there: There, outerOf: (session: string) => string | undefined, newcomer?: Wanted): readonly Wanted[] {
+    const wanted: Wanted[] = this.places.filter(({ session }) => there(session));
+    if (newcomer !== undefined) wanted.push(newcomer);
+    if (wanted.length === 0) return [];
+    const owned = [...this.held.values()].filter(({ ending }) => !ending);
+    return stuckIn({ owned, wanted, slots: this.#slotsOf, outerOf });
+  }
+
+  /** The grants that these tokens mean, or once meant. */
+  originsOf(tokens: readonly number[] | undefined): readonly number[] | undefined {
+    return tokens?.map((token) => this.#originOf(token));
+  }
+
+  #originOf(token: number): number {
+    return this.#origins.get(token) ?? token;
+  }
+
+  #placeOf(row: WaiterRow, knownUpTo: number): Place {
+    const { arrival, session, key, claims } = row;
+    const convertOf = row.convertOf === undefined ? undefined : this.#originOf(row.convertOf);
+    return { arrival, session, key, claims, convertOf, under: this.originsOf(row.under), knownUpTo };
+  }
+
+  /** Whether the two grants of this name could not be there at once. */
+  excludes(name: string, one: number, other: number): boolean {
+    const given = this.#given.get(name) ?? [];
+    const [a, b] = [one, other].map((token) => given.find((grant) => grant.token === token));
+    return a !== undefined && b !== undefined && a.origin !== b.origin && excludes(a.claim, b.claim);
   }
 
   readonly #slotsOf = (name: string): number => this.slots.get(name) ?? 0;
@@ -156,6 +213,14 @@ export class Shadow {
   #newToken({ token }: Held): void {
     if (token <= this.tokenHigh) throw new Error(`token ${token} was given after ${this.tokenHigh}`);
     this.tokenHigh = token;
+  }
+
+  #downgraded(token: number, claim: Claim): void {
+    for (const one of this.#given.get(claim.name) ?? []) if (one.token === token) one.claim = claim;
+  }
+
+  #drain(held: Held): void {
+    this.draining = [...this.draining, { held, until: Number.POSITIVE_INFINITY }];
   }
 
   #give({ token, origin, claims }: Held): void {
@@ -181,11 +246,6 @@ function byPlace(a: Place, b: Place): number {
 }
 
 function heldOf(row: GrantRow, origin: number): Held {
-  const { token, session, key, claims, ending } = row;
-  return { token, session, key, claims, ending: ending !== undefined, origin, lastSeq: 0 };
-}
-
-function placeOf(row: WaiterRow): Place {
-  const { arrival, session, key, claims, convertOf } = row;
-  return { arrival, session, key, claims, convertOf };
+  const { token, session, key, claims, ending, ttlMs, guarded } = row;
+  return { token, session, key, claims, ending: ending !== undefined, origin, ttlMs, guarded, since: 0, lastSeq: 0 };
 }

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { missing, surplus } from "./coverage.js";
+import { missing, surplus } from "./combinations.js";
 import { liveAll } from "./jobs.js";
 import { live } from "./swarm.js";
 import { without } from "./throwers.js";

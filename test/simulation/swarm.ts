@@ -21,6 +21,10 @@ const asksMax = [3, 5, 6, 8, 10, 12, 24];
 /** How long the calm may take until nothing is left (virtual ms). */
 const calmMsMax = 300_000;
 
+/** How often, when it could ask something, a program that holds a lock runs another under it, and such a one is done. */
+const nestingChance = 0.08;
+const innerEndChance = 0.15;
+
 export class LifeFailure extends Error {
   override readonly name = "LifeFailure";
   readonly lines: readonly string[];
@@ -68,13 +72,15 @@ function trouble(world: World): void {
   for (const end = agenda.now + phaseMs; agenda.step(end); );
 }
 
-/** A new program, which asks one thing after the other. */
-function begin(world: World): void {
+/** A new program, which asks one thing after the other. One that runs under another's lock soon ends. */
+function begin(world: World, outer?: Program): void {
   const { random, agenda } = world;
-  const program = world.newProgram();
+  const program = world.newProgram(outer);
   const ask = () => {
     if (!program.alive || program.ended || world.calmed) return;
-    program.act();
+    if (program.mayNest && random.chance(nestingChance)) begin(world, program);
+    else if (outer !== undefined && random.chance(innerEndChance)) program.close();
+    else program.act();
     agenda.after(random.exponential(world.rates.thinkMs), ask);
   };
   agenda.after(random.exponential(world.rates.thinkMs), ask);
@@ -148,12 +154,16 @@ function calm(world: World): void {
   world.calmDown();
   const end = agenda.now + calmMsMax;
   const settle = () => {
-    for (const program of world.programs) settleDown(program);
+    for (const program of world.programs) {
+      world.looksRight(program);
+      settleDown(program);
+    }
     agenda.after(120, settle);
   };
   settle();
   while (!atRest(world)) if (!agenda.step(end)) throw new Error(`not at rest: ${unrest(world)}`);
 }
+
 function settleDown(program: Program): void {
   if (!program.alive || program.ended) return;
   if (program.held.length > 0) return program.releaseOne();

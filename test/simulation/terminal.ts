@@ -48,6 +48,8 @@ const lookAgainMs = 20;
 
 export class Terminal {
   readonly conversation: Conversation;
+  /** Of its first session: a command that it starts is told it. */
+  readonly secret: string;
   cable: Cable | undefined;
   readonly #parts: TerminalParts;
   #attempt: { aborted: boolean } | undefined;
@@ -59,7 +61,13 @@ export class Terminal {
 
   constructor(parts: TerminalParts) {
     this.#parts = parts;
-    this.conversation = new Conversation({ ...parts.options, secret: this.#freshSecret() }, parts.weather.agenda.now);
+    this.secret = this.#freshSecret();
+    this.conversation = new Conversation({ ...parts.options, secret: this.secret }, parts.weather.agenda.now);
+  }
+
+  /** Nothing is on its way, in any direction. */
+  get quiet(): boolean {
+    return this.conversation.inFlight === 0 && this.#mail.length === 0 && this.cable?.quiet === true;
   }
 
   get stopped(): boolean {

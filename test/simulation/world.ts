@@ -5,15 +5,17 @@
 import type { StoreEvent } from "../../src/core/index.js";
 import { type Instant, type Limits, limitsWith, type RefusalCode } from "../../src/terms/index.js";
 import { Agenda } from "./agenda.js";
+import type { Ask, Fence } from "./ask.js";
 import { Broker } from "./broker.js";
 import type { Cable, Weather } from "./cable.js";
 import { Coverage } from "./coverage.js";
 import { Disk, type Doom } from "./disk.js";
 import { Invariants } from "./invariants.js";
 import { Processes } from "./processes.js";
-import { type Ask, type Fence, Program } from "./program.js";
+import { Program } from "./program.js";
 import { Random } from "./random.js";
 import { calm, drawRates, type Rates } from "./rates.js";
+import type { Held } from "./shadow.js";
 import { Store } from "./store.js";
 import type { Doorway } from "./terminal.js";
 import { Trace } from "./trace.js";
@@ -32,7 +34,7 @@ export class World implements Doorway {
   readonly limits: Limits;
   readonly disk = new Disk();
   readonly store: Store;
-  readonly processes = new Processes();
+  readonly processes: Processes;
   readonly invariants: Invariants;
   readonly coverage: Coverage;
   readonly programs: Program[] = [];
@@ -53,14 +55,14 @@ export class World implements Doorway {
     const { random } = this;
     this.rates = drawRates(random);
     this.trace = new Trace(() => this.now, traced);
-    this.names = ["a", "b", "c"].slice(0, 1 + random.below(3));
+    this.names = [...["a", "b", "c"].slice(0, random.pick([1, 1, 2, 3])), ...(random.chance(0.5) ? ["s"] : [])];
     this.limits = limitsWith({
       writesDispatchedMax: random.pick([1, 2, 8, 1024]),
       groupBytesMax: random.pick([1024, 4096, 4 * 1024 * 1024]),
       readersMin: 1,
       readersMax: random.pick([2, 3]),
       waitersMax: random.pick([2, 10_000]),
-      locksPerSessionMax: random.pick([2, 10_000]),
+      locksPerSessionMax: random.pick([3, 10_000]),
       requestsInFlightMax: random.pick([2, 1024]),
       readMs: random.pick([200, 5000]),
       writeMs: random.pick([300, 5000]),
@@ -68,6 +70,7 @@ export class World implements Doorway {
       resumeWindowMs: 1000,
     });
     const rates = () => this.rates;
+    this.processes = new Processes(this.weather);
     this.store = new Store({
       ...{ agenda: this.agenda, random, rates, walBytesMax: this.limits.walBytesMax },
       tell: (event: StoreEvent) => this.broker?.fromStore(event),
@@ -77,6 +80,9 @@ export class World implements Doorway {
       storedSeq: () => this.store.writer.storedSeq,
       onRead: (what) => this.#seesItsWrites(what),
       onRefused: (what, code) => this.#refused(what, code),
+      onLeaseOver: (held) => this.#leaseIsOver(held),
+      onGranted: (held) => this.#nobodyRunsUnderAnother(held),
+      onEnded: (held, why) => this.coverage.ended(held, why),
     });
     this.coverage = new Coverage(this.invariants);
     this.store.writer.onApplied = (applied) => this.invariants.applied(applied);
@@ -102,15 +108,20 @@ export class World implements Doorway {
 
   // ── programs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  newProgram(): Program {
+  newProgram(outer?: Program): Program {
     this.#programs++;
     const process = this.processes.start();
-    const program = new Program(this.#programs, process, {
-      ...{ weather: this.weather, trace: this.trace, doorway: this, names: this.names },
-      strangeFence: () => this.#strangeFence(),
-      nextWhat: () => ++this.#whats,
-      onExit: () => this.processes.end(process),
-    });
+    const program = new Program(
+      { number: this.#programs, process, outer },
+      {
+        ...{ weather: this.weather, trace: this.trace, doorway: this, processes: this.processes, names: this.names },
+        strangeFence: () => this.#strangeFence(),
+        waiterFor: (name) => this.invariants.waiterFor(name),
+        nextWhat: () => ++this.#whats,
+        onExit: () => this.processes.end(process),
+      },
+    );
+    if (outer !== undefined) outer.inner = program;
     this.programs.push(program);
     return program;
   }
@@ -177,6 +188,7 @@ export class World implements Doorway {
     this.say("power is lost");
     for (const program of [...this.programs]) this.kill(program);
     this.#brokerEnds("power is lost");
+    for (const command of [...this.processes.commands.values()]) this.processes.end(command);
     this.#boots++;
     this.store.writer.bootId = `boot ${this.#boots}`;
   }
@@ -217,6 +229,7 @@ export class World implements Doorway {
           this.coverage.asked(command);
           invariants.command(command);
         },
+        heard: (connection) => invariants.heard(connection),
         decided: (turn) => {
           for (const letter of turn.send) this.coverage.answered(letter);
           invariants.decided(turn);
@@ -260,6 +273,15 @@ export class World implements Doorway {
     for (const program of this.programs) program.goOn();
   }
 
+  /** When nothing is on its way, who watches knows who holds what. */
+  looksRight(program: Program): void {
+    if (!program.alive || program.ended || !program.quiet || this.broker?.upToDate !== true) return;
+    for (const view of program.watches) {
+      const error = view.errorBeside(this.invariants.shadow.held.values());
+      if (error !== undefined) throw new Error(`p${program.number} watches, and is wrong about ${error}`);
+    }
+  }
+
   #strangeFence(): Fence {
     const { random } = this;
     const others = this.programs.flatMap(({ held }) => held);
@@ -288,8 +310,29 @@ export class World implements Doorway {
   /** One that is refused is over; when it is sent again, a release may have come between. */
   #refused(what: string, code: RefusalCode): void {
     const ask = this.#askOf(what);
-    if (ask?.sure && code === "FENCED") throw new Error(`${what} was overtaken by a release`);
+    const wasTaken = ask?.fences.some(({ token }) => this.invariants.wasTaken(token));
+    if (ask?.sure && code === "FENCED" && !wasTaken) throw new Error(`${what} was overtaken by a release`);
     ask?.unsure();
+  }
+
+  /** Who can look at a clock does not rely any more on a lease that the broker has ended. */
+  #leaseIsOver({ token, session }: Held): void {
+    const program = this.programs.find((one) => one.session === session);
+    if (program === undefined || !program.alive || program.stopped) return;
+    if (program.held.some((grant) => grant.token === token))
+      throw new Error(`p${program.number} relies on ${token}, whose lease is over`);
+  }
+
+  /** What ran under a lock that was lost is gone before another has it. */
+  #nobodyRunsUnderAnother({ claims, token }: Held): void {
+    for (const { locks, names, pid } of this.processes.commands.values()) {
+      const [lock] = locks;
+      const name = names.find((one) => claims.some((claim) => claim.name === one));
+      if (lock === undefined || name === undefined || lock.token === token) continue;
+      if (lock.token <= this.invariants.voidThrough) continue;
+      if (this.invariants.shadow.excludes(name, lock.token, token))
+        throw new Error(`${name} was granted under ${token} while process ${pid} runs under ${lock.token}`);
+    }
   }
 
   #askOf(what: string): Ask | undefined {

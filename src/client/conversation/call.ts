@@ -19,6 +19,7 @@ import type { Tie } from "./transaction-calls.js";
  * What may be done with a request whose answer was lost.
  *   read     sent again freely
  *   write    sent again under its key, which makes it happen once
+ *   named    a write under a key of the program's own, which holds in all sessions: sent again freely
  *   once     never sent again: its outcome is unknown
  *   acquire  sent again under its key, with the time that is left
  *   upgrade  the same, for a grant that is held; its outcome is waited for even if it is cancelled
@@ -33,6 +34,7 @@ import type { Tie } from "./transaction-calls.js";
 export type CallKind =
   | "read"
   | "write"
+  | "named"
   | "once"
   | "acquire"
   | "upgrade"
@@ -107,6 +109,7 @@ export class Call {
   get keyed(): boolean {
     switch (this.kind) {
       case "read":
+      case "named":
       case "once":
       case "begin":
       case "step":

@@ -73,7 +73,7 @@ export class InFlight {
   }
 
   send(call: Call, now: Instant): void {
-    if (call.tries >= triesMax && (call.kind === "read" || call.kind === "write")) return this.#tooOften(call);
+    if (call.tries >= triesMax && isSentFreely(call)) return this.#tooOften(call);
     const gone = this.#transactions.sending(call);
     if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
@@ -161,6 +161,7 @@ export class InFlight {
     switch (call.kind) {
       case "read":
       case "write":
+      case "named":
       case "once":
       case "begin":
       case "step":
@@ -408,6 +409,10 @@ export class InFlight {
     call.state = "settled";
     if (call.key !== 0) this.#keys.answered(call.key);
   }
+}
+
+function isSentFreely({ kind }: Call): boolean {
+  return kind === "read" || kind === "write" || kind === "named";
 }
 
 const outcomeUnknown = refuse(

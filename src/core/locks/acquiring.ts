@@ -102,12 +102,17 @@ export class Acquiring {
 
   /** It speaks again: which of its waits were closed into a circle meanwhile, and which can go now. */
   sessionBack(session: Session, now: Instant): void {
-    for (const waiting of [...session.waits.values()]) {
-      const circle = mayCloseCircle(waiting, true) ? circleOf(waiting) : undefined;
-      if (circle !== undefined) this.refuseWaiting(waiting, "refused-deadlock", deadlockRefusal(circle), now);
-    }
+    for (const waiting of [...session.waits.values()]) this.refuseIfStuck(waiting, now);
     for (const waiting of [...session.waits.values()])
       for (const lock of [...locksOf(waiting)]) this.#parts.granting.wake(lock, now);
+  }
+
+  /** It waited well until now; how things stand, it may not any more. */
+  refuseIfStuck(waiting: Waiting, now: Instant): void {
+    // Another that was refused before it may have made way for it.
+    if (waiting.session.waits.get(waiting.key) !== waiting) return;
+    const circle = mayCloseCircle(waiting, true) ? circleOf(waiting) : undefined;
+    if (circle !== undefined) this.refuseWaiting(waiting, "refused-deadlock", deadlockRefusal(circle), now);
   }
 
   answerFinished(asker: Asker, finished: Finished): void {

@@ -1,6 +1,7 @@
 /**
- * Whether a wait that begins can never end. Looked for at its beginning and nowhere else: the newcomer is refused, so
- * nothing that waits is ever stuck, and whatever could be would be so because of the newcomer.
+ * Whether a wait that begins can never end. Looked for at its beginning, and where one that waits is put before others or
+ * is left fewer slots: what asks for that is refused, so nothing that waits is ever stuck, and whatever could be would be
+ * so because of the newcomer.
  *
  * What cannot go on before the newcomer is done is stuck: first the newcomer and all that was granted to it before; then
  *
@@ -46,9 +47,12 @@ interface Stuck {
   takes: number;
 }
 
-/** The circle that this newcomer closes, from its own wait on. It must have its places already. */
-export function circleOf(newcomer: Waiting): readonly Wait[] | undefined {
-  const search = new Search(newcomer);
+/**
+ * The circle that this newcomer closes, from its own wait on. It must have its places already. `ends`: a grant that is to
+ * end in any case, so that nobody waits for it.
+ */
+export function circleOf(newcomer: Waiting, ends?: Grant): readonly Wait[] | undefined {
+  const search = new Search(newcomer, ends);
   const cause = search.causeOf(newcomer);
   return cause === undefined ? undefined : search.wayBack(newcomer, cause);
 }
@@ -61,8 +65,10 @@ class Search {
   readonly #locks = new Map<Lock, Stuck>();
   /** Names to be looked at, because something on them is newly stuck. */
   readonly #look: Lock[] = [];
+  readonly #ends: Grant | undefined;
 
-  constructor(newcomer: Waiting) {
+  constructor(newcomer: Waiting, ends: Grant | undefined) {
+    this.#ends = ends;
     this.#isStuck(newcomer, undefined);
     for (let lock = this.#look.pop(); lock !== undefined; lock = this.#look.pop()) this.#lookAt(lock);
   }
@@ -106,7 +112,7 @@ class Search {
   }
 
   #grantIsStuck(grant: Grant, waiting: Waiting): void {
-    if (!isHeld(grant) || this.#grants.has(grant)) return;
+    if (!isHeld(grant) || grant === this.#ends || this.#grants.has(grant)) return;
     this.#grants.set(grant, waiting);
     for (const { lock, take } of holdingsOf(grant)) {
       const stuck = this.#locks.get(lock);

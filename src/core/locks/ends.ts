@@ -124,10 +124,9 @@ export class Ends {
     if (grant.state.writes === undefined) this.#freed(grant, now);
   }
 
-  /** A name that was held exclusively is held shared: towards others, when all that was sent until now is settled. */
+  /** A name that was held exclusively is held shared now: towards others, when all that was sent until now is settled. */
   downgraded(holding: Holding, now: Instant): void {
     const { lock, grant } = holding;
-    holding.mode = "shared";
     const until = this.#unsettled(grant);
     if (until !== undefined) this.#easing.set(lock, until);
     else {

@@ -8,6 +8,7 @@ import { type Ends, notBelieved, released, sessionOver } from "./ends.js";
 import { type Grant, holdingsOf } from "./grant.js";
 import type { LockTable } from "./lock-table.js";
 import { notHeld } from "./lock-view.js";
+import { locksOf } from "./request.js";
 import type { Waits } from "./waits.js";
 
 export interface ReleasingParts {
@@ -53,10 +54,15 @@ export class Releasing {
     pending: readonly RequestKey[],
     now: Instant,
   ): readonly Fence[] {
-    const { waits, ends } = this.#parts;
+    const { waits, ends, table } = this.#parts;
     const tokens = new Set(believed.map((fence) => fence.token));
     const keys = new Set(pending);
-    for (const waiting of [...session.waits.values()]) if (!keys.has(waiting.key)) waits.leave(waiting);
+    for (const waiting of [...session.waits.values()]) {
+      if (keys.has(waiting.key)) continue;
+      waits.leave(waiting);
+      // It was passed over, so nobody waited for it; but its names may be of no use any more.
+      for (const lock of locksOf(waiting)) table.forgetIfIdle(lock);
+    }
     waits.presence(session);
     const isAsked = ({ key, converted }: Grant) =>
       keys.has(key) || (converted !== undefined && keys.has(converted.key));
@@ -77,7 +83,9 @@ export class Releasing {
 
   /** Its grants end and its places go. */
   sessionEnds(session: Session, { how, why }: SessionEnd, over: Refusal, now: Instant): void {
-    const { acquiring, ends } = this.#parts;
+    const { acquiring, waits, ends } = this.#parts;
+    // None of its places can be granted while they are given up one by one.
+    waits.presence(session);
     for (const waiting of [...session.waits.values()]) acquiring.refuseWaiting(waiting, "cancelled", over, now);
     for (const grant of [...session.grants.values()]) ends.end(grant, sessionOver(how, why), now);
   }

@@ -1,4 +1,7 @@
-/** A semaphore gets another number of slots. Who holds some keeps them; who waits for more than there are is refused. */
+/**
+ * A semaphore gets another number of slots. Who holds some keeps them; who waits for more than there are is refused, and
+ * so is who waits for ever now: the slots that are left may be with those who wait for him.
+ */
 import type { Instant, Refusal } from "../../terms/index.js";
 import type { ResizeCommand } from "../command.js";
 import type { Draft } from "../draft.js";
@@ -37,9 +40,10 @@ export class Resizing {
     }
     draft.ledger.push({ kind: "capacity", row: table.capacities.set(lock, slots) });
     table.history.noteWhy(lock, { kind: "resized", reason: `${slots} slots` }, { session }, now);
+    const fewer = mismatch(name, `has only ${slots} slots now`, slots);
     for (const { request: waiting, take } of [...(lock.queue ?? [])])
-      if (take > slots)
-        acquiring.refuseWaiting(waiting, "cancelled", mismatch(name, `has only ${slots} slots now`, slots), now);
+      if (take > slots) acquiring.refuseWaiting(waiting, "cancelled", fewer, now);
+    for (const { request: waiting } of [...(lock.queue ?? [])]) acquiring.refuseIfStuck(waiting, now);
     granting.wake(lock, now);
     session.finished.add(key, { kind: "resized", slots });
     draft.send.push({ kind: "resized", to, request, slots });

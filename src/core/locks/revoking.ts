@@ -28,6 +28,8 @@ import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { connectionOf, isPresent, type Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
+import { circleOf, mayCloseCircle } from "./deadlock.js";
+import { deadlockRefusal } from "./deadlock-refusal.js";
 import { type End, type Ends, handedOn, lost } from "./ends.js";
 import { type Grant, isHeld } from "./grant.js";
 import type { Granting } from "./granting.js";
@@ -165,7 +167,12 @@ export class Revoking {
         refuse("NOT_WAITING", message, { name: ask.name, to: ask.to }),
       );
     }
-    this.#parts.waits.toHead(request);
+    // Who stood before it waits for it now; it must not wait for them.
+    const stuck = this.#parts.waits.toHead(request, () => {
+      const circle = mayCloseCircle(request, true) ? circleOf(request, grant) : undefined;
+      return circle === undefined ? undefined : deadlockRefusal(circle);
+    });
+    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);
     const reason = `handed to ${nameOf(heir)}${ask.reason === "" ? "" : `: ${ask.reason}`}`;
     const { token: from } = grant;
     this.#parts.ends.end(grant, grant.session === session ? handedOn(reason) : lost(reason), now);

@@ -155,8 +155,10 @@ export class Upgrades {
     const fence = { name: lock.name, token: grant.token };
     grant.session.finished.add(ask.key, { kind: "converted", fence, waitedMs: 0 });
     table.history.note(lock, "downgraded", grant, now);
-    ends.downgraded(holding, now);
+    holding.mode = "shared";
+    // Before the rows of those who are let in by it.
     draft.ledger.push({ kind: "grant-changed", was: grant.token, row: grantRow(grant) });
+    ends.downgraded(holding, now);
     this.#tell(holding, ask);
   }
 

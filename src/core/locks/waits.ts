@@ -12,7 +12,7 @@ import type { Lock } from "./lock.js";
 import { waiterRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import type { PlaceNews } from "./place-news.js";
-import { locksOf, placesOf, type Waiting } from "./request.js";
+import { type LockRequest, locksOf, placesOf, type Waiting } from "./request.js";
 
 export interface WaitsParts {
   readonly draft: Draft;
@@ -93,17 +93,29 @@ export class Waits {
     this.#parts.draft.ledger.push({ kind: "unqueued", arrival: waiting.arrival });
   }
 
-  /** Before all others in each of its queues: in one only, two requests could wait for each other for ever. */
-  toHead(waiting: Waiting): void {
-    if (waiting.kind === "conversion") return;
+  /**
+   * Before all others in each of its queues: in one only, two requests could wait for each other for ever. Unless
+   * `refuses` gives a reason when it has seen it there: then it is where it was.
+   */
+  toHead(waiting: LockRequest, refuses: () => Refusal | undefined): Refusal | undefined {
+    const { arrival: before } = waiting;
+    this.#moveTo(waiting, this.firstArrival());
+    const refusal = refuses();
+    if (refusal !== undefined) {
+      this.#moveTo(waiting, before);
+      return refusal;
+    }
     const { ledger } = this.#parts.draft;
-    ledger.push({ kind: "unqueued", arrival: waiting.arrival });
+    ledger.push({ kind: "unqueued", arrival: before }, { kind: "queued", row: waiterRow(waiting) });
+    return undefined;
+  }
+
+  #moveTo(waiting: LockRequest, arrival: number): void {
     const places = [...placesOf(waiting)];
     for (const place of places) place.lock.queue?.remove(place);
-    waiting.arrival = this.firstArrival();
+    waiting.arrival = arrival;
     waiting.blocked = undefined;
     for (const place of places) place.lock.queueOf().push(place, isPresent(waiting.session));
-    ledger.push({ kind: "queued", row: waiterRow(waiting) });
   }
 
   limit(waiting: Waiting, waitMs: Millis | undefined, now: Instant): void {

@@ -98,6 +98,7 @@ export const lockInterventionMethods = {
       "META_TOO_LARGE",
       "LOCK_NOT_HELD",
       "NOT_WAITING",
+      "DEADLOCK",
       "KEY_REUSED",
       "RETRY_TOO_OLD",
       "DISK_FULL",

@@ -11,6 +11,7 @@ import { Planner } from "../statement/plan.js";
 import { GroupCommit } from "./group-commit.js";
 import { told, writersOf } from "./lock-holders.js";
 import { MetaRow } from "./meta-row.js";
+import { OwnKeys } from "./own-keys.js";
 import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
 import { RepliesKept } from "./replies-kept.js";
 import { RequestRunner } from "./request-runner.js";
@@ -70,10 +71,18 @@ export class Writer {
     this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
+    const ownKeys = new OwnKeys(database, limits);
     const planner = new Planner(limits);
     this.#queue = new WriteQueue(planner, limits);
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema });
-    this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, schema });
+    this.#transaction = new Transaction({
+      database,
+      meta: this.#meta,
+      replies: this.#replies,
+      ownKeys,
+      progress,
+      schema,
+    });
     const now = () => performance.now();
     const obstacle = () => this.#obstacle(limits.walBytesHardMax);
     const parts = {
@@ -83,6 +92,7 @@ export class Writer {
       planner,
       transaction: this.#transaction,
       replies: this.#replies,
+      ownKeys,
       runner,
       schema,
       now,

@@ -271,3 +271,61 @@ test("who comes back and closes no circle waits on where it was", () => {
   carl.release(x);
   assert.ok(!again.open);
 });
+
+test("of one who comes back and is refused for a circle, another wait that is granted by that is granted, and no more", () => {
+  const { broker, anna, bert, carl } = cast();
+  const x = anna.hold("x");
+  bert.hold("y", shared);
+  anna.acquire("y", { key: 20 });
+  anna.acquire("y", { ...shared, key: 21 });
+  const behind = carl.acquire("y");
+  anna.disconnect();
+  bert.acquire("x");
+  anna.resume({ grants: [x], pending: [20, 21] });
+  assert.equal(broker.core.counts.held, 3);
+  assert.equal(anna.acquire("y", { key: 20 }).refusal.code, "DEADLOCK");
+  assert.ok(anna.acquire("y", { ...shared, key: 21 }).grant.token > x.token);
+  assert.ok(behind.open);
+});
+
+test("a lock is not handed to one who would stand before those that he waits for himself", () => {
+  const { anna, bert, carl, dora } = cast();
+  const y = carl.hold("y");
+  anna.hold("z");
+  const x = dora.hold("x");
+  const first = anna.acquire("y");
+  const heir = bert.acquire(["x", "y", "z"]);
+  const { refusal } = dora.transfer("x", bert);
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.deepEqual(cycleOf(refusal), ["bert: - -> z", "anna: z -> y"]);
+  // Nothing has changed.
+  dora.release(x);
+  carl.release(y);
+  assert.ok(first.grant.token > y.token);
+  assert.ok(heir.open);
+});
+
+test("what is handed on holds nobody up: its holder may wait behind the heir", () => {
+  const { bert, carl, dora } = cast();
+  const y = dora.hold("y");
+  carl.hold("x");
+  const behind = carl.acquire("y");
+  const heir = bert.acquire(["x", "y"]);
+  assert.equal(carl.transfer("x", bert).answer.kind, "transferred");
+  dora.release(y);
+  bert.release(heir.grant);
+  assert.ok(behind.grant.token > heir.grant.token);
+});
+
+test("who waits for slots is refused when so many are taken away that those who are left wait for him", () => {
+  const { anna, bert, carl } = cast();
+  const slot = { mode: "semaphore", slots: 3 } as const;
+  anna.hold("s", slot);
+  carl.hold("s", { ...slot, take: 2 });
+  bert.hold("q");
+  anna.acquire("q");
+  const waiting = bert.acquire("s", slot);
+  assert.ok(waiting.open);
+  carl.resize("s", 1);
+  assert.equal(waiting.refusal.code, "DEADLOCK");
+});

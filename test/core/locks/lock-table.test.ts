@@ -390,6 +390,16 @@ test("a waiter whose session ends leaves the queue and the next is granted", () 
   assert.equal(broker.ledger.waiters.size, 0);
 });
 
+test("of a session that ends while it waits twice, neither place is granted by the other's going", () => {
+  const [broker, anna, bert] = three();
+  const held = anna.hold("x", { mode: "shared" });
+  bert.acquire("x");
+  bert.acquire("x", { mode: "shared" });
+  bert.goodbye();
+  assert.equal(broker.core.counts.sessions, 2);
+  assert.deepEqual([...broker.ledger.grants.keys()], [held.token]);
+});
+
 test("what a client does not believe in when it comes back is given back, also to itself", () => {
   const [, a, b] = three();
   const held = a.hold("x");

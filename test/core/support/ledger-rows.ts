@@ -41,8 +41,8 @@ export class LedgerRows {
     const { sessions, grants, waiters, capacities, mark } = this;
     return {
       sessions: [...sessions.values()].sort((a, b) => (a.session < b.session ? -1 : 1)),
-      grants: [...grants.values()].sort((a, b) => a.token - b.token),
-      waiters: [...waiters.values()].sort((a, b) => a.arrival - b.arrival),
+      grants: [...grants.values()].map(withoutSlots).sort((a, b) => a.token - b.token),
+      waiters: [...waiters.values()].map(withoutSlots).sort((a, b) => a.arrival - b.arrival),
       capacities: [...capacities.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
       mark: mark && { tokensTo: mark.tokensTo, seq: mark.seq, incarnation: mark.incarnation },
     };
@@ -107,4 +107,11 @@ export class LedgerRows {
     if (mode === "semaphore" && !this.capacities.has(name)) throw new Error(`ledger: ${name} has no capacity`);
     held.set(name, { mode, slots });
   }
+}
+
+/** As a claim is written down: the slots of a semaphore belong to its name, and what is not said is not there. */
+function withoutSlots<Row extends { readonly claims: readonly Claim[] }>(row: Row): Row {
+  if (row.claims.every(({ mode }) => mode !== "semaphore")) return row;
+  const claims = row.claims.map(({ name, mode, take }) => (take === undefined ? { name, mode } : { name, mode, take }));
+  return { ...row, claims };
 }

@@ -28,6 +28,7 @@ export const rules: ReadonlyMap<number, string> = new Map([
   [12, "A process that is dead is seen to be dead, and one that cannot be seen is not taken to be."],
   [13, "What the ledger cannot hold is not told; what it does not know is not granted at once."],
   [14, "No token is given twice, also when files were put back; no grant waits for the disk."],
+  [15, "A transaction is undone at once when its lock, its client or its time is gone, and committed once."],
   [16, "Nobody takes the readers, the log or the shared connections away from the others."],
   [17, "A signal to the whole group ends the broker in good order."],
   [18, "Busy is not dead."],

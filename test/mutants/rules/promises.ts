@@ -106,7 +106,7 @@ export const promises: readonly Removal[] = [
     without: "on a full ledger the grant is told all the same",
     edits: [{ file: "src/front/outbox.ts", patch: [['  "granted",\n', ""]] }],
     tests: ["faults/disk"],
-    first: /full disk under the ledger|told nobody/,
+    first: /has told nobody/,
   },
   {
     id: "13c",
@@ -335,5 +335,56 @@ export const promises: readonly Removal[] = [
     ],
     tests: ["processes/remembering"],
     first: /damaged ledger/,
+  },
+  {
+    id: "15a",
+    without: "a transaction goes on when a lock that it relies on is lost",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "    for (const { transaction, fence } of this.#list.relyingOn(token)) {",
+            "    for (const { transaction, fence } of token < 0 ? this.#list.relyingOn(token) : []) {",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /lost in the middle/,
+  },
+  {
+    id: "15b",
+    without: "the key of a commit is not looked up when its transaction is not there",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "if (!seenBefore || (command.key === undefined && !command.ownKey)) return",
+            "if (!seenBefore || command.key === undefined || command.key > 0) return",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /killed after a commit/,
+  },
+  {
+    id: "15c",
+    without: "a transaction may be idle for ever while others wait",
+    edits: [
+      {
+        file: "src/core/writes/transactions.ts",
+        patch: [
+          [
+            "    const refusal = this.#times.due(transaction, now);\n    if (refusal !== undefined)",
+            "    const refusal = this.#times.due(transaction, now);\n    if (refusal !== undefined && transaction.number < 0)",
+          ],
+        ],
+      },
+    ],
+    tests: ["processes/transactions"],
+    first: /does nothing while others wait/,
   },
 ];

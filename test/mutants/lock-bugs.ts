@@ -1,0 +1,268 @@
+/** Bugs that are planted in the lock table: who is granted what when, what ends it, who waits for ever. */
+import type { Mutant } from "./mutant.js";
+
+export const lockBugs: readonly Mutant[] = [
+  {
+    name: "who is away is granted what it waits for",
+    rule: "rule 8 of the lock service",
+    file: "src/core/locks/acquiring.ts",
+    patch: [
+      [
+        "    this.#parts.waits.presence(session);\n    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting",
+        "    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting",
+      ],
+    ],
+  },
+  {
+    name: "who is away holds up those behind it",
+    rule: "rule 9 of the lock service",
+    file: "src/core/locks/acquiring.ts",
+    patch: [
+      [
+        "    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting.wake(lock, now);\n  }\n\n  /** It speaks again",
+        "  }\n\n  /** It speaks again",
+      ],
+    ],
+  },
+  {
+    name: "one that does not wait passes those who do",
+    rule: "rule 10 of the lock service",
+    file: "src/core/locks/lock.ts",
+    patch: [
+      [
+        'return this.mode === "free" && (queue === undefined || queue.first === undefined);',
+        'return this.mode === "free";',
+      ],
+    ],
+  },
+  {
+    name: "one that shares passes one who waits to have it alone",
+    rule: "rule 10 of the lock service",
+    file: "src/core/locks/lock.ts",
+    patch: [["return this.#sharable && queue?.barrier === undefined;", "return this.#sharable;"]],
+  },
+  {
+    name: "slots are taken from one who waits for more of them",
+    rule: "rule 10 of the lock service",
+    file: "src/core/locks/lock.ts",
+    patch: [["return this.slotsFree - (queue?.takes ?? 0) >= take;", "return this.slotsFree >= take;"]],
+  },
+  {
+    name: "a semaphore is overdrawn by one",
+    rule: "rule 16 of the lock service",
+    file: "src/core/locks/lock.ts",
+    patch: [
+      ["        return queue.fits(place, this.slotsFree);", "        return queue.fits(place, this.slotsFree + 1);"],
+    ],
+  },
+  {
+    name: "nobody is woken when a lock is given back",
+    rule: "rule 11 of the lock service",
+    file: "src/core/locks/ends.ts",
+    patch: [
+      [
+        "    for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next)\n      this.#parts.granting.wake(one.lock, now);\n  }\n}",
+        "  }\n}",
+      ],
+    ],
+  },
+  {
+    name: "a lock is granted before the writes of its last holder are settled",
+    rule: "rule 5",
+    file: "src/core/locks/ends.ts",
+    patch: [
+      [
+        "    return until !== undefined && until > this.#parts.settledThrough() ? until : undefined;",
+        "    return until !== undefined && until < this.#parts.settledThrough() ? until : undefined;",
+      ],
+    ],
+  },
+  {
+    name: "a lock is granted while processes run under it",
+    rule: "rule 24",
+    file: "src/core/locks/ends.ts",
+    patch: [
+      ["const processes = terms.guarded && !how.byRelease;", "const processes = terms.guarded && how.byRelease;"],
+    ],
+  },
+  {
+    name: "of a run of those who share only the first is granted",
+    rule: "rule 10 of the lock service",
+    file: "src/core/locks/granting.ts",
+    patch: [
+      [
+        "        this.tryRequest(place.request, now);\n        place = next;",
+        '        this.tryRequest(place.request, now);\n        place = next?.mode === "shared" ? undefined : next;',
+      ],
+    ],
+  },
+  {
+    name: "a request for several names is granted when the first can be had",
+    rule: "rule 12 of the lock service",
+    file: "src/core/locks/multi-lock.ts",
+    patch: [
+      [
+        "for (let place: Place | undefined = request.first; place !== undefined; place = place.next)",
+        "for (let place: Place | undefined = request.first; place === request.first; place = place.next ?? request.first.next)",
+      ],
+    ],
+  },
+  {
+    name: "an upgrade waits behind the queue",
+    rule: "rule 13 of the lock service",
+    file: "src/core/locks/lock.ts",
+    patch: [
+      [
+        "    return this.conversion !== undefined && isPresent(this.conversion.session);",
+        "    return this.conversion !== undefined && isPresent(this.conversion.session) && this.queue?.first === undefined;",
+      ],
+    ],
+  },
+  {
+    name: "a second upgrade waits for the first",
+    rule: "rule 13 of the lock service",
+    file: "src/core/locks/upgrade.ts",
+    patch: [
+      [
+        "    if (conversion !== undefined) return this.#refuseSecond(holding, conversion, ask, now);\n",
+        "    if (conversion === undefined && ask.waitMs === -1) return this.#refuseSecond(holding, new Conversion(holding, ask.key, 0, now), ask, now);\n",
+      ],
+    ],
+  },
+  {
+    name: "no circle is looked for when an upgrade begins to wait",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/upgrade.ts",
+    patch: [
+      [
+        "const circle = mayCloseCircle(conversion, false) ? circleOf(conversion) : undefined;",
+        "const circle = mayCloseCircle(conversion, false) && ask.waitMs === -1 ? circleOf(conversion) : undefined;",
+      ],
+    ],
+  },
+  {
+    name: "no circle is looked for when a request begins to wait",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/acquiring.ts",
+    patch: [
+      [
+        "const circle = mayCloseCircle(request, false) ? circleOf(request) : undefined;",
+        "const circle = mayCloseCircle(request, false) && ask.waitMs === -1 ? circleOf(request) : undefined;",
+      ],
+    ],
+  },
+  {
+    name: "no circle is looked for when a lock is handed on",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/revoking.ts",
+    patch: [
+      [
+        "const circle = mayCloseCircle(request, true) ? circleOf(request, grant) : undefined;",
+        "const circle = mayCloseCircle(request, true) && now < 0 ? circleOf(request, grant) : undefined;",
+      ],
+    ],
+  },
+  {
+    name: "a circle through the lock of an outer command is not seen",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/deadlock.ts",
+    patch: [
+      [
+        "  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();\n",
+        "  for (let { outer } = session; outer !== undefined; outer = undefined) yield* session.grants.values();\n",
+      ],
+    ],
+  },
+  {
+    name: "a lock is broken without its grace",
+    rule: "rule 22 of the lock service",
+    file: "src/core/locks/revoking.ts",
+    patch: [
+      [
+        "    if (graceMs <= 0) return this.graceOver(begun, now);",
+        "    if (graceMs >= 0) return this.graceOver(begun, now);",
+      ],
+    ],
+  },
+  {
+    name: "a lock that is handed on goes to whoever is first",
+    rule: "rule 22 of the lock service",
+    file: "src/core/locks/revoking.ts",
+    patch: [
+      [
+        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);",
+        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);\n    request.arrival = -request.arrival;\n    for (const place of placesOf(request)) { place.lock.queue?.remove(place); place.lock.queueOf().push(place, true); }",
+      ],
+    ],
+  },
+  {
+    name: "a downgrade wakes nobody",
+    rule: "rule 13 of the lock service",
+    file: "src/core/locks/ends.ts",
+    patch: [
+      [
+        '    else {\n      lock.mode = "shared";\n      this.#parts.granting.wake(lock, now);\n    }',
+        '    else {\n      lock.mode = "shared";\n    }',
+      ],
+    ],
+  },
+  {
+    name: "an upgrade keeps its token",
+    rule: "rule 13 of the lock service",
+    file: "src/core/locks/granting.ts",
+    patch: [["    grant.token = tokens.take();\n    for", "    tokens.take();\n    for"]],
+  },
+  {
+    name: "numbers of events are told twice",
+    rule: "CORRECTNESS 22",
+    file: "src/core/locks/history.ts",
+    patch: [["    this.#count++;\n", '    if (this.#count % 2 === 0 || kind !== "released") this.#count++;\n']],
+  },
+  {
+    name: "numbers of events begin again with each life of the broker",
+    rule: "CORRECTNESS 22",
+    file: "src/core/locks/history.ts",
+    patch: [["    this.#base ??= epoch * perEpoch;", "    this.#base ??= epoch * 0;"]],
+  },
+  {
+    name: "a client's loss of a lock is not told when it is back",
+    rule: "rule 13",
+    file: "src/core/locks/releasing.ts",
+    patch: [
+      [
+        "    return believed.filter((fence) => !this.#holds(session, fence, keys));",
+        "    return believed.filter((fence) => !this.#holds(session, fence, keys) && keys.size > 99);",
+      ],
+    ],
+  },
+  {
+    name: "what a client does not know of any more stays its own",
+    rule: "rule 13",
+    file: "src/core/locks/releasing.ts",
+    patch: [
+      [
+        "      if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);",
+        "      if (!tokens.has(grant.token) && !isAsked(grant) && now < 0) ends.end(grant, notBelieved, now);",
+      ],
+    ],
+  },
+  {
+    name: "a release of an old grant gives back the new one",
+    rule: "rule 17 of the lock service",
+    file: "src/core/locks/releasing.ts",
+    patch: [
+      ["    const grant = table.holdingUnder(ask)?.grant;", "    const grant = table.get(ask.name)?.first?.grant;"],
+    ],
+  },
+  {
+    name: "a queue place is not taken up again after a crash",
+    rule: "rule 26 of the lock service",
+    file: "src/core/locks/restoring.ts",
+    patch: [
+      [
+        "    if (waiting !== undefined) this.#parts.waits.join(waiting);",
+        "    if (waiting !== undefined && row.convertOf !== undefined) this.#parts.waits.join(waiting);",
+      ],
+    ],
+  },
+];

@@ -1,0 +1,120 @@
+/**
+ * Why a grant may end: because somebody asked for it, or because nothing was heard for as long as a lease says. Written
+ * down from what the core is told; what ends without a cause, or before its time, is an error of the core.
+ */
+import type { Command } from "../../src/core/index.js";
+import type { Held, Shadow } from "./shadow.js";
+
+/** By somebody's will: his own, or another's. */
+interface Wish {
+  readonly kind: "released" | "broken" | "handed" | "taken";
+  readonly name: string;
+  /** Absent: whoever holds the name. */
+  readonly token: number | undefined;
+  /** Whose wish. */
+  readonly session: string;
+  /** Not before, in running time of the broker. */
+  readonly from: number;
+  /** Only what was granted by then. */
+  tokenHigh: number;
+}
+
+export type Cause = Wish["kind"] | "given up";
+
+export class Causes {
+  readonly #shadow: Shadow;
+  readonly #running: () => number;
+  #wishes: Wish[] = [];
+  /** What a client that came back did not list. */
+  readonly #unlisted = new Set<number>();
+
+  constructor(shadow: Shadow, running: () => number) {
+    this.#shadow = shadow;
+    this.#running = running;
+  }
+
+  /** Another life of the broker: what was asked of the one before is asked again, or forgotten. */
+  forget(): void {
+    this.#wishes = [];
+  }
+
+  asked(command: Command, session: string): void {
+    const from = this.#running();
+    switch (command.kind) {
+      case "release":
+        return this.#wish("released", command, session, from);
+      case "break":
+        return this.#wish("broken", command, session, from + command.graceMs);
+      case "transfer":
+        return this.#wish("handed", command, session, from);
+      case "acquire":
+        if (command.steal) for (const { name } of command.claims) this.#wish("taken", { name }, session, from);
+        return;
+      default:
+    }
+  }
+
+  unlisted(token: number): void {
+    this.#unlisted.add(token);
+  }
+
+  /** Turns are over: what is granted from here on is another's. */
+  turned(): void {
+    const { tokenHigh } = this.#shadow;
+    for (const wish of this.#wishes) wish.tokenHigh = Math.min(wish.tokenHigh, tokenHigh);
+    if (this.#wishes.length > 50) this.#wishes = this.#wishes.slice(-25);
+  }
+
+  /** Why this one has ended, but for its session and its lease. */
+  of({ token, origin, session, claims }: Held): Cause | undefined {
+    if (this.#unlisted.has(token)) return "given up";
+    const now = this.#running();
+    const found = this.#wishes.filter(
+      (wish) =>
+        origin <= wish.tokenHigh &&
+        now >= wish.from - 0.001 &&
+        this.#means(wish, token, origin) &&
+        claims.some(({ name }) => name === wish.name) &&
+        (wish.kind !== "released" || wish.session === session),
+    );
+    const own = found.find((wish) => wish.session === session && givesBack(wish, token));
+    return (own ?? found[0])?.kind;
+  }
+
+  /** Its own holder handed it on. */
+  isOwn({ token, session, claims }: Held): boolean {
+    return this.#wishes.some(
+      (wish) =>
+        wish.kind === "handed" &&
+        wish.session === session &&
+        givesBack(wish, token) &&
+        claims.some(({ name }) => name === wish.name),
+    );
+  }
+
+  /** By its holder's own will: what was sent before it still counts. */
+  isGivenBack(held: Held): boolean {
+    const cause = this.of(held);
+    return cause === "released" || cause === "given up" || cause === "handed";
+  }
+
+  /** An upgrade changes the token; what others wish of the grant concerns it still. */
+  #means({ kind, token: meant }: Wish, token: number, origin: number): boolean {
+    if (meant === undefined || meant === token) return true;
+    return kind !== "released" && this.#shadow.originsOf([meant])?.[0] === origin;
+  }
+
+  #wish(
+    kind: Wish["kind"],
+    { name, token }: { readonly name: string; readonly token?: number | undefined },
+    session: string,
+    from: number,
+  ): void {
+    this.#wishes.push({ kind, name, token, session, from, tokenHigh: Number.POSITIVE_INFINITY });
+  }
+}
+
+/** Of his own: a client that has heard of an upgrade speaks of the token of now. */
+function givesBack({ kind, token: meant }: Wish, token: number): boolean {
+  return kind === "released" || (kind === "handed" && (meant ?? token) === token);
+}

@@ -1,0 +1,178 @@
+/** What a program asks for, drawn: mostly what makes sense for it, now and then what does not. */
+import type { Grant } from "../../src/client/conversation/index.js";
+import type { SessionId } from "../../src/terms/index.js";
+import { Ask, type Fence } from "./ask.js";
+import type { Style, Surroundings } from "./surroundings.js";
+
+/** Who wishes: how it stands with its locks. */
+export interface Wisher {
+  readonly style: Style;
+  readonly session: SessionId | undefined;
+  readonly held: readonly Grant[];
+  readonly open: readonly Ask[];
+  readonly waits: boolean;
+  readonly mayGiveBack: boolean;
+  readonly underNow: { readonly under?: readonly number[] };
+  readonly fences: readonly Fence[];
+  /** Grants under which a command runs. */
+  readonly guards: ReadonlyMap<Grant, unknown>;
+  /** Grants that were shared when they were given. */
+  readonly shared: ReadonlySet<Grant>;
+  releasing(grant: Grant): Ask;
+}
+
+const insertSql = "insert into happened values (?)";
+const selectSql = "select what from happened where what = ?";
+/** As the broker's own limit has it. */
+const ttlMsMin = 1000;
+
+type Wish = (program: Wisher, around: Surroundings) => Ask | undefined;
+
+const wishes = {
+  acquire: [30, acquire],
+  release: [24, release],
+  write: [24, write],
+  strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
+  read: [6, read],
+  upgrade: [14, upgrade],
+  downgrade: [5, downgrade],
+  list: [3, () => new Ask("read", "lock.list", {})],
+  history: [2, (_, { weather, names }) => new Ask("read", "lock.history", { name: weather.random.pick(names) })],
+  break: [3, breakOne],
+  transfer: [4, transfer],
+  resize: [1, resize],
+} as const satisfies Record<string, readonly [weight: number, wish: Wish]>;
+
+const weights = Object.fromEntries(Object.entries(wishes).map(([name, [weight]]) => [name, weight])) as {
+  readonly [Name in keyof typeof wishes]: number;
+};
+
+export function drawWish(program: Wisher, around: Surroundings): Ask | undefined {
+  const [, wish] = wishes[around.weather.random.weighted(weights)];
+  return wish(program, around);
+}
+
+// ── locks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface ClaimParams {
+  readonly name: string;
+  readonly mode?: "shared" | "semaphore";
+  readonly slots?: number;
+  readonly take?: number;
+}
+
+function acquire(program: Wisher, around: Surroundings): Ask | undefined {
+  const { random } = around.weather;
+  // Who gives nothing back while it waits, waits for one thing at a time.
+  if (program.style === "blocking" && program.waits) return undefined;
+  const [claim, ...also] = drawClaims(around);
+  if (claim === undefined) return undefined;
+  const waitMs = random.pick([undefined, undefined, undefined, 0, 1 + random.below(2500)]);
+  const guard = random.chance(0.1);
+  const params = {
+    ...claim,
+    ...(also.length === 0 ? {} : { also }),
+    ...(waitMs === undefined ? {} : { waitMs }),
+    ...(random.chance(0.2) ? { ttlMs: ttlMsMin + random.below(2000) } : {}),
+    ...(guard ? { guard } : {}),
+    ...(random.chance(0.03) ? { steal: true } : {}),
+    ...(random.chance(0.25) ? { tell: random.pick([["place"], ["contended"], ["place", "contended"]]) } : {}),
+    ...program.underNow,
+    reason: "work",
+  };
+  return new Ask("acquire", "lock.acquire", params, {
+    names: [claim, ...also].map(({ name }) => name),
+    guard,
+    shared: [claim, ...also].some(({ mode }) => mode === "shared"),
+  });
+}
+
+function drawClaims({ weather: { random }, names }: Surroundings): ClaimParams[] {
+  const count = random.pick([1, 1, 1, 1, 2, 2, 3]);
+  return Array.from({ length: count }, () => {
+    const name = random.pick(names);
+    // Which names are semaphores is agreed on, but not by everybody.
+    const semaphore = isSemaphore(name) !== random.chance(0.02);
+    if (!semaphore) return random.chance(0.5) ? { name, mode: "shared" } : { name };
+    const slots = random.chance(0.9) ? 3 : 2;
+    return {
+      name,
+      mode: "semaphore",
+      ...(random.chance(0.8) ? { slots } : {}),
+      ...(random.chance(0.5) ? { take: 1 + random.below(random.chance(0.05) ? 4 : 2) } : {}),
+    };
+  });
+}
+
+function isSemaphore(name: string): boolean {
+  return name.startsWith("s");
+}
+
+function release(program: Wisher, { weather: { random } }: Surroundings): Ask | undefined {
+  const { held } = program;
+  if (held.length === 0 || !program.mayGiveBack) return undefined;
+  return program.releasing(random.pick(held));
+}
+
+function upgrade(program: Wisher, { weather: { random } }: Surroundings): Ask | undefined {
+  if (program.style === "blocking" && program.waits) return undefined;
+  // A guarded command carries the token of its lock: that must not change under it.
+  const grants = program.held.filter((grant) => !program.guards.has(grant));
+  const shared = grants.filter((grant) => program.shared.has(grant));
+  if (grants.length === 0) return undefined;
+  const grant = random.pick(shared.length > 0 && random.chance(0.9) ? shared : grants);
+  const waitMs = random.pick([undefined, undefined, 0, 1 + random.below(1500)]);
+  const params = { name: random.pick(grant.names), token: grant.token, ...(waitMs === undefined ? {} : { waitMs }) };
+  return new Ask("upgrade", "lock.upgrade", params, { grant });
+}
+
+function downgrade({ held }: Wisher, { weather: { random } }: Surroundings): Ask | undefined {
+  if (held.length === 0) return undefined;
+  const grant = random.pick(held);
+  return new Ask("change", "lock.downgrade", { name: random.pick(grant.names), token: grant.token }, { grant });
+}
+
+function breakOne(_: Wisher, { weather: { random }, names }: Surroundings): Ask {
+  const params = { name: random.pick(names), graceMs: random.pick([0, 10, 500]), reason: "it takes too long" };
+  return new Ask("change", "lock.break", params);
+}
+
+/** To somebody who waits for it, mostly. */
+function transfer(program: Wisher, around: Surroundings): Ask | undefined {
+  const { random } = around.weather;
+  const own = random.chance(0.7) && program.mayGiveBack ? program.held.filter((one) => !program.guards.has(one)) : [];
+  const grant = own.length === 0 ? undefined : random.pick(own);
+  const name = random.pick(grant?.names ?? around.names);
+  const to = around.waiterFor(name) ?? program.session;
+  if (to === undefined) return undefined;
+  if (grant !== undefined)
+    return new Ask("transfer", "lock.transfer", { name, token: grant.token, to }, { grant, names: grant.names });
+  return new Ask("change", "lock.transfer", { name, to });
+}
+
+function resize(_: Wisher, { weather: { random }, names }: Surroundings): Ask {
+  const semaphores = names.filter(isSemaphore);
+  const name = random.pick(semaphores.length === 0 ? names : semaphores);
+  return new Ask("change", "lock.resize", { name, slots: 1 + random.below(4) });
+}
+
+// ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function write(program: Wisher, around: Surroundings): Ask {
+  return writeUnder(around.weather.random.chance(0.7) ? program.fences : [], around);
+}
+
+function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings): Ask {
+  const { random, rates } = weather;
+  const what = `w${nextWhat()}`;
+  const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
+  const params = { sql: insertSql, args: [what, ...marks], ...(fences.length === 0 ? {} : { fence: fences }) };
+  return new Ask(random.chance(0.85) ? "write" : "once", "db.execute", params, { what, fences });
+}
+
+function read(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
+  const what = `r${nextWhat()}`;
+  const marks = weather.random.chance(weather.rates().endless) ? ["endless"] : [];
+  const behind = program.open.filter(({ kind }) => kind === "write" || kind === "once");
+  return new Ask("read", "db.query", { sql: selectSql, args: [what, ...marks] }, { what, behind });
+}

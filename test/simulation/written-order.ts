@@ -1,0 +1,130 @@
+/**
+ * Writes, as a bystander sees them go to the writer and come to be there: in one order, under fences that hold, and never
+ * after somebody else was granted what they were sent under.
+ */
+import type { Command, Fence, Job } from "../../src/core/index.js";
+import type { Applied } from "../core/support/fake-writer.js";
+import type { Causes } from "./causes.js";
+import type { Presence } from "./presence.js";
+import type { Held, Shadow, Under } from "./shadow.js";
+import { whatOf } from "./store.js";
+
+type WriteJob = Extract<Job, { to: "writer"; kind: "write" }>;
+
+export interface WrittenOrderParts {
+  readonly shadow: Shadow;
+  readonly causes: Causes;
+  readonly presence: Presence;
+}
+
+export class WrittenOrder {
+  readonly #parts: WrittenOrderParts;
+  /** Dispatched and not settled. */
+  readonly #outstanding = new Set<number>();
+  /** What each was first sent under. */
+  readonly #sent = new Map<string, readonly Under[]>();
+  readonly #fences = new Map<string, readonly Fence[]>();
+  readonly #whats = new Map<string, string>();
+  /** Refused: asked again, it is another one, under the locks of then. */
+  readonly #over = new Set<string>();
+  readonly #applied = new Set<string>();
+  #seqHigh = 0;
+
+  constructor(parts: WrittenOrderParts) {
+    this.#parts = parts;
+  }
+
+  /** Another life of the broker: what its client sends again is another write. */
+  born(): void {
+    this.#outstanding.clear();
+    this.#seqHigh = 0;
+    for (const what of this.#sent.keys()) if (!this.#applied.has(what)) this.#over.add(what);
+  }
+
+  told(command: Command): void {
+    switch (command.kind) {
+      case "write": {
+        const { what } = whatOf(command.parcel);
+        this.#fences.set(what, command.fences);
+        this.#whats.set(`${command.connection}/${command.request}`, what);
+        return;
+      }
+      case "writer-ready":
+        this.#outstanding.clear();
+        this.#seqHigh = 0;
+        return;
+      case "writer-settled":
+        for (const { seq } of command.answers) this.#outstanding.delete(seq);
+        return;
+      default:
+    }
+  }
+
+  /** What this request on this connection was to write. */
+  whatOf(id: string): string | undefined {
+    return this.#whats.get(id);
+  }
+
+  refused(id: string): void {
+    this.#over.add(this.#whats.get(id) ?? "");
+  }
+
+  /** Everything up to here is settled. */
+  get settledThrough(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const seq of this.#outstanding) first = Math.min(first, seq);
+    return first - 1;
+  }
+
+  /** `endedNow`: what ended in this turn, perhaps after the write was sent. */
+  dispatched(job: Job, endedNow: readonly Held[]): void {
+    if (job.to !== "writer" || (job.kind !== "write" && job.kind !== "settle")) return;
+    if (job.seq <= this.#seqHigh) throw new Error(`write ${job.seq} was dispatched after ${this.#seqHigh}`);
+    this.#seqHigh = job.seq;
+    this.#outstanding.add(job.seq);
+    const session = this.#parts.presence.get(job.session);
+    if (session !== undefined) session.lastSeq = job.seq;
+    if (job.kind === "write") this.#write(job, endedNow);
+  }
+
+  /** A write is there for all to see. */
+  applied({ what, seq }: Applied): void {
+    this.#applied.add(what);
+    const under = this.#sent.get(what);
+    if (under === undefined) throw new Error(`write ${seq} (${what}) was applied and never dispatched`);
+    for (const one of under) {
+      const later = this.#parts.shadow.excludedBy(one);
+      const { token, claim } = one;
+      if (later !== undefined)
+        throw new Error(`${what} was sent while ${claim.name} was held under ${token}, and applied after ${later}`);
+    }
+  }
+
+  #write(job: WriteJob, endedNow: readonly Held[]): void {
+    const { what } = whatOf(job.parcel);
+    const { shadow, causes } = this.#parts;
+    // What goes again because its writer died was sent while it was held; what was given back since still counts.
+    const again = this.#sent.has(what) && !this.#over.has(what);
+    const drained = shadow.draining.map(({ held }) => held).filter((held) => again && causes.isGivenBack(held));
+    const holds = (fence: Fence) =>
+      [shadow.held.get(fence.token), ...endedNow, ...drained].find(
+        (held) => held?.token === fence.token && held.claims.some(({ name }) => name === fence.name),
+      );
+    const fences = this.#fences.get(what) ?? [];
+    const broken = fences.find((fence) => holds(fence) === undefined);
+    if (broken !== undefined && job.mode === "run")
+      throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
+    for (const fence of fences) {
+      const held = holds(fence);
+      if (held !== undefined) held.lastSeq = job.seq;
+    }
+    if (this.#sent.has(what) && !this.#over.delete(what)) return;
+    const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);
+    const fenced = fences.map(holds).filter((held) => held !== undefined);
+    this.#sent.set(what, [...own, ...fenced].flatMap(underOf));
+  }
+}
+
+function underOf({ token, claims }: Held): Under[] {
+  return claims.map((claim) => ({ token, claim }));
+}
