@@ -1,8 +1,9 @@
 /** Ten thousand wait for one name: what does it cost to join them, and does a hand-over depend on how many there are? */
 import { closeAll, openMany, type RawSession } from "../crew/raw-session.js";
+import { median } from "../report/contest.js";
 import type { Report } from "../report/report.js";
 import { rate, ratio, table } from "../report/table.js";
-import type { Stage } from "../stage.js";
+import type { Own, Stage } from "../stage.js";
 
 const sessions = 100;
 const perSession = 100;
@@ -12,43 +13,56 @@ export const question = `${rate(sessions * perSession)} waiters on one name: joi
 export async function run(stage: Stage, report: Report): Promise<void> {
   const own = await stage.own();
   const crowd = await openMany(own.broker.socket, stage.many(sessions));
-  const count = crowd.length * perSession;
   const [holder] = await openMany(own.broker.socket, 1);
   if (holder === undefined) throw new Error("nobody holds the lock");
-  const held = await holder.acquire("wanted");
-  const begun = performance.now();
-  const drained = wait(crowd);
-  while ((await own.admin.status()).locks.waiting < count) await own.admin.ping();
-  const queued = performance.now();
-  await holder.release(held);
-  const times = await drained;
+  const drain = (each: number) => drained({ own, crowd, holder, each });
+  const [most, least] = [perSession, perSession / 100];
+  await drain(most / 5); // Code that has just been loaded runs slower.
+  const many = await drain(most);
+  const few: Drained[] = [];
+  for (let i = 0; i < 20; i++) few.push(await drain(least));
+  const handovers = median(few.map((one) => one.handovers));
   await closeAll([...crowd, holder]);
   await stage.end(own);
-  const speed = (from: number, to: number) => (to - from) / (((times[to - 1] ?? 0) - (times[from] ?? 0)) / 1000);
-  const part = count / 5;
-  const first = speed(0, part);
-  const last = speed(count - part, count);
+  const [largest, smallest] = [rate(most * crowd.length), rate(least * crowd.length)];
   report.print(
     table(
       ["", "per second"],
       [
-        ["requests that join the queue", rate(count / ((queued - begun) / 1000))],
-        [`hand-overs with ${rate(count)} to ${rate(count - part)} waiting`, rate(first)],
-        [`hand-overs with ${rate(part)} to 0 waiting`, rate(last)],
-        ["as a share of these", ratio(first, last)],
+        [`requests that join the queue, up to ${largest}`, rate(many.joined)],
+        [`hand-overs, from ${largest} waiting to none`, rate(many.handovers)],
+        [`hand-overs, from ${smallest} waiting to none`, rate(handovers)],
+        ["the former as a share of the latter", ratio(many.handovers, handovers)],
       ],
     ),
   );
 }
 
-/** Each gives the lock back as soon as it has it. Answers when each had it, in order. */
-async function wait(crowd: readonly RawSession[]): Promise<readonly number[]> {
-  const times: number[] = [];
+interface Drained {
+  readonly joined: number;
+  readonly handovers: number;
+}
+
+/** `each` requests of each session join the queue; then each gives the lock back as soon as it has it. Per second. */
+async function drained(it: {
+  own: Own;
+  crowd: readonly RawSession[];
+  holder: RawSession;
+  each: number;
+}): Promise<Drained> {
+  const { own, crowd, holder, each } = it;
+  const count = crowd.length * each;
+  const held = await holder.acquire("wanted");
+  const begun = performance.now();
   const one = async (session: RawSession) => {
     const grant = await session.acquire("wanted");
-    times.push(performance.now());
     await session.release(grant);
   };
-  await Promise.all(Array.from({ length: perSession }, () => crowd.map(one)).flat());
-  return times;
+  const over = Promise.all(Array.from({ length: each }, () => crowd.map(one)).flat());
+  while ((await own.admin.status()).locks.waiting < count) await own.admin.ping();
+  const queued = performance.now();
+  await holder.release(held);
+  await over;
+  const perSecond = (sinceMs: number, untilMs: number) => count / ((untilMs - sinceMs) / 1000);
+  return { joined: perSecond(begun, queued), handovers: perSecond(queued, performance.now()) };
 }

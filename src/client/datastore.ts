@@ -10,6 +10,7 @@ import {
   type StatementResult,
 } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
+import type { CallMore } from "./conversation/index.js";
 import { type Driver, Question } from "./driver.js";
 import { ask, failure } from "./outcome.js";
 import { creditStandard, RowStream } from "./row-stream.js";
@@ -44,6 +45,13 @@ export interface ReadOptions {
 export interface WriteOptions extends ReadOptions {
   /** Applied only while these locks are held under these tokens; else FENCED. */
   readonly fence?: Fence | readonly Fence[] | undefined;
+  /**
+   * A key of your own, up to 128 bytes, instead of the one that the library makes: the same request under it happens once,
+   * whoever sends it, also after the program was started anew; another request under it is refused (KEY_REUSED).
+   */
+  readonly key?: string | undefined;
+  /** How long the broker remembers `key` (ms, up to the limit keepMsMax). Default: a day. */
+  readonly keepMs?: Millis | undefined;
   /** `arrays`: rows as arrays of cells in the order of `columns`. Default `objects`. */
   readonly rows?: RowShape | undefined;
 }
@@ -141,7 +149,7 @@ export abstract class Datastore {
     const { timeoutMs } = options;
     // One shape for all: what is undefined is not sent.
     const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
-    const question = new Question("write", "db.execute", params);
+    const question = writing("db.execute", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
@@ -223,7 +231,7 @@ export abstract class Datastore {
     const steps = statements.map((one) => statementOf(one, this.#spelling));
     if (this.fenceChanges !== undefined) await this.fenceChanges;
     const fence = this.#fence(options.fence);
-    const question = new Question("write", "db.batch", { statements: steps, atomic, fence, timeoutMs });
+    const question = writing("db.batch", { statements: steps, atomic, fence, timeoutMs }, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readSteps(question.result as BatchResult, this.#spelling, options.rows);
@@ -241,7 +249,8 @@ export abstract class Datastore {
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const question = new Question("write", "db.script", { sql, atomic, fence: this.#fence(options.fence), timeoutMs });
+    const params = { sql, atomic, fence: this.#fence(options.fence), timeoutMs };
+    const question = writing("db.script", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
@@ -282,6 +291,18 @@ export abstract class Datastore {
 }
 
 const noOptions: WriteOptions = {};
+
+/** A write under the library's key, or under the program's own. */
+export function writing(
+  method: string,
+  params: object,
+  { key, keepMs }: Pick<WriteOptions, "key" | "keepMs">,
+  more?: CallMore,
+): Question {
+  return key === undefined
+    ? new Question("write", method, params, more)
+    : new Question("named", method, { ...params, key, keepMs }, more);
+}
 
 type Cell = Result<Row>["rows"][number][string];
 

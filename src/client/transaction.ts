@@ -15,7 +15,9 @@ import {
   type Step,
   type StepResult,
   statementOf,
+  type WriteOptions,
   wiredFences,
+  writing,
 } from "./datastore.js";
 import { Question } from "./driver.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
@@ -200,9 +202,11 @@ export class Transaction {
    * @returns which commit it is, in the one order of all
    * @throws what a statement that was not awaited was refused with; SQLITE_CONSTRAINT when a deferred constraint does
    *   not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
+   * @param options `key`: a key of your own, under which a commit happens once, whoever asks for it; when one did before,
+   *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`
    * @example await tx.commit();
    */
-  async commit(): Promise<TxCommitResult> {
+  async commit(options: Pick<WriteOptions, "key" | "keepMs"> = {}): Promise<TxCommitResult> {
     this.#mustBeOpen();
     for (const unanswered of [...this.#open]) {
       const question = await unanswered;
@@ -211,7 +215,7 @@ export class Transaction {
       throw failure(question, this.#signal);
     }
     this.#mustBeOpen();
-    const question = new Question("write", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
+    const question = writing("tx.commit", { tx: this.#tie.number }, options, { tie: this.#tie });
     const settled = ask(this.#parts.driver, question, this.#signal);
     this.#end(settled);
     await settled;

@@ -216,7 +216,8 @@ export class ClientRequests {
     const finished = command.key === undefined ? undefined : session.finished.get(command.key);
     if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
     if (this.#joins(session, command, connection)) return;
-    const seenBefore = verdict.kind === "seen";
+    // Whether a key of the caller's own was used before, in whatever session, is for the store to say.
+    const seenBefore = verdict.kind === "seen" || command.ownKey === true;
     if (!this.#refusedAtEnd(command, seenBefore)) this.#submit(session, command, seenBefore, now);
   }
 
@@ -227,11 +228,11 @@ export class ClientRequests {
     const finished = command.key === undefined ? undefined : session.finished.get(command.key);
     if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
     if (!this.#joins(session, command, connection))
-      this.#parts.transactions.commit(session, command, verdict.kind === "seen", now);
+      this.#parts.transactions.commit(session, command, verdict.kind === "seen" || command.ownKey === true, now);
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
-    const { connection, request, key, fences, alone, piecewise, timeoutMs, parcel } = command;
+    const { connection, request, key, ownKey, fences, alone, piecewise, timeoutMs, parcel } = command;
     session.writesSent++;
     const write = newWrite({
       session,
@@ -239,6 +240,7 @@ export class ClientRequests {
       asker: { connection, request },
       order: session.writesSent,
       key,
+      ownKey,
       fences,
       alone,
       piecewise,

@@ -7,8 +7,6 @@ import type {
   Instant,
   LockName,
   Millis,
-  ReaderId,
-  Refusal,
   RequestId,
   RequestKey,
   Seq,
@@ -17,6 +15,9 @@ import type {
   Token,
   TransactionNumber,
 } from "../terms/index.js";
+import type { StoreEvent } from "./store-event.js";
+
+export type * from "./store-event.js";
 
 /** What the core carries but never opens: the bytes of a request on their way to the store. */
 export interface Parcel {
@@ -72,125 +73,6 @@ export interface Asker {
   readonly request: RequestId;
 }
 
-/**
- * What a child of the store says about one request. `absent`: a replay was asked for and nothing is stored; or the
- * transaction that it is a step of is not open there.
- */
-export type StoreAnswer =
-  | { readonly kind: "done"; readonly body: unknown }
-  /** `ended`: SQLite has rolled back the whole transaction that the request was a step of. */
-  | { readonly kind: "refused"; readonly refusal: Refusal; readonly ended?: boolean }
-  | { readonly kind: "absent" };
-
-/** What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). */
-export interface WriterProgress {
-  readonly seq: Seq;
-  readonly phase: "idle" | "running" | "committing";
-  readonly since: number;
-}
-
-/** A row's key, and what was done to the row. `was`: the key before an update that has changed it. */
-export interface ChangedKey {
-  readonly change: "insert" | "update" | "delete";
-  readonly key: readonly unknown[];
-  readonly was?: readonly unknown[];
-}
-
-/** What one commit has done to one table. */
-export interface ChangedTable {
-  /** Folded: as all spellings of it are written here. */
-  readonly table: string;
-  readonly inserts: number;
-  readonly updates: number;
-  readonly deletes: number;
-  /** Its definition: the rows that came or went with it are not counted. */
-  readonly schema?: "created" | "changed" | "dropped";
-  /** Only where somebody wants them. */
-  readonly keys?: readonly ChangedKey[];
-  /** There are more than are named. */
-  readonly keysCut?: boolean;
-}
-
-/** Events of the store; the desk makes them, the front hands them on as they are. */
-export type StoreEvent =
-  | {
-      readonly kind: "writer-ready";
-      readonly epoch: number;
-      /** The highest sequence whose group is committed. */
-      readonly storedSeq: Seq;
-      readonly previousBootId: string | null;
-      readonly incarnation: string;
-      /** Tokens from (inclusive) to (exclusive) are reserved on disk. */
-      readonly tokensFrom: number;
-      readonly tokensTo: number;
-    }
-  | {
-      readonly kind: "writer-settled";
-      /** In the order of dispatch; all of one group at once, after its fsync. */
-      readonly answers: readonly { readonly seq: Seq; readonly answer: StoreAnswer }[];
-      /** The highest sequence that this writer has on disk, if any: what changed nothing is settled and is not there. */
-      readonly storedSeq?: Seq;
-      readonly walBytes: number;
-    }
-  /** The process is gone and every byte it had written has been read. */
-  | {
-      readonly kind: "writer-gone";
-      readonly progress: WriterProgress | undefined;
-      readonly ioFailed: boolean;
-      readonly reason: string;
-    }
-  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. */
-  | { readonly kind: "writer-unavailable"; readonly reason: string; readonly lockHeld?: boolean }
-  | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined }
-  | {
-      readonly kind: "tokens-reserved";
-      readonly tokensFrom: number;
-      readonly tokensTo: number;
-      readonly incarnation: string;
-    }
-  | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
-  /** The set is in force: every commit with a higher number than `upTo` is told. */
-  | {
-      readonly kind: "tables-watched";
-      readonly set: number;
-      readonly upTo: Seq;
-      /** Tables of the set that do not exist. */
-      readonly absent: readonly string[];
-      /** What is no table, so that it cannot be watched. */
-      readonly wrong: readonly { readonly table: string; readonly what: string }[];
-    }
-  /** One commit has changed watched tables; comes before the answers that rest on it. */
-  | {
-      readonly kind: "tables-changed";
-      readonly seq: Seq;
-      /** Another process has written to the file: what it did is not known. */
-      readonly outside: boolean;
-      readonly tables: readonly ChangedTable[];
-      /** What it takes to keep. */
-      readonly bytes: number;
-    }
-  | { readonly kind: "reader-ready"; readonly reader: ReaderId }
-  | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
-  | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer }
-  | SnapshotEvent;
-
-/** Of the processes that hold one session's snapshot each. `run` is what the event speaks of. */
-export type SnapshotEvent = { readonly process: SnapshotProcessId } & (
-  | { readonly kind: "snapshot-ready" }
-  | { readonly kind: "snapshot-gone"; readonly reason: string }
-  /** It is open; `seq` is that of the last write that it shows. */
-  | { readonly kind: "snapshot-begun"; readonly run: number; readonly seq: Seq }
-  | { readonly kind: "snapshot-answered"; readonly run: number; readonly answer: StoreAnswer }
-  /** A finished message of a stream; with it so many rows were sent in all. */
-  | { readonly kind: "snapshot-rows"; readonly run: number; readonly rows: number; readonly message: Parcel }
-  /** A message is finished and `credit`, all that the process has heard of, does not suffice for it. */
-  | { readonly kind: "snapshot-waits"; readonly run: number; readonly credit: number }
-  /** The stream is over, complete unless it was refused. */
-  | { readonly kind: "snapshot-streamed"; readonly run: number; readonly refusal: Refusal | undefined }
-  /** Nothing is left of the snapshot, nor of what was asked in it. */
-  | { readonly kind: "snapshot-cleared" }
-);
-
 export interface HelloCommand extends Asker {
   readonly kind: "hello";
   readonly session: SessionId;
@@ -210,6 +92,8 @@ export interface WriteCommand extends Asker {
   readonly kind: "write";
   /** Absent: at most once; nobody can tell the outcome after a crash. */
   readonly key: RequestKey | undefined;
+  /** Instead: a key of the caller's own, which holds in all sessions; only the store knows it. */
+  readonly ownKey?: boolean;
   readonly fences: readonly Fence[];
   /** Must run in a transaction of its own (rule 7). */
   readonly alone: boolean;
@@ -245,6 +129,8 @@ export interface CommitCommand extends Asker {
   readonly kind: "tx-commit";
   readonly transaction: TransactionNumber;
   readonly key: RequestKey | undefined;
+  /** As of a write. */
+  readonly ownKey?: boolean;
   readonly parcel: Parcel;
 }
 

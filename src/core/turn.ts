@@ -7,7 +7,6 @@ import type {
   Instant,
   LockName,
   Millis,
-  ReaderId,
   Refusal,
   RequestId,
   RequestKey,
@@ -17,7 +16,10 @@ import type {
   Token,
   TransactionNumber,
 } from "../terms/index.js";
-import type { ChangedTable, Claim, Fence, Mode, Parcel, ProcessIdentity, SessionIdentity, Tell } from "./command.js";
+import type { ChangedTable, Claim, Fence, Mode, Parcel, SessionIdentity, Tell } from "./command.js";
+import type { Job } from "./job.js";
+
+export type * from "./job.js";
 
 export interface Turn {
   /** 1. In the ledger, committed, BEFORE anything below leaves the process. */
@@ -88,116 +90,6 @@ export type LedgerEntry =
   | { readonly kind: "capacity"; readonly row: CapacityRow }
   /** Tokens below `tokensTo` are reserved in data.db; `seq` and `incarnation` are its as the front last heard. */
   | { readonly kind: "mark"; readonly tokensTo: number; readonly seq: Seq; readonly incarnation: string };
-
-export type StepKind = "begin" | "run" | "commit" | "rollback";
-
-export type Job =
-  /** `replay`: answer from the stored reply of this key, or `absent`; never run. `run`: replay if stored, else run. */
-  | {
-      readonly to: "writer";
-      readonly kind: "write";
-      readonly seq: Seq;
-      readonly mode: "run" | "replay";
-      readonly session: SessionId;
-      readonly key: RequestKey | undefined;
-      readonly alone: boolean;
-      readonly parcel: Parcel;
-    }
-  /** A step of the transaction that is alone with the writer from `begin` to `commit` or `rollback`. */
-  | {
-      readonly to: "writer";
-      readonly kind: "step";
-      readonly step: StepKind;
-      readonly seq: Seq;
-      /** The sequence of its `begin`: what is not of the transaction that is open is not run. */
-      readonly transaction: Seq;
-      readonly session: SessionId;
-      /** Of a commit. */
-      readonly key: RequestKey | undefined;
-      /** Absent where there is nothing to be said beyond this. */
-      readonly parcel: Parcel | undefined;
-    }
-  /** What became of these keys of an ended session: for good. */
-  | {
-      readonly to: "writer";
-      readonly kind: "settle";
-      readonly seq: Seq;
-      readonly session: SessionId;
-      readonly keys: readonly RequestKey[];
-      readonly parcel: Parcel;
-    }
-  /** Stored replies below this key may go, when it is convenient. */
-  | { readonly to: "writer"; readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
-  /** The session is over; its replies stay for the time that `endedKeysMs` gives. */
-  | { readonly to: "writer"; readonly kind: "end-session"; readonly session: SessionId }
-  | { readonly to: "writer"; readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
-  /** Fold the log into the database and truncate it; readers hold no snapshot now. */
-  | { readonly to: "writer"; readonly kind: "checkpoint" }
-  /** From now on these tables are watched and no others. Answered by `tables-watched` with the number of the set. */
-  | {
-      readonly to: "writer";
-      readonly kind: "watch";
-      readonly set: number;
-      readonly tables: readonly { readonly table: string; readonly keys: boolean }[];
-    }
-  /** `repair`: the disk failed before; fold the log with success first, or stay unavailable (rule 9). */
-  | { readonly to: "writer"; readonly kind: "start"; readonly repair: boolean }
-  | { readonly to: "writer"; readonly kind: "kill"; readonly why: string }
-  | { readonly to: "writer"; readonly kind: "probe" }
-  | {
-      readonly to: "reader";
-      readonly kind: "read";
-      readonly reader: ReaderId;
-      readonly read: number;
-      readonly parcel: Parcel;
-    }
-  /** `withoutWriter`: no writer has settled what was in doubt; what the reader finds it must itself bring to the disk. */
-  | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId; readonly withoutWriter: boolean }
-  | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
-  | SnapshotJob
-  | SystemJob;
-
-/** What is asked of the front itself and of the operating system; each is answered by a command. */
-export type SystemJob =
-  | {
-      readonly to: "system";
-      readonly kind: "probe-process";
-      readonly session: SessionId;
-      readonly process: ProcessIdentity;
-    }
-  /** A lease seems over: when was this connection heard? Answered by `connection-seen`. */
-  | {
-      readonly to: "system";
-      readonly kind: "look-connection";
-      readonly session: SessionId;
-      readonly connection: ConnectionId;
-    }
-  /** No process that carries this token may go on. Answered by `processes-gone` when none is left. */
-  | {
-      readonly to: "system";
-      readonly kind: "end-processes";
-      readonly token: Token;
-      readonly session: SessionId;
-      readonly identity: SessionIdentity;
-      readonly names: readonly LockName[];
-    };
-
-/** To a process that holds one session's snapshot; `run` names what is asked in it. It starts and is killed as a reader. */
-export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotProcessId } & (
-  | { readonly kind: "start"; readonly withoutWriter: boolean }
-  | { readonly kind: "kill"; readonly why: string }
-  /** Opens a snapshot for all that follows, until `end`. */
-  | { readonly kind: "begin"; readonly run: number }
-  /** Rows from a snapshot of its own, or from the one that is open. */
-  | { readonly kind: "stream"; readonly run: number; readonly credit: number; readonly parcel: Parcel }
-  | { readonly kind: "credit"; readonly run: number; readonly bytes: number }
-  /** Ends a stream in the middle. */
-  | { readonly kind: "close"; readonly run: number }
-  /** Ends whatever is open: the process is free when it has said so. */
-  | { readonly kind: "end" }
-);
-
-export type StoreJob = Extract<Job, { to: "writer" | "reader" | "snapshot" }>;
 
 /** Why a name is not free though nobody holds what is in the way: writes are being settled, or processes live. */
 export type Ending = "writes" | "processes";

@@ -23,6 +23,7 @@ import { fencesFrom } from "./fences.js";
 import { identityOf } from "./identity.js";
 import { lockRoutes } from "./lock-routes.js";
 import type { ProcessTable } from "./processes.js";
+import { keyFrom } from "./request-keys.js";
 import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
 import { txRoutes } from "./tx-routes.js";
 import { watchRoutes } from "./watch-routes.js";
@@ -148,13 +149,18 @@ export class Routes {
     const { timeoutMs } = params;
     const fences = fencesFrom(params.fence, this.#parts.limits);
     if (isRefusal(fences)) return fences;
-    const key = params.key === undefined ? undefined : requestKey(params.key);
+    const keyed = keyFrom(params, this.#parts.limits);
+    if (isRefusal(keyed)) return keyed;
     const piecewise = method === "db.script" && (params as ScriptParams).atomic === false;
+    if (piecewise && keyed.ownKey)
+      return refuse("PARAMS_INVALID", "a script that is not atomic cannot have a text as its key", {
+        path: "params.key",
+      });
     return {
       command: {
         kind: "write",
         ...askerOf(incoming),
-        key,
+        ...keyed,
         fences,
         alone,
         piecewise,

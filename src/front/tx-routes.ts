@@ -1,8 +1,9 @@
 /** The methods of transactions, from checked parameters to what the core understands. */
 import type { MethodName, ParamsOf } from "../protocol/index.js";
 import { type Planner, StoreRequest } from "../store/index.js";
-import { isRefusal, type Limits, type Refusal, refuse, requestKey, transactionNumber } from "../terms/index.js";
+import { isRefusal, type Limits, type Refusal, refuse, transactionNumber } from "../terms/index.js";
 import { fencesFrom } from "./fences.js";
+import { keyFrom } from "./request-keys.js";
 import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
 
 type TxMethod = Extract<MethodName, `tx.${string}`>;
@@ -14,15 +15,7 @@ export function txRoutes(limits: Limits, planner: Planner): TxRoutes {
     "tx.begin": (params, incoming) => begin(params, incoming, limits),
     "tx.execute": (params, incoming) => step("tx.execute", params, incoming, parts),
     "tx.batch": (params, incoming) => step("tx.batch", params, incoming, parts),
-    "tx.commit": ({ tx, key }, incoming) => ({
-      command: {
-        kind: "tx-commit",
-        ...askerOf(incoming),
-        transaction: transactionNumber(tx),
-        key: key === undefined ? undefined : requestKey(key),
-        parcel: parcelOf("tx.commit", incoming),
-      },
-    }),
+    "tx.commit": (params, incoming) => commit(params, incoming, limits),
     "tx.rollback": ({ tx }, incoming) => ({
       command: { kind: "tx-rollback", ...askerOf(incoming), transaction: transactionNumber(tx) },
     }),
@@ -36,6 +29,14 @@ function begin({ tx, mode, fence, timeoutMs }: ParamsOf<"tx.begin">, incoming: R
   if (refusal !== undefined) return refusal;
   const transaction = transactionNumber(tx);
   return { command: { kind: "tx-begin", ...askerOf(incoming), transaction, mode, fences, timeoutMs } };
+}
+
+function commit(params: ParamsOf<"tx.commit">, incoming: RequestInHand, limits: Limits): Routed {
+  const keyed = keyFrom(params, limits);
+  if (isRefusal(keyed)) return keyed;
+  const transaction = transactionNumber(params.tx);
+  const parcel = parcelOf("tx.commit", incoming);
+  return { command: { kind: "tx-commit", ...askerOf(incoming), transaction, ...keyed, parcel } };
 }
 
 function step<Name extends "tx.execute" | "tx.batch">(

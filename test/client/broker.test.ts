@@ -219,6 +219,21 @@ describe("what is sent", () => {
     assert.equal(passedOver, null);
   });
 
+  it("under a key of the program's own is sent again as it was, in a new session too", async (test) => {
+    const { broker, fake } = await pair(test);
+    const done = broker.execute("insert …", [1], { key: "order 7", keepMs: 1000 });
+    await fake.request("db.execute");
+    fake.on("db.execute", () => rows([]));
+    fake.sessions.clear();
+    fake.breakLinks();
+    await done;
+    const keys = fake.asked.filter(({ method }) => method === "db.execute").map(({ params }) => params);
+    assert.deepEqual(keys, [
+      { sql: "insert …", args: [1], key: "order 7", keepMs: 1000 },
+      { sql: "insert …", args: [1], key: "order 7", keepMs: 1000 },
+    ]);
+  });
+
   it("too large for the broker is refused here, and the connection stays", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("db.query", () => rows([]));

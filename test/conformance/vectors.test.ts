@@ -64,6 +64,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   // The token in the vector is another broker's.
   ["db.execute.fenced", "FENCED"],
   ["db.execute.without-key", "any"],
+  ["db.execute.own-key", "any"],
   ["db.query.request", "any"],
   ["db.stream.request", "db.stream.result"],
   ["watch.open.request", "any"],

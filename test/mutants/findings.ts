@@ -19,8 +19,8 @@ after each, are in \`test/mutants/rules/\`.
     npm run mutants -- --rules 8c --write      and writes what was found into this file
 
 It takes half an hour on a quiet machine. Tests are bounded by 30 s of waiting in vain instead of 90, and each run ends
-with the first test that fails; so the message is that of the first one to notice, not of the only one. That test is then run again, just as
-impatient, with nothing taken out, and must pass.
+with the first test that fails; so the message is that of the first one to notice, not of the only one. That test is
+then run again, just as impatient, with nothing taken out, and must pass.
 `;
 
 /** A row for each that was looked for, by its number and letter. */
@@ -55,6 +55,11 @@ export function writeFindings(root: string, rows: ReadonlyMap<string, string>): 
       "|---|---|---|---|---|",
     );
     parts.push(...own, "");
+  }
+  const missing = removals.filter(({ id }) => !rows.has(id));
+  if (missing.length > 0) {
+    parts.push("## Not looked for since they were written down or changed", "");
+    parts.push(...missing.map(({ id, without }) => `- ${id}: ${without}`));
   }
   writeFileSync(join(root, findingsFile), `${parts.join("\n").trimEnd()}\n`);
 }

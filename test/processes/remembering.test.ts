@@ -145,6 +145,9 @@ test("a database that was put back to an older state gives no token again, and n
   const saved = `${home.database}.saved`;
   copyFileSync(home.database, saved);
   assert.ok(!existsSync(`${home.database}-wal`), "the log was folded into the database at the end");
+  // Each start reserves a block of tokens. The database that is put back knows of none of these.
+  front = await home.start();
+  await front.stop();
   front = await home.start();
   const { incarnation } = await home.status();
   const holder = await home.wire();
@@ -158,8 +161,6 @@ test("a database that was put back to an older state gives no token again, and n
   copyFileSync(saved, home.database);
   await home.start();
   assert.notEqual((await home.status()).incarnation, incarnation);
-  const next = await home.wire();
-  assert.ok((await next.call("lock.acquire", { name: "late/0", key: next.key() })).token > token);
   const returned = await home.silent();
   const { data } = await returned.refusal("session.hello", {
     protocol: { min: 1, max: 1 },
@@ -167,4 +168,6 @@ test("a database that was put back to an older state gives no token again, and n
     mode: "resume",
   });
   assert.equal(data.code, "SESSION_EXPIRED");
+  const next = await home.wire();
+  assert.ok((await next.call("lock.acquire", { name: "late/0", key: next.key() })).token > token);
 });

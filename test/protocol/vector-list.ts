@@ -213,6 +213,12 @@ const database: Vector[] = [
     rowsAffected: 0,
     lastInsertRowid: null,
   }),
+  request("db.execute.own-key", "Under a key of the caller's own, which holds in all sessions.", {
+    sql: "insert into note (body) values (?)",
+    args: cells("order 7"),
+    key: "order 7",
+    keepMs: 3_600_000,
+  }),
   request("db.batch.request", "All or nothing, under a fence.", {
     statements: [
       { sql: "insert into note (body) values (?)", args: cells("third") },

@@ -98,6 +98,7 @@ upgrade-try    shared    LOCK_HELD | DISK_FULL LOCK_NOT_HELD NOT_READY PARAMS_IN
 downgrade      alone     PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
 downgrade      exclusive converted | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED
 downgrade      gone       | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED converted
+downgrade      second    | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED converted
 downgrade      semaphore PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
 downgrade      shared    PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
 release        gone      LOCK_NOT_HELD released | NOT_READY SESSION_EXPIRED

@@ -20,6 +20,7 @@ import type { Tie } from "./transaction-calls.js";
  *   read     sent again freely
  *   stream   sent again freely until it is answered; then it is open, and dies with its connection
  *   write    sent again under its key, which makes it happen once
+ *   named    a write under a key of the program's own, which holds in all sessions: sent again freely
  *   once     never sent again: its outcome is unknown
  *   acquire  sent again under its key, with the time that is left
  *   upgrade  the same, for a grant that is held; its outcome is waited for even if it is cancelled
@@ -35,6 +36,7 @@ export type CallKind =
   | "read"
   | "stream"
   | "write"
+  | "named"
   | "once"
   | "acquire"
   | "upgrade"
@@ -111,6 +113,7 @@ export class Call {
     switch (this.kind) {
       case "read":
       case "stream":
+      case "named":
       case "once":
       case "begin":
       case "step":

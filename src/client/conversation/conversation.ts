@@ -42,7 +42,6 @@ export class Conversation {
   /** The program is done; when it began to be. Locks that it held are worth a connection to give them back. */
   #closing: { readonly by: Instant; readonly gaveUpLocks: boolean } | undefined;
   readonly #acknowledgement = new Acknowledgement();
-  /** Why it ended; meaningful when closed. */
   #ending: Refusal = closedByProgram;
 
   constructor(options: ConversationOptions, now: Instant) {

@@ -77,7 +77,7 @@ export class InFlight {
   }
 
   send(call: Call, now: Instant): void {
-    if (call.tries >= triesMax && (isRead(call) || call.kind === "write")) return this.#tooOften(call);
+    if (call.tries >= triesMax && isSentFreely(call)) return this.#tooOften(call);
     const gone = this.#transactions.sending(call);
     if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
@@ -165,6 +165,7 @@ export class InFlight {
     switch (call.kind) {
       case "read":
       case "write":
+      case "named":
       case "once":
       case "begin":
       case "step":
@@ -423,6 +424,10 @@ export class InFlight {
 
 function isRead({ kind }: Call): boolean {
   return kind === "read" || kind === "stream";
+}
+
+function isSentFreely(call: Call): boolean {
+  return isRead(call) || call.kind === "write" || call.kind === "named";
 }
 
 const outcomeUnknown = refuse(

@@ -11,7 +11,7 @@
  * | over  | what is asked of it is refused, and sent nowhere               | nobody                          |
  */
 import { type Refusal, refuse } from "../../terms/index.js";
-import type { Call } from "./call.js";
+import type { Call, CallKind } from "./call.js";
 import type { State } from "./state.js";
 
 /** What ties the calls of one transaction together. */
@@ -46,15 +46,15 @@ export class TransactionCalls {
     if (tie === undefined) return undefined;
     if (kind === "begin" && !tie.over) tie.connection = this.#connection;
     // One that was sent before may have been applied: the broker knows by its key.
-    const goes = kind === "write" && call.tries > 0;
+    const goes = isCommit(kind) && call.tries > 0;
     if (!goes && (tie.over || tie.connection !== this.#connection)) return lost(tie);
-    if (kind === "write") tie.commitSent = true;
+    if (isCommit(kind)) tie.commitSent = true;
     return undefined;
   }
 
   /** What became of a call whose connection is gone; undefined: it is sent again. */
   connectionLost({ tie, kind, state }: Call): Refusal | undefined {
-    return tie === undefined || kind === "write" || state !== "sent" ? undefined : lost(tie);
+    return tie === undefined || isCommit(kind) || state !== "sent" ? undefined : lost(tie);
   }
 
   disconnected(): void {
@@ -80,6 +80,10 @@ export class TransactionCalls {
   refused({ tie, kind }: Call): void {
     if (tie !== undefined && kind === "begin") tie.over = true;
   }
+}
+
+function isCommit(kind: CallKind): boolean {
+  return kind === "write" || kind === "named";
 }
 
 function lost({ number, commitSent }: Tie): Refusal {

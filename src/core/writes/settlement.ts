@@ -37,7 +37,7 @@ export function fateOf(write: Write, death: Death): Fate {
   const { storedSeq, culprit, progress } = death;
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
   if (write.seq <= storedSeq && write.settles === undefined) {
-    if (write.key !== undefined) return { kind: "ask" };
+    if (write.key !== undefined || write.ownKey) return { kind: "ask" };
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }

@@ -113,6 +113,7 @@ export interface StepWords {
   readonly timeoutMs?: Millis | undefined;
   /** Of a commit, as for any write. */
   readonly key?: RequestKey | undefined;
+  readonly ownKey?: boolean | undefined;
   readonly order?: number;
 }
 
@@ -121,7 +122,7 @@ const nothing: Parcel = { size: 0 };
 export function newStep(
   transaction: Transaction,
   kind: StepKind,
-  { asker: { connection, request }, parcel = nothing, timeoutMs, key, order = 0 }: StepWords,
+  { asker: { connection, request }, parcel = nothing, timeoutMs, key, ownKey, order = 0 }: StepWords,
 ): Write {
   const { session, fences } = transaction;
   return newWrite({
@@ -130,6 +131,7 @@ export function newStep(
     asker: { connection, request },
     order,
     key,
+    ownKey,
     fences,
     alone: true,
     timeoutMs,
@@ -143,17 +145,22 @@ export function newStep(
 /** What is stored under a commit's key, whose transaction is not there. `refusal`: when nothing is. */
 export function newLookup(
   session: Session,
-  commit: Asker & { readonly key: RequestKey | undefined; readonly parcel: Parcel },
+  commit: Asker & {
+    readonly key: RequestKey | undefined;
+    readonly ownKey?: boolean | undefined;
+    readonly parcel: Parcel;
+  },
   refusal: Refusal,
   before?: Write,
 ): Write {
-  const { connection, request, key, parcel } = commit;
+  const { connection, request, key, ownKey, parcel } = commit;
   const lookup = newWrite({
     session,
     owner: session.id,
     asker: { connection, request },
     order: before?.order ?? session.writesSent,
     key,
+    ownKey,
     fences: [],
     alone: false,
     timeoutMs: undefined,

@@ -86,7 +86,7 @@ export class Transactions implements TurnTaker {
     const transaction = this.#list.get(session, command.transaction);
     if (transaction === undefined) {
       const notThere = lost(command.transaction);
-      if (!seenBefore || command.key === undefined) return this.#ends.refuse(command, notThere);
+      if (!seenBefore || (command.key === undefined && !command.ownKey)) return this.#ends.refuse(command, notThere);
       session.writesSent++;
       return this.#parts.writes.submit(newLookup(session, command, notThere), now);
     }
@@ -94,10 +94,10 @@ export class Transactions implements TurnTaker {
       this.#ends.refuse(command, transaction.state.refusal);
       return this.#ends.end(transaction, transaction.state.refusal, now);
     }
-    const { key, parcel } = command;
+    const { key, ownKey, parcel } = command;
     session.writesSent++;
     const { writesSent: order } = session;
-    const step = newStep(transaction, "commit", { asker: command, parcel, key, order });
+    const step = newStep(transaction, "commit", { asker: command, parcel, key, ownKey, order });
     this.#parts.writes.queueCommit(step);
     this.#queue(transaction, step, now);
   }
@@ -375,11 +375,11 @@ export class Transactions implements TurnTaker {
     const unknown: Refusal = { ...over, outcome: "unknown" };
     for (const step of given) if (step !== commit && step !== begin) this.#ends.refuseStep(step, unknown, now);
     given.clear();
-    if (commit.key === undefined && commit.seq !== undefined)
+    if (commit.key === undefined && !commit.ownKey && commit.seq !== undefined)
       writes.finishCommit(commit, { kind: "committed", seq: commit.seq }, now);
     else
       writes.submit(
-        newLookup(session, { ...commit.asker, key: commit.key, parcel: commit.parcel }, unknown, commit),
+        newLookup(session, { ...commit.asker, ...keyOf(commit), parcel: commit.parcel }, unknown, commit),
         now,
       );
     this.#ends.over(transaction, over, now);
@@ -405,6 +405,10 @@ export class Transactions implements TurnTaker {
     if (steps.some((step) => kindOf(step) === "commit" && step.cancelledAt !== undefined))
       transaction.state = { kind: "open" };
   }
+}
+
+function keyOf({ key, ownKey }: Write): Pick<Write, "key" | "ownKey"> {
+  return { key, ownKey };
 }
 
 function toAsker({ connection: to, request }: Asker): { to: Asker["connection"]; request: Asker["request"] } {

@@ -22,6 +22,8 @@ export interface Write {
   /** Its place among the writes of its session; rises from 1. */
   readonly order: number;
   readonly key: RequestKey | undefined;
+  /** It has a key of its caller's own, which the store knows. */
+  readonly ownKey?: boolean | undefined;
   readonly fences: readonly Fence[];
   readonly alone: boolean;
   /** A transaction for each of its statements: a part of it may be applied. */
@@ -62,6 +64,7 @@ export type WriteStart = Pick<
   | "asker"
   | "order"
   | "key"
+  | "ownKey"
   | "fences"
   | "alone"
   | "piecewise"
@@ -81,6 +84,7 @@ export function newWrite(start: WriteStart): Write {
     asker: start.asker,
     order: start.order,
     key: start.key,
+    ownKey: start.ownKey,
     fences: start.fences,
     alone: start.alone,
     piecewise: start.piecewise,

@@ -4,7 +4,7 @@ import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
 import type { Condition } from "./condition.js";
 import type { HeldLock, SettledError } from "./session.js";
-import { atomic, fence, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import { atomic, fence, key, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 /** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {
@@ -15,7 +15,9 @@ export interface StatementParams {
 
 /** What every request that may write carries. */
 export interface WriteParams {
-  readonly key?: number;
+  /** A text is the caller's own, and holds in all sessions. */
+  readonly key?: number | string;
+  readonly keepMs?: number;
   readonly ack?: number;
   readonly fence?: readonly HeldLock[];
   readonly timeoutMs?: number;
@@ -66,9 +68,7 @@ export interface ScriptResult {
 }
 
 const writing = {
-  key: is.Optional(
-    is.RequestKeyField("The request key. Without one a write happens at most once, and nobody can tell after a crash"),
-  ),
+  ...key("The request key. Without one a write happens at most once, and nobody can tell after a crash"),
   ack: is.Ack,
   fence: fence("Applied only while these locks are held under these tokens"),
   timeoutMs,

@@ -19,6 +19,20 @@ export function fence(description: string) {
   return is.Optional(is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), { description }));
 }
 
+/** The session's key, a number, or one of the caller's own making, a text. */
+export function key(description: string) {
+  return {
+    key: is.Optional(
+      is.Union([is.RequestKeyField(), is.Text({ minLength: 1, maxLength: 128 })], {
+        description: `${description}. A text of up to 128 bytes is the caller's own, and holds in all sessions`,
+      }),
+    ),
+    keepMs: is.Optional(
+      is.WholeNumber("How long a text is kept as a key, at most the limit keepMsMax; a day if absent", 1),
+    ),
+  };
+}
+
 export const statements = is.ArrayOf(
   is.ObjectOf({
     ...statement,

@@ -6,7 +6,7 @@ import type { Method } from "../method.js";
 import * as is from "../schema.js";
 import type { BatchResult, BatchStatement, StatementParams, StatementResult } from "./db.js";
 import type { HeldLock } from "./session.js";
-import { atomic, fence, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import { atomic, fence, key, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
 
 export interface TxBeginParams {
   readonly tx: number;
@@ -34,7 +34,8 @@ export interface TxBatchParams {
 
 export interface TxCommitParams {
   readonly tx: number;
-  readonly key?: number;
+  readonly key?: number | string;
+  readonly keepMs?: number;
   readonly ack?: number;
 }
 
@@ -107,7 +108,7 @@ export const txMethods = {
     params: is.schemaOf<TxCommitParams>()(
       is.ObjectOf({
         tx,
-        key: is.Optional(is.RequestKeyField("The request key, under which the commit can be asked for again")),
+        ...key("The request key, under which the commit can be asked for again"),
         ack: is.Ack,
       }),
     ),

@@ -15,7 +15,8 @@ import type { RequestPlan } from "./plan.js";
 /** A longer text or blob is taken in by its SHA-256, which is made outside of JavaScript. */
 const directUnitsMax = 1024;
 
-export function bodyHash(method: string, plan: RequestPlan, params: WriteParams): number {
+/** `params`: absent under a key of the caller's own, which outlives its sessions, and so their locks and transactions. */
+export function bodyHash(method: string, plan: RequestPlan, params: WriteParams | undefined): number {
   const mix = new Mix();
   mix.text(method);
   for (const { statement, values } of plan.statements) {
@@ -28,6 +29,7 @@ export function bodyHash(method: string, plan: RequestPlan, params: WriteParams)
     for (const [index, condition] of plan.conditions.entries())
       if (condition !== undefined) mix.text(`${index}${JSON.stringify(condition)}`);
   }
+  if (params === undefined) return mix.value();
   if (plan.kind === "commit") mix.number(plan.transaction);
   for (const { name, token } of params.fence ?? []) {
     mix.text(name);

@@ -9,7 +9,17 @@ export interface OpenedRequest {
   readonly plan: RequestPlan | Refusal;
   /** Of a request with a key that is not refused; else 0. */
   readonly hash: number;
+  /** The caller's own key, if it has one. */
+  readonly own: OwnKeyParams | undefined;
 }
+
+export interface OwnKeyParams {
+  readonly key: string;
+  readonly keepMs: number;
+}
+
+/** How long a caller's own key is kept when it does not say (ms). */
+const keepMsStandard = 24 * 3_600_000;
 
 interface RawRequest {
   readonly method: StoreMethod;
@@ -28,6 +38,8 @@ export function openRequest(request: RawRequest, planner: Planner, keyed: boolea
   const { method } = request;
   const params = openParams(request) as StoreParams;
   const plan = planner.plan(method, params);
-  if (isRefusal(plan) || !keyed) return { plan, hash: 0 };
-  return { plan, hash: bodyHash(method, plan, params as WriteParams) };
+  const { key, keepMs = keepMsStandard } = params as WriteParams;
+  const own = typeof key === "string" ? { key, keepMs } : undefined;
+  if (isRefusal(plan) || (!keyed && own === undefined)) return { plan, hash: 0, own };
+  return { plan, hash: bodyHash(method, plan, own === undefined ? (params as WriteParams) : undefined), own };
 }

@@ -13,6 +13,7 @@
 import { isRefusal, type Limits, type Refusal, type Seq, seq } from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { JobRunner } from "./job-runner.js";
+import type { OwnKeys } from "./own-keys.js";
 import type { RepliesKept } from "./replies-kept.js";
 import type { RequestRunner } from "./request-runner.js";
 import type { SchemaWatch } from "./schema-watch.js";
@@ -25,6 +26,7 @@ export interface GroupParts {
   readonly queue: WriteQueue;
   readonly transaction: Transaction;
   readonly replies: RepliesKept;
+  readonly ownKeys: OwnKeys;
   readonly runner: RequestRunner;
   readonly schema: SchemaWatch;
   /** Why nothing can be written now, if so. */
@@ -50,9 +52,8 @@ export class GroupCommit {
   readonly #scripts: ScriptRunner;
 
   constructor(parts: GroupParts) {
-    const { replies, runner, report } = parts;
     this.#parts = parts;
-    this.#jobs = new JobRunner(replies, runner, report);
+    this.#jobs = new JobRunner(parts);
     this.#scripts = new ScriptRunner({ ...parts, jobs: this.#jobs });
   }
 

@@ -5,7 +5,7 @@
  */
 
 /** Of the tables below; a file with a higher number belongs to a newer version of the program. */
-export const tablesVersion = 1;
+export const tablesVersion = 2;
 
 /**
  * One row, id 1. `epoch` rises with every writer, `seq` with every commit; `tokens_to` is where the reserved lock tokens
@@ -46,3 +46,22 @@ export const createSessions = `CREATE TABLE _holdfast_sessions (
 
 export const createSessionsEnded =
   "CREATE INDEX _holdfast_sessions_ended ON _holdfast_sessions (ended) WHERE ended IS NOT NULL AND pruned = 0";
+
+/**
+ * What was answered under a caller's own key, in whatever session. \`kind\` as above; \`until\`, ms since 1970: from then on
+ * the key is as good as new.
+ */
+export const createKeys = `CREATE TABLE _holdfast_keys (
+  key TEXT NOT NULL PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  result,
+  until INTEGER NOT NULL
+) WITHOUT ROWID`;
+
+export const createKeysUntil = "CREATE INDEX _holdfast_keys_until ON _holdfast_keys (until)";
+
+/** What a database whose tables have the version before needs to have this one, in order. */
+export const migrations: readonly { readonly version: number; readonly sql: readonly string[] }[] = [
+  { version: 2, sql: [createKeys, createKeysUntil] },
+];

@@ -8,6 +8,7 @@ import type { Answer, SettleMessage } from "../pipe/messages.js";
 import type { RequestPlan } from "../statement/plan.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import type { StatementResult } from "./changes.js";
+import type { OwnKeys } from "./own-keys.js";
 import { ProcessMustEnd } from "./process-end.js";
 import type { RepliesKept } from "./replies-kept.js";
 import type { RequestRunner } from "./request-runner.js";
@@ -20,15 +21,24 @@ export interface Outcome {
   readonly wrote: boolean;
 }
 
+export interface JobParts {
+  readonly replies: RepliesKept;
+  readonly ownKeys: OwnKeys;
+  readonly runner: RequestRunner;
+  readonly report: (text: string) => void;
+}
+
 export class JobRunner {
   readonly #replies: RepliesKept;
+  readonly #ownKeys: OwnKeys;
   readonly #runner: RequestRunner;
   readonly #report: (text: string) => void;
   /** Set while nothing new may be written; what is stored is still answered. */
   refusingAll: Refusal | undefined;
 
-  constructor(replies: RepliesKept, runner: RequestRunner, report: (text: string) => void) {
+  constructor({ replies, ownKeys, runner, report }: JobParts) {
     this.#replies = replies;
+    this.#ownKeys = ownKeys;
     this.#runner = runner;
     this.#report = report;
   }
@@ -47,7 +57,7 @@ export class JobRunner {
     this.keep(job, result);
     return {
       answer: { id, kind: "done", encoding, bytes: result.body },
-      wrote: key !== undefined || plan.access === "write",
+      wrote: key !== undefined || job.opened.own !== undefined || plan.access === "write",
     };
   }
 
@@ -55,8 +65,9 @@ export class JobRunner {
   admit({ message, opened }: WriteJob): Answer | undefined {
     const { seq: id, encoding, session, key, mode } = message;
     if (isRefusal(opened.plan)) return { id, kind: "refused", refusal: opened.plan };
-    if (key === undefined) return mode === "run" ? undefined : { id, kind: "absent" };
-    const found = this.#replies.admit(session, key, opened.hash);
+    const { own, hash } = opened;
+    const found =
+      own === undefined ? key && this.#replies.admit(session, key, hash) : this.#ownKeys.admit(own.key, hash);
     if (found === undefined) return mode === "run" ? undefined : { id, kind: "absent" };
     if (isRefusal(found)) return { id, kind: "refused", refusal: found };
     return toAnswer(id, encoding, answerOf(found, encoding));
@@ -64,8 +75,9 @@ export class JobRunner {
 
   keep({ message, opened }: WriteJob, result: StatementResult, again = false): void {
     const { session, key, encoding } = message;
-    if (key !== undefined)
-      this.#replies.keep({ session, key, hash: opened.hash, reply: replyOf(result, encoding), again });
+    const { own, hash } = opened;
+    if (own !== undefined) this.#ownKeys.keep(own, hash, replyOf(result, encoding));
+    else if (key !== undefined) this.#replies.keep({ session, key, hash, reply: replyOf(result, encoding), again });
   }
 
   #settle({ seq: id, session, keys, encoding }: SettleMessage): Answer {

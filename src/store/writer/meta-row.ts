@@ -11,10 +11,13 @@ import { assertDurable, type Database, type Statement, sqliteVersion } from "../
 import { HoldfastError, tokensByClock, wallTime } from "../../terms/index.js";
 import type { WriterReady } from "../pipe/messages.js";
 import {
+  createKeys,
+  createKeysUntil,
   createMeta,
   createReplies,
   createSessions,
   createSessionsEnded,
+  migrations,
   tablesVersion,
 } from "./internal-tables.sql.js";
 
@@ -109,11 +112,19 @@ function readOrCreate(database: Database): Stored {
       "DATA_FOREIGN",
       `the database was last used by a newer version of holdfast (its tables have version ${row.version}, this program knows ${tablesVersion})`,
     );
+  if (row.version < tablesVersion) migrate(database, row.version);
   return row;
 }
 
+/** In the start write: the tables have the new version, and with it all that belongs to it, or neither. */
+function migrate(database: Database, from: number): void {
+  for (const { version, sql } of migrations) if (version > from) for (const one of sql) database.exec(one);
+  database.prepare("UPDATE _holdfast_meta SET version = ? WHERE id = 1").run(tablesVersion);
+}
+
 function create(database: Database): void {
-  for (const sql of [createMeta, createReplies, createSessions, createSessionsEnded]) database.exec(sql);
+  const tables = [createMeta, createReplies, createSessions, createSessionsEnded, createKeys, createKeysUntil];
+  for (const sql of tables) database.exec(sql);
   database
     .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, NULL, ?, 1, 0)")
     .run(tablesVersion, makeIncarnation());

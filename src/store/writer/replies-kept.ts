@@ -349,7 +349,7 @@ export class RepliesKept {
   }
 }
 
-function sizeOf(result: Reply["result"]): number {
+export function sizeOf(result: Reply["result"]): number {
   if (result === null) return 0;
   if (typeof result === "bigint") return String(result).length;
   return typeof result === "string" ? Buffer.byteLength(result) : result.length;

@@ -17,6 +17,7 @@ import type { Planner, RequestPlan } from "../statement/plan.js";
 import { openRequest } from "../statement/request.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import type { StatementResult } from "./changes.js";
+import type { OwnKeys } from "./own-keys.js";
 import { ProcessMustEnd } from "./process-end.js";
 import { type RepliesKept, replyKinds } from "./replies-kept.js";
 import type { RequestRunner } from "./request-runner.js";
@@ -31,6 +32,7 @@ export interface StepParts {
   readonly planner: Planner;
   readonly transaction: Transaction;
   readonly replies: RepliesKept;
+  readonly ownKeys: OwnKeys;
   readonly runner: RequestRunner;
   readonly schema: SchemaWatch;
   /** Why nothing can be written now, if so. */
@@ -121,11 +123,11 @@ export class StepRunner {
   }
 
   #commit({ seq: id, session, key }: StepMessage, request: Request): Answer {
-    const { replies, planner, transaction } = this.#parts;
+    const { replies, ownKeys, planner, transaction } = this.#parts;
     const { encoding } = request;
-    const { plan, hash } = openRequest(request, planner, key !== undefined);
+    const { plan, hash, own } = openRequest(request, planner, key !== undefined);
     if (isRefusal(plan)) return { id, kind: "refused", refusal: plan };
-    const found = key === undefined ? undefined : replies.admit(session, key, hash);
+    const found = own === undefined ? key && replies.admit(session, key, hash) : ownKeys.admit(own.key, hash);
     if (isRefusal(found)) return { id, kind: "refused", refusal: found };
     if (found !== undefined) {
       // It says what another commit came to; whatever this transaction is, it is not that one.
@@ -134,8 +136,9 @@ export class StepRunner {
       return isRefusal(body) ? { id, kind: "refused", refusal: body, ended: true } : done(id, body, encoding);
     }
     const body = encodeBody({ seq: id }, encoding);
-    if (key !== undefined)
-      replies.keep({ session, key, hash, reply: { kind: replyKinds[encoding], result: body }, again: false });
+    const reply = { kind: replyKinds[encoding], result: body };
+    if (own !== undefined) ownKeys.keep(own, hash, reply);
+    else if (key !== undefined) replies.keep({ session, key, hash, reply, again: false });
     const options = { upTo: id, noted: id, housekeeping: true, schemaChange: this.#schemaChange };
     const refusal = transaction.commitOpen(options);
     if (transaction.open) return { id, kind: "refused", refusal: stillOpen(refusal) };

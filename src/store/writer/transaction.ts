@@ -17,6 +17,7 @@ import type { ProgressFile } from "../pipe/progress-file.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { told, writersOf } from "./lock-holders.js";
 import type { MetaRow } from "./meta-row.js";
+import type { OwnKeys } from "./own-keys.js";
 import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
 import type { RepliesKept } from "./replies-kept.js";
 import type { SchemaWatch } from "./schema-watch.js";
@@ -27,6 +28,7 @@ export interface TransactionParts {
   readonly database: Database;
   readonly meta: MetaRow;
   readonly replies: RepliesKept;
+  readonly ownKeys: OwnKeys;
   readonly progress: ProgressFile;
   readonly schema: SchemaWatch;
   readonly watches: WatchTriggers;
@@ -110,7 +112,7 @@ export class Transaction {
     return this.#attempt(options, (failure) => {
       if (primaryCode(failure) !== "SQLITE_CONSTRAINT" || !this.open) return this.abandon();
       for (const statement of this.#unmark) statement.run();
-      this.#parts.replies.rolledBack();
+      this.#forget();
     });
   }
 
@@ -137,11 +139,12 @@ export class Transaction {
 
   /** COMMIT and what goes with it; gives what it has changed in tables that are watched. */
   #finish({ upTo, noted, housekeeping, schemaChange }: CommitOptions): readonly ChangedTable[] {
-    const { replies, meta, progress, schema, watches } = this.#parts;
+    const { replies, ownKeys, meta, progress, schema, watches } = this.#parts;
     const stranger = schemaChange ? schema.temporary() : undefined;
     // The gate refuses all ways to get there; a connection that is not like the others must not go on.
     if (stranger !== undefined) throw new ProcessMustEnd(exitCodes.impossible, `the schema temp holds ${stranger}`);
     replies.write();
+    ownKeys.write();
     if (housekeeping) replies.housekeep();
     // rule 2: another epoch means another writer
     if (!meta.advance(upTo, replies.bytes))
@@ -169,7 +172,12 @@ export class Transaction {
   /** What was done since BEGIN is undone, by this or by SQLite before. */
   abandon(): void {
     if (this.open) this.#rollback.run();
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#parts.replies.rolledBack();
+    this.#parts.ownKeys.rolledBack();
   }
 
   running(at: Seq): void {

@@ -11,6 +11,7 @@ import { Planner } from "../statement/plan.js";
 import { GroupCommit } from "./group-commit.js";
 import { told, writersOf } from "./lock-holders.js";
 import { MetaRow } from "./meta-row.js";
+import { OwnKeys } from "./own-keys.js";
 import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
 import { RepliesKept } from "./replies-kept.js";
 import { RequestRunner } from "./request-runner.js";
@@ -74,6 +75,7 @@ export class Writer {
     this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
+    const ownKeys = new OwnKeys(database, limits);
     const planner = new Planner(limits);
     this.#queue = new WriteQueue(planner, limits);
     const watches = new WatchTriggers(database, limits.changedKeysMax);
@@ -81,8 +83,14 @@ export class Writer {
     this.#watches = watches;
     this.#told = told;
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });
-    const watching = { schema, watches, told };
-    this.#transaction = new Transaction({ database, meta: this.#meta, replies: this.#replies, progress, ...watching });
+    this.#transaction = new Transaction({
+      database,
+      meta: this.#meta,
+      replies: this.#replies,
+      ownKeys,
+      progress,
+      ...{ schema, watches, told },
+    });
     const now = () => performance.now();
     const obstacle = () => this.#obstacle(limits.walBytesHardMax);
     const parts = {
@@ -92,6 +100,7 @@ export class Writer {
       planner,
       transaction: this.#transaction,
       replies: this.#replies,
+      ownKeys,
       runner,
       schema,
       now,

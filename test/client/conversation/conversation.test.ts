@@ -231,6 +231,18 @@ describe("a connection breaks", () => {
     ]);
   });
 
+  it("ten times over a write under a key of the program's own, and it is taken for the cause as well", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("poison", "named");
+    for (let time = 1; time < 10; time++) {
+      rig.returns();
+      assert.deepEqual(rig.welcome({ resumed: true })[0], "→ poison");
+    }
+    rig.returns();
+    assert.equal(rig.welcome({ resumed: true })[0], "poison refused CONNECTION_LOST, outcome unknown");
+  });
+
   it("with an answer on the way, and the late answer of a call that is over is ignored", () => {
     const rig = new Rig();
     rig.begin();

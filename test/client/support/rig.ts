@@ -33,6 +33,7 @@ const methods: { readonly [Kind in CallKind]: string } = {
   cancel: "lock.cancel",
   begin: "tx.begin",
   step: "tx.execute",
+  named: "db.execute",
   rollback: "tx.rollback",
 };
 

@@ -36,6 +36,7 @@ function fate(one: Write, storedSeq: number, culprit?: number, progress?: Writer
 test("what is committed is answered from its key, or not at all", () => {
   assert.equal(fate(write(5), 5), "ask");
   assert.equal(fate(write(5, { key: undefined }), 5), "OUTCOME_UNKNOWN");
+  assert.equal(fate(write(5, { key: undefined, ownKey: true }), 5), "ask");
   assert.equal(fate(write(5), 4), "again");
   assert.equal(fate(write(5, { key: undefined }), 4), "again");
 });

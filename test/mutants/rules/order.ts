@@ -120,8 +120,8 @@ export const order: readonly Removal[] = [
         file: "src/store/writer/job-runner.ts",
         patch: [
           [
-            'if (key === undefined) return mode === "run" ? undefined : { id, kind: "absent" };',
-            'if (key === undefined || mode === "run") return mode === "run" ? undefined : { id, kind: "absent" };',
+            'if (found === undefined) return mode === "run" ? undefined : { id, kind: "absent" };',
+            'if (found === undefined || mode === "run") return mode === "run" ? undefined : { id, kind: "absent" };',
           ],
         ],
       },

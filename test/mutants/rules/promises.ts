@@ -361,7 +361,7 @@ export const promises: readonly Removal[] = [
         file: "src/core/writes/transactions.ts",
         patch: [
           [
-            "if (!seenBefore || command.key === undefined) return",
+            "if (!seenBefore || (command.key === undefined && !command.ownKey)) return",
             "if (!seenBefore || command.key === undefined || command.key > 0) return",
           ],
         ],

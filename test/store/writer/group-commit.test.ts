@@ -11,6 +11,7 @@ import { ProgressFile } from "../../../src/store/pipe/progress-file.js";
 import { Planner } from "../../../src/store/statement/plan.js";
 import { GroupCommit } from "../../../src/store/writer/group-commit.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { OwnKeys } from "../../../src/store/writer/own-keys.js";
 import { RepliesKept } from "../../../src/store/writer/replies-kept.js";
 import { RequestRunner } from "../../../src/store/writer/request-runner.js";
 import { SchemaWatch } from "../../../src/store/writer/schema-watch.js";
@@ -124,6 +125,7 @@ function brittleGroups(w: WriterBench) {
   const meta = MetaRow.start(database, bootId);
   const schema = new SchemaWatch(database);
   const replies = new RepliesKept(database, limits, 0);
+  const ownKeys = new OwnKeys(database, limits);
   const queue = new WriteQueue(new Planner(limits), limits);
   const watches = new WatchTriggers(database, limits.changedKeysMax);
   const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });
@@ -131,6 +133,7 @@ function brittleGroups(w: WriterBench) {
     database,
     meta,
     replies,
+    ownKeys,
     schema,
     watches,
     told: new ToldChanges(seq(0)),
@@ -141,6 +144,7 @@ function brittleGroups(w: WriterBench) {
     queue,
     transaction,
     replies,
+    ownKeys,
     runner,
     schema,
     obstacle: () => undefined,

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type Database, openDatabase } from "../../../src/sqlite/index.js";
 import { ProgressFile, readProgress } from "../../../src/store/pipe/progress-file.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { OwnKeys } from "../../../src/store/writer/own-keys.js";
 import { RepliesKept } from "../../../src/store/writer/replies-kept.js";
 import { SchemaWatch } from "../../../src/store/writer/schema-watch.js";
 import { ToldChanges } from "../../../src/store/writer/told-changes.js";
@@ -22,10 +23,11 @@ function wire(t: TestLife) {
   const meta = MetaRow.start(database, "boot-1");
   const schema = new SchemaWatch(database);
   const replies = new RepliesKept(database, limitsWith(), 0);
+  const ownKeys = new OwnKeys(database, limitsWith());
   const progress = new ProgressFile(join(dir, "progress"));
   const watches = new WatchTriggers(database, 10);
   const told = new ToldChanges(seq(0));
-  const transaction = new Transaction({ database, meta, schema, replies, progress, watches, told });
+  const transaction = new Transaction({ database, meta, schema, replies, ownKeys, progress, watches, told });
   return { path, database, schema, transaction, look: () => readProgress(join(dir, "progress")) };
 }
 

@@ -1,0 +1,84 @@
+/** Keys of the callers' own making through restarts of programs and of the broker, and the death of the writer. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Home } from "../support/broker.js";
+import { kill } from "../support/processes.js";
+import type { Wire } from "../support/wire.js";
+
+async function table(wire: Wire): Promise<void> {
+  await wire.call("db.script", { sql: "create table t (id integer primary key, a)", key: wire.key() });
+}
+
+function insert(a: number, key: string, more: object = {}) {
+  return { sql: "insert into t (a) values (?)", args: [a], key, ...more };
+}
+
+async function values(wire: Wire): Promise<unknown[]> {
+  return (await wire.call("db.query", { sql: "select a from t order by a" })).rows.flat();
+}
+
+test("a program that was started anew and asks again, of a broker that was killed, is answered as the first time", async (t) => {
+  const home = new Home(t);
+  const front = await home.start();
+  const first = await home.wire();
+  await table(first);
+  const told = await first.call("db.execute", insert(1, "order 7"));
+  await front.kill();
+  await home.start();
+  const second = await home.wire();
+  assert.deepEqual(await second.call("db.execute", insert(1, "order 7")), told);
+  assert.equal((await second.refusal("db.execute", insert(2, "order 7"))).data.code, "KEY_REUSED");
+  assert.deepEqual(await values(second), [1]);
+});
+
+test("a writer that dies after the commit has applied it once, and who asked is answered", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const wire = await home.wire();
+  await table(wire);
+  for (let n = 1; n <= 5; n++) {
+    const asked = Array.from({ length: 20 }, (_, at) => wire.call("db.execute", insert(n * 100 + at, `${n}/${at}`)));
+    kill(await home.processOf("writer"), "SIGKILL");
+    for (const answer of await Promise.all(asked)) assert.equal(answer.rowsAffected, 1);
+  }
+  assert.equal((await values(wire)).length, 100);
+});
+
+test("a transaction under a key is committed once; the next one under it is rolled back and told what the first was", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const [first, second] = [await home.wire(), await home.wire()];
+  await table(first);
+  const seqs: unknown[] = [];
+  for (const [wire, tx] of [
+    [first, 1],
+    [first, 2],
+    [second, 1],
+  ] as const) {
+    await wire.call("tx.begin", { tx, mode: "write" });
+    await wire.call("tx.execute", { tx, sql: "insert into t (a) values (1)" });
+    seqs.push((await wire.call("tx.commit", { tx, key: "nightly 2026-11-26" })).seq);
+  }
+  assert.equal(new Set(seqs).size, 1);
+  assert.deepEqual(await values(first), [1]);
+  // The transaction is gone, as after a lost answer: the key is looked up before it.
+  assert.equal((await second.call("tx.commit", { tx: 9, key: "nightly 2026-11-26" })).seq, seqs[0]);
+  assert.equal((await second.refusal("tx.commit", { tx: 9, key: "never" })).data.code, "TX_LOST");
+});
+
+test("a key that is too long, kept for too long, or of a script in pieces is refused", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const wire = await home.wire();
+  await table(wire);
+  for (const params of [
+    insert(1, "é".repeat(65)),
+    insert(1, ""),
+    insert(1, "k", { keepMs: 8 * 24 * 3_600_000 }),
+    { ...insert(1, ""), key: wire.key(), keepMs: 1000 },
+  ])
+    assert.equal((await wire.refusal("db.execute", params)).data.code, "PARAMS_INVALID");
+  const script = { sql: "insert into t (a) values (1)", atomic: false, key: "k" };
+  assert.equal((await wire.refusal("db.script", script)).data.code, "PARAMS_INVALID");
+  assert.deepEqual(await values(wire), []);
+});

@@ -1,0 +1,127 @@
+/** Keys of the callers' own making: one request happens once under one of them, whoever sends it and however often. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openDatabase } from "../../../src/sqlite/index.js";
+import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { OwnKeys } from "../../../src/store/writer/own-keys.js";
+import { replyKinds } from "../../../src/store/writer/replies-kept.js";
+import { isRefusal, limitsWith } from "../../../src/terms/index.js";
+import { type TestLife, tempDir } from "../../support/temp-dir.js";
+import { alice, bench, bob, codes } from "../writer-bench.js";
+
+const insert = "insert into t (a) values (?)";
+
+function keyed(a: number, key: string, more: object = {}) {
+  return { params: { sql: insert, args: [a], key, ...more } };
+}
+
+test("the same request under one key is applied once, in whatever session, alone or in one group", (t) => {
+  const w = bench(t);
+  w.run("create table t (id integer primary key, a)");
+  const first = w.run({ ...keyed(1, "order-7"), session: alice });
+  const group = w.group([
+    { ...keyed(1, "order-7"), session: bob },
+    { ...keyed(2, "order-8"), session: bob },
+    { ...keyed(2, "order-8"), session: alice, encoding: "msgpack" },
+  ]);
+  assert.deepEqual(group[0]?.result, first.result);
+  assert.deepEqual(group[2]?.result, group[1]?.result);
+  assert.deepEqual(w.rows("select a from t order by a"), [[1], [2]]);
+});
+
+test("another request under the same key is refused, and which lock it relies on makes it no other", (t) => {
+  const w = bench(t);
+  w.run("create table t (a)");
+  const fence = (token: number) => ({ fence: [{ name: "a", token }] });
+  const settled = w.group([
+    keyed(1, "k", fence(1)),
+    keyed(1, "k", fence(2)),
+    keyed(2, "k"),
+    { sql: insert, args: [3] },
+  ]);
+  assert.deepEqual(codes(settled), ["done", "done", "KEY_REUSED", "done"]);
+  assert.deepEqual(w.rows("select a from t order by a"), [[1], [3]]);
+});
+
+test("a request that was refused has left its key unused", (t) => {
+  const w = bench(t);
+  w.run("create table t (a unique)");
+  w.run({ sql: insert, args: [1] });
+  assert.deepEqual(codes([w.run(keyed(1, "k"))]), ["SQLITE_CONSTRAINT"]);
+  w.run("delete from t");
+  assert.deepEqual(codes([w.run(keyed(1, "k"))]), ["done"]);
+});
+
+test("what is only looked up under a key is not run", (t) => {
+  const w = bench(t);
+  w.run("create table t (a)");
+  assert.equal(w.run({ ...keyed(1, "k"), mode: "replay" }).kind, "absent");
+  w.run(keyed(1, "k"));
+  assert.equal(w.run({ ...keyed(1, "k"), mode: "replay" }).kind, "done");
+  assert.deepEqual(w.rows("select a from t"), [[1]]);
+});
+
+// rule 3: the reply goes with the write
+test("a key of a group that is undone is not kept", (t) => {
+  const w = bench(t);
+  w.run("create table t (a unique)");
+  w.run({ sql: insert, args: [9] });
+  const settled = w.group([keyed(1, "k"), "insert or rollback into t values (9)", keyed(1, "k")]);
+  assert.deepEqual(codes(settled), ["done", "SQLITE_CONSTRAINT", "done"]);
+  assert.deepEqual(w.rows("select a from t order by a"), [[1], [9]]);
+  assert.deepEqual(w.rows("select key from _holdfast_keys"), [["k"]]);
+});
+
+/** The table by itself, under a clock that the test moves. */
+function keys(t: TestLife, limits: { readonly [name: string]: number } = {}) {
+  const database = openDatabase({ path: join(tempDir(t), "d"), role: "writer", durability: "full", busyMs: 100 });
+  t.after(() => database.close());
+  MetaRow.start(database, "boot-1");
+  const clock = { now: 1_000_000 };
+  const made = () => new OwnKeys(database, limitsWith(limits), () => clock.now);
+  const keep = (kept: OwnKeys, key: string, keepMs: number, bytes = 10) => {
+    kept.keep({ key, keepMs }, 1, { kind: replyKinds.json, result: Buffer.alloc(bytes, "x") });
+    kept.write();
+  };
+  const names = () => database.prepare("select key from _holdfast_keys order by key").raw(true).all().flat();
+  return { database, clock, made, keep, names };
+}
+
+test("a key is kept for as long as was asked for, over restarts of the writer, and may then be used anew", (t) => {
+  const { clock, made, keep, names } = keys(t);
+  keep(made(), "day", 1000);
+  clock.now += 999;
+  assert.equal(made().admit("day", 1)?.valueOf() !== undefined, true);
+  const other = made().admit("day", 2);
+  assert.ok(isRefusal(other) && other.refused === "KEY_REUSED");
+  clock.now += 1;
+  assert.equal(made().admit("day", 2), undefined);
+  keep(made(), "next", 1000);
+  assert.deepEqual(names(), ["next"], "what is over its time is removed with the next that is written");
+});
+
+test("when there are too many, those that are kept the shortest go first, and the rest stays", (t) => {
+  const { made, keep, names } = keys(t, { ownKeysBytesMax: 64 * 1024 });
+  const kept = made();
+  for (let n = 0; n < 12; n++) keep(kept, `key-${String(n).padStart(2, "0")}`, 1000 + n, 6000);
+  assert.ok(names().length < 12 && names().length >= 8, names().join());
+  assert.equal(names()[0], `key-${String(12 - names().length).padStart(2, "0")}`);
+  assert.equal(names().at(-1), "key-11");
+});
+
+test("an answer that is too large is not kept, and is not given again", (t) => {
+  const { made, keep } = keys(t, { replyBytesKeptMax: 100 });
+  const kept = made();
+  keep(kept, "k", 1000, 101);
+  assert.deepEqual(kept.admit("k", 1), { kind: replyKinds.notKept, result: null });
+});
+
+test("a database of the version before gets the table when a writer starts", (t) => {
+  const { database, keep, made, names } = keys(t);
+  database.exec("drop table _holdfast_keys; update _holdfast_meta set version = 1");
+  MetaRow.start(database, "boot-1");
+  keep(made(), "k", 1000);
+  assert.deepEqual(names(), ["k"]);
+  assert.equal(database.prepare("select version from _holdfast_meta").pluck().get(), 2);
+});
