@@ -43,7 +43,8 @@ for (const { rung, by } of await hunt(undefined, root, { ...options, seeds: 200 
   say(`without a bug, ${rung} fails: ${by}`);
   process.exitCode = 1;
 }
-if (process.exitCode === undefined) for (const mutant of wanted) await one(mutant);
+if (process.exitCode !== undefined) process.exit();
+for (const mutant of wanted) await one(mutant);
 
 async function one(mutant: Mutant): Promise<void> {
   const found = await hunt(mutant, root, options);
