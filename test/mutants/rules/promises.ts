@@ -275,27 +275,6 @@ export const promises: readonly Removal[] = [
     first: /large frame/,
   },
   {
-    id: "11e",
-    without: "a pause moves no lease",
-    edits: [
-      {
-        file: "src/core/sessions/lease.ts",
-        patch: [
-          [
-            "      session.heardAt = after(session.heardAt, ms);\n      if (session.graceUntil",
-            "      if (session.graceUntil",
-          ],
-          [
-            "if (lease !== undefined) lease.from = after(lease.from, ms);",
-            "if (lease !== undefined) lease.from = after(lease.from, 0 * ms);",
-          ],
-        ],
-      },
-    ],
-    tests: ["processes/leases"],
-    first: /while the broker stands still/,
-  },
-  {
     id: "14a",
     without: "a database that was put back to an older state is taken for the same one",
     edits: [
