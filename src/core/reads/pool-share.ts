@@ -3,19 +3,22 @@
  * busy with a slow one the session that has most of them gives one up. Pure choices over the pool as it is.
  */
 import { between, type Instant } from "../../terms/index.js";
-import { type Reader, rowMax } from "./reader.js";
+import type { Reader } from "./reader.js";
 
 /** When all readers are busy and others wait, the greediest session's oldest read is ended after so long (ms). */
 const crowdedMs = 2000;
 
 /** Whether any session could be given a reader: with a thousand waiting it must not be asked of each of them. */
-export function hasRoom(readers: Iterable<Reader>): boolean {
-  for (const { state, stuck, row } of readers) if (state === "ready" && !stuck && row.length < rowMax) return true;
+export function hasRoom(readers: Iterable<Reader>, depth: number): boolean {
+  for (const { state, stuck, row } of readers) if (state === "ready" && !stuck && row.length < depth) return true;
   return false;
 }
 
-/** The reader with the shortest row that this session may use. The last free one is left to those who have none. */
-export function chooseReader(readers: Iterable<Reader>, session: string): Reader | undefined {
+/**
+ * The reader with the shortest row, shorter than `depth`, that this session may use. The last free one is left to those
+ * who have none.
+ */
+export function chooseReader(readers: Iterable<Reader>, session: string, depth: number): Reader | undefined {
   let best: Reader | undefined;
   let bestOwn: Reader | undefined;
   let ready = 0;
@@ -29,7 +32,7 @@ export function chooseReader(readers: Iterable<Reader>, session: string): Reader
     // Nobody is put behind a slow read, so a reader that has one is free for nobody.
     if (reader.stuck) continue;
     if (!own) unused++;
-    if (reader.row.length >= rowMax) continue;
+    if (reader.row.length >= depth) continue;
     if (best === undefined || reader.row.length < best.row.length) best = reader;
     if (own && (bestOwn === undefined || reader.row.length < bestOwn.row.length)) bestOwn = reader;
   }

@@ -21,7 +21,7 @@ import { connectionOf, type Session } from "../sessions/session.js";
 import { HeldReads } from "./held-reads.js";
 import { chooseReader, greediestReader, hasRoom, needsMore } from "./pool-share.js";
 import { isAskedBy, type Read } from "./read.js";
-import { checkReader, give, headRefusal, newReader, type Reader, takeBackBehind, takeFirst } from "./reader.js";
+import { checkReader, give, headRefusal, newReader, type Reader, rowMax, takeBackBehind, takeFirst } from "./reader.js";
 
 export interface ReadLineParts {
   readonly limits: Limits;
@@ -50,6 +50,12 @@ export class ReadLine {
   readonly #held = new HeldReads();
   readonly #line = new FairShare<Read>(quantum);
   readonly #readers = new Map<ReaderId, Reader>();
+  /**
+   * How long a row may be now. What is taken back behind a slow read is run all the same, for nobody: when all are slow,
+   * because the machine is, rows of full length would be work that makes more of itself. So a slow read makes rows short,
+   * and each quick one a little longer again.
+   */
+  #depth = rowMax;
   #nextReader = 1;
   #nextRead = 1;
   #watch: Deadline | undefined;
@@ -221,6 +227,7 @@ export class ReadLine {
     if (first.number !== event.read)
       throw new Error(`read line: reader ${event.reader} answered ${event.read} before ${first.number}`);
     const read = takeFirst(reader);
+    if (!reader.stuck && between(reader.headSince, now) < slowMs && this.#depth < rowMax) this.#depth++;
     reader.stuck = false;
     reader.headSince = now;
     reader.idleSince = now;
@@ -269,10 +276,10 @@ export class ReadLine {
     const readers = this.#readers;
     let chosen: Reader | undefined;
     const may = (session: string) => {
-      chosen = chooseReader(readers.values(), session);
+      chosen = chooseReader(readers.values(), session, this.#depth);
       return chosen !== undefined;
     };
-    while (this.#line.length > 0 && hasRoom(readers.values())) {
+    while (this.#line.length > 0 && hasRoom(readers.values(), this.#depth)) {
       const read = this.#line.take(may);
       if (read === undefined || chosen === undefined) break;
       this.#give(read, chosen, now);
@@ -307,6 +314,7 @@ export class ReadLine {
     }
     const runningMs = between(reader.headSince, now);
     if (runningMs < slowMs) return;
+    this.#depth = 1;
     this.#giveBack(takeBackBehind(reader));
     reader.stuck = true;
     if (head.read === undefined) return this.#lookAtGap(reader, runningMs);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chooseReader, greediestReader, needsMore } from "../../../src/core/reads/pool-share.js";
-import { newReader, type Reader } from "../../../src/core/reads/reader.js";
+import { newReader, type Reader, rowMax } from "../../../src/core/reads/reader.js";
 import { at, reader } from "../support/values.js";
 
 let readers = 0;
@@ -16,24 +16,24 @@ function busy(owned: string, more: Partial<Reader> = {}): Reader {
 
 test("the shortest row is chosen, and of rows of one length the first", () => {
   const pool = [busy("xx"), busy("x"), busy("y")];
-  assert.equal(chooseReader(pool, "a"), pool[1]);
+  assert.equal(chooseReader(pool, "a", rowMax), pool[1]);
 });
 
 test("who has a reader leaves the last free one to those who have none", () => {
   const pool = [busy("a"), busy("")];
-  assert.equal(chooseReader(pool, "a"), pool[0]);
-  assert.equal(chooseReader(pool, "b"), pool[1]);
-  assert.equal(chooseReader([busy("a", { stuck: true }), busy("")], "a"), undefined);
-  assert.equal(chooseReader([busy("b", { stuck: true }), busy("")], "a")?.row.length, 0);
+  assert.equal(chooseReader(pool, "a", rowMax), pool[0]);
+  assert.equal(chooseReader(pool, "b", rowMax), pool[1]);
+  assert.equal(chooseReader([busy("a", { stuck: true }), busy("")], "a", rowMax), undefined);
+  assert.equal(chooseReader([busy("b", { stuck: true }), busy("")], "a", rowMax)?.row.length, 0);
 });
 
 test("a single reader serves everybody, and one that starts or ends serves nobody", () => {
   const only = busy("a");
-  assert.equal(chooseReader([only, busy("", { state: "starting" }), busy("", { state: "ending" })], "a"), only);
+  assert.equal(chooseReader([only, busy("", { state: "starting" }), busy("", { state: "ending" })], "a", rowMax), only);
 });
 
 test("nobody is put behind a slow read or into a full row", () => {
-  assert.equal(chooseReader([busy("x", { stuck: true }), busy("y".repeat(32))], "a"), undefined);
+  assert.equal(chooseReader([busy("x", { stuck: true }), busy("y".repeat(32))], "a", rowMax), undefined);
 });
 
 test("the pool is too small when slow reads leave one reader or none, unless one is on its way", () => {

@@ -153,6 +153,25 @@ test("nobody stands behind a slow read: those behind it are given to others", ()
   assert.equal(quick.body, "saw quick");
 });
 
+test("when reads are slow rows are short, so that little is run for nobody; each quick read makes them longer", () => {
+  const [broker, a] = two({ readersMin: 1, readersMax: 1 });
+  for (let n = 1; n <= 9; n++) a.read(`r${n}`);
+  assert.deepEqual(rows(broker), ["r1 r2 r3 r4 r5 r6 r7 r8 r9"]);
+  // The machine is slow, and with it all reads.
+  for (let n = 1; n <= 9; n++) {
+    broker.pass(60);
+    broker.read(`r${n}`);
+  }
+  const lengths: number[] = [];
+  for (let left = 8; left > 0; left--) {
+    const [row = ""] = rows(broker);
+    const [first = ""] = row.split(" ");
+    lengths.push(row.split(" ").length);
+    broker.read(first);
+  }
+  assert.deepEqual(lengths, [1, 2, 3, 4, 4, 3, 2, 1]);
+});
+
 test("what was taken back and is answered by the slow reader after all is not answered twice", () => {
   const [broker, a, b] = two();
   const slow = a.read("slow");
