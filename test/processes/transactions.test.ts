@@ -3,12 +3,15 @@
  * the connection between them. What was committed is there once, what was not is not there, and whoever asks is told.
  */
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
-import { standStillFor } from "../support/patience.js";
-import { childrenOf, gone, kill, stop } from "../support/processes.js";
+import { standStillFor, within } from "../support/patience.js";
+import { childrenOf, gone, kill, known, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 const endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c";
@@ -181,6 +184,25 @@ test("a client that dies in its transaction leaves nothing of it, and whoever wa
 });
 
 // rule 15: a fence is lost while its transaction idles
+// rule 15
+test("a program that is stopped in its transaction keeps others waiting for so long and no longer, and is told when it goes on", async (t) => {
+  const home = new Home(t);
+  await home.start({ limits: { txIdleMs: 1000 } });
+  const other = await home.wire();
+  await table(other);
+  const program = fork(fileURLToPath(new URL("./transactor.main.js", import.meta.url)), [home.dir]);
+  const stopped = known(program.pid ?? 0);
+  t.after(() => kill(stopped, "SIGKILL"));
+  const word = async (what: string) => (await within(what, once(program, "message")))[0] as unknown;
+  assert.equal(await word("a transaction to begin"), "begun");
+  await stop(stopped);
+  await plain(other, 2);
+  kill(stopped, "SIGCONT");
+  program.send("go on");
+  assert.equal(await word("the end of the transaction"), "TX_EXPIRED");
+  assert.deepEqual(await rows(other), [2]);
+});
+
 test("a lock that is lost in the middle of a transaction undoes it at once, and the next holder finds nothing of it", async (t) => {
   const home = new Home(t);
   await home.start();
