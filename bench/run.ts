@@ -30,6 +30,7 @@ import * as reads from "./store/reads.bench.js";
 import * as recovery from "./store/recovery.bench.js";
 import * as rows from "./store/rows.bench.js";
 import * as start from "./store/start.bench.js";
+import * as stream from "./store/stream.bench.js";
 import * as writes from "./store/writes.bench.js";
 
 interface Bench {
@@ -46,7 +47,7 @@ const groups: { readonly [name: string]: Group } = {
   core: { benches: { decisions }, peers: [] },
   locks: { benches: { pairs, handover, spread, held, idle, waiters, deaths, restart }, peers: lockPeers },
   store: {
-    benches: { writes, reads, rows, mixed, flood, endless, guards, start, recovery },
+    benches: { writes, reads, rows, stream, mixed, flood, endless, guards, start, recovery },
     peers: ["postgres", "redis"],
   },
 };
