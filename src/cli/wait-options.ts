@@ -7,6 +7,7 @@ import {
   type LockHandle,
   LockHeldError,
   LockTimeoutError,
+  type RevokingInfo,
 } from "../client/index.js";
 import { type HoldfastError, isHoldfastError } from "../terms/index.js";
 import { signalExitCode } from "./child.js";
@@ -15,7 +16,7 @@ import { count, formatDuration, parseDuration } from "./durations.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { type ClaimWish, claimWishOf, type ModeOptions, withModeOptions } from "./lock-options.js";
 import { queueNews } from "./queue-news.js";
-import { heldBy, quoted, typed } from "./words.js";
+import { heldBy, quoted, revokingText, typed } from "./words.js";
 
 export interface WaitOptions extends ModeOptions {
   /** False by -n. */
@@ -77,7 +78,8 @@ export async function acquireAsWished(
   const { name, claim, waitMs, reason } = wish;
   const news = queueNews((text) => call.output.comment(`holdfast: ${text}`));
   try {
-    return await broker.acquire(name, { ...claim, ...more, waitMs, reason, signal, onQueued: news.hear });
+    const onRevoking = (info: RevokingInfo) => call.output.comment(`holdfast: ${revokingText(name, info)}`);
+    return await broker.acquire(name, { ...claim, ...more, waitMs, reason, signal, onQueued: news.hear, onRevoking });
   } catch (error) {
     if (!isHoldfastError(error) || !notGotCodes.has(error.code)) throw error;
     throw new ExitWith(notGotText(error, wish), { exitCode: wish.conflictExitCode, cause: error });

@@ -1,5 +1,5 @@
 /** Locks, holders and queues in the words in which all commands speak of them. */
-import type { HolderRow, LockMode, LockRow, QueuedInfo, WaiterRow } from "../client/index.js";
+import type { HolderRow, LockMode, LockRow, QueuedInfo, RevokingInfo, WaiterRow } from "../client/index.js";
 import { count, formatDuration } from "./durations.js";
 import { printable } from "./width.js";
 
@@ -92,6 +92,13 @@ export function stateOf({ mode, slots, slotsFree, draining, ending, holders, hol
 }
 
 /** 1st, 2nd, 3rd, 4th, 11th, 21st */
+/** Said by whoever holds it: an operator wants the lock back. */
+export function revokingText(name: string, { graceMs, reason, by }: RevokingInfo): string {
+  const from = `${programText(by.program)}${by.pid === null ? "" : ` (pid ${by.pid})`}`;
+  const why = reason === "" ? "" : `: ${printable(reason)}`;
+  return `${quoted(name)} is to be given back within ${formatDuration(graceMs)}, says ${from}${why}`;
+}
+
 export function ordinal(place: number): string {
   const tens = place % 100;
   const ending = tens > 10 && tens < 20 ? "th" : (["th", "st", "nd", "rd"][place % 10] ?? "th");

@@ -1,7 +1,7 @@
 /** Looking at locks, and stepping in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Holdfast, type Running, until } from "../holdfast.js";
+import { Holdfast, type Running } from "../holdfast.js";
 
 /** A command that holds the lock until it is told to end. */
 async function holding(holdfast: Holdfast, name: string, ...options: string[]): Promise<Running> {
@@ -99,12 +99,9 @@ test("break takes a lock away: its command is ended and told why, the next in li
 test("break with a grace waits for the holder to give the lock back itself", async (t) => {
   const holdfast = new Holdfast(t);
   const first = await holding(holdfast, "demo");
-  const breaking = holdfast.start(["locks", "break", "demo", "--grace", "10m"]);
-  await until(async () => {
-    const found = JSON.parse(await holdfast.print("locks", "--json")) as Row[];
-    if (found.length > 0) first.child.kill("SIGTERM");
-    return found.length === 0;
-  }, "the holder gives it back");
+  const breaking = holdfast.start(["locks", "break", "demo", "--grace", "10m", "--reason", "an upgrade"]);
+  await first.until(/holdfast: "demo" is to be given back within 10 min, says holdfast \(pid \d+\): an upgrade\n/);
+  first.child.kill("SIGTERM");
   assert.match((await breaking.ended).out, /has released "demo"/);
 });
 
