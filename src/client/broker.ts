@@ -203,7 +203,7 @@ export class Broker extends Datastore {
    *
    * @param tables one name or several; a table need not exist yet
    * @throws PARAMS_INVALID for views and tables of SQLite's own, WATCHES_FULL (while it is read)
-   * @example for await (const news of broker.watch(["job"], { keys: true })) if (!news.gap) console.log(news.keys);
+   * @example for await (const news of broker.watch(["job"], { keys: true })) { if (!news.gap) console.log(news.keys); break; }
    */
   watch(tables: string | readonly string[], options: TableWatchOptions = {}): TableChanges {
     return new TableChanges(this.#parts, typeof tables === "string" ? [tables] : [...tables], options);

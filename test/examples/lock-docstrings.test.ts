@@ -77,6 +77,7 @@ async function aroundOf(code: string): Promise<{ readonly end: () => Promise<voi
     );
   }
   if (/locks\.watch\(|elections\.observe\(/.test(code)) ends.push(comingAndGoing());
+  if (/broker\.watch\(/.test(code)) ends.push(writing());
   if (/locks\.resize\(/.test(code)) {
     await (await other.acquire("gpu", { slots: 4 })).release();
     ends.push(() => other.locks.resize("gpu", 4));
@@ -88,15 +89,24 @@ async function aroundOf(code: string): Promise<{ readonly end: () => Promise<voi
   };
 }
 
-/** Until the returned function is called. */
 function comingAndGoing(): () => Promise<void> {
+  return repeated(async () => {
+    for (const name of ["deploy/watched", "indexer"]) {
+      const lock = await other.acquire(name, { reason: "http://other" });
+      await lock.release();
+    }
+  });
+}
+
+function writing(): () => Promise<void> {
+  return repeated(() => other.execute("insert into job (state) values ('open')"));
+}
+
+/** Until the returned function is called. */
+function repeated(work: () => Promise<unknown>): () => Promise<void> {
   let goesOn = true;
   const loop = (async () => {
-    while (goesOn)
-      for (const name of ["deploy/watched", "indexer"]) {
-        const lock = await other.acquire(name, { reason: "http://other" });
-        await lock.release();
-      }
+    while (goesOn) await work();
   })();
   return () => {
     goesOn = false;
