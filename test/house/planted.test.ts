@@ -173,6 +173,12 @@ const violations: Record<string, Violation> = {
     text: (old) => old.replace('"node_modules/ws": {', '$&"resolved": "https://somewhere/ws.tgz",'),
     says: /node_modules\/ws'/,
   },
+  "a rule whose test is not there": {
+    by: "rules-table",
+    file: "test/RULES.md",
+    text: (old) => `${old}- a sentence that no test has\n`,
+    says: /names a test that is not there: a sentence that no test has/,
+  },
   "a skipped test": {
     by: "escapes",
     file: "test/front/front.test.ts",
@@ -180,6 +186,14 @@ const violations: Record<string, Violation> = {
     says: /test\/front\/front\.test\.ts/,
   },
 };
+
+/** The headings of the real table, each with this test. */
+function rulesWith(name: string): string {
+  const headings = read("test/RULES.md")
+    .split("\n")
+    .filter((line) => /^## [LC]\d+\. /.test(line));
+  return headings.map((heading) => `${heading}\n\n- ${name}\n`).join("\n");
+}
 
 /** The empty house with what must be there: the mains, the joiners, a map, a protocol, and the tests themselves. */
 function furnishedHouse(t: TestLife): string {
@@ -194,6 +208,8 @@ function furnishedHouse(t: TestLife): string {
   plant(house, "ARCHITECTURE.md", roomNames.map((room) => `\`src/${room}/\`\n`).join(""));
   const codes = Object.keys(refusals).map((code) => `| \`${code}\` |\n`);
   plant(house, "proto/PROTOCOL.md", codes.join(""));
+  plant(house, "test/RULES.md", rulesWith("a sentence"));
+  plant(house, "test/core/a.test.ts", 'test("a sentence", () => undefined);\n');
   plant(house, "test/house/allowances.json", "{}\n");
   plant(house, "test/house/exceptions.json", "[]\n");
   for (const file of [

@@ -194,6 +194,8 @@ export class Conversation {
     }
     const { below } = this.#identity.keys;
     if (below > 1) this.#draft.notify("session.ack", { below });
+    // One that was asked for before the close has been answered since.
+    this.#inFlight.streams.endAll(closedByProgram);
     const request = this.#inFlight.nextId();
     this.#state = { at: "parting", request, until: after(now, goodbyeMs) };
     this.#draft.ask(request, "session.goodbye", {});

@@ -44,7 +44,7 @@ export const disk: readonly Removal[] = [
         patch: [
           ['this.#holding.writer = state === "starting";', "this.#holding.writer = false;"],
           ["{ writer: true, fold: false }", "{ writer: false, fold: false }"],
-          ["withoutWriter: !this.#canFold", "withoutWriter: false"],
+          ["withoutWriter: !this.#hasWriter", "withoutWriter: false"],
         ],
       },
     ],
