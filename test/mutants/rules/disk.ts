@@ -168,7 +168,7 @@ export const disk: readonly Removal[] = [
     edits: [
       {
         file: "src/core/store-events.ts",
-        patch: [['        if (event.ioFailed) reads.endReaders("the disk failed under the writer");\n', ""]],
+        patch: [['        if (event.ioFailed) reads.endAll("the disk failed under the writer", now);\n', ""]],
       },
     ],
     tests: ["faults/disk"],

@@ -27,10 +27,10 @@ export const order: readonly Removal[] = [
         file: "src/store/reader/reader.ts",
         patch: [
           [
-            "if (this.#database.inTransaction) this.#commit.run();",
-            "if (this.#database.inTransaction && bodies.length > 1e9) this.#commit.run();",
+            "if (this.database.inTransaction) this.#commit.run();",
+            "if (this.database.inTransaction && bodies.length > 1e9) this.#commit.run();",
           ],
-          ["    this.#begin.run();\n    try", "    if (!this.#database.inTransaction) this.#begin.run();\n    try"],
+          ["    this.#begin.run();\n    try", "    if (!this.database.inTransaction) this.#begin.run();\n    try"],
         ],
       },
     ],

@@ -147,11 +147,11 @@ export const promises: readonly Removal[] = [
     without: "the log is never folded by readers making room",
     edits: [
       {
-        file: "src/core/reads/read-line.ts",
+        file: "src/core/reads/log-fold.ts",
         patch: [
           [
-            "if (walBytes < walBytesMax || this.#holding.fold || !this.#canFold) return;",
-            "if (walBytes < walBytesMax * 1e9 || this.#holding.fold || !this.#canFold) return;",
+            'if (walBytes < walBytesMax || this.#state !== "quiet" || !this.#canFold) return;',
+            'if (walBytes < walBytesMax * 1e9 || this.#state !== "quiet" || !this.#canFold) return;',
           ],
         ],
       },
