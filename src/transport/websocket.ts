@@ -145,7 +145,8 @@ export class WebSocketLink implements Link {
   }
 
   get quietMs(): Millis {
-    return this.#quietLooks * lookMs;
+    // The first look may come right behind a byte.
+    return Math.max(0, this.#quietLooks - 1) * lookMs;
   }
 
   send(message: string | Buffer): void {

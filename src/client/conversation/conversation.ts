@@ -181,7 +181,7 @@ export class Conversation {
     this.#partIfDone(now);
   }
 
-  /** The program closes: when nothing is in flight any more, goodbye. */
+  /** The program closes: when nothing is in flight any more, goodbye, also to a stream that was answered meanwhile. */
   #partIfDone(now: Instant): void {
     if (this.#closing === undefined || this.#inFlight.size > 0) return;
     const { at } = this.#state;
@@ -192,9 +192,7 @@ export class Conversation {
       if (!waits) this.#end(undefined, "");
       return;
     }
-    const { below } = this.#identity.keys;
-    if (below > 1) this.#draft.notify("session.ack", { below });
-    // One that was asked for before the close has been answered since.
+    if (this.#identity.keys.below > 1) this.#draft.notify("session.ack", { below: this.#identity.keys.below });
     this.#inFlight.streams.endAll(closedByProgram);
     const request = this.#inFlight.nextId();
     this.#state = { at: "parting", request, until: after(now, goodbyeMs) };
