@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { HoldfastError, isRefusalCode } from "../terms/index.js";
 import { type Call, ExitWith } from "./command.js";
 import { statusOf } from "./commands/status.js";
-import { formatBytes, formatCount } from "./durations.js";
+import { count, formatBytes, formatCount } from "./durations.js";
 import { endBroker } from "./end-broker.js";
 import { exitCodes } from "./exit-codes.js";
 import { reachRunning } from "./reach.js";
@@ -120,5 +120,5 @@ class Meter {
 
 /** `12.3 MiB, 4 tables`: what a file holds. */
 export function contentText({ bytes, tables }: { readonly bytes: number; readonly tables: number }): string {
-  return `${formatBytes(bytes)}, ${formatCount(tables)} ${tables === 1 ? "table" : "tables"}`;
+  return `${formatBytes(bytes)}, ${count(tables, "table")}`;
 }

@@ -1,7 +1,7 @@
 /** What the keeper's works have in common: drafts that become files in one step, and failures in words. */
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { FileLock, isBusy, isSqliteFailure, type loadSqlite, primaryCode } from "../../sqlite/index.js";
+import { FileLock, isBusy, isSqliteFailure, loadSqlite, primaryCode } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { told, writersOf } from "../writer/lock-holders.js";
 
@@ -35,6 +35,29 @@ export function takeWriterLock({ database, writerLock }: KeeperPlaces): FileLock
 export function claim(connection: Connection): void {
   connection.pragma("locking_mode = EXCLUSIVE");
   connection.exec("begin exclusive; commit");
+}
+
+/**
+ * Copies a database, page by page, that nobody else has open: what others wrote later would be lost. `check` may refuse
+ * it, and what it answers is answered. Throws SQLITE_CORRUPT, what `check` throws, and what SQLite throws.
+ */
+export async function copyClaimed<Found>(
+  from: string,
+  draft: string,
+  { quick, check }: { readonly quick: boolean; readonly check: (source: Connection) => Found },
+): Promise<Found> {
+  const Sqlite = loadSqlite();
+  const source = new Sqlite(from, { fileMustExist: true, timeout: busyMs });
+  try {
+    claim(source);
+    const damage = damageIn(source, { quick });
+    if (damage !== undefined) throw damaged(from, damage);
+    const found = check(source);
+    await source.backup(draft);
+    return found;
+  } finally {
+    source.close();
+  }
 }
 
 export function count(connection: Connection, sql: string): number {

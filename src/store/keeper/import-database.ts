@@ -8,10 +8,10 @@ import { loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import {
   busyMs,
+  type Connection,
   claim,
+  copyClaimed,
   count,
-  damaged,
-  damageIn,
   explained,
   internalTables,
   type KeeperPlaces,
@@ -47,7 +47,7 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
   try {
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
-    const tables = await copyChecked(from, draft);
+    const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from) });
     makeRoom(order);
     putInPlace(draft, places.database);
     return { database: places.database, bytes: sizeOf(places.database), tables };
@@ -59,25 +59,15 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
   }
 }
 
-/** Whoever else has the file open would write to a database that nobody reads any more. */
-async function copyChecked(from: string, draft: string): Promise<number> {
-  const Sqlite = loadSqlite();
-  const source = new Sqlite(from, { fileMustExist: true, timeout: busyMs });
-  try {
-    claim(source);
-    const damage = damageIn(source, { quick: true });
-    if (damage !== undefined) throw damaged(from, damage);
-    if (count(source, internalTables) > 0)
-      throw new HoldfastError(
-        "DATA_FOREIGN",
-        `${from} is a database of another broker; serve it where it lies (serve --database), or restore it as a backup`,
-        { details: { path: from } },
-      );
-    await source.backup(draft);
-    return count(source, userTables);
-  } finally {
-    source.close();
-  }
+/** How many tables it has. */
+function checkOrigin(source: Connection, from: string): number {
+  if (count(source, internalTables) > 0)
+    throw new HoldfastError(
+      "DATA_FOREIGN",
+      `${from} is a database of another broker; serve it where it lies (serve --database), or restore it as a backup`,
+      { details: { path: from } },
+    );
+  return count(source, userTables);
 }
 
 function makeRoom({ places, force, wallNow }: ImportOrder): void {

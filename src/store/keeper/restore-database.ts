@@ -15,9 +15,8 @@ import {
   busyMs,
   type Connection,
   claim,
+  copyClaimed,
   count,
-  damaged,
-  damageIn,
   explained,
   type KeeperPlaces,
   putAside,
@@ -51,7 +50,7 @@ export async function restoreDatabase({ from, places, wallNow }: RestoreOrder): 
   const draft = `${database}.restore-${wallNow}`;
   try {
     if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
-    await copyBackup(from, draft);
+    await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from) });
     const tables = makeAnother(draft);
     foldPresent(database);
     const before = putAside(database, "restore", wallNow) ?? null;
@@ -62,20 +61,6 @@ export async function restoreDatabase({ from, places, wallNow }: RestoreOrder): 
   } finally {
     removeWithCompanions(draft);
     lock.release();
-  }
-}
-
-async function copyBackup(from: string, draft: string): Promise<void> {
-  const Sqlite = loadSqlite();
-  const source = new Sqlite(from, { fileMustExist: true, timeout: busyMs });
-  try {
-    claim(source);
-    const damage = damageIn(source, { quick: false });
-    if (damage !== undefined) throw damaged(from, damage);
-    checkOrigin(source, from);
-    await source.backup(draft);
-  } finally {
-    source.close();
   }
 }
 
