@@ -51,8 +51,10 @@ function npm(node: string, args: readonly string[], cwd: string) {
     process.env["npm_execpath"] ??
     join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js");
   const path = `${dirname(node)}:${process.env["PATH"] ?? ""}`;
+  const { HOLDFAST_TEST_CA_CERTS: certificates } = process.env;
   const env = {
     ...process.env,
+    ...(certificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificates }),
     PATH: path,
     npm_config_audit: "false",
     npm_config_fund: "false",
