@@ -27,7 +27,9 @@ import { root, runNode, Stop, say } from "./process.mjs";
 const bundles = [
   // Its commands are pieces of their own: what is not asked for is not read.
   { entry: "src/cli/cli.main.ts", out: "cli.js", executable: true, pieces: "cli-" },
-  { entry: "src/daemon/front.main.ts", out: "front.js" },
+  // It begins its first children before what they are for is read.
+  { entry: "src/daemon/front.main.ts", out: "front.js", later: ["./run-front.js"] },
+  { entry: "src/daemon/run-front.ts", out: "run-front.js" },
   { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
   { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
   { entry: "src/client/index.ts", out: "client/index.js" },
@@ -153,7 +155,7 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
 }
 
 /** Answers the files that went into the bundle. */
-async function bundleOne(esbuild, { entry, out, executable, pieces }, { version, dist, sources }) {
+async function bundleOne(esbuild, { entry, out, executable, pieces, later = [] }, { version, dist, sources }) {
   const { dir, name } = parse(join(dist, out));
   const result = await esbuild.build({
     absWorkingDir: root,
@@ -166,7 +168,7 @@ async function bundleOne(esbuild, { entry, out, executable, pieces }, { version,
     platform: "node",
     format: "esm",
     target: "node20",
-    external,
+    external: [...external, ...later],
     charset: "utf8",
     legalComments: "none",
     define: { "process.env.HOLDFAST_VERSION": JSON.stringify(version) },

@@ -11,6 +11,7 @@
 import { Front } from "../front/index.js";
 import { closings } from "../protocol/index.js";
 import { loadSqlite, sqliteVersion } from "../sqlite/index.js";
+import type { BegunChild } from "../store/index.js";
 import { Transport } from "../transport/index.js";
 import { readBootId } from "./boot-id.js";
 import type { Config } from "./config.js";
@@ -33,6 +34,7 @@ export interface BrokerParts {
   readonly config: Config;
   readonly log: Log;
   readonly uid: number;
+  readonly begun?: readonly BegunChild[] | undefined;
   /** Clients may come. */
   readonly onReady: () => void;
 }
@@ -87,7 +89,7 @@ export class Broker {
   }
 
   async #startFront(bootId: string): Promise<Front> {
-    const { config, log, uid } = this.#parts;
+    const { config, log, uid, begun } = this.#parts;
     const { places, limits, version, spawned } = config;
     const sqlite = versionOfSqlite();
     const { socket, database } = places;
@@ -100,6 +102,7 @@ export class Broker {
       spawned,
       bootId,
       entries: findEntries(config.entryDir),
+      begun,
       processes: processTable,
       carriers: lockCarriers({ uid, maySignal: config.signals }),
       log: log.line,

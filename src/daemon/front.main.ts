@@ -1,35 +1,22 @@
-/** The process `front.js`: a broker, started by a client or a supervisor. */
-import { isHoldfastError, type RefusalCode } from "../terms/index.js";
-import { type FrontArguments, optionsFrom, readyFdFrom } from "./config.js";
-import { runErrand } from "./errands.js";
-import { Readiness } from "./readiness.js";
-import { serve } from "./serve.js";
+/**
+ * The process `front.js`: a broker, started by a client or a supervisor. When a client waits for it, its first children
+ * begin before its own code is loaded.
+ */
+import { type BegunChild, beginChildren } from "../store/index.js";
+import { findEntries } from "./entries.js";
 
-/** As sysexits.h has them; a supervisor should not try again after 64, 75, 77 and 78. */
-const exitCodes: { readonly [Code in RefusalCode]?: number } = {
-  MISUSE: 64,
-  ALREADY_RUNNING: 75,
-  PERMISSION: 77,
-  CONFIGURATION: 78,
-  NATIVE_MODULE: 78,
-};
-
-/** A client that waits must hear of a wrong option too. */
-function options(): FrontArguments {
-  const args = process.argv.slice(2);
+function begin(): readonly BegunChild[] | undefined {
+  if (!process.argv.includes("--spawned")) return undefined;
+  // Nothing that the broker or its children make is for others.
+  process.umask(0o077);
   try {
-    return optionsFrom(args, process.env["HOLDFAST_VERSION"] ?? "0.0.0");
-  } catch (error) {
-    new Readiness(readyFdFrom(process.env, args.includes("--spawned"))).failed(error);
-    throw error;
+    return beginChildren(findEntries(process.env["HOLDFAST_ENTRY_DIR"]));
+  } catch {
+    // What stands in the way is told by the broker itself, when it starts them.
+    return undefined;
   }
 }
 
-try {
-  const { errand, ...served } = options();
-  process.exit(errand === undefined ? await serve(served) : await runErrand(errand, served));
-} catch (error) {
-  const code = isHoldfastError(error) ? error.code : undefined;
-  process.stderr.write(`holdfast: ${code === undefined ? String((error as Error).stack) : (error as Error).message}\n`);
-  process.exit((code === undefined ? undefined : exitCodes[code]) ?? 1);
-}
+const begun = begin();
+const { runFront } = await import("./run-front.js");
+await runFront(begun);

@@ -3,6 +3,7 @@
  */
 import { statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
+import type { BegunChild } from "../store/index.js";
 import { openParent } from "../transport/index.js";
 import { Broker, type Stop } from "./broker.js";
 import { type Config, configFrom, readyFdFrom, type ServeOptions } from "./config.js";
@@ -15,20 +16,24 @@ import { Readiness } from "./readiness.js";
  * Resolves with the exit code when the broker has ended. Rejects with a HoldfastError when it cannot be started; a
  * client that waits has been told by then.
  */
-export async function serve(options: ServeOptions): Promise<number> {
+export async function serve(options: ServeOptions, begun?: readonly BegunChild[]): Promise<number> {
   const readiness = new Readiness(readyFdFrom(process.env, options.spawned ?? false));
   delete process.env["HOLDFAST_READY_FD"];
   // Nothing that the broker or its children make is for others.
   process.umask(0o077);
   try {
-    return await serveAsConfigured(options, readiness);
+    return await serveAsConfigured(options, readiness, begun);
   } catch (error) {
     readiness.failed(error);
     throw error;
   }
 }
 
-async function serveAsConfigured(options: ServeOptions, readiness: Readiness): Promise<number> {
+async function serveAsConfigured(
+  options: ServeOptions,
+  readiness: Readiness,
+  begun?: readonly BegunChild[],
+): Promise<number> {
   const { uid } = userInfo();
   const wanted = configFrom(options, surroundings(uid));
   const places = prepareDirectories(wanted.places, {
@@ -41,7 +46,7 @@ async function serveAsConfigured(options: ServeOptions, readiness: Readiness): P
   const forget = endOnFault(log, readiness);
   try {
     warnOfOpenParent(places.runDir, log);
-    const broker = new Broker({ config, log, uid, onReady: () => announce(config, readiness) });
+    const broker = new Broker({ config, log, uid, begun, onReady: () => announce(config, readiness) });
     const stop = await broker.run();
     log.line("info", { ...stop }, "stopped");
     sayFarewell(config, stop);

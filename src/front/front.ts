@@ -66,7 +66,7 @@ export class Front {
   }
 
   private constructor(options: FrontOptions) {
-    const { places, limits, processes, entries, bootId, log } = options;
+    const { places, limits, processes, entries, begun, bootId, log } = options;
     this.#options = options;
     this.#pulse = new Pulse(
       () => this.#turn(),
@@ -86,7 +86,7 @@ export class Front {
       after: (ms, go) => this.#pulse.after(ms, go),
       answer: (command) => this.#happened(command),
     });
-    this.#store = new Store({ entry: entries, places, limits, bootId, nowWall: wallNow, log }, (event) =>
+    this.#store = new Store({ entry: entries, begun, places, limits, bootId, nowWall: wallNow, log }, (event) =>
       this.#fromStore(event),
     );
     const status = () => this.#status();

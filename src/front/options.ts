@@ -1,5 +1,6 @@
 /** What a front needs to be told; the daemon finds it out. */
 import type { Places } from "../places/index.js";
+import type { BegunChild } from "../store/index.js";
 import type { Limits } from "../terms/index.js";
 import type { LockCarriers } from "./lock-carriers.js";
 import type { ProcessTable } from "./processes.js";
@@ -22,6 +23,8 @@ export interface FrontOptions {
   readonly bootId: string;
   /** The files with which children begin. */
   readonly entries: { readonly writer: string; readonly reader: string };
+  /** Children that were begun before. */
+  readonly begun?: readonly BegunChild[] | undefined;
   readonly processes: ProcessTable;
   /** Absent where the system does not show who runs under a lock. */
   readonly carriers: LockCarriers | undefined;

@@ -12,6 +12,7 @@
  *
  * Deliberately absent: decisions (order, fences, deadlines and kills are the core's), locks, sessions, the network.
  */
+export { type BegunChild, beginChildren } from "./desk/begun.js";
 export type { StoreLog } from "./desk/child.js";
 export type { StoreOptions, StorePlaces } from "./desk/nursery.js";
 export { type ChildRecord, currentBootId, killOrphans } from "./desk/orphans.js";

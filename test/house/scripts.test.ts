@@ -78,7 +78,7 @@ function ended(child: ChildProcess): Promise<number | null> {
 test("a build says one line, and nothing when nothing changed", (t) => {
   const place = clone(t);
   const first = run(place, "build");
-  assert.match(first.stderr, /^holdfast: built 16 projects and 6 bundles in [\d.]+ s\n$/);
+  assert.match(first.stderr, /^holdfast: built 16 projects and 7 bundles in [\d.]+ s\n$/);
   assert.equal(first.stdout, "");
   assert.equal(first.status, 0);
   assert.deepEqual(readdirSync(join(place, "dist")).sort(), [
@@ -87,6 +87,7 @@ test("a build says one line, and nothing when nothing changed", (t) => {
     "client",
     "front.js",
     "reader.js",
+    "run-front.js",
     "types",
     "writer.js",
   ]);

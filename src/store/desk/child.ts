@@ -5,7 +5,7 @@
  *
  * What it prints goes to the log; the last line of it is the reason that is given when it ends.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { type Frame, FrameCutter, FrameQueue } from "../pipe/frames.js";
@@ -19,10 +19,8 @@ export type StoreLog = (
 
 export interface ChildOptions {
   readonly role: string;
-  readonly node: string;
-  readonly entry: string;
-  readonly execArgv: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
+  /** As `startChild` gives it. */
+  readonly process: ChildProcess;
   readonly log: StoreLog;
   readonly take: (frame: Frame) => void;
   readonly gone: (end: ChildEnd) => void;
@@ -48,9 +46,8 @@ export class Child {
   #killedFor: string | undefined;
 
   /** Throws when the process cannot be started. */
-  constructor({ role, node, entry, execArgv, env, log, take, gone }: ChildOptions) {
+  constructor({ role, process: child, log, take, gone }: ChildOptions) {
     this.role = role;
-    const child = spawn(node, [...execArgv, entry], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"], env });
     const { pid } = child;
     // The reason comes as an event, which nobody waits for: a child without a number never was.
     child.on("error", (error) => log("error", { role }, `cannot start: ${error.message}`));

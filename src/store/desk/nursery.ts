@@ -1,6 +1,7 @@
 /** Starts children, and keeps the list of those that live where the next front will look for it (rule 2). */
 import type { Limits } from "../../terms/index.js";
 import type { Frame } from "../pipe/frames.js";
+import { type BegunChild, endBegun, startChild, takeBegun } from "./begun.js";
 import { Child, type ChildEnd, type StoreLog } from "./child.js";
 import { type ChildRecord, currentBootId, forgetChildren, isThere, livingOrphans, writeChildren } from "./orphans.js";
 
@@ -25,6 +26,8 @@ export interface StoreOptions {
   /** For tests: what else is given to children. */
   readonly execArgv?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Children that were begun before, for those entries; in the store's hands from now on. */
+  readonly begun?: readonly BegunChild[] | undefined;
   /** Keeps a second writer's process warm; true by default. */
   readonly standby?: boolean;
 }
@@ -41,9 +44,11 @@ export class Nursery {
   readonly #bootId = currentBootId() ?? "";
   /** Children of an earlier front that did not end when they were killed: the next front must find them too. */
   #inherited: readonly ChildRecord[] | undefined;
+  readonly #begun: BegunChild[];
 
   constructor(options: StoreOptions) {
     this.#options = options;
+    this.#begun = [...(options.begun ?? [])];
   }
 
   /** The child is on the list when this returns; before that it must not be told anything. Throws when it cannot be started. */
@@ -53,10 +58,7 @@ export class Nursery {
     let written = false;
     const child = new Child({
       role,
-      node,
-      entry: path,
-      execArgv,
-      env,
+      process: takeBegun(this.#begun, path) ?? startChild({ node, entry: path, execArgv, env }),
       log,
       take,
       gone: (end) => {
@@ -82,6 +84,7 @@ export class Nursery {
 
   /** What is still there stays written down. */
   close(): void {
+    endBegun(this.#begun);
     if (this.#living.size === 0 && (this.#inherited ?? []).filter(isThere).length === 0)
       forgetChildren(this.#options.places.children);
     else this.#write();

@@ -32,7 +32,11 @@ export class Store {
   constructor(options: StoreOptions, on: (event: StoreEvent) => void) {
     this.#nursery = new Nursery(options);
     this.#writer = new WriterDesk(options, this.#nursery, on);
-    this.#readers = new ReaderPool(options, this.#nursery, on);
+    this.#readers = new ReaderPool(options, this.#nursery, (event) => {
+      // Until somebody can be answered nobody is started who is to stand by: three at once take three times as long.
+      if (event.kind === "reader-ready") this.#writer.mayStandBy();
+      on(event);
+    });
     this.#snapshots = new SnapshotPool(options, this.#nursery, on);
   }
 

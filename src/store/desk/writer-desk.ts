@@ -42,6 +42,7 @@ export class WriterDesk {
   readonly #on: (event: StoreEvent) => void;
   #state: State = { kind: "none" };
   #standby: Child | undefined;
+  #mayStandBy = false;
   /** Told to a writer and not known to be stored, in order. */
   readonly #ended: SessionId[] = [];
   /** How many of the sessions told to this writer it has stored. */
@@ -65,6 +66,12 @@ export class WriterDesk {
 
   get standby(): Child | undefined {
     return this.#standby;
+  }
+
+  /** From now on, with every writer that is ready, there is to be one that waits. */
+  mayStandBy(): void {
+    this.#mayStandBy = true;
+    if (this.#state.kind === "ready") this.#standBy();
   }
 
   obey(job: WriterJob): void {
@@ -153,7 +160,7 @@ export class WriterDesk {
   }
 
   #standBy(): void {
-    if (this.#standby !== undefined || this.#closing || this.#options.standby === false) return;
+    if (!this.#mayStandBy || this.#standby !== undefined || this.#closing || this.#options.standby === false) return;
     try {
       this.#standby = this.#bear("standby");
     } catch (error) {
