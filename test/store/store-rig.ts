@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { StoreAnswer, StoreEvent, StoreJob } from "../../src/core/index.js";
 import { decodeBody, type Encoding, encodeRequest } from "../../src/protocol/index.js";
-import { Store, StoreBody, type StoreOptions, StoreRequest } from "../../src/store/index.js";
+import { type BegunChild, Store, StoreBody, type StoreOptions, StoreRequest } from "../../src/store/index.js";
 import {
   limitsWith,
   type Refusal,
@@ -28,6 +28,7 @@ export interface RigOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly execArgv?: readonly string[];
   readonly standby?: boolean;
+  readonly begun?: readonly BegunChild[];
   readonly bootId?: string;
   readonly node?: string;
 }
@@ -90,6 +91,7 @@ export class StoreRig {
       {
         node,
         entry: entries,
+        begun: options.begun,
         places: this.places,
         limits: limitsWith(options.limits),
         bootId,

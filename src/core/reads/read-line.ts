@@ -157,7 +157,6 @@ export class ReadLine {
     reader.state = "ready";
     reader.idleSince = now;
     this.#without = undefined;
-    this.#startMissing(now);
     this.#pump(now);
   }
 
@@ -328,14 +327,11 @@ export class ReadLine {
     else this.#refuse(read, refusal);
   }
 
-  /**
-   * As many as there must always be; not while the writer is away, for a new one would read what may not last. One after
-   * the other: two that start at once are both ready as late as the second.
-   */
+  /** As many as there must always be; not while the writer is away, for a new one would read what may not last. */
   #startMissing(now: Instant): void {
     if (this.#holding.writer) return;
     const { readersMin } = this.#parts.limits;
-    if (this.#readers.size < readersMin && now >= this.#restUntil && !isAnyStarting(this.#readers.values())) this.#start(now);
+    while (this.#readers.size < readersMin && now >= this.#restUntil) this.#start(now);
     if (this.#readers.size < readersMin) this.#armWatch(now);
   }
 
@@ -395,9 +391,4 @@ export class ReadLine {
     this.#parts.deadlines.cancel(this.#watch);
     this.#watch = this.#parts.deadlines.arm("read-watch", undefined, after(now, watchMs));
   }
-}
-
-function isAnyStarting(readers: Iterable<Reader>): boolean {
-  for (const { state } of readers) if (state === "starting") return true;
-  return false;
 }

@@ -55,6 +55,7 @@ test("a killed writer is told with what it was doing, and the next one goes on",
   const r = rig(t, { standby: true });
   await r.startWriter();
   await r.execute(table);
+  await r.startReader();
   const standby = await until("a standby", () => r.store.processes().find(({ role }) => role === "standby"));
   await r.execute(insert, ["acked"], { key: 1 });
   const gone = await r.killWriter();
@@ -63,7 +64,6 @@ test("a killed writer is told with what it was doing, and the next one goes on",
   assert.deepEqual([ready.epoch, ready.storedSeq, ready.previousBootId], [2, 2, "boot-1"]);
   assert.equal(r.pidOf("writer"), standby.pid);
   assert.equal((await r.execute(insert, ["acked"], { key: 1 })).kind, "done");
-  await r.startReader();
   assert.deepEqual(await r.rows("select a from t"), [["acked"]]);
 });
 
