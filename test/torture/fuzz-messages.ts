@@ -140,8 +140,8 @@ export class FuzzMessages {
 
   #valueOf(schema: JsonSchema, depth: number): unknown {
     if (this.#random.chance(strangeness)) return this.#strange();
-    const any = schema["anyOf"] as readonly JsonSchema[] | undefined;
-    if (any !== undefined) return this.#valueOf(this.#random.pick(any), depth + 1);
+    const choices = schema["anyOf"] as readonly JsonSchema[] | undefined;
+    if (choices !== undefined) return this.#valueOf(this.#random.pick(choices), depth + 1);
     if ("const" in schema) return schema["const"];
     switch (schema["type"]) {
       case "object":
