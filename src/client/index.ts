@@ -83,6 +83,7 @@ export type {
 } from "./table-changes.js";
 export type {
   BeginOptions,
+  CommitOptions,
   ExecuteOptions,
   StepOptions,
   StepsOptions,
