@@ -1,11 +1,12 @@
 /** `holdfast sql`: one statement with values, or a script; rows on stdout, what was changed on stderr. */
 import { readFileSync } from "node:fs";
-import { type Broker, type Result, real, type Value } from "../../client/index.js";
+import { type Broker, type ConnectOptions, type Result, real, type Value } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
 import { caretLines, positionIn } from "../caret.js";
 import type { Cell } from "../cells.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { complaintLines } from "../complaint.js";
+import { showDescriptions } from "../descriptions.js";
 import { count, formatDuration, parseDuration } from "../durations.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
 import { reach } from "../reach.js";
@@ -19,6 +20,8 @@ interface SqlOptions {
   readonly fence?: readonly string[];
   readonly fenced?: boolean;
   readonly timeout?: string;
+  readonly describe?: boolean;
+  readonly role?: string;
 }
 
 interface Wish {
@@ -30,6 +33,8 @@ interface Wish {
   readonly fence: readonly { name: string; token: number }[];
   readonly timeoutMs: number | undefined;
   readonly atomic: boolean;
+  /** Nothing is run. */
+  readonly describe: boolean;
 }
 
 const collect = (word: string, before: readonly string[] = []) => [...before, word];
@@ -48,6 +53,8 @@ export const sql: Command = {
       .option("--fence <name:token>", "write only while this lock is held under this token", collect)
       .option("--fenced", "the same, for the lock of the `holdfast lock` that runs us")
       .option("--timeout <time>", "how long a statement may run: 30 (seconds), 500ms, 2m")
+      .option("--describe", "run nothing: say what each statement is, its parameters and columns")
+      .option("--role <role>", "read: nothing can be changed; write, admin: as said (HOLDFAST_ROLE)")
       .option("--raw", "values as they are: no escapes, blobs as bytes, no newline at the end")
       .addHelpText(
         "after",
@@ -63,7 +70,9 @@ export const sql: Command = {
 
   async run(call) {
     const wish = await wishOf(call);
-    const broker = await reach(call, { start: true, integers: "bigint" });
+    // The library knows what a role may be.
+    const role = optionsOf<SqlOptions>(call).role as ConnectOptions["role"];
+    const broker = await reach(call, { start: true, integers: "bigint", role });
     try {
       return await runWish(call, broker, wish);
     } finally {
@@ -90,6 +99,7 @@ async function wishOf(call: Call): Promise<Wish> {
       fence: [...(options.fence ?? []).map(fenceOf), ...(options.fenced === true ? [fenceOfSurroundings(call)] : [])],
       timeoutMs,
       atomic: options.atomic,
+      describe: options.describe === true,
     };
   } catch (error) {
     if (error instanceof RangeError) return call.misused(error.message);
@@ -121,7 +131,8 @@ function fenceOfSurroundings({ io, misused }: Call): { name: string; token: numb
 async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode> {
   const start = performance.now();
   try {
-    if (wish.script) await runScript(call, broker, wish);
+    if (wish.describe) await describe(call, broker, wish);
+    else if (wish.script) await runScript(call, broker, wish);
     else await runStatement(call, broker, wish);
     if (call.output.forPeople && call.io.stderrIsTerminal)
       call.output.comment(formatDuration(performance.now() - start));
@@ -134,6 +145,10 @@ async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode
     call.io.say(`${[first, ...(caret ?? []), ...more].join("\n")}\n`);
     return exitCodeOf(error.code);
   }
+}
+
+async function describe(call: Call, broker: Broker, { sql: text, timeoutMs }: Wish): Promise<void> {
+  showDescriptions(await broker.describe(text, { timeoutMs }), text, call.output);
 }
 
 /** Several statements in the argument are a script: found out by asking, since only the broker reads SQL. */
