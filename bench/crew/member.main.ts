@@ -14,16 +14,23 @@ let order: Order | undefined;
 let connections: readonly Connection[] = [];
 let toldOfError = false;
 
-async function warmUp(warmMs: number): Promise<void> {
-  const until = performance.now() + warmMs;
+/** Until so much was done that the code is compiled as it will be, here and in the server; at most for `warmMsMax`. */
+async function warmUp({ warmMsMin, warmMsMax, warmOperations }: Order): Promise<void> {
+  const begun = performance.now();
+  let done = 0;
+  const warm = () => {
+    const elapsedMs = performance.now() - begun;
+    return elapsedMs >= warmMsMax || (elapsedMs >= warmMsMin && done >= warmOperations);
+  };
   await Promise.all(
-    connections.map(async ({ step }) => {
-      while (performance.now() < until) {
+    connections.map(async ({ step, perStep = 1 }) => {
+      while (!warm()) {
         try {
           await step();
         } catch (error) {
           complain(error);
         }
+        done += perStep;
       }
     }),
   );
@@ -82,7 +89,7 @@ async function closeAll(): Promise<void> {
 
 async function obey(message: ToMember): Promise<void> {
   if (message === "warm up") {
-    await warmUp(order?.warmMs ?? 0);
+    if (order !== undefined) await warmUp(order);
     tell({ kind: "warm" });
   } else if (message === "go") {
     const outcome = await work(order?.seconds ?? 0);

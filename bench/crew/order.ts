@@ -58,8 +58,13 @@ export interface Order {
   readonly member: number;
   /** Connections of this process, each with one request at a time. */
   readonly connections: number;
-  /** Not measured before this is over: code that has just been loaded runs slower. */
-  readonly warmMs: number;
+  /**
+   * Not measured before each process has done so many operations and for so long, at most for the longer time: Node
+   * compiles what runs often, and until then the same code takes twice the time or more.
+   */
+  readonly warmOperations: number;
+  readonly warmMsMin: number;
+  readonly warmMsMax: number;
   readonly seconds: number;
   /** Bytes of an echoed request; the answer is as long. */
   readonly echoBytes: number;

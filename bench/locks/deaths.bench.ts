@@ -35,7 +35,7 @@ async function deaths(stage: Stage, who: Contestant): Promise<Histogram> {
   const places = stage.placesWith(who === "broker" ? await stage.common() : undefined);
   const order: Order = {
     ...{ who, work: "pairs", places, member: 0, connections: 1 },
-    ...{ warmMs: 0, seconds: 0, echoBytes: 0 },
+    ...{ warmOperations: 0, warmMsMin: 0, warmMsMax: 0, seconds: 0, echoBytes: 0 },
   };
   const next = await openLocker(who)(order, 0);
   for (let i = 0; i < stage.many(rounds); i++) {

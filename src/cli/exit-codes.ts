@@ -45,6 +45,7 @@ const ofRefusal: Partial<Record<RefusalCode, ExitCode>> = {
   LOCK_LOST: exitCodes.notGot,
   DEADLOCK: exitCodes.notGot,
   QUEUE_FULL: exitCodes.notGot,
+  FORBIDDEN: exitCodes.permission,
   PERMISSION: exitCodes.permission,
   CONFIGURATION: exitCodes.configuration,
 };

@@ -14,6 +14,7 @@ export interface ReachOptions {
   readonly program?: string;
   readonly signal?: AbortSignal;
   readonly integers?: ConnectOptions["integers"];
+  readonly role?: ConnectOptions["role"];
   readonly session?: ConnectOptions["session"];
 }
 

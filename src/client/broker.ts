@@ -2,10 +2,19 @@
  * The program's handle to the broker: SQL, locks, and the life of the connection. Reconnects by itself, takes its
  * session up again, and starts the broker when it is gone and that is allowed; requests wait meanwhile.
  */
-import type { HelloResult, MethodName, ParamsOf, PingResult, ResultOf, StatusResult } from "../protocol/index.js";
+import type {
+  DescribeResult,
+  HelloResult,
+  MethodName,
+  ParamsOf,
+  PingResult,
+  ResultOf,
+  StatementDescription,
+  StatusResult,
+} from "../protocol/index.js";
 import { HoldfastError, type Refusal } from "../terms/index.js";
 import type { CallKind, Welcome } from "./conversation/index.js";
-import { Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
+import { ask, Datastore, type DatastoreParts, type Fence, failure, type ReadOptions } from "./datastore.js";
 import { Driver, Question } from "./driver.js";
 import { Elections } from "./elections.js";
 import { HeldLocks, type LockWork, workOf } from "./held-locks.js";
@@ -207,6 +216,25 @@ export class Broker extends Datastore {
    */
   watch(tables: string | readonly string[], options: TableWatchOptions = {}): TableChanges {
     return new TableChanges(this.#parts, typeof tables === "string" ? [tables] : [...tables], options);
+  }
+
+  /**
+   * What the statements of a text are, without running one of them: verb, whether it writes, parameters, columns, and
+   * where each lies in the text. Columns are those of the schema as it is now.
+   *
+   * @param sql any number of statements, none at all included
+   * @returns one description for each statement; `columns` is null where it needs what a statement before it creates
+   * @throws STATEMENT_REFUSED for what no broker would run, SQLITE_ERROR and the like, with `details.position`
+   * @example const [{ access, parameters }] = await broker.describe("delete from job where id = :id");
+   */
+  async describe(
+    sql: string,
+    { timeoutMs, signal }: Pick<ReadOptions, "timeoutMs" | "signal"> = {},
+  ): Promise<readonly StatementDescription[]> {
+    const question = new Question("read", "db.describe", { sql, timeoutMs });
+    await ask(this.#driver, question, signal);
+    if (question.refusal !== undefined) throw failure(question, signal);
+    return (question.result as DescribeResult).statements;
   }
 
   /**

@@ -10,6 +10,7 @@
  * Absent, on purpose: the broker's own code, native modules, timers outside pulse.ts, decisions outside conversation/.
  */
 export {
+  type ColumnDescription,
   type Condition,
   type EndedGrant,
   type HolderRow,
@@ -17,10 +18,12 @@ export {
   type LockEventRow,
   type LockMode,
   type LockRow,
+  type ParameterDescription,
   protocolVersions,
   Real,
   type ResultValue,
   type Someone,
+  type StatementDescription,
   type StatusResult,
   type WaiterRow,
 } from "../protocol/index.js";

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { basename, join } from "node:path";
 import { endpointFor, type Places, placesFor } from "../places/index.js";
-import type { Encoding, Integers } from "../protocol/index.js";
+import type { Encoding, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { processClaim } from "./process-identity.js";
 import type { ReachPlan } from "./reach.js";
@@ -25,6 +25,11 @@ export interface ConnectOptions {
   readonly startTimeoutMs?: Millis | undefined;
   /** How long a request waits for a connection that broke before it fails with CONNECTION_LOST (ms, default 30,000). */
   readonly reconnectTimeoutMs?: Millis | undefined;
+  /**
+   * What this connection may do: "read" neither writes nor takes locks away from others, "write" does not look after the
+   * broker (status, stop). What is more is refused with FORBIDDEN. Default: HOLDFAST_ROLE, else everything.
+   */
+  readonly role?: Role | undefined;
   /** The name that others see beside a lock. Default: the name of the script. */
   readonly program?: string | undefined;
   /**
@@ -144,8 +149,8 @@ function broughtAlong(env: Environment, places: Places, socketPath: string): Env
 const outerSecret = /^[A-Za-z0-9_-]{43}$/;
 
 function introductionOf(
-  { program, session }: ConnectOptions,
-  { HOLDFAST_LOCK_SESSION: outer = "" }: Environment,
+  { program, session, role: chosen }: ConnectOptions,
+  { HOLDFAST_LOCK_SESSION: outer = "", HOLDFAST_ROLE: role }: Environment,
 ): object {
   const subject = session?.boundTo ?? process.pid;
   const claim = processClaim(subject);
@@ -157,10 +162,18 @@ function introductionOf(
   return {
     program: program ?? basename(process.argv[1] ?? process.execPath),
     version,
+    ...roleIn(chosen, role),
     ...(claim === undefined ? {} : { process: claim }),
     ...(session?.boundTo === undefined ? {} : { bound: true }),
     ...(outerSecret.test(outer) ? { outer } : {}),
   };
+}
+
+/** None is said unless one is chosen: a session that is taken up keeps its own. */
+function roleIn(chosen: Role | undefined, fromEnv: string | undefined): { readonly role?: Role } {
+  const [name, word] = chosen === undefined ? ["HOLDFAST_ROLE", fromEnv] : ["role", chosen];
+  if (word === undefined || word === "") return {};
+  return { role: oneOf(name, word as Role, ["read", "write", "admin"]) };
 }
 
 function milliseconds(name: string, value: Millis | undefined, standard: Millis): Millis {

@@ -9,6 +9,7 @@ import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
 import type { Reads } from "./reads/reads.js";
 import { judgeKey } from "./sessions/request-keys.js";
+import { forbidden, includes, roleFor } from "./sessions/role.js";
 import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
 import type { TableWatches } from "./watches/table-watches.js";
@@ -64,7 +65,7 @@ export class ClientRequests {
         this.#refuse(command, refuse("NOT_READY", "session.hello must come first"));
       return;
     }
-    this.#fromSession(command, connection, session, now);
+    if (!this.#forbidden(session, command)) this.#fromSession(command, connection, session, now);
   }
 
   #fromSession(
@@ -143,6 +144,9 @@ export class ClientRequests {
     if (known === undefined && (this.#refusedNow(hello) || this.#tooManySessions(hello, now))) return;
     if (known !== undefined && hello.mode === "new")
       return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
+    const { role: wanted } = hello;
+    if (known !== undefined && wanted !== undefined && !includes(known.role, wanted))
+      return this.#refuse(hello, forbidden(known.role, wanted));
     const session = known ?? this.#parts.sessions.open(hello, connection, now);
     let lost = hello.grants;
     if (known !== undefined) {
@@ -152,12 +156,13 @@ export class ClientRequests {
     }
     if (hello.ackedBelow !== undefined) this.#acknowledge(session, hello.ackedBelow);
     const grants = [...session.grants.values()].map(grantView);
-    const { windowMs } = session;
+    const { windowMs, role } = session;
     this.#parts.draft.send.push({
       kind: "welcome",
       to: hello.connection,
       request: hello.request,
       session: session.id,
+      role,
       resumed: known !== undefined,
       grants,
       lost,
@@ -285,6 +290,17 @@ export class ClientRequests {
     if (this.#parts.transactions.cancel(session, asker, now)) return;
     if (this.#parts.writes.cancel(session, asker, now)) return;
     this.#parts.reads.cancel(session, asker, now);
+  }
+
+  /** A write that comes again may have been applied while the session had a wider role. */
+  #forbidden(session: Session, command: ClientCommand): boolean {
+    const { role } = session;
+    const needed = roleFor(command);
+    if (includes(role, needed)) return false;
+    const seenBefore =
+      command.kind === "write" && (command.ownKey === true || judgeKey(session, command.key).kind === "seen");
+    if ("request" in command) this.#refuse(command, notRun({ seenBefore }, forbidden(role, needed)));
+    return true;
   }
 
   /** What the ledger must know cannot be begun now. */

@@ -15,6 +15,7 @@ import type {
   Token,
   TransactionNumber,
 } from "../terms/index.js";
+import type { Role } from "./sessions/role.js";
 import type { StoreEvent } from "./store-event.js";
 
 export type * from "./store-event.js";
@@ -78,6 +79,8 @@ export interface HelloCommand extends Asker {
   readonly session: SessionId;
   readonly mode: "new" | "resume" | "either";
   readonly identity: SessionIdentity;
+  /** Absent: the session's own, or every right if it is new. */
+  readonly role?: Role | undefined;
   readonly windowMs: Millis | undefined;
   /** What the client believes it holds; what it does not list (and has not pending) is released. */
   readonly grants: readonly Fence[];

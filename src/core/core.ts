@@ -26,6 +26,7 @@ import { TokenBlock } from "./locks/token-block.js";
 import { Reads } from "./reads/reads.js";
 import { type Memory, recall } from "./recall.js";
 import { Quiet } from "./sessions/quiet.js";
+import type { Role } from "./sessions/role.js";
 import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
@@ -88,6 +89,12 @@ export class Core {
   /** As they must stand in the ledger. */
   get sessionRows(): SessionRow[] {
     return [...this.#sessions.all()].map(rowOf);
+  }
+
+  /** Of the session that this connection speaks for, if it does. */
+  roleOf(connection: ConnectionId): Role | undefined {
+    const session = this.#sessions.connection(connection)?.session;
+    return session !== undefined && isPresent(session) ? session.role : undefined;
   }
 
   get writer(): WriteLine["state"] {

@@ -13,4 +13,5 @@
 export * from "./command.js";
 export { Core } from "./core.js";
 export type { Memory } from "./recall.js";
+export { forbidden, type Role } from "./sessions/role.js";
 export * from "./turn.js";

@@ -41,7 +41,10 @@ export function recall(memory: Memory, { sessions, locks, deadlines }: RecallPar
 function ownerOf(row: GrantRow, sessions: SessionTable, now: Instant): Session {
   const known = sessions.get(row.session);
   if (known !== undefined || row.ending === undefined) return mustKnow(row, sessions);
-  return sessions.ghost({ session: row.session, identity: row.ending, windowMs: 0, outer: undefined }, now);
+  return sessions.ghost(
+    { session: row.session, identity: row.ending, role: "read", windowMs: 0, outer: undefined },
+    now,
+  );
 }
 
 function mustKnow(row: GrantRow | WaiterRow, sessions: SessionTable): Session {

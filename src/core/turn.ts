@@ -18,6 +18,7 @@ import type {
 } from "../terms/index.js";
 import type { ChangedTable, Claim, Fence, Mode, Parcel, SessionIdentity, Tell } from "./command.js";
 import type { Job } from "./job.js";
+import type { Role } from "./sessions/role.js";
 
 export type * from "./job.js";
 
@@ -33,6 +34,7 @@ export interface Turn {
 export interface SessionRow {
   readonly session: SessionId;
   readonly identity: SessionIdentity;
+  readonly role: Role;
   readonly windowMs: Millis;
   /** The session of the command that this one runs under. */
   readonly outer: SessionId | undefined;
@@ -193,6 +195,7 @@ export type Letter =
       readonly to: ConnectionId;
       readonly request: RequestId;
       readonly session: SessionId;
+      readonly role: Role;
       readonly resumed: boolean;
       readonly grants: readonly GrantView[];
       readonly lost: readonly Fence[];

@@ -11,7 +11,7 @@
 import type { Command, Core, StoreEvent } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
-import type { Instant, SnapshotProcessId } from "../terms/index.js";
+import type { ConnectionId, Instant, SnapshotProcessId } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
@@ -91,7 +91,8 @@ export class Front {
     );
     const status = () => this.#status();
     const stop = () => options.onStopRequested();
-    const routes = new Routes({ limits, processes, wallNow, status, stop });
+    const roleOf = (connection: ConnectionId) => this.#core.roleOf(connection);
+    const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
     this.#incoming = new Incoming(routes, {
       decide: (command, now) => this.#core.handle(command, now),
     });

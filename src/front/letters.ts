@@ -82,11 +82,12 @@ export function resultOf(letter: AnswerLetter, context: LetterContext): unknown 
 
 function welcomeOf(letter: Extract<Letter, { kind: "welcome" }>, { greeting, secret }: LetterContext): HelloResult {
   if (secret === undefined) throw new Error("a welcome without a secret");
-  const { session, resumed, grants, lost, windowMs } = letter;
+  const { session, role, resumed, grants, lost, windowMs } = letter;
   return {
     protocol: protocolVersions.max,
     session,
     secret,
+    role,
     resumed,
     grants: grants.flatMap(grantedLocks),
     lost,

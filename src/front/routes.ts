@@ -3,9 +3,11 @@
  * a refusal, or with a result of its own where no decision is needed.
  */
 import { randomBytes } from "node:crypto";
+import { forbidden, type Role } from "../core/index.js";
 import {
   type BatchParams,
   commonVersion,
+  type DescribeParams,
   type ExecuteParams,
   type HelloParams,
   type MethodName,
@@ -18,7 +20,7 @@ import {
   sessionIdOf,
 } from "../protocol/index.js";
 import { type Judgement, Planner, StoreRequest } from "../store/index.js";
-import { isRefusal, type Limits, type Refusal, refuse, requestKey } from "../terms/index.js";
+import { type ConnectionId, isRefusal, type Limits, type Refusal, refuse, requestKey } from "../terms/index.js";
 import { fencesFrom } from "./fences.js";
 import { identityOf } from "./identity.js";
 import { lockRoutes } from "./lock-routes.js";
@@ -32,6 +34,8 @@ export interface RouteParts {
   readonly limits: Limits;
   readonly processes: ProcessTable;
   readonly wallNow: () => number;
+  /** Of the session that speaks on this connection. */
+  readonly roleOf: (connection: ConnectionId) => Role | undefined;
   readonly status: () => StatusResult;
   readonly stop: () => void;
 }
@@ -56,15 +60,13 @@ export class Routes {
       "db.query": (params, incoming) => this.#sql("db.query", params, incoming),
       "db.batch": (params, incoming) => this.#sql("db.batch", params, incoming),
       "db.script": (params, incoming) => this.#sql("db.script", params, incoming),
+      "db.describe": (params, incoming) => this.#sql("db.describe", params, incoming),
       "db.stream": (params, incoming) => this.#stream(params, incoming),
       ...txRoutes(parts.limits, this.#planner),
       ...lockRoutes(parts.limits),
       ...watchRoutes(parts.limits),
-      "admin.status": () => ({ result: parts.status() }),
-      "admin.stop": () => {
-        parts.stop();
-        return { result: {} };
-      },
+      "admin.status": (_, incoming) => this.#asAdmin(incoming) ?? { result: parts.status() },
+      "admin.stop": (_, incoming) => this.#asAdmin(incoming) ?? this.#stop(),
     };
   }
 
@@ -92,9 +94,9 @@ export class Routes {
       return refuse("INVALID_REQUEST", "another hello of this connection is not answered yet");
     const pending = (params.pending ?? []).map(requestKey);
     const ackedBelow = params.ack === undefined ? undefined : requestKey(params.ack);
-    const { mode = "either", resumeWindowMs: windowMs } = params;
+    const { mode = "either", role, resumeWindowMs: windowMs } = params;
     const outer = params.outer === undefined ? undefined : sessionIdOf(params.outer);
-    const said = { mode, identity, windowMs, grants, pending, ackedBelow, outer };
+    const said = { mode, role, identity, windowMs, grants, pending, ackedBelow, outer };
     return { command: { kind: "hello", ...askerOf(incoming), session, ...said } };
   }
 
@@ -105,11 +107,25 @@ export class Routes {
     return { command: { kind: "settle", ...askerOf(incoming), session, keys: keys.map(requestKey), parcel } };
   }
 
+  // ── looking after the broker: the core has no part in it ──────────────────────────────────────────────────────────
+
+  #stop(): Routed {
+    this.#parts.stop();
+    return { result: {} };
+  }
+
+  /** A hello may have been said and refused: then there is no session. */
+  #asAdmin({ conversation }: RequestInHand): Refusal | undefined {
+    const role = this.#parts.roleOf(conversation.id);
+    if (role === undefined) return refuse("NOT_READY", "session.hello must come first");
+    return role === "admin" ? undefined : forbidden(role, "admin");
+  }
+
   // ── SQL: looked at here, run elsewhere ────────────────────────────────────────────────────────────────────────────
 
   #sql(
-    method: "db.execute" | "db.query" | "db.batch" | "db.script",
-    params: ExecuteParams | QueryParams | BatchParams | ScriptParams,
+    method: "db.execute" | "db.query" | "db.batch" | "db.script" | "db.describe",
+    params: ExecuteParams | QueryParams | BatchParams | ScriptParams | DescribeParams,
     incoming: RequestInHand,
   ): Routed {
     const judgement = this.#planner.judge(method, params);

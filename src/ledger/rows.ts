@@ -40,7 +40,7 @@ export class RowWriter {
   constructor(database: Database) {
     const prepare = (sql: string) => database.prepare<unknown[]>(sql);
     // A resumed session is written again, with what it said at its latest hello.
-    this.#openSession = prepare("insert or replace into sessions values (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#openSession = prepare("insert or replace into sessions values (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     this.#endSession = prepare("delete from sessions where session = ?");
     this.#grant = prepare("insert into grants values (?, ?, ?, ?, ?, ?, ?)");
     this.#changeGrant = prepare("update grants set token = ?, more = ? where token = ?");
@@ -89,10 +89,11 @@ export class RowWriter {
     }
   }
 
-  #writeSession({ session, identity, windowMs, outer }: SessionRow): void {
+  #writeSession({ session, identity, windowMs, outer, role }: SessionRow): void {
     const { program, version, process, bound } = identity;
     const [pid, startTime] = process === undefined ? [null, null] : [process.pid, process.startTime];
-    this.#openSession.run(session, program, version, pid, startTime, bound ? 1 : 0, windowMs, outer ?? null);
+    const claimed = [program, version, pid, startTime, bound ? 1 : 0];
+    this.#openSession.run(session, ...claimed, windowMs, outer ?? null, role);
   }
 }
 
@@ -101,7 +102,7 @@ export function readRows(database: Database): LedgerContents {
   const all = (sql: string) => database.prepare<unknown[]>(sql).raw().all() as Column[][];
   return {
     sessions: all(
-      "select session, program, version, pid, start_time, bound, window_ms, outer_session from sessions",
+      "select session, program, version, pid, start_time, bound, window_ms, outer_session, role from sessions",
     ).map(sessionRow),
     grants: all("select token, name, session, key, since, reason, more from grants order by token").map(grantRow),
     waiters: all("select arrival, name, session, key, since, reason, more from waiters order by arrival").map(
@@ -122,14 +123,20 @@ export function readRows(database: Database): LedgerContents {
 type Column = string | number | null;
 type Columns = readonly (Column | undefined)[];
 
-function sessionRow([session, program, version, pid, startTime, bound, windowMs, outer]: Columns): SessionRow {
+function sessionRow([session, program, version, pid, startTime, bound, windowMs, outer, role]: Columns): SessionRow {
   const process = pid === null ? undefined : { pid: number(pid), startTime: text(startTime) };
   return {
     session: sessionId(text(session)),
     identity: { program: text(program), version: text(version), process, bound: number(bound) === 1 },
+    role: storedRole(role),
     windowMs: number(windowMs),
     outer: outer === null ? undefined : sessionId(text(outer)),
   };
+}
+
+function storedRole(stored: unknown): SessionRow["role"] {
+  if (stored === "read" || stored === "write" || stored === "admin") return stored;
+  throw new RangeError(`${JSON.stringify(stored)} in the ledger is not a role`);
 }
 
 function grantRow([given, name, session, key, since, reason, more]: Columns): GrantRow {

@@ -4,7 +4,7 @@
  */
 
 /** Raised with every change of the tables below. A ledger of another version is not read. */
-export const ledgerVersion = 2;
+export const ledgerVersion = 3;
 
 export const schema = `
 create table sessions (
@@ -15,7 +15,8 @@ create table sessions (
   start_time text,
   bound integer not null,
   window_ms real not null,
-  outer_session text
+  outer_session text,
+  role text not null
 ) strict, without rowid;
 
 -- \`more\`: what few grants and waiters have, as JSON; null for one name, exclusive, without lease.

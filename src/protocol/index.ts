@@ -19,6 +19,7 @@ export { type JsonSchema, type Method, type NotificationRow, refusalsOfAll, type
 export type * from "./methods/admin.js";
 export type * from "./methods/condition.js";
 export type * from "./methods/db.js";
+export type * from "./methods/describe.js";
 export type * from "./methods/lock.js";
 export type * from "./methods/lock-interventions.js";
 export type * from "./methods/lock-notices.js";

@@ -43,6 +43,7 @@ export const refusalsOfAll = [
   "SHUTTING_DOWN",
   "SESSION_TAKEN",
   "SESSION_EXPIRED",
+  "FORBIDDEN",
   "CANCELLED",
   "INTERNAL",
 ] as const satisfies readonly RefusalCode[];

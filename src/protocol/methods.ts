@@ -4,6 +4,7 @@ import { type Check, checkOf } from "./check.js";
 import type { Method, NotificationRow, Schema } from "./method.js";
 import { adminMethods } from "./methods/admin.js";
 import { dbMethods } from "./methods/db.js";
+import { describeMethods } from "./methods/describe.js";
 import { lockMethods } from "./methods/lock.js";
 import { lockInterventionMethods } from "./methods/lock-interventions.js";
 import { lockNotices } from "./methods/lock-notices.js";
@@ -16,6 +17,7 @@ import { watchMethods, watchToClient } from "./methods/watch.js";
 export const methods = {
   ...sessionMethods,
   ...dbMethods,
+  ...describeMethods,
   ...streamMethods,
   ...txMethods,
   ...watchMethods,

@@ -56,16 +56,20 @@ export function encodeChanges(changes: Changes, encoding: Encoding): Buffer {
   return Buffer.from(`${jsonHead([], changes)}${jsonTail(changes)}`, "latin1");
 }
 
-/** The result of a batch or a script, from those of its statements. */
-export function encodeResults(results: readonly Uint8Array[], encoding: Encoding): Buffer {
+/** The result of a batch, a script or a description, from those of its statements. */
+export function encodeResults(
+  results: readonly Uint8Array[],
+  encoding: Encoding,
+  field: "results" | "statements" = "results",
+): Buffer {
   if (encoding === "msgpack") {
     const out = new MsgpackWriter(64);
     out.map(1);
-    out.text("results");
+    out.text(field);
     out.list(results.length);
     return Buffer.concat([out.take(), ...results]);
   }
-  const parts: Uint8Array[] = [Buffer.from('{"results":[')];
+  const parts: Uint8Array[] = [Buffer.from(`{"${field}":[`)];
   for (const [index, result] of results.entries()) {
     if (index > 0) parts.push(comma);
     parts.push(result);

@@ -63,6 +63,12 @@ export const refusals = {
     "another connection has resumed this session",
     "only one connection may speak for a session",
   ),
+  FORBIDDEN: row(
+    "caller",
+    false,
+    "the role of the session does not allow it",
+    "connect with the role that the message names",
+  ),
   CANCELLED: row("caller", false, "the client cancelled the request", "nothing to do"),
   INTERNAL: row("broker", true, "the broker failed at this request", "see the broker's log", "unknown"),
   // SQL before it runs

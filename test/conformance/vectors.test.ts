@@ -66,6 +66,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["db.execute.without-key", "any"],
   ["db.execute.own-key", "any"],
   ["db.query.request", "any"],
+  ["db.describe.request", "db.describe.result"],
   ["db.stream.request", "db.stream.result"],
   ["watch.open.request", "any"],
   ["watch.close.request", "watch.close.result"],
@@ -252,6 +253,7 @@ for (const encoding of ["json", "msgpack"] as const) {
     const nested = await Line.open(home, encoding);
     // The outer session is not known here, which is no mistake.
     await told(nested, "session.hello.outer", "any");
+    await told(await Line.open(home, encoding), "session.hello.read-only", "any");
     const second = await Line.open(home, encoding);
     await told(second, "session.hello.resume", "any");
     await told(second, "session.goodbye.request", "session.goodbye.result");
@@ -289,6 +291,7 @@ test("every request among the vectors is part of the conversation", () => {
     ...[...story, ...underToken, ...afterwards].map(([name]) => name),
     ...[
       "session.hello.outer",
+      "session.hello.read-only",
       "session.hello.resume",
       "session.goodbye.request",
       "session.settle.request",

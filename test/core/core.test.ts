@@ -134,7 +134,9 @@ test("after a restart a holder whose process is dead is let go at once", () => {
 
 test("a ledger that names two holders, or a holder that is nobody, is a fault", () => {
   const row = grantRow({ token: tokenOf(1), session: session(1), claims: [{ name: name("x"), mode: "exclusive" }] });
-  const sessions = [{ session: session(1), identity: program(), windowMs: 1000, outer: undefined }];
+  const sessions = [
+    { session: session(1), identity: program(), role: "admin" as const, windowMs: 1000, outer: undefined },
+  ];
   const restored =
     (grants: readonly (typeof row)[], known = sessions) =>
     () =>

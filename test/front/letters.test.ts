@@ -107,6 +107,7 @@ test("a welcome lists a grant of several names once for each", () => {
     to,
     request: 1,
     session,
+    role: "admin",
     resumed: true,
     grants: [grant],
     lost: [],

@@ -48,7 +48,7 @@ function awaited(t: TestLife) {
   before.read();
   before.commit([
     { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
-    { kind: "session-opened", row: { session: holder, identity, windowMs: 30_000, outer: undefined } },
+    { kind: "session-opened", row: { session: holder, identity, role: "admin", windowMs: 30_000, outer: undefined } },
     { kind: "granted", row: grantRow({ token: token(42), session: holder, claims }) },
   ]);
   before.close();

@@ -35,7 +35,7 @@ function rows(): LedgerEntry[] {
   const identity = { program: "make", version: "", process: undefined, bound: false };
   return [
     { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
-    { kind: "session-opened", row: { session, identity, windowMs: 30_000, outer: undefined } },
+    { kind: "session-opened", row: { session, identity, role: "admin", windowMs: 30_000, outer: undefined } },
     { kind: "granted", row: grantRow({ token: token(42), session, claims: [{ name, mode: "exclusive" }] }) },
   ];
 }

@@ -21,6 +21,7 @@ function rig() {
       residentBytesOf: () => undefined,
     },
     wallNow: () => 0,
+    roleOf: () => "admin",
     status: () => assert.fail("nobody asked for the status"),
     stop: () => undefined,
   });

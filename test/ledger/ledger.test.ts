@@ -17,12 +17,14 @@ const bob = sessionId("b".repeat(32));
 const adasSession: SessionRow = {
   session: ada,
   identity: { program: "make", version: "4", process: { pid: 47, startTime: "1234" }, bound: true },
+  role: "admin",
   windowMs: 30_000,
   outer: bob,
 };
 const bobsSession: SessionRow = {
   session: bob,
   identity: { program: "", version: "", process: undefined, bound: false },
+  role: "read",
   windowMs: 0.5,
   outer: undefined,
 };

@@ -108,6 +108,12 @@ const ofConversation = {
     when: "Another connection speaks for the session.",
     message: "another connection has resumed this session",
   },
+  FORBIDDEN: {
+    method: "db.execute",
+    when: "A write in a session that has said with its hello that it only reads.",
+    message: "this needs the role write, and the session has the role read",
+    details: { role: "read", needed: "write" },
+  },
   CANCELLED: {
     method: "lock.acquire",
     when: "lock.cancel, or session.cancel.",

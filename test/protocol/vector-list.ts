@@ -22,6 +22,7 @@ const sessions: Vector[] = [
     protocol: 1,
     session,
     secret,
+    role: "admin",
     resumed: false,
     incarnation: "5d41402abc4b2a76b9719d911017c592",
     epoch: 12,
@@ -52,6 +53,7 @@ const sessions: Vector[] = [
     protocol: 1,
     session,
     secret,
+    role: "admin",
     resumed: true,
     incarnation: "5d41402abc4b2a76b9719d911017c592",
     epoch: 13,
@@ -79,6 +81,11 @@ const sessions: Vector[] = [
     process: { pid: 4711, startTime: "123456" },
     bound: true,
     resumeWindowMs: 60000,
+  }),
+  request("session.hello.read-only", "A program that only looks, and cannot do more by mistake.", {
+    protocol: { min: 1, max: 1 },
+    secret: "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
+    role: "read",
   }),
   request("session.ping.request", "Served before hello, too.", {}),
   result("session.ping.result", "The broker's wall clock.", { now: 1767225600000 }),
@@ -218,6 +225,29 @@ const database: Vector[] = [
     args: cells("order 7"),
     key: "order 7",
     keepMs: 3_600_000,
+  }),
+  request("db.describe.request", "What is in this text? Nothing of it is run.", {
+    sql: "select id, body from note where score > ?2 and id <> :id; delete from note",
+  }),
+  result("db.describe.result", "Numbers that the text leaves out are parameters too. Columns come from the schema.", {
+    statements: [
+      {
+        position: 0,
+        length: 56,
+        verb: "SELECT",
+        access: "read",
+        parameters: [
+          { number: 1, name: null },
+          { number: 2, name: "?2" },
+          { number: 3, name: ":id" },
+        ],
+        columns: [
+          { name: "id", decltype: "INTEGER", table: "note", column: "id" },
+          { name: "body", decltype: "ANY", table: "note", column: "body" },
+        ],
+      },
+      { position: 58, length: 16, verb: "DELETE", access: "write", parameters: [], columns: [] },
+    ],
   }),
   request("db.batch.request", "All or nothing, under a fence.", {
     statements: [
@@ -457,6 +487,11 @@ const refused: Vector[] = [
     when: "What became of a write is in the database, and nobody can look.",
     message: "no writer can be had: the disk failed",
     details: { reason: "the disk failed" },
+  }),
+  refusal("db.describe", "SQLITE_ERROR", {
+    when: "Its second statement is wrong.",
+    message: "no such column: nix",
+    details: { sqliteCode: "SQLITE_ERROR", statement: 1, position: 17, length: 3 },
   }),
   refusal("watch.open", "PARAMS_INVALID", {
     when: "A view is to be watched.",

@@ -108,7 +108,8 @@ export class Broker implements BrokerEnd {
         this.#soon();
       },
     });
-    const routes = new Routes({ limits, processes, wallNow, status, stop });
+    const roleOf = () => "admin" as const;
+    const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
     this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
   }
 

@@ -192,6 +192,7 @@ const impossible: readonly Impossible[] = [
     outcomes: "TX_LOST TX_EXPIRED TX_ROLLED_BACK TRANSACTIONS_FULL",
     why: "in these lives nobody asks for a transaction of several requests",
   },
+  { outcomes: "FORBIDDEN", why: "every program of these lives may do everything" },
   { outcomes: "SESSIONS_FULL WATCHES_FULL", why: "so few programs do not reach these limits" },
   { outcomes: "INVALID_REQUEST", why: "the library says hello once on a connection" },
   { outcomes: "KEY_REUSED", why: "the library makes its keys, and no two requests have one" },

@@ -3,9 +3,10 @@
  * it is a shell.
  */
 import { readFileSync } from "node:fs";
-import { type Broker, real, type Value } from "../../client/index.js";
+import { type Broker, type ConnectOptions, real, type Value } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
 import { type Call, type Command, optionsOf } from "../command.js";
+import { showDescriptions } from "../descriptions.js";
 import { count, formatDuration, parseDuration } from "../durations.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
 import { reach } from "../reach.js";
@@ -20,12 +21,15 @@ interface SqlOptions {
   readonly fence?: readonly string[];
   readonly fenced?: boolean;
   readonly timeout?: string;
+  readonly describe?: boolean;
+  readonly role?: string;
 }
 
 /** How whatever is asked for is to run. */
 interface Manner {
   readonly fence: readonly { name: string; token: number }[];
   readonly timeoutMs: number | undefined;
+  readonly role: ConnectOptions["role"];
 }
 
 interface Wish extends Manner {
@@ -35,6 +39,8 @@ interface Wish extends Manner {
   readonly values: readonly TypedValue[];
   readonly named: readonly NamedValue[];
   readonly atomic: boolean;
+  /** Nothing is run. */
+  readonly describe: boolean;
 }
 
 const collect = (word: string, before: readonly string[] = []) => [...before, word];
@@ -55,6 +61,8 @@ export const sql: Command = {
       .option("--fence <name:token>", "write only while this lock is held under this token", collect)
       .option("--fenced", "the same, for the lock of the `holdfast lock` that runs us")
       .option("--timeout <time>", "how long a statement may run: 30 (seconds), 500ms, 2m")
+      .option("--describe", "run nothing: say what each statement is, its parameters and columns")
+      .option("--role <role>", "read: nothing can be changed; write, admin: as said (HOLDFAST_ROLE)")
       .option("--raw", "values as they are: no escapes, blobs as bytes, no newline at the end")
       .addHelpText(
         "after",
@@ -73,12 +81,13 @@ export const sql: Command = {
   async run(call) {
     const manner = mannerOf(call);
     const { terminal } = call.io;
-    if (call.operands.length === 0 && optionsOf<SqlOptions>(call).file === undefined && terminal !== undefined) {
-      if ((optionsOf<SqlOptions>(call).arg?.length ?? 0) > 0) call.misused("values go with a statement");
+    const { file, arg = [], describe: described } = optionsOf<SqlOptions>(call);
+    if (call.operands.length === 0 && file === undefined && terminal !== undefined) {
+      if (arg.length > 0 || described === true) call.misused("values and --describe go with a statement");
       return (await import("../shell/shell.js")).runShell(call, manner, terminal);
     }
     const wish = await wishOf(call, manner);
-    const broker = await reach(call, { start: true, integers: "bigint" });
+    const broker = await reach(call, { start: true, integers: "bigint", role: manner.role });
     try {
       return await runWish(call, broker, wish);
     } finally {
@@ -88,13 +97,15 @@ export const sql: Command = {
 };
 
 function mannerOf(call: Call): Manner {
-  const { fence = [], fenced, timeout } = optionsOf<SqlOptions>(call);
+  const { fence = [], fenced, timeout, role } = optionsOf<SqlOptions>(call);
   const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout);
   if (timeout !== undefined && timeoutMs === undefined)
     call.misused(`"${timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
   return {
     fence: typed(call, () => [...fence.map(fenceOf), ...(fenced === true ? [fenceOfSurroundings(call)] : [])]),
     timeoutMs,
+    // The library knows what a role may be.
+    role: role as ConnectOptions["role"],
   };
 }
 
@@ -111,6 +122,7 @@ async function wishOf(call: Call, manner: Manner): Promise<Wish> {
     values: words.map((word) => valueOfWord(word, options.text === true)),
     named: (options.arg ?? []).map((word) => namedValue(word, { asText: options.text === true })),
     atomic: options.atomic,
+    describe: options.describe === true,
   }));
 }
 
@@ -148,7 +160,8 @@ function fenceOfSurroundings({ io, misused }: Call): { name: string; token: numb
 async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode> {
   const start = performance.now();
   try {
-    if (wish.script) await runScript(call, broker, wish);
+    if (wish.describe) await describe(call, broker, wish);
+    else if (wish.script) await runScript(call, broker, wish);
     else await runStatement(call, broker, wish);
     if (call.output.forPeople && call.io.stderrIsTerminal)
       call.output.comment(formatDuration(performance.now() - start));
@@ -158,6 +171,10 @@ async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode
     complainOfSql(error, wish.sql, call.io);
     return exitCodeOf(error.code);
   }
+}
+
+async function describe(call: Call, broker: Broker, { sql: text, timeoutMs }: Wish): Promise<void> {
+  showDescriptions(await broker.describe(text, { timeoutMs }), text, call.output);
 }
 
 /** Several statements in the argument are a script: found out by asking, since only the broker reads SQL. */

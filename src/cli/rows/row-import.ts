@@ -77,13 +77,17 @@ class RowImport {
     });
     // The next batch is read while one is stored; more would only fill the memory.
     let storing: Promise<void> = Promise.resolve();
-    for await (const batch of batchesOf(rows)) {
+    try {
+      for await (const batch of batchesOf(rows)) {
+        await storing;
+        storing = this.#store(batch);
+        // Looked at above, after the next batch was read.
+        storing.catch(() => undefined);
+      }
+    } finally {
+      // A fault that is found meanwhile comes after what becomes of this one.
       await storing;
-      storing = this.#store(batch);
-      // Looked at above, after the next batch was read.
-      storing.catch(() => undefined);
     }
-    await storing;
     if (this.#columns === undefined && !this.#created) await this.#createEmpty(header);
     return { rows: this.#rows, created: this.#created };
   }

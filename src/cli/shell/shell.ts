@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ReadStream, WriteStream } from "node:tty";
-import type { Broker, Fence } from "../../client/index.js";
+import type { Broker, ConnectOptions, Fence } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
 import { type Call, ExitWith } from "../command.js";
 import { complain } from "../complaint.js";
@@ -31,6 +31,7 @@ import { oneLine, statementsIn, type TypedStatement } from "./statements.js";
 export interface ShellOptions {
   readonly fence: readonly Fence[];
   readonly timeoutMs: number | undefined;
+  readonly role: ConnectOptions["role"];
 }
 
 /** By what stands before the prompt's mark one sees whether a COMMIT is due. */
@@ -49,7 +50,7 @@ export async function runShell(
   options: ShellOptions,
   { input, output }: { readonly input: ReadStream; readonly output: WriteStream },
 ): Promise<ExitCode> {
-  const broker = await connected(call);
+  const broker = await connected(call, options);
   const shell = new Shell(call, options, broker);
   const editor = new LineEditor({
     input,
@@ -68,8 +69,8 @@ export async function runShell(
   }
 }
 
-function connected(call: Call): Promise<Broker> {
-  return reach(call, { start: true, integers: "bigint" });
+function connected(call: Call, { role }: ShellOptions): Promise<Broker> {
+  return reach(call, { start: true, integers: "bigint", role });
 }
 
 class Shell {
@@ -230,7 +231,7 @@ class Shell {
   /** One that could not be had for too long has closed for good; another try is made for each statement. */
   async #connectAgain(): Promise<void> {
     if (!this.#broker.closed) return;
-    this.#broker = await connected(this.#call);
+    this.#broker = await connected(this.#call, this.#options);
     this.#session = new SqlSession({ ...this.#options, broker: this.#broker });
   }
 

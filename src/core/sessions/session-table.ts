@@ -12,6 +12,7 @@ import type { SessionRow } from "../turn.js";
 import { FinishedRequests } from "./finished-requests.js";
 import { noLease } from "./lease.js";
 import type { Quiet } from "./quiet.js";
+import type { Role } from "./role.js";
 import { connectionOf, rowOf, type Session } from "./session.js";
 
 export interface Connection {
@@ -119,8 +120,8 @@ export class SessionTable {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
     const outer = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
-    const row = { session: hello.session, identity: hello.identity, windowMs, outer: outer?.id };
-    const session = newSession(row, { restored: false, now });
+    const { session: id, identity, role = "admin" } = hello;
+    const session = newSession({ session: id, identity, role, windowMs, outer: outer?.id }, { restored: false, now });
     this.#know(session);
     if (outer !== undefined) runsUnder(session, outer);
     this.#speaksFor(connection, session);
@@ -137,7 +138,8 @@ export class SessionTable {
       this.#parts.draft.send.push({ kind: "taken", to: before });
     }
     this.#notAway(session);
-    if (hello.identity.process !== undefined && !session.identity.bound) this.#identify(session, hello.identity);
+    const identified = hello.identity.process !== undefined && !session.identity.bound;
+    this.#says(session, identified ? hello.identity : session.identity, hello.role ?? session.role);
     this.#speaksFor(connection, session);
   }
 
@@ -298,10 +300,11 @@ export class SessionTable {
     if (session.identity.bound) this.#bound.add(session);
   }
 
-  /** The ledger must know it too: after a restart it is this process that is looked at. */
-  #identify(session: Session, identity: SessionIdentity): void {
-    if (isSame(session.identity, identity)) return;
+  /** The ledger must know it too: after a restart it is this process that is looked at, and the role is no wider. */
+  #says(session: Session, identity: SessionIdentity, role: Role): void {
+    if (isSame(session.identity, identity) && session.role === role) return;
     session.identity = identity;
+    session.role = role;
     this.#know(session);
     this.#parts.draft.ledger.push({ kind: "session-opened", row: rowOf(session) });
   }
@@ -378,6 +381,7 @@ function newSession(row: SessionRow, { restored, now }: { restored: boolean; now
   return {
     id: row.session,
     identity: row.identity,
+    role: row.role,
     windowMs: row.windowMs,
     state: { kind: "away", window: undefined, looking: undefined, looks: 0 },
     grants: new Map(),

@@ -33,6 +33,7 @@ import type { Transaction } from "../writes/transaction.js";
 import type { Write } from "../writes/write.js";
 import type { FinishedRequests } from "./finished-requests.js";
 import type { Lease } from "./lease.js";
+import type { Role } from "./role.js";
 
 export type SessionState =
   | { readonly kind: "live"; readonly connection: ConnectionId }
@@ -49,6 +50,7 @@ export type SessionState =
 export interface Session {
   readonly id: SessionId;
   identity: SessionIdentity;
+  role: Role;
   windowMs: Millis;
   state: SessionState;
   /** What it holds, by the key of the request that was granted. */
@@ -91,8 +93,8 @@ export interface Session {
 }
 
 /** As the ledger must know it. */
-export function rowOf({ id: session, identity, windowMs, outer }: Session): SessionRow {
-  return { session, identity, windowMs, outer: outer?.id };
+export function rowOf({ id: session, identity, role, windowMs, outer }: Session): SessionRow {
+  return { session, identity, role, windowMs, outer: outer?.id };
 }
 
 /** The first of its writes that is not answered. */

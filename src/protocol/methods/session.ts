@@ -27,10 +27,14 @@ export interface ProcessClaim {
   readonly pidNamespace?: string;
 }
 
+/** Each includes the one before it. */
+export type Role = "read" | "write" | "admin";
+
 export interface HelloParams {
   readonly protocol: VersionRange;
   readonly secret?: string;
   readonly mode?: "new" | "resume" | "either";
+  readonly role?: Role;
   readonly program?: string;
   readonly version?: string;
   readonly process?: ProcessClaim;
@@ -52,6 +56,7 @@ export interface HelloResult {
   readonly protocol: number;
   readonly session: string;
   readonly secret: string;
+  readonly role: Role;
   readonly resumed: boolean;
   readonly incarnation: string;
   readonly epoch: number;
@@ -146,6 +151,8 @@ const processClaim = is.ObjectOf({
   ),
 });
 
+const roles = ["read", "write", "admin"] as const;
+
 const helloParams = is.ObjectOf({
   protocol: versionRange,
   secret: is.Optional(secret),
@@ -153,6 +160,12 @@ const helloParams = is.ObjectOf({
     is.OneOf(
       ["new", "resume", "either"],
       'Whether a session with this secret must be unknown, must be known, or may be both (default "either")',
+    ),
+  ),
+  role: is.Optional(
+    is.OneOf(
+      roles,
+      "What the session may do. Absent: everything, or what it may do already if it is resumed, which cannot become more",
     ),
   ),
   program: is.Optional(is.Text({ description: "The program's name, for people who look at the queue" })),
@@ -190,6 +203,7 @@ const helloResult = is.ObjectOf({
     description: "The session's id: the first 16 bytes of SHA-256 of the secret's 32 bytes, in hex",
   }),
   secret,
+  role: is.OneOf(roles, "What the session may do"),
   resumed: is.Flag({ description: "Whether the session was known; false: nothing of an earlier one holds" }),
   incarnation: is.Text({ description: "Changes when the database file was replaced by another or an older one" }),
   epoch: is.WholeNumber("Counts the writers that the database has had"),

@@ -21,6 +21,7 @@ export { type Arranged, type ArrangeRefusal, arrange } from "./arrange.js";
 export { Gate, type GateOptions } from "./gate.js";
 export { type InspectOptions, inspectStatement, sqlBytesStandard } from "./inspect.js";
 export type { ChangeVerb, QueryVerb } from "./main-verb.js";
+export { outlineOf } from "./outline.js";
 export { type NamedParameter, type ParameterPlan, parameterNames, parameterNumberMax } from "./parameters.js";
 export type { Permissions } from "./permission.js";
 export { readablePragmas } from "./pragma-names.js";

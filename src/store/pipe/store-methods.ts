@@ -7,5 +7,6 @@ export const storeMethods = [
   "tx.execute",
   "tx.batch",
   "tx.commit",
+  "db.describe",
 ] as const;
 export type StoreMethod = (typeof storeMethods)[number];

@@ -6,6 +6,7 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
+import type { Admitted } from "../gate/index.js";
 import type { Answer, ReaderOrders, ReadMessage, StoreMethod } from "../pipe/messages.js";
 import { runBatch } from "../statement/batch-run.js";
 import { placeOf } from "../statement/error-place.js";
@@ -13,6 +14,7 @@ import { type BoundStatement, Planner, type RequestPlan, type StoreParams } from
 import { openRequest } from "../statement/request.js";
 import { resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
+import { describeStatements } from "./describe.js";
 
 /** Readers meet locks only while the log is being recovered or folded. */
 const busyMs = 5000;
@@ -28,6 +30,7 @@ export class Reader {
   readonly #cache: StatementCache;
   readonly #begin: Statement;
   readonly #commit: Statement;
+  readonly #look: Statement;
   /** Texts that were quick when they last ran. */
   #quick = new Set<string>();
 
@@ -39,7 +42,8 @@ export class Reader {
     this.#begin = this.database.prepare("BEGIN");
     this.#commit = this.database.prepare("COMMIT");
     // The file is opened at the first read only: a database that cannot be read must show now.
-    this.database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
+    this.#look = this.database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1");
+    this.#look.get();
     if (withoutWriter) syncLog(database);
   }
 
@@ -61,6 +65,7 @@ export class Reader {
 
   #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
     if (plan.access === "write") return refuse("READ_ONLY", "a request that writes has reached a reader");
+    if (plan.kind === "describe") return this.#describe(plan.outline, message, beforeSlow);
     if (plan.kind !== "one" && plan.kind !== "batch")
       return refuse("READ_ONLY", `a reader runs no request of the kind ${plan.kind}`);
     const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
@@ -96,6 +101,25 @@ export class Reader {
     }
   }
 
+  #describe(outline: readonly Admitted[], { encoding }: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
+    beforeSlow();
+    this.#begin.run();
+    try {
+      // Only a statement that runs notices that the schema has changed; preparing one does not.
+      this.#look.get();
+      return describeStatements(outline, {
+        database: this.database,
+        encoding,
+        bytesMax: this.limits.resultBytesMax,
+        explained: (refusal, statement) => this.explained(refusal, { statement }),
+      });
+    } catch (error) {
+      return refusalOf(error);
+    } finally {
+      if (this.database.inTransaction) this.#commit.run();
+    }
+  }
+
   #one(
     plan: RequestPlan,
     index: number,
@@ -111,7 +135,10 @@ export class Reader {
   }
 
   /** With the place in the text, where SQLite says which word it stumbled over. */
-  explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
+  explained(
+    refusal: Refusal,
+    { statement }: { readonly statement: Pick<Admitted, "verb" | "text" | "start"> },
+  ): Refusal {
     if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
     const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
     if (place === undefined) return refusal;

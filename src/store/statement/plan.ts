@@ -8,6 +8,7 @@ import {
   boundArgs,
   boundNamed,
   type Condition,
+  type DescribeParams,
   type ExecuteParams,
   type QueryParams,
   type ScriptParams,
@@ -20,6 +21,7 @@ import {
   type Admitted,
   arrange,
   Gate,
+  outlineOf,
   type Permissions,
   type Statement,
   statementsOf,
@@ -56,6 +58,8 @@ export type RequestPlan = Judgement &
     | { readonly kind: "script"; readonly statements: readonly BoundStatement[]; readonly atomic: boolean }
     /** SAVEPOINT, RELEASE, ROLLBACK TO: in a transaction of the client's own. */
     | { readonly kind: "savepoint"; readonly statements: readonly []; readonly text: string }
+    /** Nothing is run for it: what the statements are is all that is asked. */
+    | { readonly kind: "describe"; readonly statements: readonly []; readonly outline: readonly Admitted[] }
     /** Nothing is run for it; what is planned is what its key stands for. */
     | { readonly kind: "commit"; readonly statements: readonly []; readonly transaction: number }
   );
@@ -66,6 +70,7 @@ export type StoreParams =
   | QueryParams
   | BatchParams
   | ScriptParams
+  | DescribeParams
   | TxExecuteParams
   | TxBatchParams
   | TxCommitParams;
@@ -94,6 +99,8 @@ export class Planner {
         return this.#judgeBatch(params as BatchParams);
       case "db.script":
         return this.#planScript(params as ScriptParams);
+      case "db.describe":
+        return this.#planDescription(params as DescribeParams);
       case "tx.execute":
         return this.#step((params as TxExecuteParams).sql);
       case "tx.batch":
@@ -112,6 +119,8 @@ export class Planner {
         return this.#planBatch(params as BatchParams);
       case "db.script":
         return this.#planScript(params as ScriptParams);
+      case "db.describe":
+        return this.#planDescription(params as DescribeParams);
       case "tx.execute":
         return this.#planStep(params as TxExecuteParams);
       case "tx.batch":
@@ -185,6 +194,12 @@ export class Planner {
       statements.push({ statement: found, values: noValues });
     }
     return { kind: "script", access: "write", alone: true, statements, atomic };
+  }
+
+  #planDescription({ sql }: DescribeParams): RequestPlan | Refusal {
+    const outline = outlineOf(sql, this.#limits.sqlBytesMax);
+    if (isRefusal(outline)) return outline;
+    return { kind: "describe", access: "read", alone: false, statements: [], outline };
   }
 
   /** What may be said in a transaction of one's own: begin, commit and rollback are methods. */

@@ -55,6 +55,6 @@ export function resultOfRead(
   return isRefusal(rows) ? rows : finishRows(statement, rows);
 }
 
-function tooLarge(bytesMax: number): Refusal {
+export function tooLarge(bytesMax: number): Refusal {
   return refuse("RESULT_TOO_LARGE", `the result has more than ${bytesMax} bytes`, { bytesMax });
 }

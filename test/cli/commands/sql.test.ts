@@ -147,3 +147,36 @@ test("what cannot be meant ends with 64 before any broker is asked", async () =>
     assert.equal(code, 64, `${args.join(" ")}: ${err}`);
   }
 });
+
+test("a text is described without being run, for people and as JSON", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a integer, b text)");
+  const text = "insert into t values (?, :b);\nselect a, 1 from t; create table u(x);\nselect x from u";
+  assert.equal(
+    await holdfast.print("sql", "--describe", text),
+    "1\tINSERT\twrite\t?1, :b\t\n2\tSELECT\tread\t\ta INTEGER, 1\n2\tCREATE\twrite\t\t\n3\tSELECT\tread\t\tnot known yet\n",
+  );
+  assert.equal(await holdfast.print("sql", "select count(*) from t"), "0\n");
+  const [described] = JSON.parse(await holdfast.print("sql", "--describe", "--json", "select a from t")) as unknown[];
+  assert.deepEqual(described, {
+    ...{ position: 0, length: 15, verb: "SELECT", access: "read", parameters: [] },
+    columns: [{ name: "a", decltype: "INTEGER", table: "t", column: "a" }],
+    sql: "select a from t",
+  });
+  const wrong = await holdfast.run(["sql", "--describe"], { input: "select 1;\nselect nix from t" });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /no such column: nix\n {2}line 2: select nix from t\n {17}\^{3}\n/);
+});
+
+test("with the role read nothing can be changed, whether it is an option or in the environment", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a)");
+  const refused = await holdfast.run(["sql", "--role", "read", "insert into t values (1)"]);
+  assert.equal(refused.code, 77);
+  assert.match(refused.err, /this needs the role write, and the session has the role read/);
+  const fromEnv = await holdfast.run(["sql", "insert into t values (1)"], { env: { HOLDFAST_ROLE: "read" } });
+  assert.equal(fromEnv.code, 77);
+  assert.equal((await holdfast.run(["stop"], { env: { HOLDFAST_ROLE: "write" } })).code, 77);
+  assert.equal(await holdfast.print("sql", "--role", "read", "select count(*) from t"), "0\n");
+  assert.equal((await holdfast.run(["sql", "--role", "root", "select 1"])).code, 64);
+});

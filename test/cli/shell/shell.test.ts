@@ -207,7 +207,7 @@ test("lines that are pasted together are shown and run one after the other", { s
   const shell = await ready(new Holdfast(t));
   await shell.type(
     "select 1 as a;\nselect\n 2 as b;\nselect 3 as c;\n",
-    /> select 1 as a;\na\n─\n1\n1 row\nholdfast> select\n {5}\.\.\.> {2}2 as b;\nb\n─\n2\n1 row\nholdfast> select 3 as c;\nc\n─\n3\n1 row\nholdfast> /,
+    /select 1 as a;\na\n─\n1\n1 row\nholdfast> select\n {5}\.\.\.> {2}2 as b;\nb\n─\n2\n1 row\nholdfast> select 3 as c;\nc\n─\n3\n1 row\nholdfast> /,
   );
 });
 

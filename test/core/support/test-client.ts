@@ -1,6 +1,6 @@
 /** One client as a test plays it: its session, its present connection, and what became of each of its requests. */
 import assert from "node:assert/strict";
-import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity } from "../../../src/core/index.js";
+import type { Claim, Command, Fence, Letter, LockEvent, Mode, ProcessIdentity, Role } from "../../../src/core/index.js";
 import { type ConnectionId, type RefusalCode, type Token, transactionNumber } from "../../../src/terms/index.js";
 import { connection, key, name, type ParcelWords, parcel, program, seqOf, session, tokenOf, whatOf } from "./values.js";
 
@@ -16,6 +16,7 @@ export interface Counterpart {
 
 export interface HelloWords {
   mode?: "new" | "resume" | "either";
+  role?: Role;
   process?: ProcessIdentity;
   bound?: boolean;
   windowMs?: number;
@@ -167,6 +168,7 @@ export class TestClient {
       session: this.session,
       mode,
       identity,
+      role: words.role,
       windowMs,
       grants,
       pending: pending.map(key),
