@@ -4,6 +4,7 @@
 import { statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import type { BegunChild } from "../store/index.js";
+import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { openParent } from "../transport/index.js";
 import { Broker, type Stop } from "./broker.js";
 import { type Config, configFrom, readyFdFrom, type ServeOptions } from "./config.js";
@@ -23,10 +24,18 @@ export async function serve(options: ServeOptions, begun?: readonly BegunChild[]
   process.umask(0o077);
   try {
     return await serveAsConfigured(options, readiness, begun);
-  } catch (error) {
+  } catch (cause) {
+    const error = startFailure(cause);
     readiness.failed(error);
     throw error;
   }
+}
+
+/** What the system refuses while the broker starts is no fault of the program's: told in a sentence, with the call and the file. */
+function startFailure(cause: unknown): unknown {
+  if (!(cause instanceof Error) || isHoldfastError(cause) || !("syscall" in cause)) return cause;
+  const full = "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+  return new HoldfastError(full ? "DISK_FULL" : "START_FAILED", `the broker cannot start: ${cause.message}`, { cause });
 }
 
 async function serveAsConfigured(
