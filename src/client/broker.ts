@@ -92,6 +92,7 @@ export class Broker extends Datastore {
       {
         onOpened: (welcome, first) => broker.#onOpened(welcome, first),
         onLost: (grant) => broker.#held.of(grant)?.onLost(),
+        onGivenBack: (grant) => broker.#held.forget(grant),
         onJeopardy: (grant) => broker.#held.of(grant)?.onJeopardy(),
         onContended: (grant, waiting) => broker.#held.of(grant)?.onContended(waiting),
         onRevoking: (grant, news) => broker.#held.of(grant)?.onRevoking(news),
@@ -127,6 +128,8 @@ export class Broker extends Datastore {
    * writes, and others wait for it for ten seconds at most: what can be said at once is better said by `batch`. When the
    * transaction is lost without its doing (the connection broke, the writer died) and surely not committed, `work` is run
    * again. Statements that were not awaited are waited for; when one is refused, nothing is committed.
+   *
+   * With `mode: "read"` nobody waits for it: all that it reads, streams too, is of one moment, in a process of its own.
    *
    * @returns what `work` returns. Resolved means: on disk, once.
    * @throws what `work` throws; TX_EXPIRED, FENCED, TX_ROLLED_BACK: it is rolled back; outcome `unknown`: nobody knows
@@ -363,6 +366,12 @@ const own = new Set<MethodName>([
   "session.goodbye",
   "session.settle",
   "db.stream",
+  "tx.begin",
+  "tx.execute",
+  "tx.batch",
+  "tx.stream",
+  "tx.commit",
+  "tx.rollback",
   "lock.acquire",
   "lock.upgrade",
   "lock.downgrade",

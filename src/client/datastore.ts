@@ -10,7 +10,7 @@ import {
   type StatementResult,
 } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
-import type { CallMore } from "./conversation/index.js";
+import type { Tie } from "./conversation/index.js";
 import { type Driver, Question } from "./driver.js";
 import { ask, failure } from "./outcome.js";
 import { creditStandard, RowStream } from "./row-stream.js";
@@ -26,6 +26,7 @@ import {
   type Value,
   wired,
 } from "./values.js";
+import { writing } from "./writing.js";
 
 /** A lock and the token under which it is held; a LockHandle is one. */
 export interface Fence {
@@ -45,6 +46,12 @@ export interface ReadOptions {
 export interface WriteOptions extends ReadOptions {
   /** Applied only while these locks are held under these tokens; else FENCED. */
   readonly fence?: Fence | readonly Fence[] | undefined;
+  /**
+   * Gives back the locks that it relies on (the lock that it is written through, those of `fence`) in the moment in which
+   * it is on disk: one round trip, and nobody gets them sooner or later than that. From when it is asked the locks count
+   * as given back for this program; when it is refused, they are held as before. Only for what writes.
+   */
+  readonly release?: boolean | undefined;
   /**
    * A key of your own, up to 128 bytes, instead of the one that the library makes: the same request under it happens once,
    * whoever sends it, also after the program was started anew; another request under it is refused (KEY_REUSED).
@@ -148,8 +155,9 @@ export abstract class Datastore {
     if (this.fenceChanges !== undefined) await this.fenceChanges;
     const { timeoutMs } = options;
     // One shape for all: what is undefined is not sent.
-    const params = { sql, args: values.args, named: values.named, fence: this.#fence(options.fence), timeoutMs };
-    const question = writing("db.execute", params, options);
+    const fence = this.#fence(options.fence);
+    const params = { sql, args: values.args, named: values.named, fence, release: undefined, timeoutMs };
+    const question = writing(this.#driver, "db.execute", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readResult(question.result as StatementResult, this.#spelling, options.rows);
@@ -198,12 +206,8 @@ export abstract class Datastore {
   stream(sql: string, args: Args | undefined, options: StreamOptions & { readonly rows: "arrays" }): RowStream<Cell[]>;
   stream<R = Row>(sql: string, args?: Args, options?: StreamOptions): RowStream<R>;
   stream(sql: string, args?: Args, options: StreamOptions = {}): RowStream<unknown> {
-    const { named, timeoutMs, credit = creditStandard, rows: shape, signal } = options;
-    if (!Number.isSafeInteger(credit) || credit < 1)
-      throw new HoldfastError("MISUSE", `credit must be a whole number of bytes above 0, not ${String(credit)}`);
-    const params = { sql, ...wired(args, named, this.#spelling), timeoutMs, credit };
-    const question = new Question("stream", "db.stream", params);
-    return new RowStream({ driver: this.#driver, spelling: this.#spelling, question, credit, shape, signal });
+    const parts = { driver: this.#driver, spelling: this.#spelling };
+    return streamOf(parts, { method: "db.stream" }, { sql, args, options });
   }
 
   /**
@@ -231,7 +235,8 @@ export abstract class Datastore {
     const steps = statements.map((one) => statementOf(one, this.#spelling));
     if (this.fenceChanges !== undefined) await this.fenceChanges;
     const fence = this.#fence(options.fence);
-    const question = writing("db.batch", { statements: steps, atomic, fence, timeoutMs }, options);
+    const params = { statements: steps, atomic, fence, release: undefined, timeoutMs };
+    const question = writing(this.#driver, "db.batch", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     return readSteps(question.result as BatchResult, this.#spelling, options.rows);
@@ -249,8 +254,8 @@ export abstract class Datastore {
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
     const { atomic, timeoutMs } = options;
     if (this.fenceChanges !== undefined) await this.fenceChanges;
-    const params = { sql, atomic, fence: this.#fence(options.fence), timeoutMs };
-    const question = writing("db.script", params, options);
+    const params = { sql, atomic, fence: this.#fence(options.fence), release: undefined, timeoutMs };
+    const question = writing(this.#driver, "db.script", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
@@ -292,16 +297,19 @@ export abstract class Datastore {
 
 const noOptions: WriteOptions = {};
 
-/** A write under the library's key, or under the program's own. */
-export function writing(
-  method: string,
-  params: object,
-  { key, keepMs }: Pick<WriteOptions, "key" | "keepMs">,
-  more?: CallMore,
-): Question {
-  return key === undefined
-    ? new Question("write", method, params, more)
-    : new Question("named", method, { ...params, key, keepMs }, more);
+/** A stream of its own, or one of a transaction. */
+export function streamOf(
+  { driver, spelling }: DatastoreParts,
+  { method, params: own, tie }: { readonly method: string; readonly params?: object; readonly tie?: Tie },
+  asked: { readonly sql: string; readonly args: Args | undefined; readonly options: StreamOptions },
+): RowStream<unknown> {
+  const { sql, args, options } = asked;
+  const { named, timeoutMs, credit = creditStandard, rows: shape, signal } = options;
+  if (!Number.isSafeInteger(credit) || credit < 1)
+    throw new HoldfastError("MISUSE", `credit must be a whole number of bytes above 0, not ${String(credit)}`);
+  const params = { ...own, sql, ...wired(args, named, spelling), timeoutMs, credit };
+  const question = new Question("stream", method, params, { tie });
+  return new RowStream({ driver, spelling, question, credit, shape, signal });
 }
 
 type Cell = Result<Row>["rows"][number][string];

@@ -101,6 +101,8 @@ export interface DriverOptions {
 export interface DriverHandlers {
   readonly onOpened: (welcome: Welcome, first: boolean) => void;
   readonly onLost: (grant: Grant, reason: string) => void;
+  /** A write that gives it back is on disk. */
+  readonly onGivenBack: (grant: Grant) => void;
   readonly onJeopardy: (grant: Grant) => void;
   /** So many wait for what it has. */
   readonly onContended: (grant: Grant, waiting: number) => void;
@@ -246,6 +248,8 @@ export class Driver {
         return effect.call instanceof Question ? effect.call.onDone?.(effect.refusal) : undefined;
       case "lost":
         return this.#handlers.onLost(effect.grant, effect.reason);
+      case "given-back":
+        return this.#handlers.onGivenBack(effect.grant);
       case "jeopardy":
         return this.#handlers.onJeopardy(effect.grant);
       case "queued":

@@ -58,6 +58,11 @@ export class HeldLocks {
     return [...this.#parts.driver.grants].filter(({ state }) => state === "held").map((grant) => this.#handleOf(grant));
   }
 
+  /** It was given back with a write. */
+  forget(grant: Grant): void {
+    this.#parts.scopes.forget(grant);
+  }
+
   /** The handle, if the program has one. */
   of(grant: Grant): LockHandle | undefined {
     return this.#handles.get(grant);

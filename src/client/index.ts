@@ -86,6 +86,7 @@ export type {
 } from "./table-changes.js";
 export type {
   BeginOptions,
+  CommitOptions,
   ExecuteOptions,
   StepOptions,
   StepsOptions,

@@ -75,10 +75,12 @@ export class LockHandle extends Datastore {
     return this.#mode;
   }
 
-  /** Whether it is held, as far as this program knows. Only a fenced write can be sure. */
+  /**
+   * Whether it is held, as far as this program knows, and is not being given back. Only a fenced write can be sure.
+   */
   get held(): boolean {
     this.#look();
-    return this.#grant.state === "held";
+    return this.#grant.state === "held" && this.#grant.leaving === 0;
   }
 
   /** Whether it went away without having been given back. */
@@ -172,7 +174,8 @@ export class LockHandle extends Datastore {
   }
 
   /**
-   * Runs `work` in a transaction that relies on this lock until its commit; else as `broker.transaction`.
+   * Runs `work` in a transaction that relies on this lock until its commit; else as `broker.transaction`. With `release`
+   * the commit gives the lock back.
    *
    * @throws FENCED when the lock is lost: all of it is rolled back; as `broker.transaction`
    * @example await lock.transaction(async (tx) => { await tx.execute("update page set done = 1"); });

@@ -1,8 +1,9 @@
 /**
- * A transaction of the program: statements whose results decide what comes next, and one commit. It goes with the
- * connection that it was begun on; its commit is asked for again until its outcome is known.
+ * A transaction of the program: statements whose results decide what comes next, and one commit; or one that only reads,
+ * all of it from one moment. It goes with the connection that it was begun on; a commit of what was written is asked for
+ * again until its outcome is known.
  */
-import type { BatchResult, StatementResult, TxCommitResult } from "../protocol/index.js";
+import type { BatchResult, StatementResult, TxBeginResult, TxCommitResult } from "../protocol/index.js";
 import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import {
@@ -14,26 +15,37 @@ import {
   type Statement,
   type Step,
   type StepResult,
+  type StreamOptions,
   statementOf,
+  streamOf,
   type WriteOptions,
   wiredFences,
-  writing,
 } from "./datastore.js";
 import { Question } from "./driver.js";
+import type { RowStream } from "./row-stream.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
+import { writing } from "./writing.js";
 
 export interface BeginOptions {
-  /** `write` (the default): nobody else writes until it is over. */
-  readonly mode?: "write" | undefined;
+  /**
+   * `write` (the default): nobody else writes until it is over. `read`: all that is read in it is of one moment, and nobody
+   * waits for it; statements that write are refused (READ_ONLY).
+   */
+  readonly mode?: "read" | "write" | undefined;
   /** Locks that must be held under these tokens until it is committed; when one is lost, it is rolled back: FENCED. */
   readonly fence?: Fence | readonly Fence[] | undefined;
-  /** How long it may be open (ms, up to the limit txMs). */
+  /** How long it may be open (ms, up to the limit txMs; of one that reads, snapshotMs). */
   readonly timeoutMs?: Millis | undefined;
   /** Rolls it back; what is asked of it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a transaction is committed. */
+export type CommitOptions = Pick<WriteOptions, "key" | "keepMs" | "release">;
+
 export interface TransactionOptions extends BeginOptions {
+  /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. */
+  readonly release?: boolean | undefined;
   /** How often `work` is run again when the transaction was lost without its doing. Default 3. */
   readonly retries?: number | undefined;
 }
@@ -59,9 +71,20 @@ export interface ExecuteOptions extends StepOptions {
   readonly rows?: RowShape | undefined;
 }
 
+interface Begun {
+  readonly fence: readonly Fence[] | undefined;
+  readonly seq: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const noFence: readonly Fence[] = [];
+
 export class Transaction {
   readonly #parts: DatastoreParts;
   readonly #tie: Tie;
+  readonly #fence: readonly Fence[] | undefined;
+  /** Of one that reads: the last commit that it sees. */
+  readonly #seq: number | undefined;
   readonly #signal: AbortSignal | undefined;
   /** Statements that have no outcome yet, in order. */
   readonly #open = new Set<Promise<Question>>();
@@ -69,9 +92,11 @@ export class Transaction {
   #ended: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
 
-  private constructor(parts: DatastoreParts, tie: Tie, signal: AbortSignal | undefined) {
+  private constructor(parts: DatastoreParts, tie: Tie, { fence, seq, signal }: Begun) {
     this.#parts = parts;
     this.#tie = tie;
+    this.#fence = fence;
+    this.#seq = seq;
     this.#signal = signal;
   }
 
@@ -80,11 +105,14 @@ export class Transaction {
     const { mode = "write", timeoutMs, signal } = options;
     signal?.throwIfAborted();
     const tie = parts.driver.tie();
-    const params = { tx: tie.number, mode, fence: wiredFences(own, options.fence), timeoutMs };
+    // What is only read relies on no lock that would have to be checked.
+    const fence = wiredFences(mode === "read" ? noFence : own, options.fence);
+    const params = { tx: tie.number, mode, fence, timeoutMs };
     const question = new Question("begin", "tx.begin", params, { tie });
     await ask(parts.driver, question, signal);
     if (question.refusal !== undefined) throw failure(question, signal);
-    const transaction = new Transaction(parts, tie, signal);
+    const seq = mode === "read" ? (question.result as TxBeginResult).seq : undefined;
+    const transaction = new Transaction(parts, tie, { fence, seq, signal });
     if (signal?.aborted) await transaction.rollback();
     signal?.throwIfAborted();
     transaction.#listen();
@@ -161,6 +189,21 @@ export class Transaction {
   }
 
   /**
+   * The rows of one statement, one by one, from the moment that all of this transaction sees; else as `broker.stream`. Only
+   * in a transaction that reads, and one at a time; statements may run beside it.
+   *
+   * @throws (from the loop) as `broker.stream`; TX_LOST when the transaction is over before its last row
+   * @example await broker.transaction(async (tx) => { for await (const { id } of tx.stream("select id from event")) console.log(id); }, { mode: "read" });
+   */
+  stream(sql: string, args: Args | undefined, options: StreamOptions & { readonly rows: "arrays" }): RowStream<Cell[]>;
+  stream<R = Row>(sql: string, args?: Args, options?: StreamOptions): RowStream<R>;
+  stream(sql: string, args?: Args, options: StreamOptions = {}): RowStream<unknown> {
+    this.#mustBeOpen();
+    const of = { method: "tx.stream", params: { tx: this.#tie.number }, tie: this.#tie };
+    return streamOf(this.#parts, of, { sql, args, options });
+  }
+
+  /**
    * Runs one statement as a template: what stands in `${}` is always a value, never SQL.
    *
    * @returns its rows
@@ -203,10 +246,11 @@ export class Transaction {
    * @throws what a statement that was not awaited was refused with; SQLITE_CONSTRAINT when a deferred constraint does
    *   not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
    * @param options `key`: a key of your own, under which a commit happens once, whoever asks for it; when one did before,
-   *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`
+   *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`; `release`:
+   *   gives back the locks that the transaction relies on
    * @example await tx.commit();
    */
-  async commit(options: Pick<WriteOptions, "key" | "keepMs"> = {}): Promise<TxCommitResult> {
+  async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
     this.#mustBeOpen();
     for (const unanswered of [...this.#open]) {
       const question = await unanswered;
@@ -215,8 +259,11 @@ export class Transaction {
       throw failure(question, this.#signal);
     }
     this.#mustBeOpen();
-    const question = writing("tx.commit", { tx: this.#tie.number }, options, { tie: this.#tie });
-    const settled = ask(this.#parts.driver, question, this.#signal);
+    if (this.#seq !== undefined) return this.#endReading(this.#seq);
+    const { driver } = this.#parts;
+    const params = { tx: this.#tie.number, release: undefined };
+    const question = writing(driver, "tx.commit", params, { ...options, tie: this.#tie, relies: this.#fence });
+    const settled = ask(driver, question, this.#signal);
     this.#end(settled);
     await settled;
     if (question.refusal === undefined) return question.result as TxCommitResult;
@@ -281,6 +328,16 @@ export class Transaction {
     this.#stopListening?.();
   }
 
+  /** What was read was answered; there is nothing that a lost connection could leave in doubt. */
+  async #endReading(seq: number): Promise<TxCommitResult> {
+    const question = new Question("rollback", "tx.commit", { tx: this.#tie.number }, { tie: this.#tie });
+    const ended = ask(this.#parts.driver, question, this.#signal);
+    this.#end(ended);
+    await ended;
+    if (question.refusal !== undefined) throw failure(question, this.#signal);
+    return { seq };
+  }
+
   #rollBack(): Promise<void> {
     const question = new Question("rollback", "tx.rollback", { tx: this.#tie.number }, { tie: this.#tie });
     return this.#parts.driver.ask(question);
@@ -290,7 +347,7 @@ export class Transaction {
 type Cell = Result<Row>["rows"][number][string];
 
 /** A transaction that was refused with one of these is not committed, and may succeed when it is done anew. */
-const passing: ReadonlySet<string> = new Set(["TX_LOST", "SQLITE_BUSY_SNAPSHOT", "WRITER_UNAVAILABLE"]);
+const passing: ReadonlySet<string> = new Set(["TX_LOST", "SNAPSHOT_ENDED", "WRITER_UNAVAILABLE"]);
 
 export const retriesDefault = 3;
 
@@ -298,18 +355,22 @@ export const retriesDefault = 3;
 export async function transact<T>(
   begin: () => Promise<Transaction>,
   work: (transaction: Transaction) => T | Promise<T>,
-  { retries = retriesDefault, signal }: TransactionOptions,
+  { retries = retriesDefault, signal, release }: TransactionOptions,
 ): Promise<T> {
   for (let left = retries; ; left--) {
     try {
-      return await attempt(await begin(), work);
+      return await attempt(await begin(), work, { release });
     } catch (error) {
       if (left <= 0 || signal?.aborted || !isPassing(error)) throw error;
     }
   }
 }
 
-async function attempt<T>(transaction: Transaction, work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+async function attempt<T>(
+  transaction: Transaction,
+  work: (transaction: Transaction) => T | Promise<T>,
+  options: CommitOptions,
+): Promise<T> {
   let result: T;
   try {
     result = await work(transaction);
@@ -317,7 +378,7 @@ async function attempt<T>(transaction: Transaction, work: (transaction: Transact
     await transaction.rollback();
     throw error;
   }
-  if (!transaction.over) await transaction.commit();
+  if (!transaction.over) await transaction.commit(options);
   return result;
 }
 

@@ -3,7 +3,16 @@
  * requests. The machines do the rest.
  */
 import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
-import type { Asker, ClientCommand, CommitCommand, HelloCommand, LockCommand, WriteCommand } from "./command.js";
+import type {
+  Asker,
+  BeginCommand,
+  ClientCommand,
+  CommitCommand,
+  HelloCommand,
+  LockCommand,
+  TransactionCommand,
+  WriteCommand,
+} from "./command.js";
 import type { Draft } from "./draft.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
@@ -14,6 +23,7 @@ import { isPresent, type Session } from "./sessions/session.js";
 import type { Connection, SessionTable } from "./sessions/session-table.js";
 import type { TableWatches } from "./watches/table-watches.js";
 import { notRun } from "./writes/settlement.js";
+import { notBegun } from "./writes/transaction-refusals.js";
 import type { Transactions } from "./writes/transactions.js";
 import { newWrite } from "./writes/write.js";
 import type { WriteLine } from "./writes/write-line.js";
@@ -96,17 +106,42 @@ export class ClientRequests {
       case "stream-close":
         return this.#parts.reads.streams.close(command.connection, command.stream, now);
       case "tx-begin":
-        if (!this.#refusedNow(command)) this.#parts.transactions.begin(session, command, now);
-        return;
       case "tx-step":
-        return this.#parts.transactions.step(session, command, now);
       case "tx-commit":
-        return this.#commit(session, command, connection, now);
       case "tx-rollback":
-        return this.#parts.transactions.rollback(session, command, now);
+        return this.#transaction(session, command, connection, now);
       default:
         return this.#lock(session, command, now);
     }
+  }
+
+  #transaction(session: Session, command: TransactionCommand, connection: Connection, now: Instant): void {
+    const { reads, transactions } = this.#parts;
+    const onlyReads = reads.transactions.has(session, command.transaction);
+    switch (command.kind) {
+      case "tx-begin":
+        return this.#begin(session, command, now);
+      case "tx-step":
+        return onlyReads ? reads.transactions.step(session, command, now) : transactions.step(session, command, now);
+      case "tx-commit":
+        return onlyReads
+          ? reads.transactions.end(session, command, now)
+          : this.#commit(session, command, connection, now);
+      case "tx-rollback":
+        return onlyReads ? reads.transactions.end(session, command, now) : transactions.rollback(session, command, now);
+    }
+  }
+
+  /** One that only reads needs neither ledger nor writer. */
+  #begin(session: Session, command: BeginCommand, now: Instant): void {
+    const { limits, reads, transactions } = this.#parts;
+    const { transaction, mode } = command;
+    if (mode === "read" ? this.#refusedAtEnd(command, false) : this.#refusedNow(command)) return;
+    const open = (session.transactions?.size ?? 0) + reads.transactions.countOf(session);
+    const refusal = notBegun(transaction, { high: session.transactionHigh, open, max: limits.transactionsMax });
+    if (refusal !== undefined) return this.#refuse(command, refusal);
+    if (mode === "read") reads.transactions.begin(session, command, now);
+    else transactions.begin(session, command, now);
   }
 
   #lock(session: Session, command: LockCommand, now: Instant): void {
@@ -237,7 +272,7 @@ export class ClientRequests {
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
-    const { connection, request, key, ownKey, fences, alone, piecewise, timeoutMs, parcel } = command;
+    const { connection, request, key, ownKey, fences, release, alone, piecewise, timeoutMs, parcel } = command;
     session.writesSent++;
     const write = newWrite({
       session,
@@ -247,6 +282,7 @@ export class ClientRequests {
       key,
       ownKey,
       fences,
+      release,
       alone,
       piecewise,
       timeoutMs,

@@ -98,6 +98,8 @@ export interface WriteCommand extends Asker {
   /** Instead: a key of the caller's own, which holds in all sessions; only the store knows it. */
   readonly ownKey?: boolean;
   readonly fences: readonly Fence[];
+  /** Locks of its session that are given back when it is on disk; what is not held under its token is passed over. */
+  readonly release?: readonly Fence[] | undefined;
   /** Must run in a transaction of its own (rule 7). */
   readonly alone: boolean;
   /** A transaction for each of its statements: what was applied of it stays when it is refused. */
@@ -107,7 +109,8 @@ export interface WriteCommand extends Asker {
   readonly parcel: Parcel;
 }
 
-export type TransactionMode = "write";
+/** `read`: all of it sees one snapshot, and nobody waits for it. `write`: nobody else writes until it is over. */
+export type TransactionMode = "read" | "write";
 
 /** The client's own number names the transaction, so that what follows need not wait for the answer. */
 export interface BeginCommand extends Asker {
@@ -124,6 +127,8 @@ export interface BeginCommand extends Asker {
 export interface StepCommand extends Asker {
   readonly kind: "tx-step";
   readonly transaction: TransactionNumber;
+  /** It may change something. */
+  readonly writes: boolean;
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;
 }
@@ -134,6 +139,7 @@ export interface CommitCommand extends Asker {
   readonly key: RequestKey | undefined;
   /** As of a write. */
   readonly ownKey?: boolean;
+  readonly release?: readonly Fence[] | undefined;
   readonly parcel: Parcel;
 }
 
@@ -273,6 +279,8 @@ export interface StreamCommand extends Asker {
   readonly kind: "stream";
   /** The client's number for it, on this connection. */
   readonly stream: number;
+  /** Whose snapshot it reads from; absent: one of its own. */
+  readonly transaction?: TransactionNumber | undefined;
   /** Bytes of messages that may be on the way at first. */
   readonly credit: number;
   /** How long it may run without a message. */

@@ -62,9 +62,12 @@ export class Core {
     const fenceHeld = (fence: Fence, again: boolean) =>
       again ? this.#locks.fenceHeldBefore(fence) : this.#locks.fenceHeld(fence);
     const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
+    const giveBack = (session: Session, locks: readonly Fence[], now: Instant) =>
+      this.#locks.giveBack(session, locks, now);
     const transactions = () => this.#transactions;
     const mayOwn = () => !this.#reads.fold.wanted;
-    this.#writes = new WriteLine({ ...shared, fenceHeld, onAnswered, transactions, mayOwn }, seq(storedSeq + 1));
+    const line = { ...shared, fenceHeld, giveBack, onAnswered, transactions, mayOwn };
+    this.#writes = new WriteLine(line, seq(storedSeq + 1));
     this.#transactions = new Transactions({ ...shared, writes: this.#writes, fenceHeld });
     const onFenceEnds = (token: Token, now: Instant) => this.#transactions.fenceEnds(token, now);
     const { settledThrough } = this.#writes;

@@ -26,7 +26,7 @@ export interface Counted {
   readonly locks: Pick<LockService, "held" | "waiting">;
   readonly transactions: Pick<Transactions, "size">;
   readonly writes: Pick<WriteLine, "queued" | "dispatched" | "settledCount">;
-  readonly reads: Pick<Reads, "counts">;
+  readonly reads: Pick<Reads, "counts" | "transactions">;
 }
 
 export function countsOf({ sessions, locks, transactions, writes, reads }: Counted): Counts {
@@ -35,7 +35,7 @@ export function countsOf({ sessions, locks, transactions, writes, reads }: Count
     connections: sessions.connections,
     held: locks.held,
     waiting: locks.waiting,
-    transactions: transactions.size,
+    transactions: transactions.size + reads.transactions.size,
     queued: writes.queued,
     dispatched: writes.dispatched,
     settled: writes.settledCount,

@@ -110,6 +110,8 @@ export type SnapshotJob = { readonly to: "snapshot"; readonly process: SnapshotP
   | { readonly kind: "kill"; readonly why: string }
   /** Opens a snapshot for all that follows, until `end`. */
   | { readonly kind: "begin"; readonly run: number }
+  /** A statement in the snapshot that is open, or several. */
+  | { readonly kind: "run"; readonly run: number; readonly parcel: Parcel }
   /** Rows from a snapshot of its own, or from the one that is open. */
   | { readonly kind: "stream"; readonly run: number; readonly credit: number; readonly parcel: Parcel }
   | { readonly kind: "credit"; readonly run: number; readonly bytes: number }

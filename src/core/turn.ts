@@ -227,8 +227,10 @@ export type Letter =
       readonly to: ConnectionId;
       readonly request: RequestId;
       readonly transaction: TransactionNumber;
+      /** Of one that reads: the last commit that it sees. */
+      readonly seq?: Seq;
     }
-  /** `seq`: which commit it is, in the one order of all. */
+  /** `seq`: which commit it is, in the one order of all; of one that only read, the last that it saw. */
   | { readonly kind: "committed"; readonly to: ConnectionId; readonly request: RequestId; readonly seq: Seq }
   | { readonly kind: "rolled-back"; readonly to: ConnectionId; readonly request: RequestId }
   | {

@@ -11,10 +11,14 @@ export function nameFrom(text: string, { nameBytesMax }: NameLimits): LockName |
     : refuse("NAME_INVALID", `the lock name ${name.wrong}`, { limit: "nameBytesMax" });
 }
 
-export function fencesFrom(
-  listed: readonly { readonly name: string; readonly token: number }[] | undefined,
-  limits: NameLimits,
-): Fence[] | Refusal {
+type Listed = readonly { readonly name: string; readonly token: number }[];
+
+/** What is given back with a write; absent when nothing is. */
+export function releaseFrom({ release }: { readonly release?: Listed }, limits: NameLimits) {
+  return release === undefined || release.length === 0 ? undefined : fencesFrom(release, limits);
+}
+
+export function fencesFrom(listed: Listed | undefined, limits: NameLimits): Fence[] | Refusal {
   const fences: Fence[] = [];
   for (const fence of listed ?? []) {
     const name = nameFrom(fence.name, limits);

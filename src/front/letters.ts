@@ -47,7 +47,7 @@ export function resultOf(letter: AnswerLetter, context: LetterContext): unknown 
     case "released":
       return { released: true };
     case "begun":
-      return { tx: letter.transaction };
+      return letter.seq === undefined ? { tx: letter.transaction } : { tx: letter.transaction, seq: letter.seq };
     case "committed":
       return { seq: letter.seq };
     case "rolled-back":

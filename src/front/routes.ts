@@ -21,7 +21,7 @@ import {
 } from "../protocol/index.js";
 import { type Judgement, Planner, StoreRequest } from "../store/index.js";
 import { type ConnectionId, isRefusal, type Limits, type Refusal, refuse, requestKey } from "../terms/index.js";
-import { fencesFrom } from "./fences.js";
+import { fencesFrom, releaseFrom } from "./fences.js";
 import { identityOf } from "./identity.js";
 import { lockRoutes } from "./lock-routes.js";
 import type { ProcessTable } from "./processes.js";
@@ -132,9 +132,12 @@ export class Routes {
     if (isRefusal(judgement)) return judgement;
     const refusal = this.#tooLong(params.timeoutMs);
     if (refusal !== undefined) return refusal;
-    return judgement.access === "read"
-      ? this.#read(method, params, incoming)
-      : this.#write(method, params, judgement, incoming);
+    if (judgement.access === "write") return this.#write(method, params, judgement, incoming);
+    if ((params as ExecuteParams).release !== undefined)
+      return refuse("PARAMS_INVALID", "params.release goes with what writes, and this only reads", {
+        path: "params.release",
+      });
+    return this.#read(method, params, incoming);
   }
 
   /** As a query, whose rows come one after the other. */
@@ -165,6 +168,8 @@ export class Routes {
     const { timeoutMs } = params;
     const fences = fencesFrom(params.fence, this.#parts.limits);
     if (isRefusal(fences)) return fences;
+    const release = releaseFrom(params, this.#parts.limits);
+    if (isRefusal(release)) return release;
     const keyed = keyFrom(params, this.#parts.limits);
     if (isRefusal(keyed)) return keyed;
     const piecewise = method === "db.script" && (params as ScriptParams).atomic === false;
@@ -178,6 +183,7 @@ export class Routes {
         ...askerOf(incoming),
         ...keyed,
         fences,
+        release,
         alone,
         piecewise,
         timeoutMs,

@@ -247,3 +247,56 @@ describe("several locks at once", () => {
     assert.deepEqual((await fake.request("lock.release")).params["name"], "a");
   });
 });
+
+describe("a write with release", () => {
+  it("gives the lock back in one round trip; the handle holds nothing from when it was asked", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => rows([]));
+    await broker.withLock("a", async (lock) => {
+      const write = lock.execute("insert …", [], { release: true });
+      assert.deepEqual([lock.held, lock.lost], [false, false]);
+      assert.equal((await rejection(lock.execute("insert …"))).code, "FENCED");
+      await write;
+      assert.deepEqual([lock.held, lock.lost], [false, false]);
+    });
+    const { params } = await fake.request("db.execute");
+    assert.deepEqual([params["fence"], params["release"]], [[{ name: "a", token: 1 }], [{ name: "a", token: 1 }]]);
+    assert.equal(fake.asked.filter(({ method }) => method === "lock.release").length, 0);
+    assert.deepEqual(broker.heldLocks(), []);
+  });
+
+  it("that is refused leaves the lock to the program", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.batch", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    const lock = await broker.acquire("a");
+    assert.equal((await rejection(lock.batch(["insert …"], { release: true }))).code, "SQLITE_CONSTRAINT");
+    assert.equal(lock.held, true);
+    await lock.release();
+    assert.equal((await fake.request("lock.release")).params["token"], 1);
+  });
+
+  it("is for the locks that a write relies on, and for nothing else", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.script", () => ({ results: [] }));
+    assert.equal((await rejection(broker.script("…", { release: true }))).code, "MISUSE");
+    const [a, b] = [await broker.acquire("a"), await broker.acquire("b")];
+    await broker.script("…", { fence: [a, b], release: true });
+    assert.deepEqual((await fake.request("db.script")).params["release"], [
+      { name: "a", token: 1 },
+      { name: "b", token: 2 },
+    ]);
+    assert.deepEqual([a.held, b.held], [false, false]);
+  });
+
+  it("of a transaction is said with its commit, however often it is begun anew", async (test) => {
+    const { broker, fake } = await pair(test);
+    let commits = 0;
+    fake.on("tx.begin", ({ params }) => ({ tx: params["tx"] }));
+    fake.on("tx.rollback", () => ({}));
+    fake.on("tx.commit", () => (++commits === 1 ? refuse("TX_LOST", "the writer died") : { seq: 1 }));
+    const lock = await broker.acquire("a");
+    await lock.transaction(() => undefined, { release: true });
+    assert.deepEqual([commits, lock.held], [2, false]);
+    assert.deepEqual((await fake.request("tx.commit")).params["release"], [{ name: "a", token: 1 }]);
+  });
+});

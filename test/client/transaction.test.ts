@@ -279,3 +279,81 @@ describe("a signal", () => {
     await assert.rejects(begin, (error) => error === own);
   });
 });
+
+describe("a transaction that reads", () => {
+  async function reading(test: TestContext) {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.begin", ({ params }) => ({ tx: params["tx"], seq: 40 }));
+    return { broker, fake };
+  }
+
+  it("says so, relies on no lock, and is committed without a key", async (test) => {
+    const { broker, fake } = await reading(test);
+    fake.on("lock.acquire", () => ({ name: "a", token: 9, waitedMs: 0, waiting: 0 }));
+    fake.on("lock.release", () => ({ released: true }));
+    await broker.withLock("a", (lock) => lock.transaction((tx) => tx.get("select …"), { mode: "read" }));
+    const asked = fake.asked.filter(({ method }) => method.startsWith("tx."));
+    assert.deepEqual(
+      asked.map(({ method }) => method),
+      ["tx.begin", "tx.execute", "tx.commit"],
+    );
+    assert.deepEqual(asked[0]?.params, { tx: 1, mode: "read" });
+    assert.deepEqual(asked[2]?.params, { tx: 1 });
+    const tx = await broker.begin({ mode: "read" });
+    assert.deepEqual(await tx.commit(), { seq: 40 });
+  });
+
+  it("is run again when its snapshot was ended, and not when it took too long", async (test) => {
+    const { broker, fake } = await reading(test);
+    once(fake, "tx.execute", refuse("SNAPSHOT_ENDED", "in the way of the log"), () => rows(["n"], [1]));
+    let runs = 0;
+    const work = async () => {
+      runs++;
+      return broker.transaction(async (tx) => tx.get("select …"), { mode: "read" });
+    };
+    assert.deepEqual(await work(), { n: 1 });
+    assert.equal(runs, 1);
+    assert.equal(fake.asked.filter(({ method }) => method === "tx.begin").length, 2);
+    fake.on("tx.execute", () => refuse("TX_EXPIRED", "too old"));
+    assert.equal((await rejection(work())).code, "TX_EXPIRED");
+    assert.equal(fake.asked.filter(({ method }) => method === "tx.begin").length, 3);
+  });
+
+  it("streams from its snapshot, and the loop may ask beside it", async (test) => {
+    const { broker, fake } = await reading(test);
+    fake.on("tx.stream", ({ params }) => {
+      setImmediate(() => {
+        fake.notify("db.rows", { stream: params["stream"], rows: [[1], [2]] });
+        fake.notify("db.done", { stream: params["stream"], rows: 2 });
+      });
+      return { stream: params["stream"], columns: ["n"] };
+    });
+    const seen = await broker.transaction(
+      async (tx) => {
+        const all: unknown[] = [];
+        for await (const row of tx.stream("select …", [7])) all.push(row, await tx.get("select …"));
+        return all;
+      },
+      { mode: "read" },
+    );
+    assert.deepEqual(seen, [{ n: 1 }, { n: 1 }, { n: 2 }, { n: 1 }]);
+    const { params } = await fake.request("tx.stream");
+    assert.deepEqual([params["tx"], params["sql"], params["args"]], [1, "select …", [7]]);
+  });
+
+  it("whose connection breaks is lost with its stream, unless all that was asked is answered", async (test) => {
+    const { broker, fake } = await reading(test);
+    fake.on("tx.stream", () => hold);
+    const tx = await broker.begin({ mode: "read" });
+    const row = rejection(tx.stream("select …").next() as Promise<unknown>);
+    await fake.request("tx.stream");
+    const held = await broker.begin({ mode: "read" });
+    fake.on("tx.commit", () => hold);
+    const committed = held.commit();
+    await fake.request("tx.commit");
+    fake.breakLinks();
+    assert.equal((await row).code, "TX_LOST");
+    assert.deepEqual(await committed, { seq: 40 });
+    assert.equal((await rejection(tx.execute("select …"))).code, "TX_LOST");
+  });
+});

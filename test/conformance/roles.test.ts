@@ -40,7 +40,11 @@ const cases: { readonly [Name in MethodName]: Cases<Name> } = {
   "db.script": [["write", { sql: "select 1", key: 1 }]],
   "db.describe": [["read", { sql: "delete from t" }]],
   "db.stream": [["read", { ...select, stream: 1, credit: 1000 }]],
-  "tx.begin": [["write", { tx: 1, mode: "write" }]],
+  "tx.begin": [
+    ["write", { tx: 1, mode: "write" }],
+    ["read", { tx: 2, mode: "read" }],
+  ],
+  "tx.stream": [["read", { tx: 1, ...select, stream: 1, credit: 1000 }]],
   // Without a transaction there is nothing that could be done with it.
   "tx.execute": [["read", { tx: 1, ...insert }]],
   "tx.batch": [["read", { tx: 1, statements: [insert] }]],

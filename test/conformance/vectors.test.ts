@@ -63,6 +63,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["lock.acquire.wait", "any"],
   // The token in the vector is another broker's.
   ["db.execute.fenced", "FENCED"],
+  ["db.execute.released", "FENCED"],
   ["db.execute.without-key", "any"],
   ["db.execute.own-key", "any"],
   ["db.query.request", "any"],
@@ -80,7 +81,11 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["tx.batch.request", "any"],
   ["tx.commit.request", "any"],
   ["tx.begin.fenced", "FENCED"],
+  // It was not begun.
+  ["tx.commit.released", "TX_LOST"],
   ["tx.rollback.request", "tx.rollback.result"],
+  ["tx.begin.read", "any"],
+  ["tx.stream.request", "tx.stream.result"],
   ["lock.acquire.try", "any"],
   // It waits behind itself, until it is withdrawn.
   ["lock.acquire.timed", "CANCELLED"],

@@ -349,3 +349,31 @@ test("transactions that wait have the writer in the order in which they came, an
   await Promise.all(work);
   assert.deepEqual(order, ["write 7", "write 8", "transaction 1", "transaction 2"]);
 });
+
+test("a lock goes to the next in the moment in which the write or the commit that gives it back is on disk", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const [wire, other] = [await home.wire(), await home.wire()];
+  await table(wire);
+  const acquire = (of: Wire) => of.call("lock.acquire", { name: "a", key: of.key() });
+  const first = await acquire(wire);
+  const waiting = acquire(other);
+  const held = [{ name: "a", token: first.token }];
+  const insert7 = { sql: "insert into t values (7)", fence: held, release: held };
+  const key = wire.key();
+  await wire.call("db.execute", { ...insert7, key });
+  const second = await waiting;
+  assert.ok(second.token > first.token);
+  // The same once more takes nothing from the next, and is the same.
+  const again = await wire.call("db.execute", { ...insert7, key });
+  assert.equal(again.rowsAffected, 1);
+  assert.equal(await refusal(wire, "db.execute", { ...insert7, release: [], key }), "KEY_REUSED none");
+  assert.equal(await refusal(wire, "db.execute", { sql: "select 1", release: held }), "PARAMS_INVALID none");
+  const theirs = [{ name: "a", token: second.token }];
+  await begin(other, 1, { fence: theirs });
+  await insert(other, 1, 8);
+  const third = acquire(wire);
+  await other.call("tx.commit", { tx: 1, key: other.key(), release: theirs });
+  assert.ok((await third).token > second.token);
+  assert.deepEqual(await rows(wire), [7, 8]);
+});

@@ -193,6 +193,12 @@ const database: Vector[] = [
     key: 5,
     fence: [{ name: "index/rebuild", token: 67108865 }],
   }),
+  request("db.execute.released", "Applied only while the lock is held, which is given back when this is on disk.", {
+    sql: "delete from note where score < 0",
+    key: 42,
+    fence: [{ name: "index/rebuild", token: 67108865 }],
+    release: [{ name: "index/rebuild", token: 67108865 }],
+  }),
   request("db.execute.without-key", "At most once: nobody can tell what became of it when the broker dies.", {
     sql: "insert into note (body) values ('once')",
   }),
@@ -415,6 +421,18 @@ const transactions: Vector[] = [
     },
   ),
   result("tx.begin.result", "It has begun: nobody else writes until it is over.", { tx: 1 }),
+  request("tx.begin.read", "One that only reads, all of it from one moment.", { tx: 3, mode: "read" }),
+  result("tx.begin.result-read", "Its snapshot is open, and shows everything up to this commit.", { tx: 3, seq: 1040 }),
+  request("tx.stream.request", "Rows from the snapshot of a transaction, else as with db.stream.", {
+    tx: 3,
+    stream: 2,
+    sql: "select id, body from note order by id",
+    credit: 1_048_576,
+  }),
+  result("tx.stream.result", "The columns; rows come as db.rows, the end as db.done.", {
+    stream: 2,
+    columns: ["id", "body"],
+  }),
   request("tx.begin.fenced", "For its whole life the lock must be held under this token.", {
     tx: 2,
     mode: "write",
@@ -463,6 +481,11 @@ const transactions: Vector[] = [
     ack: 3,
   }),
   result("tx.commit.result", "It is on disk.", { seq: 1042 }),
+  request("tx.commit.released", "A commit with which a lock is given back.", {
+    tx: 2,
+    key: 41,
+    release: [{ name: "index/rebuild", token: 67108865 }],
+  }),
   request("tx.rollback.request", "Undoes whatever there is to be undone.", { tx: 2 }),
   result("tx.rollback.result", "Done, whatever there was.", {}),
 ];
@@ -477,7 +500,9 @@ const refused: Vector[] = [
   // Every code once, at a method that can meet it.
   ...(Object.keys(refusalExamples) as RefusalCode[]).map((code) => refusal(refusalExamples[code].method, code)),
   // Every method once at least.
-  ...["session.goodbye", "tx.batch", "tx.rollback", "watch.close", "admin.status", "admin.stop"].map(beforeHello),
+  ...["session.goodbye", "tx.batch", "tx.stream", "tx.rollback", "watch.close", "admin.status", "admin.stop"].map(
+    beforeHello,
+  ),
   refusal("session.ping", "PARAMS_INVALID", {
     when: "Parameters by position.",
     message: "params must be an object",

@@ -73,6 +73,7 @@ const asOnTheWire: Spelling = {
 /** Each row says of which stream it is and its place: one that is missing, or another's, shows. */
 const streamsOnTheWire: StreamSpelling = {
   whatOf: asOnTheWire.whatOf,
+  saw: asOnTheWire.saw,
   columns: (_, request) =>
     bodyOf({ stream: paramsOf(request as StoreRequest).stream, columns: ["what", "n"] }, request),
   row: (what, number, request) => {

@@ -67,7 +67,10 @@ export interface CallMore {
   readonly about?: Call | undefined;
   readonly own?: boolean;
   readonly tie?: Tie | undefined;
+  readonly gives?: readonly Grant[] | undefined;
 }
+
+const none: readonly Grant[] = [];
 
 export class Call {
   readonly kind: CallKind;
@@ -96,6 +99,8 @@ export class Call {
   readonly own: boolean;
   /** Of the calls of a transaction, its commit among them. */
   readonly tie: Tie | undefined;
+  /** Of a write: the grants that are given back when it is on disk. */
+  readonly gives: readonly Grant[];
 
   constructor(kind: CallKind, method: string, params: CallParams, more: CallMore = {}) {
     this.kind = kind;
@@ -106,6 +111,7 @@ export class Call {
     this.about = more.about;
     this.own = more.own ?? false;
     this.tie = more.tie;
+    this.gives = more.gives ?? none;
   }
 
   /** It has a request key, under which it happens once. */

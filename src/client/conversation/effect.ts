@@ -33,6 +33,8 @@ export type Effect =
   | { readonly kind: "stream-done"; readonly call: Call; readonly refusal: Refusal | undefined }
   /** The program relied on it: told at once, whatever else is under way. */
   | { readonly kind: "lost"; readonly grant: Grant; readonly reason: string }
+  /** A write that gives it back is on disk. */
+  | { readonly kind: "given-back"; readonly grant: Grant }
   /** The conversation is open; `first` is true once. */
   | { readonly kind: "opened"; readonly welcome: Welcome; readonly first: boolean }
   /** The session is over and a new one takes its place; its locks were lost. */

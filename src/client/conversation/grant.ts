@@ -5,8 +5,10 @@
  *     │                             ▲  refused for another reason than "not held": held again
  *     └──lost───────────────────────┴───────────────────► lost
  *
- * A grant that is being released is never lost: whatever took it away, it is gone as the program wished. An upgrade
- * gives it a new token; it stays the same grant. How its lease stands is drawn in leases.ts.
+ * A grant that is being released is never lost: whatever took it away, it is gone as the program wished. The same holds
+ * while a write is under way that gives it back when it is on disk (`leaving`); but then it is held until it is known
+ * that the write is, and if the write is refused, it is held on, or its loss is told late. An upgrade gives it a new
+ * token; it stays the same grant. How its lease stands is drawn in leases.ts.
  */
 import { type Instant, instant, type Millis } from "../../terms/index.js";
 
@@ -22,6 +24,10 @@ export class Grant {
   /** The request key under which it was granted, or upgraded last. */
   key: number;
   state: GrantState = "held";
+  /** How many writes are under way that give it back. */
+  leaving = 0;
+  /** Why it was lost meanwhile; valid while it is leaving. */
+  gone: string | undefined;
   /** Why it was lost; valid in that state. */
   reason = "";
   readonly ttlMs: Millis | undefined;

@@ -62,6 +62,26 @@ export class Grants {
     this.#forget(grant);
   }
 
+  /** A write is under way that gives it back when it is on disk. */
+  leaves(grant: Grant): void {
+    grant.leaving++;
+  }
+
+  /** The write is on disk. */
+  left(grant: Grant): void {
+    grant.leaving--;
+    if (grant.state !== "held" && grant.state !== "releasing") return;
+    this.released(grant);
+    this.#draft.push({ kind: "given-back", grant });
+  }
+
+  /** The write was refused: it is held on, unless it was lost meanwhile. */
+  stays(grant: Grant): void {
+    grant.leaving--;
+    if (grant.leaving > 0 || grant.state !== "held" || grant.gone === undefined) return;
+    this.#lose(grant, grant.gone);
+  }
+
   /** The broker says that it is gone. One that is being released is left to its release. */
   lost(token: number, reason: string): void {
     const grant = this.#byToken.get(token);
@@ -79,7 +99,7 @@ export class Grants {
   }
 
   get anyHeld(): boolean {
-    for (const grant of this.#byToken.values()) if (grant.state === "held") return true;
+    for (const { state, gone } of this.#byToken.values()) if (state === "held" && gone === undefined) return true;
     return false;
   }
 
@@ -117,6 +137,10 @@ export class Grants {
   }
 
   #lose(grant: Grant, reason: string): void {
+    if (grant.leaving > 0) {
+      grant.gone ??= reason;
+      return this.leases.remove(grant);
+    }
     grant.state = "lost";
     grant.reason = reason;
     this.#forget(grant);

@@ -5,7 +5,7 @@
  * The map's order of insertion is the first order; after a reconnect everything is sent again in it, before anything
  * new (rule 6).
  */
-import { after, type Instant, later, type Millis, type Refusal, refuse } from "../../terms/index.js";
+import { after, type Instant, later, type Millis, type Refusal } from "../../terms/index.js";
 import type { Verdict, WelcomeGrant } from "./answers.js";
 import { Call, type CallParams } from "./call.js";
 import { isDue } from "./deadlines.js";
@@ -13,6 +13,7 @@ import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
 import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
+import { noConnection, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
@@ -74,10 +75,11 @@ export class InFlight {
     call.state = "kept";
     if (call.kind === "stream") call.params.stream = this.streams.nextNumber();
     this.#calls.set(call.id, call);
+    this.#locks.begun(call);
   }
 
   send(call: Call, now: Instant): void {
-    if (call.tries >= triesMax && isSentFreely(call)) return this.#tooOften(call);
+    if (call.tries >= triesMax && isSentFreely(call)) return this.#abandon(call, tooOften(call.tries));
     const gone = this.#transactions.sending(call);
     if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
@@ -164,13 +166,14 @@ export class InFlight {
     const { result } = answer;
     switch (call.kind) {
       case "read":
-      case "write":
-      case "named":
       case "once":
       case "begin":
       case "step":
       case "rollback":
         return this.#draft.answer(call, result);
+      case "write":
+      case "named":
+        return this.#applied(call, result);
       case "stream":
         this.streams.opened(call);
         return this.#draft.answer(call, result);
@@ -269,7 +272,7 @@ export class InFlight {
     switch (verdict.kind) {
       case "applied":
         this.#remove(call);
-        return this.#draft.answer(call, verdict.result);
+        return this.#applied(call, verdict.result);
       case "refused":
         return this.#refuse(call, verdict.refusal);
       case "unknown":
@@ -289,13 +292,10 @@ export class InFlight {
     return undefined;
   }
 
-  giveUp(now: Instant, downSince: Instant, patience: { readonly ms: Millis; readonly reason: string }): void {
+  giveUp(now: Instant, downSince: Instant, patience: Patience): void {
     for (const call of [...this.#calls.values()]) {
       if (after(later(call.since, downSince), patience.ms) > now) return;
-      this.#abandon(
-        call,
-        refuse("CONNECTION_LOST", `no connection to the broker for ${patience.ms} ms: ${patience.reason}`),
-      );
+      this.#abandon(call, noConnection(patience));
     }
   }
 
@@ -320,6 +320,11 @@ export class InFlight {
       last = id;
     }
     this.#keys.check();
+  }
+
+  #applied(call: Call, result: unknown): void {
+    this.#locks.applied(call);
+    this.#draft.answer(call, result);
   }
 
   // ── one call ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,11 +395,6 @@ export class InFlight {
     this.#draft.answer(call, {});
   }
 
-  #tooOften(call: Call): void {
-    const message = `sent ${call.tries} times, and each time the connection broke before the answer`;
-    this.#abandon(call, refuse("CONNECTION_LOST", message));
-  }
-
   /** No answer will come. A release needs none: what the next hello does not list is released. */
   #abandon(call: Call, refusal: Refusal): void {
     if (call.kind === "release") {
@@ -410,6 +410,7 @@ export class InFlight {
 
   #refuse(call: Call, refusal: Refusal): void {
     this.#transactions.refused(call);
+    this.#locks.notApplied(call);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
@@ -429,12 +430,3 @@ function isRead({ kind }: Call): boolean {
 function isSentFreely(call: Call): boolean {
   return isRead(call) || call.kind === "write" || call.kind === "named";
 }
-
-const outcomeUnknown = refuse(
-  "OUTCOME_UNKNOWN",
-  "the connection broke before the answer, and this request cannot be sent twice",
-);
-const tooOld = refuse(
-  "RETRY_TOO_OLD",
-  "the session ended before the answer, and the broker does not know any more what became of this write",
-);

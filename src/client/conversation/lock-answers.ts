@@ -75,6 +75,20 @@ export class LockAnswers {
     this.#ask(new Call("release", "lock.release", params, { own: true }), now);
   }
 
+  /** It was handed in: with it locks are given back, once it is on disk. */
+  begun({ gives }: Call): void {
+    for (const grant of gives) this.#grants.leaves(grant);
+  }
+
+  /** It is on disk. */
+  applied({ gives }: Call): void {
+    for (const grant of gives) this.#grants.left(grant);
+  }
+
+  notApplied({ gives }: Call): void {
+    for (const grant of gives) this.#grants.stays(grant);
+  }
+
   released(call: Call): void {
     if (call.grant !== undefined) this.#grants.released(call.grant);
     if (call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

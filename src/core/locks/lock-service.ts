@@ -145,6 +145,11 @@ export class LockService {
     return this.#acquiring.cancelByAsker(session, asker, now);
   }
 
+  /** What came with a write that is on disk now. */
+  giveBack(session: Session, locks: readonly Fence[], now: Instant): void {
+    this.#releasing.giveBack(session, locks, now);
+  }
+
   // ── sessions come and go ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** It speaks again. What it does not believe in is given back; what it believes and is not so is told as lost. */

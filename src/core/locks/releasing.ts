@@ -44,6 +44,15 @@ export class Releasing {
     draft.send.push({ kind: "released", to: ask.connection, request: ask.request });
   }
 
+  /** With a write that is on disk. What is not held any more, or is another's, is passed over: the write is applied. */
+  giveBack(session: Session, locks: readonly Fence[], now: Instant): void {
+    const { ends, table } = this.#parts;
+    for (const fence of locks) {
+      const grant = table.holdingUnder(fence)?.grant;
+      if (grant?.session === session) ends.end(grant, released, now);
+    }
+  }
+
   /**
    * Its client speaks again. What it does not believe in is given back (rule 13): places first, so that what is given
    * back is not granted to a request that nobody will answer for. Gives what it believes in and is not so.

@@ -6,6 +6,7 @@ import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
 import { LogFold } from "./log-fold.js";
 import { ReadLine } from "./read-line.js";
+import { ReadTransactions } from "./read-transactions.js";
 import { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
 
@@ -21,6 +22,7 @@ export class Reads {
   readonly line: ReadLine;
   readonly snapshots: Snapshots;
   readonly streams: Streams;
+  readonly transactions: ReadTransactions;
   readonly fold: LogFold;
 
   constructor(parts: ReadsParts) {
@@ -28,6 +30,7 @@ export class Reads {
     this.line = new ReadLine({ ...parts, onQuiet });
     this.snapshots = new Snapshots({ ...parts, onQuiet });
     this.streams = new Streams({ ...parts, snapshots: this.snapshots });
+    this.transactions = new ReadTransactions({ ...parts, snapshots: this.snapshots, streams: this.streams });
     this.fold = new LogFold({ ...parts, reads: this.line, snapshots: this.snapshots });
   }
 
@@ -54,11 +57,13 @@ export class Reads {
   }
 
   stream(session: Session, command: StreamCommand, now: Instant): void {
-    this.streams.open(session, command, now);
+    if (command.transaction === undefined) this.streams.open(session, command, now);
+    else this.transactions.stream(session, command, command.transaction, now);
   }
 
   cancel(session: Session, asker: Asker, now: Instant): void {
-    if (!this.streams.cancel(asker, now)) this.line.cancel(session, asker, now);
+    if (this.streams.cancel(asker, now) || this.transactions.cancel(session, asker, now)) return;
+    this.line.cancel(session, asker, now);
   }
 
   writesSettled(session: Session, now: Instant): void {
@@ -69,11 +74,13 @@ export class Reads {
   connectionLost(session: Session, now: Instant): void {
     this.line.connectionLost(session, now);
     this.streams.connectionLost(session, now);
+    this.transactions.connectionLost(session, now);
   }
 
   sessionEnds(session: Session, over: Refusal, now: Instant): void {
     this.line.sessionEnds(session, over);
     this.streams.sessionEnds(session, over, now);
+    this.transactions.sessionEnds(session, over, now);
   }
 
   writerIs(state: "starting" | "ready" | "unavailable", now: Instant): void {
@@ -135,5 +142,6 @@ export class Reads {
     this.line.check();
     this.snapshots.check();
     this.streams.check();
+    this.transactions.check();
   }
 }

@@ -12,8 +12,9 @@ export interface Due {
 
 /** The first of its limits that it reaches, if nothing happens until then. */
 export function nextDue(snapshot: Snapshot, limits: Limits, folding: boolean): Due {
-  const { openedAt, held } = snapshot;
-  let due: Due = { at: after(openedAt, limits.snapshotMs), end: "aged" };
+  const { openedAt, held, borrower } = snapshot;
+  const ageMs = Math.min(limits.snapshotMs, borrower.limitMs ?? limits.snapshotMs);
+  let due: Due = { at: after(openedAt, ageMs), end: "aged" };
   const sooner = (at: Instant, end: SnapshotEnd) => {
     if (at < due.at) due = { at, end };
   };

@@ -35,7 +35,9 @@ export type SnapshotEnd =
   | "unavailable"
   /** All processes end: the disk failed under them, or the broker is ending. */
   | "disk"
-  | "closing";
+  | "closing"
+  /** It is a transaction's, and that is over. */
+  | "over";
 
 export interface Borrower {
   readonly session: Session;
@@ -43,6 +45,8 @@ export interface Borrower {
   readonly after: number;
   /** The coin in which its turn is paid. */
   readonly parcel: Parcel;
+  /** How long it may be open, if that is less than any may be. */
+  readonly limitMs?: Millis | undefined;
   /** Its turn has come. */
   lent(snapshot: Snapshot, now: Instant): void;
   /** It is over by no wish of its own, and nothing of it will be heard any more. `reason`: for people. */
@@ -73,6 +77,12 @@ export interface Flow {
   sent: number;
   readonly rows: (message: Parcel) => void;
   readonly done: (refusal: Refusal | undefined, now: Instant) => void;
+}
+
+export interface RunWish {
+  readonly timeoutMs: Millis | undefined;
+  readonly parcel: Parcel;
+  readonly answered: Run["answered"];
 }
 
 export interface StreamWish {
@@ -127,10 +137,17 @@ export class Snapshot {
     return run;
   }
 
+  /** A statement in it, or several. */
+  run({ parcel, answered, ...wish }: RunWish, now: Instant): Run {
+    const run = this.#ask(this.#timeOf(wish), answered, now);
+    this.#parts.draft.dispatch.push({ to: "snapshot", process: this.process, kind: "run", run: run.number, parcel });
+    return run;
+  }
+
   /** Answered with the names of the columns; then come the rows. */
   stream({ credit, parcel, answered, rows, done, ...wish }: StreamWish, now: Instant): Run {
-    const { limits, draft } = this.#parts;
-    const timeoutMs = Math.min(wish.timeoutMs ?? limits.readMs, limits.timeoutMsMax);
+    const { draft } = this.#parts;
+    const timeoutMs = this.#timeOf(wish);
     const flows = (answer: RunAnswer, at: Instant) => {
       if (answer.kind === "done")
         this.flow = { run: run.number, timeoutMs, credit, waits: false, since: at, sent: 0, rows, done };
@@ -165,6 +182,11 @@ export class Snapshot {
   cancel(run: Run, now: Instant): void {
     run.cancelledAt ??= now;
     this.#parts.changed(now);
+  }
+
+  #timeOf({ timeoutMs }: Pick<RunWish, "timeoutMs">): Millis {
+    const { readMs, timeoutMsMax } = this.#parts.limits;
+    return Math.min(timeoutMs ?? readMs, timeoutMsMax);
   }
 
   #ask(timeoutMs: Millis, answered: Run["answered"], now: Instant): Run {

@@ -419,4 +419,5 @@ const reasons: { readonly [End in SnapshotEnd]: string } = {
   unavailable: "no process can be had",
   disk: "the disk failed",
   closing: "the broker is ending",
+  over: "it was given back",
 };

@@ -12,12 +12,14 @@
  * | opening | it has a process, which runs it to its first row       | its request is refused                  |
  * | open    | its request is answered; its rows go to the client     | that it is done, and why                |
  *
- * One whose process died before it had answered is asked once more: nothing of it was seen.
+ * One whose process died before it had answered is asked once more: nothing of it was seen. One of a transaction has its
+ * snapshot from that, and none of its own.
  */
 import { type ConnectionId, type Instant, type Limits, type Refusal, refuse } from "../../terms/index.js";
 import type { Asker, Parcel, StreamCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import { connectionOf, type Session } from "../sessions/session.js";
+import { endOfStream } from "./read-ends.js";
 import type { Borrower, Run, RunAnswer, Snapshot, SnapshotEnd } from "./snapshot.js";
 import type { Snapshots } from "./snapshots.js";
 
@@ -27,15 +29,26 @@ export interface StreamsParts {
   readonly snapshots: Snapshots;
 }
 
+/** From whom it has its snapshot: the table of processes, for itself; or a transaction, whose snapshot it shares. */
+export interface Lender {
+  submit(stream: Borrower, now: Instant): void;
+  /** It does not want its turn any more. */
+  withdraw(stream: Borrower, now: Instant): void;
+  /** It is over, or is to be ended where it runs. */
+  giveBack(snapshot: Snapshot, now: Instant, stream: Borrower): void;
+}
+
 type StreamState =
   | { readonly kind: "asked" }
   | { readonly kind: "opening"; readonly snapshot: Snapshot; readonly run: Run }
-  | { readonly kind: "open"; readonly snapshot: Snapshot };
+  | { readonly kind: "open"; readonly snapshot: Snapshot }
+  | { readonly kind: "over" };
 
 interface Stream extends Borrower {
   readonly asker: Asker;
   readonly number: number;
   readonly command: StreamCommand;
+  readonly lender: Lender;
   state: StreamState;
   /** What it was given before its process was told of it. */
   credit: number;
@@ -61,19 +74,19 @@ export class Streams {
 
   // ── asked ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  open(session: Session, command: StreamCommand, now: Instant): void {
+  open(session: Session, command: StreamCommand, now: Instant, lender: Lender = this.#parts.snapshots): void {
     const { connection, request, stream: number, credit, parcel } = command;
     if (this.#get(connection, number) !== undefined)
       return this.#refuse(command, refuse("PARAMS_INVALID", `stream ${number} is open already on this connection`));
     const stream: Stream = {
-      ...{ session, after: session.writesSent, parcel, number, command, credit, sent: 0, deaths: 0 },
+      ...{ session, after: session.writesSent, parcel, number, command, lender, credit, sent: 0, deaths: 0 },
       asker: { connection, request },
       state: { kind: "asked" },
       lent: (snapshot, at) => this.#lent(stream, snapshot, at),
       lost: (end, reason, at) => this.#lost(stream, end, reason, at),
     };
     this.#keep(stream);
-    this.#parts.snapshots.submit(stream, now);
+    lender.submit(stream, now);
   }
 
   credit(connection: ConnectionId, number: number, bytes: number, now: Instant): void {
@@ -118,7 +131,9 @@ export class Streams {
           new Error(`stream ${number} of connection ${connection} is ${state.kind}: ${what}`);
         if (stream.number !== number || asker.connection !== connection) throw wrong("it is kept under another name");
         if (connectionOf(session) !== connection) throw wrong("its connection is gone");
-        if (state.kind !== "asked" && state.snapshot.borrower !== stream) throw wrong("its snapshot is another's");
+        if (state.kind === "over") throw wrong("it is still listed");
+        if (state.kind !== "asked" && stream.lender === this.#parts.snapshots && state.snapshot.borrower !== stream)
+          throw wrong("its snapshot is another's");
         if (state.kind === "open" && state.snapshot.flow === undefined) throw wrong("nothing flows");
       }
     }
@@ -144,6 +159,8 @@ export class Streams {
 
   #answered(stream: Stream, snapshot: Snapshot, answer: RunAnswer, now: Instant): void {
     const { connection: to, request } = stream.asker;
+    // Closed while a transaction's process was opening it: that lives on, and has it open now.
+    if (stream.state.kind === "over") return snapshot.closeStream(now);
     switch (answer.kind) {
       case "done":
         this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });
@@ -170,10 +187,11 @@ export class Streams {
   }
 
   #lost(stream: Stream, end: SnapshotEnd, reason: string, now: Instant): void {
-    const again = end === "crashed" && stream.state.kind === "opening" && stream.deaths++ === 0;
-    if (!again) return this.#over(stream, refusalOf(end, reason));
+    const { lender } = stream;
+    const mayAgain = lender === this.#parts.snapshots && end === "crashed" && stream.state.kind === "opening";
+    if (!mayAgain || stream.deaths++ > 0) return this.#over(stream, endOfStream(end, reason));
     stream.state = { kind: "asked" };
-    this.#parts.snapshots.submit(stream, now);
+    lender.submit(stream, now);
   }
 
   // ── its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,8 +217,11 @@ export class Streams {
   }
 
   #giveBack(stream: Stream, state: StreamState, now: Instant): void {
-    if (state.kind === "asked") this.#parts.snapshots.withdraw(stream);
-    else this.#parts.snapshots.giveBack(state.snapshot, now);
+    const { lender } = stream;
+    if (state.kind === "asked") return lender.withdraw(stream, now);
+    if (state.kind === "over") return;
+    if (state.kind === "opening") state.snapshot.cancel(state.run, now);
+    lender.giveBack(state.snapshot, now, stream);
   }
 
   #tellDone({ asker, number, sent: rows }: Stream, refusal: Refusal | undefined): void {
@@ -222,30 +243,11 @@ export class Streams {
     this.#streams.set(connection, streams);
   }
 
-  #forget({ asker, number }: Stream): void {
+  #forget(stream: Stream): void {
+    const { asker, number } = stream;
+    stream.state = { kind: "over" };
     const streams = this.#streams.get(asker.connection);
     streams?.delete(number);
     if (streams?.size === 0) this.#streams.delete(asker.connection);
-  }
-}
-
-/** What the client of a stream is told when its snapshot is over. */
-function refusalOf(end: SnapshotEnd, reason: string): Refusal {
-  switch (end) {
-    case "aged":
-    case "crowded":
-    case "fold":
-    case "disk":
-      return refuse("SNAPSHOT_ENDED", `the snapshot of the stream was ended: ${reason}`, { why: end });
-    case "timeout":
-      return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time without a row and was ended");
-    case "cancel":
-      return refuse("CANCELLED", "the stream was cancelled");
-    case "crashed":
-      return refuse("STATEMENT_CRASHED", `the process that ran the statement died: ${reason}`);
-    case "unavailable":
-      return refuse("READER_UNAVAILABLE", `no process can be had for the stream: ${reason}`, { reason });
-    case "closing":
-      return refuse("SHUTTING_DOWN", reason);
   }
 }

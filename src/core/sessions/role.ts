@@ -3,7 +3,7 @@
  *
  * | role  | what it adds                                                                                               |
  * |-------|------------------------------------------------------------------------------------------------------------|
- * | read  | reads, streams, watches; looks at locks, takes them and gives them back: to wait for others changes nothing |
+ * | read  | reads, also in transactions, streams, watches; looks at locks, takes them and gives them back: to wait for others changes nothing |
  * | write | writes; takes locks away from those who hold them (steal, break, transfer), changes their slots            |
  * | admin | looks after the broker itself                                                                              |
  *
@@ -37,8 +37,9 @@ export function roleFor(command: ClientCommand): Role {
     case "unwatch-tables":
       return "read";
     case "write":
-    case "tx-begin":
       return "write";
+    case "tx-begin":
+      return command.mode === "read" ? "read" : "write";
     // Without a transaction they find nothing.
     case "tx-step":
     case "tx-commit":

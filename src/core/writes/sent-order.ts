@@ -35,6 +35,15 @@ export class SentOrder {
     else session.followers.push({ order: session.writesSent, go });
   }
 
+  /** The same for those up to one of them, which is with the writer itself. */
+  afterOrder(session: Session, order: number, go: (now: Instant) => void, now: Instant): void {
+    const waiting = this.#firstWaiting(session);
+    if (waiting === undefined || waiting.order > order) return go(now);
+    const { followers } = session;
+    const behind = followers.findIndex((follower) => follower.order > order);
+    followers.splice(behind < 0 ? followers.length : behind, 0, { order, go });
+  }
+
   commitAsked(commit: Write): void {
     const known = this.#commits.get(commit.owner);
     if (known === undefined) this.#commits.set(commit.owner, [commit]);

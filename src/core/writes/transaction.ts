@@ -1,5 +1,5 @@
 /**
- * One transaction of a client, from its begin until it is over for the client.
+ * One transaction of a client that writes, from its begin until it is over for the client.
  *
  *              begin            its turn          commit              settled
  *   (none) ─────────► waiting ─────────► open ─────────► committing ─────────► over
@@ -26,7 +26,7 @@
  * with it.
  */
 import type { Instant, Millis, Refusal, RequestKey, TransactionNumber } from "../../terms/index.js";
-import type { Asker, Fence, Parcel, TransactionMode } from "../command.js";
+import type { Asker, Fence, Parcel } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Session } from "../sessions/session.js";
 import type { StepKind } from "../turn.js";
@@ -39,7 +39,6 @@ export type TransactionState =
 
 export interface TransactionWords {
   readonly number: TransactionNumber;
-  readonly mode: TransactionMode;
   /** Hold for its whole life. */
   readonly fences: readonly Fence[];
   /** How long it may be open. */
@@ -49,7 +48,6 @@ export interface TransactionWords {
 export class Transaction implements TransactionWords {
   readonly session: Session;
   readonly number: TransactionNumber;
-  readonly mode: TransactionMode;
   readonly fences: readonly Fence[];
   readonly limitMs: Millis;
   /** The request that began it. */
@@ -75,10 +73,9 @@ export class Transaction implements TransactionWords {
   /** It has been open for too long, and that is not confirmed. */
   due: { readonly at: Instant; readonly turn: number } | undefined;
 
-  constructor(session: Session, { number, mode, fences, limitMs }: TransactionWords, asker: Asker) {
+  constructor(session: Session, { number, fences, limitMs }: TransactionWords, asker: Asker) {
     this.session = session;
     this.number = number;
-    this.mode = mode;
     this.fences = fences;
     this.limitMs = limitMs;
     this.begin = newStep(this, "begin", { asker });
@@ -114,6 +111,7 @@ export interface StepWords {
   /** Of a commit, as for any write. */
   readonly key?: RequestKey | undefined;
   readonly ownKey?: boolean | undefined;
+  readonly release?: readonly Fence[] | undefined;
   readonly order?: number;
 }
 
@@ -122,7 +120,7 @@ const nothing: Parcel = { size: 0 };
 export function newStep(
   transaction: Transaction,
   kind: StepKind,
-  { asker: { connection, request }, parcel = nothing, timeoutMs, key, ownKey, order = 0 }: StepWords,
+  { asker: { connection, request }, parcel = nothing, timeoutMs, key, ownKey, release, order = 0 }: StepWords,
 ): Write {
   const { session, fences } = transaction;
   return newWrite({
@@ -133,6 +131,7 @@ export function newStep(
     key,
     ownKey,
     fences,
+    release,
     alone: true,
     timeoutMs,
     parcel,
@@ -148,12 +147,13 @@ export function newLookup(
   commit: Asker & {
     readonly key: RequestKey | undefined;
     readonly ownKey?: boolean | undefined;
+    readonly release?: readonly Fence[] | undefined;
     readonly parcel: Parcel;
   },
   refusal: Refusal,
   before?: Write,
 ): Write {
-  const { connection, request, key, ownKey, parcel } = commit;
+  const { connection, request, key, ownKey, release, parcel } = commit;
   const lookup = newWrite({
     session,
     owner: session.id,
@@ -162,6 +162,7 @@ export function newLookup(
     key,
     ownKey,
     fences: [],
+    release,
     alone: false,
     timeoutMs: undefined,
     parcel,

@@ -64,11 +64,11 @@ export class Transactions implements TurnTaker {
   // ── what clients ask ──────────────────────────────────────────────────────────────────────────────────────────────
 
   begin(session: Session, command: BeginCommand, now: Instant): void {
-    const refusal = this.#cannotBegin(session, command);
+    const refusal = this.#cannotBegin();
     if (refusal !== undefined) return this.#ends.refuse(command, refusal);
-    const { transaction: number, mode, fences, timeoutMs } = command;
+    const { transaction: number, fences, timeoutMs } = command;
     const limitMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#parts.limits.txMs);
-    const transaction = new Transaction(session, { number, mode, fences, limitMs }, command);
+    const transaction = new Transaction(session, { number, fences, limitMs }, command);
     this.#list.add(transaction);
     this.#parts.writes.afterSent(session, (sent) => this.#waitForTurn(transaction, sent), now);
   }
@@ -94,10 +94,10 @@ export class Transactions implements TurnTaker {
       this.#ends.refuse(command, transaction.state.refusal);
       return this.#ends.end(transaction, transaction.state.refusal, now);
     }
-    const { key, ownKey, parcel } = command;
+    const { key, ownKey, release, parcel } = command;
     session.writesSent++;
     const { writesSent: order } = session;
-    const step = newStep(transaction, "commit", { asker: command, parcel, key, ownKey, order });
+    const step = newStep(transaction, "commit", { asker: command, parcel, key, ownKey, release, order });
     this.#parts.writes.queueCommit(step);
     this.#queue(transaction, step, now);
   }
@@ -281,16 +281,8 @@ export class Transactions implements TurnTaker {
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #cannotBegin(session: Session, { transaction: number }: BeginCommand): Refusal | undefined {
-    const { limits, writes } = this.#parts;
-    if (number <= session.transactionHigh) {
-      const message = `transaction ${number} comes after ${session.transactionHigh}: numbers rise in a session`;
-      return refuse("PARAMS_INVALID", message, { path: "params.tx" });
-    }
-    if ((session.transactions?.size ?? 0) >= limits.transactionsMax) {
-      const message = `the session has ${limits.transactionsMax} transactions already`;
-      return refuse("TRANSACTIONS_FULL", message, { limit: "transactionsMax" });
-    }
+  #cannotBegin(): Refusal | undefined {
+    const { writes } = this.#parts;
     if (writes.state.kind === "unavailable") return unavailable(writes.state.reason);
     return writes.logFull ? writes.logFullRefusal() : undefined;
   }
@@ -377,11 +369,7 @@ export class Transactions implements TurnTaker {
     given.clear();
     if (commit.key === undefined && !commit.ownKey && commit.seq !== undefined)
       writes.finishCommit(commit, { kind: "committed", seq: commit.seq }, now);
-    else
-      writes.submit(
-        newLookup(session, { ...commit.asker, ...keyOf(commit), parcel: commit.parcel }, unknown, commit),
-        now,
-      );
+    else writes.submit(newLookup(session, { ...commit.asker, ...meantBy(commit) }, unknown, commit), now);
     this.#ends.over(transaction, over, now);
   }
 
@@ -407,8 +395,8 @@ export class Transactions implements TurnTaker {
   }
 }
 
-function keyOf({ key, ownKey }: Write): Pick<Write, "key" | "ownKey"> {
-  return { key, ownKey };
+function meantBy({ key, ownKey, release, parcel }: Write): Pick<Write, "key" | "ownKey" | "release" | "parcel"> {
+  return { key, ownKey, release, parcel };
 }
 
 function toAsker({ connection: to, request }: Asker): { to: Asker["connection"]; request: Asker["request"] } {

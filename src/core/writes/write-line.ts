@@ -51,6 +51,8 @@ export interface WriteLineParts {
   readonly deadlines: Deadlines;
   /** `again`: for a write that was sent before while it was held. */
   readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
+  /** Something of this session is on disk with which it gives back these locks. */
+  readonly giveBack: (session: Session, locks: readonly Fence[], now: Instant) => void;
   /** A write of this session was answered, whatever the answer. */
   readonly onAnswered: (session: Session, now: Instant) => void;
   readonly transactions: () => TurnTaker;
@@ -404,8 +406,15 @@ export class WriteLine {
       if (answer.kind === "refused" && write.key !== undefined)
         session.finished.writeRefused(write.key, answer.refusal);
     }
+    if (write.release !== undefined && answer.kind !== "refused") this.#giveBack(write, write.release, now);
     for (const repeat of repeats) repeat(answer, now);
     if (session !== undefined) this.#parts.onAnswered(session, now);
+  }
+
+  /** A plain write that was sent before a commit may not be with the writer yet: it still counts (rule 5). */
+  #giveBack({ session, order }: Write, locks: readonly Fence[], now: Instant): void {
+    if (session === undefined) return;
+    this.#order.afterOrder(session, order, (at) => this.#parts.giveBack(session, locks, at), now);
   }
 
   #othersWait(write: Write): boolean {

@@ -25,6 +25,8 @@ export interface Write {
   /** It has a key of its caller's own, which the store knows. */
   readonly ownKey?: boolean | undefined;
   readonly fences: readonly Fence[];
+  /** Locks of its session that are given back when it is applied, each if it is still held under its token. */
+  readonly release?: readonly Fence[] | undefined;
   readonly alone: boolean;
   /** A transaction for each of its statements: a part of it may be applied. */
   readonly piecewise?: boolean | undefined;
@@ -66,6 +68,7 @@ export type WriteStart = Pick<
   | "key"
   | "ownKey"
   | "fences"
+  | "release"
   | "alone"
   | "piecewise"
   | "timeoutMs"
@@ -86,6 +89,7 @@ export function newWrite(start: WriteStart): Write {
     key: start.key,
     ownKey: start.ownKey,
     fences: start.fences,
+    release: start.release,
     alone: start.alone,
     piecewise: start.piecewise,
     timeoutMs: start.timeoutMs,

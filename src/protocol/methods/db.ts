@@ -4,7 +4,18 @@ import type { WireInteger, WireValue } from "../numbers.js";
 import * as is from "../schema.js";
 import type { Condition } from "./condition.js";
 import type { HeldLock, SettledError } from "./session.js";
-import { atomic, fence, key, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import {
+  atomic,
+  fence,
+  key,
+  ofSql,
+  release,
+  results,
+  statement,
+  statementResult,
+  statements,
+  timeoutMs,
+} from "./sql-fields.js";
 
 /** One statement and its values: by position, by name (with or without its `:`, `@` or `$`), or both. */
 export interface StatementParams {
@@ -20,6 +31,8 @@ export interface WriteParams {
   readonly keepMs?: number;
   readonly ack?: number;
   readonly fence?: readonly HeldLock[];
+  /** Only where something is written. */
+  readonly release?: readonly HeldLock[];
   readonly timeoutMs?: number;
 }
 
@@ -71,6 +84,7 @@ const writing = {
   ...key("The request key. Without one a write happens at most once, and nobody can tell after a crash"),
   ack: is.Ack,
   fence: fence("Applied only while these locks are held under these tokens"),
+  release,
   timeoutMs,
 };
 
@@ -78,6 +92,7 @@ const ofWrites = [
   ...ofSql,
   "SQLITE_CONSTRAINT",
   "FENCED",
+  "NAME_INVALID",
   "KEY_REUSED",
   "RETRY_TOO_OLD",
   "RESULT_NOT_KEPT",

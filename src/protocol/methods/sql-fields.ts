@@ -19,6 +19,13 @@ export function fence(description: string) {
   return is.Optional(is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), { description }));
 }
 
+export const release = is.Optional(
+  is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), {
+    description:
+      "Locks of this session that are given back in the moment in which it is on disk, and only then. One that is not held under its token is passed over",
+  }),
+);
+
 /** The session's key, a number, or one of the caller's own making, a text. */
 export function key(description: string) {
   return {

@@ -8,7 +8,8 @@ import * as is from "../schema.js";
 import type { StatementParams } from "./db.js";
 import { refusalData } from "./refusal-fields.js";
 import type { SettledError } from "./session.js";
-import { ofSql, statement } from "./sql-fields.js";
+import { ofSql } from "./sql-fields.js";
+import { stream, streaming, streamResult } from "./stream-fields.js";
 
 export interface StreamParams extends StatementParams {
   readonly stream: number;
@@ -40,22 +41,6 @@ export interface DoneParams {
   readonly rows: number;
   readonly error?: SettledError;
 }
-
-const stream = is.WholeNumber("The stream's number, chosen by the client: in use once at a time on a connection", 1);
-
-const streaming = {
-  ...statement,
-  stream,
-  credit: is.WholeNumber("How many bytes of db.rows messages may be on the way at first: the window", 1),
-  timeoutMs: is.Optional(
-    is.WholeNumber("The time that the statement may run without a message, at most the limit timeoutMsMax", 1),
-  ),
-};
-
-const streamResult = {
-  stream,
-  columns: is.ArrayOf(is.Text(), { description: "The columns' names; may repeat" }),
-};
 
 const ofStreams = [...ofSql, "READ_ONLY", "SNAPSHOT_ENDED"] as const;
 

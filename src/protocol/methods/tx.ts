@@ -6,17 +6,32 @@ import type { Method } from "../method.js";
 import * as is from "../schema.js";
 import type { BatchResult, BatchStatement, StatementParams, StatementResult } from "./db.js";
 import type { HeldLock } from "./session.js";
-import { atomic, fence, key, ofSql, results, statement, statementResult, statements, timeoutMs } from "./sql-fields.js";
+import {
+  atomic,
+  fence,
+  key,
+  ofSql,
+  release,
+  results,
+  statement,
+  statementResult,
+  statements,
+  timeoutMs,
+} from "./sql-fields.js";
+import type { StreamParams, StreamResult } from "./stream.js";
+import { streaming, streamResult } from "./stream-fields.js";
 
 export interface TxBeginParams {
   readonly tx: number;
-  readonly mode: "write";
+  readonly mode: "read" | "write";
   readonly fence?: readonly HeldLock[];
   readonly timeoutMs?: number;
 }
 
 export interface TxBeginResult {
   readonly tx: number;
+  /** Of one that reads: the last commit that it sees. */
+  readonly seq?: number;
 }
 
 export interface TxExecuteParams extends StatementParams {
@@ -32,11 +47,16 @@ export interface TxBatchParams {
   readonly timeoutMs?: number;
 }
 
+export interface TxStreamParams extends StreamParams {
+  readonly tx: number;
+}
+
 export interface TxCommitParams {
   readonly tx: number;
   readonly key?: number | string;
   readonly keepMs?: number;
   readonly ack?: number;
+  readonly release?: readonly HeldLock[];
 }
 
 export interface TxCommitResult {
@@ -51,27 +71,42 @@ export interface TxRollbackParams {
 const tx = is.WholeNumber("The transaction, by the number that the client gave it", 1);
 
 /** What becomes of a transaction that does not come to its end. */
-const ofTransactions = ["TX_LOST", "TX_EXPIRED", "TX_ROLLED_BACK", "FENCED"] as const;
+const ofTransactions = ["TX_LOST", "TX_EXPIRED", "TX_ROLLED_BACK", "SNAPSHOT_ENDED", "FENCED"] as const;
 
-const ofSteps = [...ofSql, ...ofTransactions, "SQLITE_CONSTRAINT", "WRITER_UNAVAILABLE", "DISK_FULL"] as const;
+const ofSteps = [
+  ...ofSql,
+  ...ofTransactions,
+  "READ_ONLY",
+  "SQLITE_CONSTRAINT",
+  "WRITER_UNAVAILABLE",
+  "DISK_FULL",
+] as const;
 
 export const txMethods = {
   "tx.begin": {
-    summary: "Begins a transaction. It is answered when it has the writer to itself.",
+    summary: "Begins a transaction. It is answered when it has the writer to itself, or its snapshot is open.",
     params: is.schemaOf<TxBeginParams>()(
       is.ObjectOf({
         tx: is.WholeNumber("A number of the client's own, larger than all before in the session", 1),
-        mode: is.OneOf(["write"], "`write`: nobody else writes until it is over"),
-        fence: fence("Locks that must be held under these tokens until it is committed"),
-        timeoutMs: is.Optional(is.WholeNumber("How long it may be open, at most the limit txMs", 1)),
+        mode: is.OneOf(
+          ["read", "write"],
+          "`read`: all of it sees one snapshot, and nobody waits for it; `write`: nobody else writes until it is over",
+        ),
+        fence: fence("Of one that writes: locks that must be held under these tokens until it is committed"),
+        timeoutMs: is.Optional(
+          is.WholeNumber("How long it may be open, at most the limit txMs, of one that reads snapshotMs", 1),
+        ),
       }),
     ),
-    result: is.schemaOf<TxBeginResult>()(is.ObjectOf({ tx })),
+    result: is.schemaOf<TxBeginResult>()(
+      is.ObjectOf({ tx, seq: is.Optional(is.WholeNumber("Of one that reads: the last commit that it sees")) }),
+    ),
     keyed: "never",
     beforeHello: false,
     refusals: [
       ...ofTransactions,
       "TRANSACTIONS_FULL",
+      "READER_UNAVAILABLE",
       "NAME_INVALID",
       "SQLITE_BUSY",
       "WRITER_UNAVAILABLE",
@@ -103,17 +138,32 @@ export const txMethods = {
     beforeHello: false,
     refusals: ofSteps,
   } satisfies Method<TxBatchParams, BatchResult>,
+  "tx.stream": {
+    summary:
+      "Streams the rows of one statement from the snapshot of a transaction that only reads, one stream at a time; else as db.stream.",
+    params: is.schemaOf<TxStreamParams>()(is.ObjectOf({ tx, ...streaming })),
+    result: is.schemaOf<StreamResult>()(is.ObjectOf(streamResult)),
+    keyed: "never",
+    beforeHello: false,
+    refusals: [...ofSql, "READ_ONLY", ...ofTransactions],
+  } satisfies Method<TxStreamParams, StreamResult>,
   "tx.commit": {
-    summary: "Commits a transaction: answered when it is on disk. Its key is looked up before the transaction.",
+    summary:
+      "Commits a transaction: answered when it is on disk. Its key is looked up before the transaction. One that only reads just ends.",
     params: is.schemaOf<TxCommitParams>()(
       is.ObjectOf({
         tx,
         ...key("The request key, under which the commit can be asked for again"),
         ack: is.Ack,
+        release,
       }),
     ),
     result: is.schemaOf<TxCommitResult>()(
-      is.ObjectOf({ seq: is.WholeNumber("Which commit it is, in the one order of all; rises for ever") }),
+      is.ObjectOf({
+        seq: is.WholeNumber(
+          "Which commit it is, in the one order of all; rises for ever. Of one that only read: the last that it saw",
+        ),
+      }),
     ),
     keyed: "when-writing",
     beforeHello: false,
@@ -124,6 +174,7 @@ export const txMethods = {
       "KEY_REUSED",
       "RETRY_TOO_OLD",
       "OUTCOME_UNKNOWN",
+      "NAME_INVALID",
       "WRITER_UNAVAILABLE",
       "DISK_FULL",
       "DISK_FAILED",

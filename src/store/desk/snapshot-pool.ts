@@ -9,7 +9,7 @@ import { readFromReader, sendToReader } from "../pipe/messages.js";
 import { type FromSnapshot, readFromSnapshot, sendToSnapshot } from "../pipe/snapshot-messages.js";
 import type { Child } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
-import { requestIn, StreamPiece } from "./store-request.js";
+import { requestIn, StreamPiece, storeMethodOf } from "./store-request.js";
 import { storeAnswer } from "./writer-desk.js";
 
 interface Seat {
@@ -47,6 +47,11 @@ export class SnapshotPool {
         return child.kill(job.why);
       case "begin":
         return sendToSnapshot(child.out, { kind: "begin", run: job.run });
+      case "run": {
+        const request = requestIn(job.parcel);
+        const { encoding, raw } = request;
+        return sendToSnapshot(child.out, { kind: "run", run: job.run, method: storeMethodOf(request), encoding, raw });
+      }
       case "stream": {
         const { encoding, raw } = requestIn(job.parcel);
         return sendToSnapshot(child.out, { kind: "stream", run: job.run, credit: job.credit, encoding, raw });

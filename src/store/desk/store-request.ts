@@ -3,7 +3,7 @@ import type { Parcel } from "../../core/index.js";
 import type { Encoding } from "../../protocol/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
 
-export type RequestMethod = StoreMethod | "db.stream" | "session.settle";
+export type RequestMethod = StoreMethod | "db.stream" | "tx.stream" | "session.settle";
 
 export class StoreRequest implements Parcel {
   readonly method: RequestMethod;
@@ -54,6 +54,7 @@ export function requestIn(parcel: Parcel): StoreRequest {
 
 /** The method of a request that a reader or the writer runs whole. */
 export function storeMethodOf({ method }: StoreRequest): StoreMethod {
-  if (method === "session.settle" || method === "db.stream") throw new Error(`${method} came as a read or a write`);
+  if (method === "session.settle" || method === "db.stream" || method === "tx.stream")
+    throw new Error(`${method} came as a read or a write`);
   return method;
 }

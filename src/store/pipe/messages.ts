@@ -393,7 +393,7 @@ export function parseJson<T>(bytes: Buffer): T {
   return JSON.parse(bytes.toString("utf8")) as T;
 }
 
-function methodAt(place: number | undefined): StoreMethod {
+export function methodAt(place: number | undefined): StoreMethod {
   const method = place === undefined ? undefined : storeMethods[place];
   if (method === undefined) throw new Error(`a frame on the pipe names method ${place}`);
   return method;

@@ -2,6 +2,7 @@
  * What the front and a process for snapshots say to each other, beside what is said to every child. What comes with
  * every message of a stream has a small binary head; the rest is JSON.
  *
+ *   run       f64 run · u8 encoding · u8 method · the request as it came
  *   stream    f64 run · f64 credit · u8 encoding · the request as it came
  *   answered  an answer, whose number is the run
  *   rows      f64 run · f64 rows sent in all · a finished message
@@ -9,7 +10,25 @@
 import type { Encoding } from "../../protocol/index.js";
 import { impossible, type Refusal } from "../../terms/index.js";
 import { type Frame, type FrameQueue, frameHead, payloadAt } from "./frames.js";
-import { type Answer, encodingAt, flagsOf, packAnswers, parseJson, sendJson, unpackAnswers } from "./messages.js";
+import {
+  type Answer,
+  encodingAt,
+  flagsOf,
+  methodAt,
+  packAnswers,
+  parseJson,
+  sendJson,
+  unpackAnswers,
+} from "./messages.js";
+import { type StoreMethod, storeMethods } from "./store-methods.js";
+
+export interface RunMessage {
+  readonly kind: "run";
+  readonly run: number;
+  readonly method: StoreMethod;
+  readonly encoding: Encoding;
+  readonly raw: Buffer;
+}
 
 export interface StreamMessage {
   readonly kind: "stream";
@@ -22,6 +41,7 @@ export interface StreamMessage {
 
 export type ToSnapshot =
   | { readonly kind: "begin"; readonly run: number }
+  | RunMessage
   | StreamMessage
   | { readonly kind: "credit"; readonly run: number; readonly bytes: number }
   | { readonly kind: "close"; readonly run: number }
@@ -41,6 +61,7 @@ const kinds = {
   credit: 19,
   close: 20,
   end: 21,
+  run: 22,
   begun: 48,
   answered: 49,
   rows: 50,
@@ -49,16 +70,29 @@ const kinds = {
   cleared: 53,
 } as const;
 
+const runHeadBytes = 8 + 1 + 1;
 const streamHeadBytes = 8 + 8 + 1;
 const rowsHeadBytes = 8 + 8;
 
 export function sendToSnapshot(queue: FrameQueue, message: ToSnapshot): void {
-  if (message.kind !== "stream") return sendJson(queue, kinds[message.kind], message);
-  const head = frameHead(streamHeadBytes);
-  head.writeDoubleLE(message.run, payloadAt);
-  head.writeDoubleLE(message.credit, payloadAt + 8);
-  head[payloadAt + 16] = flagsOf(message.encoding);
-  queue.add(kinds.stream, head, message.raw);
+  switch (message.kind) {
+    case "run": {
+      const head = frameHead(runHeadBytes);
+      head.writeDoubleLE(message.run, payloadAt);
+      head[payloadAt + 8] = flagsOf(message.encoding);
+      head[payloadAt + 9] = storeMethods.indexOf(message.method);
+      return queue.add(kinds.run, head, message.raw);
+    }
+    case "stream": {
+      const head = frameHead(streamHeadBytes);
+      head.writeDoubleLE(message.run, payloadAt);
+      head.writeDoubleLE(message.credit, payloadAt + 8);
+      head[payloadAt + 16] = flagsOf(message.encoding);
+      return queue.add(kinds.stream, head, message.raw);
+    }
+    default:
+      return sendJson(queue, kinds[message.kind], message);
+  }
 }
 
 export function sendFromSnapshot(queue: FrameQueue, message: FromSnapshot): void {
@@ -83,7 +117,15 @@ export function sendFromSnapshot(queue: FrameQueue, message: FromSnapshot): void
 
 /** Undefined when it is no message of this kind: then it is one to every child. */
 export function readToSnapshot({ kind, payload }: Frame): ToSnapshot | undefined {
-  if (kind < kinds.begin || kind > kinds.end) return undefined;
+  if (kind < kinds.begin || kind > kinds.run) return undefined;
+  if (kind === kinds.run)
+    return {
+      kind: "run",
+      run: payload.readDoubleLE(0),
+      encoding: encodingAt(payload[8] as number),
+      method: methodAt(payload[9]),
+      raw: payload.subarray(runHeadBytes),
+    };
   if (kind !== kinds.stream) return parseJson<ToSnapshot>(payload);
   return {
     kind: "stream",

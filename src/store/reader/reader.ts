@@ -4,6 +4,7 @@
  */
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
+import type { Encoding } from "../../protocol/index.js";
 import { type Database, openDatabase, type Statement, StatementCache } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.js";
 import type { Admitted } from "../gate/index.js";
@@ -11,8 +12,8 @@ import type { Answer, ReaderOrders, ReadMessage, StoreMethod } from "../pipe/mes
 import { runBatch } from "../statement/batch-run.js";
 import { placeOf } from "../statement/error-place.js";
 import { type BoundStatement, Planner, type RequestPlan, type StoreParams } from "../statement/plan.js";
-import { openRequest } from "../statement/request.js";
-import { resultOfRead } from "../statement/result.js";
+import { openRequest, type RawRequest } from "../statement/request.js";
+import { changesBody, resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { describeStatements } from "./describe.js";
 
@@ -55,6 +56,24 @@ export class Reader {
     return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
   }
 
+  /** A statement of a transaction, or several, in the snapshot that is open. */
+  runInSnapshot(request: RawRequest): Buffer | Refusal {
+    const { plan } = openRequest(request, this.#planner, false);
+    if (isRefusal(plan)) return plan;
+    if (plan.access === "write") return refuse("READ_ONLY", "a statement that writes has reached a snapshot");
+    const { encoding } = request;
+    switch (plan.kind) {
+      case "one":
+        return this.#one(plan, 0, { encoding, bytesMax: this.limits.resultBytesMax });
+      case "batch":
+        return this.#batch(plan, encoding);
+      case "savepoint":
+        return this.#savepoint(plan.text, encoding);
+      default:
+        return refuse("READ_ONLY", `a snapshot runs no request of the kind ${plan.kind}`);
+    }
+  }
+
   plan(method: StoreMethod, params: StoreParams): RequestPlan | Refusal {
     return this.#planner.plan(method, params);
   }
@@ -89,15 +108,29 @@ export class Reader {
   #many(plan: Extract<RequestPlan, { kind: "batch" }>, { encoding }: ReadMessage): Buffer | Refusal {
     this.#begin.run();
     try {
-      return runBatch(plan, {
-        encoding,
-        bytesMax: this.limits.resultBytesMax,
-        run: (index, bytesMax) => this.#one(plan, index, { encoding, bytesMax }),
-        undone: () => !this.database.inTransaction,
-      });
+      return this.#batch(plan, encoding);
     } finally {
       // rule 4: the snapshot ends with the request
       if (this.database.inTransaction) this.#commit.run();
+    }
+  }
+
+  #batch(plan: Extract<RequestPlan, { kind: "batch" }>, encoding: Encoding): Buffer | Refusal {
+    return runBatch(plan, {
+      encoding,
+      bytesMax: this.limits.resultBytesMax,
+      run: (index, bytesMax) => this.#one(plan, index, { encoding, bytesMax }),
+      undone: () => !this.database.inTransaction,
+    });
+  }
+
+  /** There is nothing that it could undo, but names may be set and are to be known. */
+  #savepoint(text: string, encoding: Encoding): Buffer | Refusal {
+    try {
+      this.database.prepare(text).run();
+      return changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding);
+    } catch (error) {
+      return refusalOf(error);
     }
   }
 

@@ -3,11 +3,13 @@
  * messages of its one stream (rule 4: while it is open nobody else is served from this process).
  *
  *   clear ──begin, stream──► open ──end, the stream's end if nothing was begun──► clear
+ *
+ * Statements may run between two messages of the stream: it is read on from where it was.
  */
 import { type Encoding, encodeBody, type ParamsOf } from "../../protocol/index.js";
 import type { Statement } from "../../sqlite/index.js";
 import { isRefusal, type Refusal } from "../../terms/index.js";
-import type { FromSnapshot, StreamMessage, ToSnapshot } from "../pipe/snapshot-messages.js";
+import type { FromSnapshot, RunMessage, StreamMessage, ToSnapshot } from "../pipe/snapshot-messages.js";
 import { openParams } from "../statement/request.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import type { Reader } from "./reader.js";
@@ -54,6 +56,8 @@ export class Snapshot {
         this.#begin.run();
         // A transaction has its snapshot only when something was read in it.
         return this.#parts.send({ kind: "begun", run: message.run, seq: this.#seq.get() as number });
+      case "run":
+        return this.#run(message);
       case "stream":
         return this.#stream(message);
       case "credit":
@@ -89,11 +93,21 @@ export class Snapshot {
     }
   }
 
+  #run(message: RunMessage): void {
+    const { run, encoding } = message;
+    const { reader } = this.#parts;
+    const result = reader.runInSnapshot(message);
+    // What would be run after that, would be run by itself.
+    this.#answer(run, result, { encoding, ended: !reader.database.inTransaction });
+  }
+
   #stream(message: StreamMessage): void {
     const { run, encoding } = message;
+    // The one before was closed, and the word of that is behind this.
+    this.#over(undefined);
     const opened = this.#open(message);
     if (isRefusal(opened)) return this.#answer(run, opened);
-    this.#answer(run, encodeBody(opened.result, encoding), encoding);
+    this.#answer(run, encodeBody(opened.result, encoding), { encoding });
     this.#streaming = opened.streaming;
   }
 
@@ -141,9 +155,13 @@ export class Snapshot {
     this.#parts.send({ kind: "cleared" });
   }
 
-  #answer(run: number, result: Buffer | Refusal, encoding: Encoding = "json"): void {
+  #answer(
+    run: number,
+    result: Buffer | Refusal,
+    { encoding = "json", ended = false }: { readonly encoding?: Encoding; readonly ended?: boolean } = {},
+  ): void {
     const answer = isRefusal(result)
-      ? ({ id: run, kind: "refused", refusal: result } as const)
+      ? ({ id: run, kind: "refused", refusal: result, ended } as const)
       : ({ id: run, kind: "done", encoding, bytes: result } as const);
     this.#parts.send({ kind: "answered", answer });
   }

@@ -2,11 +2,10 @@
  * A number for what a request asks, so that a key that comes again with another request is noticed. Taken of the decoded
  * request, after the values were made what SQLite binds: the same request in JSON and in MessagePack has one hash.
  *
- * Counts: the method, the SQL, the values with their types, the fences, whether a script or a batch is
- * atomic, under which conditions a statement runs; of a commit, which
- * transaction it ends. Does not count: the
- * request's id, key, ack, timeoutMs, the encoding. 53 bits that mix well; it guards against mistakes of the sender, who
- * can only hurt itself, and not against malice.
+ * Counts: the method, the SQL, the values with their types, the fences, the locks that are given back with it, whether a
+ * script or a batch is atomic, under which conditions a statement runs; of a commit, which transaction it ends. Does not
+ * count: the request's id, key, ack, timeoutMs, the encoding. 53 bits that mix well; it guards against mistakes of the
+ * sender, who can only hurt itself, and not against malice.
  */
 import { createHash } from "node:crypto";
 import type { WriteParams } from "../../protocol/index.js";
@@ -31,10 +30,10 @@ export function bodyHash(method: string, plan: RequestPlan, params: WriteParams 
   }
   if (params === undefined) return mix.value();
   if (plan.kind === "commit") mix.number(plan.transaction);
-  for (const { name, token } of params.fence ?? []) {
-    mix.text(name);
-    mix.number(token);
-  }
+  for (const fence of params.fence ?? []) mix.lock(fence);
+  if (params.release === undefined || params.release.length === 0) return mix.value();
+  mix.word(3);
+  for (const lock of params.release) mix.lock(lock);
   return mix.value();
 }
 
@@ -73,6 +72,11 @@ class Mix {
     scratch.setFloat64(0, value);
     this.word(scratch.getInt32(0));
     this.word(scratch.getInt32(4));
+  }
+
+  lock({ name, token }: { readonly name: string; readonly token: number }): void {
+    this.text(name);
+    this.number(token);
   }
 
   /** The anonymous values, or the named ones in an order that does not depend on the sender's. */

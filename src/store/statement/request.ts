@@ -21,7 +21,7 @@ export interface OwnKeyParams {
 /** How long a caller's own key is kept when it does not say (ms). */
 const keepMsStandard = 24 * 3_600_000;
 
-interface RawRequest {
+export interface RawRequest {
   readonly method: StoreMethod;
   readonly encoding: Encoding;
   readonly raw: Buffer;

@@ -271,3 +271,102 @@ describe("a cancelled write", () => {
     assert.deepEqual(lines, ["w refused CANCELLED", "open again"]);
   });
 });
+
+describe("a write that gives a lock back", () => {
+  it("makes it the broker's again when it is on disk; who releases it then has nothing to do", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    assert.equal(rig.grant("a").state, "held");
+    assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
+    assert.equal(rig.grant("a").state, "released");
+    assert.deepEqual(rig.release("r", "a"), ["r = {}"]);
+  });
+
+  it("leaves it held when it is refused", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    assert.deepEqual(rig.refuse("w", "SQLITE_CONSTRAINT"), ["w refused SQLITE_CONSTRAINT"]);
+    assert.equal(rig.grant("a").state, "held");
+    assert.deepEqual(rig.release("r", "a"), ["→ r key L1"]);
+  });
+
+  it("whose answer was lost with the connection is sent again, and the lock that the broker does not have is not lost", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
+    assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
+  });
+
+  it("that is refused after the lock was lost tells the loss then", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    assert.deepEqual(rig.notify("lock.lost", { name: "a", token: 7, reason: "broken" }), []);
+    assert.deepEqual(rig.refuse("w", "FENCED"), ["lost a 7", "w refused FENCED"]);
+    assert.equal(rig.grant("a").reason, "broken");
+  });
+
+  it("of a session that is over: applied, the lock was given back; never applied and refused, it was lost", () => {
+    for (const applied of [true, false]) {
+      const rig = holding();
+      rig.givingBack("w", "a");
+      rig.returns();
+      assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED").slice(0, 1), ["session lost"]);
+      rig.welcome();
+      const verdict = applied ? { outcome: "applied", result: {} } : { outcome: "never" };
+      const lines = rig.answer("session.settle", { outcomes: [{ key: 1, ...verdict }] });
+      if (applied) assert.ok(lines.includes("gave back a 7"), lines.join());
+      else assert.deepEqual(rig.refuse("w", "FENCED"), ["lost a 7", "w refused FENCED"]);
+    }
+  });
+
+  it("goes on with a release behind it, whichever is done first", () => {
+    for (const refused of [true, false]) {
+      const rig = holding();
+      rig.givingBack("w", "a");
+      assert.deepEqual(rig.release("r", "a"), ["→ r key L1"]);
+      if (refused) rig.refuse("w", "SQLITE_CONSTRAINT");
+      else rig.answer("w", {});
+      assert.deepEqual(rig.answer("r", { released: true }), ["r = {}"]);
+      assert.equal(rig.grant("a").state, "released");
+    }
+  });
+
+  it("does not end its lease: it is kept up until the write is known to be on disk", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
+    rig.granted("a", 7);
+    rig.givingBack("w", "a");
+    assert.deepEqual(rig.passes(1100), ["→ session.ping"]);
+    assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
+    assert.deepEqual(rig.passes(10_000), ["→ session.ack"]);
+  });
+
+  it("that is in flight for longer than the lease does not make it lost before it is refused", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
+    rig.granted("a", 7);
+    rig.givingBack("w", "a");
+    rig.breaks();
+    const lines = rig.passes(5000);
+    assert.ok(!lines.some((line) => line.startsWith("lost")), lines.join());
+    rig.connect();
+    rig.welcome({ resumed: true });
+    assert.deepEqual(rig.refuse("w", "FENCED"), ["lost a 7", "w refused FENCED"]);
+  });
+
+  it("ends with the conversation: nothing is left of it or of the lock", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    rig.handle({ kind: "close" });
+    rig.answer("w", {});
+    rig.answer("session.goodbye", {});
+    assert.equal(rig.conversation.at, "closed");
+    const other = holding();
+    other.givingBack("w", "a");
+    assert.ok(other.handle({ kind: "detach" }).includes("w refused CLOSED, outcome unknown"));
+  });
+});

@@ -86,6 +86,15 @@ export class Rig {
     );
   }
 
+  /** A write with which these grants are given back. */
+  givingBack(name: string, ...of: string[]): string[] {
+    const gives = of.map((one) => this.grant(one));
+    return this.#hand(
+      name,
+      new Call("write", methods.write, { release: gives.map(({ token }) => token) } as CallParams, { gives }),
+    );
+  }
+
   acquire(name: string, waitMs?: number): string[] {
     return this.ask(name, "acquire", waitMs === undefined ? { name } : { name, waitMs });
   }
@@ -300,6 +309,8 @@ export class Rig {
         return `${this.#nameOf(effect.call)} done${effect.refusal === undefined ? "" : ` ${effect.refusal.refused}`}`;
       case "lost":
         return `lost ${effect.grant.name} ${effect.grant.token}`;
+      case "given-back":
+        return `gave back ${effect.grant.name} ${effect.grant.token}`;
       case "opened":
         return effect.first ? "opened" : `open again${effect.welcome.resumed ? ", resumed" : ""}`;
       case "session-lost":

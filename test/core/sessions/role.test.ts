@@ -53,6 +53,7 @@ test("who only reads may neither write nor begin to, and takes no lock away from
   broker.settle();
   assert.equal(broker.writer.applied.length, 0, "nothing has reached the writer");
   assert.equal(holder.write("still held", { fences: [held] }).open, true);
+  assert.ok(reader.begin({ mode: "read" }).open, "it waits for a process");
 });
 
 test("who only reads waits for locks, holds them and gives them back", () => {

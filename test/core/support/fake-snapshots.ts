@@ -4,12 +4,13 @@ import { type Refusal, refuse, snapshotProcessId } from "../../../src/terms/inde
 import { parcel, seqOf, type TestParcel, whatOf } from "./values.js";
 
 type SnapshotJob = Extract<Job, { to: "snapshot" }>;
-type Asked = Extract<SnapshotJob, { kind: "begin" | "stream" }>;
+type Asked = Extract<SnapshotJob, { kind: "begin" | "run" | "stream" }>;
 
 /** How what is asked is read, and what is answered is written. */
 export interface StreamSpelling {
   readonly whatOf: (parcel: Parcel) => TestParcel;
   readonly columns: (what: string, parcel: Parcel) => unknown;
+  readonly saw: (what: string, parcel: Parcel) => unknown;
   /** A message with the row of this number. */
   readonly row: (what: string, number: number, parcel: Parcel, bytes: number) => Parcel;
 }
@@ -17,6 +18,7 @@ export interface StreamSpelling {
 const plain: StreamSpelling = {
   whatOf,
   columns: (what) => `columns of ${what}`,
+  saw: (what) => `saw ${what}`,
   row: (what, number, _, size) => parcel(`${what} ${number}`, { size }),
 };
 
@@ -69,6 +71,7 @@ export class FakeSnapshots {
   #told(snapshot: FakeSnapshot, job: Exclude<SnapshotJob, { kind: "start" | "kill" }>): void {
     switch (job.kind) {
       case "begin":
+      case "run":
       case "stream":
         snapshot.runs.push(job);
         return;
@@ -97,12 +100,20 @@ export class FakeSnapshots {
     const job = snapshot.runs.shift();
     if (job === undefined) throw new Error(`snapshot ${id} has nothing to answer`);
     if (job.kind === "begin") return { kind: "snapshot-begun", process, run: job.run, seq: seqOf(7) };
-    const { run, credit, parcel: asked } = job;
-    const { what, fails } = this.#spelling.whatOf(asked);
-    if (fails) {
+    const { run, parcel: asked } = job;
+    const { what, fails, ends } = this.#spelling.whatOf(asked);
+    if (fails || ends) {
       const refusal = refuse("SQLITE_ERROR", `${what} failed`);
-      return { kind: "snapshot-answered", process, run, answer: { kind: "refused", refusal } };
+      return { kind: "snapshot-answered", process, run, answer: { kind: "refused", refusal, ended: ends } };
     }
+    if (job.kind === "run")
+      return {
+        kind: "snapshot-answered",
+        process,
+        run,
+        answer: { kind: "done", body: this.#spelling.saw(what, asked) },
+      };
+    const { credit } = job;
     snapshot.stream = { run, what, parcel: asked, credit, given: credit, sent: 0, saysWaiting: false };
     const body = this.#spelling.columns(what, asked);
     return { kind: "snapshot-answered", process, run, answer: { kind: "done", body } };
@@ -150,7 +161,7 @@ export class FakeSnapshots {
     const found = [...this.all.values()].find(
       ({ runs, stream }) =>
         stream?.what === what ||
-        runs.some((job) => job.kind === "stream" && this.#spelling.whatOf(job.parcel).what === what),
+        runs.some((job) => job.kind !== "begin" && this.#spelling.whatOf(job.parcel).what === what),
     );
     if (found === undefined) throw new Error(`nobody streams ${what}`);
     return found;

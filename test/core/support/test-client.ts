@@ -293,14 +293,20 @@ export class TestClient {
   /** With a key of its own unless it is told one; `key: undefined` for one without. */
   write(
     what: string,
-    words: ParcelWords & { key?: number | undefined; fences?: readonly Fence[]; timeoutMs?: number } = {},
+    words: ParcelWords & {
+      key?: number | undefined;
+      fences?: readonly Fence[];
+      release?: readonly Fence[];
+      timeoutMs?: number;
+    } = {},
   ): Asked {
-    const { fences = [], timeoutMs } = words;
+    const { fences = [], release, timeoutMs } = words;
     const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "write",
       key: number === undefined ? undefined : key(number),
       fences,
+      release,
       alone: false,
       timeoutMs,
       parcel: parcel(what, words),
@@ -308,37 +314,43 @@ export class TestClient {
   }
 
   /** Begins the next of its transactions. */
-  begin(words: { transaction?: number; fences?: readonly Fence[]; timeoutMs?: number } = {}): Asked {
-    const { fences = [], timeoutMs } = words;
+  begin(
+    words: { transaction?: number; mode?: "read" | "write"; fences?: readonly Fence[]; timeoutMs?: number } = {},
+  ): Asked {
+    const { fences = [], mode = "write", timeoutMs } = words;
     this.#transactions = words.transaction ?? this.#transactions + 1;
     return this.#ask({
       kind: "tx-begin",
       transaction: transactionNumber(this.#transactions),
-      mode: "write",
+      mode,
       fences,
       timeoutMs,
     });
   }
 
   /** In the transaction that it has begun last, unless it is told another. */
-  step(what: string, words: ParcelWords & { transaction?: number; timeoutMs?: number } = {}): Asked {
-    const { transaction = this.#transactions, timeoutMs } = words;
+  step(what: string, words: ParcelWords & { transaction?: number; writes?: boolean; timeoutMs?: number } = {}): Asked {
+    const { transaction = this.#transactions, writes = true, timeoutMs } = words;
     return this.#ask({
       kind: "tx-step",
       transaction: transactionNumber(transaction),
+      writes,
       timeoutMs,
       parcel: parcel(what, words),
     });
   }
 
   /** With a key of its own unless it is told one; `key: undefined` for one without. */
-  commit(words: ParcelWords & { transaction?: number; key?: number | undefined } = {}): Asked {
-    const { transaction = this.#transactions } = words;
+  commit(
+    words: ParcelWords & { transaction?: number; key?: number | undefined; release?: readonly Fence[] } = {},
+  ): Asked {
+    const { transaction = this.#transactions, release } = words;
     const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "tx-commit",
       transaction: transactionNumber(transaction),
       key: number === undefined ? undefined : key(number),
+      release,
       parcel: parcel(`transaction ${transaction}`, words),
     });
   }
@@ -353,9 +365,13 @@ export class TestClient {
   }
 
   /** As its stream `number`. */
-  stream(what: string, words: ParcelWords & { number?: number; credit?: number; timeoutMs?: number } = {}): Asked {
-    const { number = 1, credit = 1000, timeoutMs } = words;
-    return this.#ask({ kind: "stream", stream: number, credit, timeoutMs, parcel: parcel(what, words) });
+  stream(
+    what: string,
+    words: ParcelWords & { number?: number; transaction?: number; credit?: number; timeoutMs?: number } = {},
+  ): Asked {
+    const { number = 1, transaction, credit = 1000, timeoutMs } = words;
+    const of = transaction === undefined ? {} : { transaction: transactionNumber(transaction) };
+    return this.#ask({ kind: "stream", stream: number, ...of, credit, timeoutMs, parcel: parcel(what, words) });
   }
 
   credit(stream: number, bytes: number): void {

@@ -65,6 +65,8 @@ function snapshotWords(job: Extract<Job, { to: "snapshot" }>): string {
       return `kill snapshot ${job.process}: ${job.why}`;
     case "begin":
       return `snapshot ${job.process}: begin`;
+    case "run":
+      return `snapshot ${job.process}: run ${whatOf(job.parcel).what}`;
     case "stream":
       return `snapshot ${job.process}: stream ${whatOf(job.parcel).what}, ${job.credit} bytes`;
     case "credit":
