@@ -75,7 +75,7 @@ const tasks = {
   },
   async torture(args) {
     await prepare({ build: true, tests: true });
-    await become("out/test/processes/torture.main.js", args);
+    await become("out/test/torture/torture.main.js", args);
   },
   async mutants(args) {
     await prepare({ build: true, tests: true });

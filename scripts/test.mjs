@@ -12,7 +12,7 @@ import { endBy, onSignal, root, Stop, say } from "./process.mjs";
 
 /** Folders of test/ from quick to slow; what is not named comes before those that start real processes. */
 const quick = ["terms", "core", "protocol", "places", "client", "sqlite", "ledger", "store", "transport", "front"];
-const slow = ["house", "simulation", "processes", "consistency", "faults", "mutants"];
+const slow = ["house", "simulation", "processes", "consistency", "faults", "torture", "mutants"];
 
 /**
  * A test that waits in vain says so by itself after a while (test/support/patience.ts) and clears up. This is for a file

@@ -12,6 +12,7 @@ import { statusOf } from "./commands/status.js";
 import { count, formatBytes, formatCount } from "./durations.js";
 import { endBroker } from "./end-broker.js";
 import { exitCodes } from "./exit-codes.js";
+import { Meter } from "./meter.js";
 import { reachRunning } from "./reach.js";
 import { environmentFor } from "./surroundings.js";
 
@@ -68,7 +69,7 @@ export async function runErrand<Outcome extends object>(call: Call, words: reado
   lines.on("line", (line) => {
     const { progress } = parsed<{ progress?: Progress }>(line) ?? {};
     if (progress === undefined) last = line;
-    else meter.show(progress);
+    else meter.show(() => progressText(progress));
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
@@ -97,25 +98,9 @@ function parsed<Kind>(line: string): Kind | undefined {
   }
 }
 
-/** One line on a terminal that is written over; nothing elsewhere, where it would be noise. */
-class Meter {
-  readonly #call: Call;
-  #shown = false;
-
-  constructor(call: Call) {
-    this.#call = call;
-  }
-
-  show({ pages, pagesAll }: Progress): void {
-    if (!this.#call.io.stderrIsTerminal || this.#call.options.quiet === true) return;
-    this.#shown = true;
-    const percent = pagesAll === 0 ? 100 : Math.floor((100 * pages) / pagesAll);
-    this.#call.io.say(`\r\u001b[K${percent} % of ${formatCount(pagesAll)} pages`);
-  }
-
-  clear(): void {
-    if (this.#shown) this.#call.io.say("\r\u001b[K");
-  }
+function progressText({ pages, pagesAll }: Progress): string {
+  const percent = pagesAll === 0 ? 100 : Math.floor((100 * pages) / pagesAll);
+  return `${percent} % of ${formatCount(pagesAll)} pages`;
 }
 
 /** `12.3 MiB, 4 tables`: what a file holds. */

@@ -4,6 +4,7 @@
  *   table   header, aligned, cut to the terminal; control characters shown, not obeyed
  *   tabs    one row a line; tab, newline, return and backslash in values as \t \n \r \\ so that lines stay rows
  *   csv     RFC 4180, with a header
+ *   line    a value a line, with the name of its column before it; an empty line between rows
  *   json    one array of objects;  jsonl  one object a line
  */
 import { type Cell, jsonText, plainText, tableText } from "./cells.js";
@@ -21,18 +22,32 @@ export interface TableStyle {
   readonly paint: (text: string, how: "head" | "faint") => string;
 }
 
+/** How the columns of a table stand: found by rows that were there, and kept for those that follow. */
+export interface TableLayout {
+  readonly widths: readonly number[];
+  readonly numeric: readonly boolean[];
+}
+
 const gap = "  ";
 /** A column is never cut below so many signs; lines then wrap. */
 const columnWidthLeast = 8;
 
-export function tableLines({ columns, rows }: Rows, style: TableStyle): string[] {
+export function layoutOf({ columns, rows }: Rows, { header, widthMax }: Omit<TableStyle, "paint">): TableLayout {
+  const widths = columns.map((column, i) =>
+    rows.reduce(
+      (width, row) => Math.max(width, widthOf(tableText(row[i] ?? null))),
+      header ? widthOf(tableText(column)) : 0,
+    ),
+  );
+  narrow(widths, widthMax);
+  return { widths, numeric: columns.map((_, i) => isNumeric(rows, i)) };
+}
+
+export function tableLines(table: Rows, style: TableStyle, layout = layoutOf(table, style)): string[] {
+  const { columns, rows } = table;
+  const { widths, numeric } = layout;
   const texts = rows.map((row) => row.map(tableText));
   const heads = columns.map((column) => tableText(column));
-  const widths = heads.map((head, i) =>
-    texts.reduce((width, row) => Math.max(width, widthOf(row[i] ?? "")), style.header ? widthOf(head) : 0),
-  );
-  narrow(widths, style.widthMax);
-  const numeric = columns.map((_, i) => isNumeric(rows, i));
   const put = (text: string, i: number, how?: "head" | "faint") =>
     place(cut(text, widths[i] ?? 0), widths[i] ?? 0, {
       right: numeric[i] === true,
@@ -107,6 +122,16 @@ function csvField(text: string, quoted: boolean): string {
   return quoted || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** As `.mode line` of sqlite3 has it. */
+export function lineLines({ columns, rows }: Rows): string[] {
+  const names = columns.map((column) => tableText(column));
+  const width = Math.max(0, ...names.map(widthOf));
+  return rows.flatMap((row, at) => [
+    ...(at > 0 ? [""] : []),
+    ...names.map((name, i) => `${" ".repeat(width - widthOf(name))}${name} = ${tableText(row[i] ?? null)}`),
+  ]);
+}
+
 export function jsonLines(rows: Rows): string[] {
   const objects = jsonObjects(rows);
   if (objects.length === 0) return ["[]"];
@@ -114,9 +139,9 @@ export function jsonLines(rows: Rows): string[] {
 }
 
 /** One object a row, in the order of the columns. */
-export function jsonObjects({ columns, rows }: Rows): string[] {
+export function jsonObjects({ columns, rows }: Rows, textOf: (cell: Cell) => string = jsonText): string[] {
   const keys = distinct(columns).map((column) => JSON.stringify(column));
-  return rows.map((row) => `{${keys.map((key, i) => `${key}:${jsonText(row[i] ?? null)}`).join(",")}}`);
+  return rows.map((row) => `{${keys.map((key, i) => `${key}:${textOf(row[i] ?? null)}`).join(",")}}`);
 }
 
 /** A second column of one name is `name:1`, as SQLite itself calls it in CREATE TABLE AS: an object would lose it. */

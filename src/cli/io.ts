@@ -1,5 +1,7 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
+import type { ReadStream, WriteStream } from "node:tty";
+
 export interface Environment {
   readonly [name: string]: string | undefined;
 }
@@ -13,6 +15,8 @@ export interface Io {
   /** Its lines. */
   readonly lines: number | undefined;
   readonly stderrIsTerminal: boolean;
+  /** Where somebody types and looks; undefined when stdin, or all that could be looked at, is no terminal. */
+  readonly terminal?: Terminal | undefined;
   /** To stdout. */
   readonly write: (bytes: string | Uint8Array) => void;
   /** To stderr. */
@@ -22,6 +26,11 @@ export interface Io {
 export interface Stdin {
   readonly isTerminal: boolean;
   readonly read: () => Promise<string>;
+}
+
+export interface Terminal {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
 }
 
 export function processIo(): Io {
@@ -37,9 +46,17 @@ export function processIo(): Io {
       return stdout.isTTY === true ? stdout.rows : undefined;
     },
     stderrIsTerminal: stderr.isTTY === true,
+    terminal: terminalOfProcess(),
     write: (bytes) => void stdout.write(bytes),
     say: (text) => void stderr.write(text),
   };
+}
+
+/** What is typed is shown on stderr when the results go elsewhere. */
+function terminalOfProcess(): Terminal | undefined {
+  const { stdin, stdout, stderr } = process;
+  const output = [stdout, stderr].find((stream) => stream.isTTY === true);
+  return stdin.isTTY === true && output !== undefined ? { input: stdin, output } : undefined;
 }
 
 async function readStdin(): Promise<string> {

@@ -2,24 +2,47 @@
  * Results go to stdout in the form that was asked for: a table on a terminal, tabs when piped, or what an option says.
  * Comments go to stderr, and not at all with --quiet.
  */
-import { csvLines, jsonLines, jsonObjects, jsonValue, type Rows, rawBytes, tabLines, tableLines } from "./formats.js";
+import {
+  csvLines,
+  jsonLines,
+  jsonObjects,
+  jsonValue,
+  layoutOf,
+  lineLines,
+  type Rows,
+  rawBytes,
+  type TableLayout,
+  type TableStyle,
+  tabLines,
+  tableLines,
+} from "./formats.js";
 import type { Io } from "./io.js";
 
-export type Format = "table" | "tabs" | "csv" | "json" | "jsonl" | "raw";
+export type Format = "table" | "tabs" | "csv" | "json" | "jsonl" | "line" | "raw";
 
 export interface OutputOptions {
   readonly json?: boolean;
   readonly jsonl?: boolean;
   readonly csv?: boolean;
   readonly table?: boolean;
+  readonly tabs?: boolean;
+  /** The shell's alone. */
+  readonly line?: boolean;
   readonly raw?: boolean;
   /** Undefined: the form's own habit. */
   readonly header?: boolean;
   readonly quiet?: boolean;
 }
 
+/** A result that comes bit by bit. */
+export interface RowParts {
+  readonly add: (rows: Rows["rows"]) => void;
+  readonly end: () => void;
+}
+
 function formatOf(options: OutputOptions, isTerminal: boolean): Format {
-  for (const format of ["json", "jsonl", "csv", "table", "raw"] as const) if (options[format] === true) return format;
+  for (const format of ["json", "jsonl", "csv", "table", "tabs", "line", "raw"] as const)
+    if (options[format] === true) return format;
   return isTerminal ? "table" : "tabs";
 }
 
@@ -51,20 +74,54 @@ export class Output {
   formatted(rows: Rows, header = this.#options.header): string[] {
     switch (this.format) {
       case "table":
-        return tableLines(rows, {
-          header: header ?? true,
-          widthMax: this.#io.columns ?? 0,
-          paint: (text, how) => this.paint(text, how),
-        });
+        return tableLines(rows, this.#tableStyle(header));
       case "csv":
         return csvLines(rows, header ?? true);
       case "json":
         return jsonLines(rows);
       case "jsonl":
         return jsonObjects(rows);
+      case "line":
+        return lineLines(rows);
       default:
         return tabLines(rows, header ?? false);
     }
+  }
+
+  /** A result in parts: what is given to it is written as one result would be, and is not kept. */
+  parts(columns: readonly string[], header = this.#options.header): RowParts {
+    let layout: TableLayout | undefined;
+    let written = 0;
+    const start = (rows: Rows["rows"]): string[] => {
+      const all = { columns, rows };
+      switch (this.format) {
+        case "table": {
+          const style = this.#tableStyle(header);
+          layout ??= layoutOf(all, style);
+          return tableLines(all, written === 0 ? style : { ...style, header: false }, layout);
+        }
+        case "json":
+          return jsonObjects(all).map((object, i) => `${written + i === 0 ? "[" : ","}${object}`);
+        case "line":
+          return [...(written === 0 ? [] : [""]), ...lineLines(all)];
+        default:
+          return this.formatted(all, written === 0 ? header : false);
+      }
+    };
+    return {
+      add: (rows) => {
+        this.#lines(start(rows));
+        written += rows.length;
+      },
+      end: () => {
+        if (this.format === "json") this.#lines([written === 0 ? "[]" : "]"]);
+      },
+    };
+  }
+
+  #tableStyle(header: boolean | undefined): TableStyle {
+    const paint: TableStyle["paint"] = (text, how) => this.paint(text, how);
+    return { header: header ?? true, widthMax: this.#io.columns ?? 0, paint };
   }
 
   /** One thing: as JSON where that is asked for, else as the lines. */

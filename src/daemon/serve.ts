@@ -3,6 +3,7 @@
  */
 import { statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
+import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { openParent } from "../transport/index.js";
 import { Broker, type Stop } from "./broker.js";
 import { type Config, configFrom, readyFdFrom, type ServeOptions } from "./config.js";
@@ -22,10 +23,18 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.umask(0o077);
   try {
     return await serveAsConfigured(options, readiness);
-  } catch (error) {
+  } catch (cause) {
+    const error = startFailure(cause);
     readiness.failed(error);
     throw error;
   }
+}
+
+/** What the system refuses while the broker starts is no fault of the program's: told in a sentence, with the call and the file. */
+function startFailure(cause: unknown): unknown {
+  if (!(cause instanceof Error) || isHoldfastError(cause) || !("syscall" in cause)) return cause;
+  const full = "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+  return new HoldfastError(full ? "DISK_FULL" : "START_FAILED", `the broker cannot start: ${cause.message}`, { cause });
 }
 
 async function serveAsConfigured(options: ServeOptions, readiness: Readiness): Promise<number> {

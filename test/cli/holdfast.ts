@@ -76,6 +76,18 @@ export class Running {
     this.child.stdin?.write(text);
   }
 
+  /** Until it has written something, or has ended. */
+  async more(): Promise<void> {
+    if (this.#over) throw new Error(`holdfast has ended, after:\n${this.out}${this.err}`);
+    let timer: NodeJS.Timeout | undefined;
+    const bound = new Promise<never>((_, reject) => {
+      const late = () => reject(new Error(`holdfast says nothing more, after:\n${this.out}${this.err}`));
+      timer = setTimeout(late, boundMs);
+    });
+    await Promise.race([new Promise<void>((resolve) => this.#told.push(resolve)), bound]);
+    clearTimeout(timer);
+  }
+
   /** Until what it wrote (to both streams) fits. */
   async until(fits: RegExp): Promise<RegExpExecArray> {
     const timer = setTimeout(() => this.#news(), boundMs);

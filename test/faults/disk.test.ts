@@ -6,6 +6,7 @@
  * loss of power: what the kernel has, it keeps.
  */
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { type Front, Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
@@ -203,4 +204,43 @@ test("a full disk under the database: writes are refused with DISK_FULL and sure
   assert.deepEqual(await itemsOf(wire), [1, 2]);
   const canary = await Canary.start(home);
   await canary.goesOn();
+});
+
+test("while the writer stands at its sync locks and reads go on, and the write is acknowledged when it is over", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  const other = await home.wire();
+  let told = false;
+  let write: Promise<unknown> | undefined;
+  const writer = await disk.stopAtSync("data.db-wal", () => {
+    write = wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() }).then(() => (told = true));
+  });
+  for (let n = 0; n < 20; n++) {
+    const { token } = await other.call("lock.acquire", { name: "meanwhile", key: other.key() });
+    assert.deepEqual(await itemsOf(other), []);
+    await other.call("session.ping", {});
+    await other.call("lock.release", { name: "meanwhile", token, key: other.key() });
+  }
+  assert.ok(!told, "it was acknowledged before it was on the disk");
+  kill(writer, "SIGCONT");
+  await write;
+  assert.deepEqual(await itemsOf(other), [1]);
+});
+
+test("a log that cannot be folded for want of room takes writes on, and is folded when there is room", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  const log = () => statSync(`${home.database}-wal`).size;
+  disk.fill("/data.db");
+  const mib = { $blob: Buffer.alloc(1024 * 1024).toString("base64") };
+  // Four times as much as it is folded at.
+  for (let n = 0; n < 16; n++)
+    await wire.call("db.execute", { sql: "insert into item values (?)", args: [mib], key: wire.key() });
+  assert.ok(log() > 16 * 1024 * 1024);
+  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from item" })).rows, [[16]]);
+  disk.makeRoom();
+  // It is tried again when as much has come as it is folded at.
+  await until("the log to be folded into the database", async () => {
+    await wire.call("db.execute", { sql: "insert into item values (?)", args: [mib], key: wire.key() });
+    return statSync(home.database).size > 16 * 1024 * 1024;
+  });
+  await (await Canary.start(home)).goesOn();
 });

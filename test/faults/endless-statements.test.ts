@@ -87,6 +87,17 @@ test("an endless write is ended with STATEMENT_TIMEOUT while others wait, with o
   }
 });
 
+test("a write whose trigger never ends is ended with STATEMENT_TIMEOUT as any other", async () => {
+  const wire = await home.wire();
+  const trigger = `create trigger endless after insert on item begin update counter set n = (${endless}); end`;
+  await wire.call("db.execute", { sql: trigger, key: wire.key() });
+  const write = { sql: "insert into item (who) values ('the trigger')", key: wire.key() };
+  assert.deepEqual(refusalOf(await wire.post("db.execute", write)), { code: "STATEMENT_TIMEOUT", outcome: "none" });
+  await wire.call("db.execute", { sql: "drop trigger endless", key: wire.key() });
+  const { rows } = await wire.call("db.query", { sql: "select count(*) from item where who = 'the trigger'" });
+  assert.deepEqual(rows, [[0]]);
+});
+
 test("an endless script is ended with STATEMENT_TIMEOUT, and nothing of it is applied", async () => {
   const wire = await home.wire();
   const answer = await wire.post("db.script", {

@@ -190,6 +190,22 @@ test("parameters of the wrong type or size are refused with PARAMS_INVALID, and 
   }
 });
 
+test("times that no limit allows are refused with PARAMS_INVALID", async () => {
+  const wire = await home.wire();
+  for (const ms of [0, -1, 1.5, 2 ** 31, 1e18])
+    for (const [method, params] of [
+      ["lock.acquire", { name: "a", key: 1, ttlMs: ms }],
+      ["db.query", { sql: "select 1", timeoutMs: ms }],
+      ["db.execute", { sql: "select 1", timeoutMs: ms }],
+      ["db.execute", { sql: "create table never (a)", key: "own", keepMs: ms }],
+    ] as const)
+      assert.equal((await wire.refusal(method, params)).data.code, "PARAMS_INVALID", `${method} ${ms}`);
+  assert.deepEqual(
+    (await wire.call("lock.list", {})).locks.filter(({ name }) => name === "a"),
+    [],
+  );
+});
+
 test("a field that no method knows is ignored", async () => {
   const wire = await home.wire();
   const answer = await wire.post("db.query", { sql: "select 1 as one", __proto__: { polluted: true }, unheardOf: [1] });

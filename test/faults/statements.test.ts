@@ -111,6 +111,7 @@ const failing: readonly {
   { what: "a syntax error", sql: "select from where", code: "SQLITE_ERROR" },
   { what: "a table that is not there", sql: "select * from nothing", code: "SQLITE_ERROR" },
   { what: "a column that is not there", sql: "update thing set nothing = 1", code: "SQLITE_ERROR" },
+  { what: "an expression that is 1,001 deep", sql: `select ${"1+".repeat(1001)}1`, code: "SQLITE_ERROR" },
   { what: "two statements", sql: "select 1; delete from thing", code: "SQL_MANY" },
   {
     what: "a row that is there already",

@@ -29,6 +29,9 @@ const visits: [file: string, specifier: string, allowed: boolean][] = [
   ["src/cli/commands/a.ts", "../../daemon/index.js", false],
   ["src/cli/commands/serve.ts", "../../daemon/index.js", true],
   ["src/cli/commands/serve.ts", "../../daemon/signals.js", false],
+  ["src/cli/shell/a.ts", "../../store/gate/index.js", true],
+  ["src/cli/shell/a.ts", "../../store/gate/tokenizer.js", false],
+  ["src/cli/shell/a.ts", "../../store/index.js", false],
   ["src/cli/demo/deeper/a.ts", "../../../client/socket.js", false],
   ["src/cli/demo/deeper/a.ts", "../../../client/index.js", true],
 ];

@@ -179,6 +179,12 @@ const violations: Record<string, Violation> = {
     text: (old) => `${old}- a sentence that no test has\n`,
     says: /names a test that is not there: a sentence that no test has/,
   },
+  "a case whose test is not there": {
+    by: "reliability-table",
+    file: "test/RELIABILITY.md",
+    text: (old) => `${old}- another sentence that no test has\n`,
+    says: /R9 names a test that is not there: another sentence that no test has/,
+  },
   "a skipped test": {
     by: "escapes",
     file: "test/front/front.test.ts",
@@ -187,11 +193,11 @@ const violations: Record<string, Violation> = {
   },
 };
 
-/** The headings of the real table, each with this test. */
-function rulesWith(name: string): string {
-  const headings = read("test/RULES.md")
+/** The headings of a real table, each with this test. */
+function tableWith(file: string, name: string): string {
+  const headings = read(file)
     .split("\n")
-    .filter((line) => /^## [LC]\d+\. /.test(line));
+    .filter((line) => /^## [A-Z]\d+\. /.test(line));
   return headings.map((heading) => `${heading}\n\n- ${name}\n`).join("\n");
 }
 
@@ -208,7 +214,7 @@ function furnishedHouse(t: TestLife): string {
   plant(house, "ARCHITECTURE.md", roomNames.map((room) => `\`src/${room}/\`\n`).join(""));
   const codes = Object.keys(refusals).map((code) => `| \`${code}\` |\n`);
   plant(house, "proto/PROTOCOL.md", codes.join(""));
-  plant(house, "test/RULES.md", rulesWith("a sentence"));
+  for (const table of ["test/RULES.md", "test/RELIABILITY.md"]) plant(house, table, tableWith(table, "a sentence"));
   plant(house, "test/core/a.test.ts", 'test("a sentence", () => undefined);\n');
   plant(house, "test/house/allowances.json", "{}\n");
   plant(house, "test/house/exceptions.json", "[]\n");

@@ -47,9 +47,10 @@ export const rooms = {
   client: { imports: ["client/conversation", "terms", "protocol", "places"], outside: ["ws", "node:*"], pure: false },
   // daemon only in commands/serve.ts, lazily: one-place.test.ts.
   // better-sqlite3 in one file only, for the demo of doing without a broker: one-place.test.ts.
+  // store/gate, so that the shell cuts what is typed as the broker does.
   cli: {
-    imports: ["terms", "client", "places", "daemon"],
-    outside: ["commander", "better-sqlite3", "node:*"],
+    imports: ["terms", "client", "places", "store/gate", "daemon"],
+    outside: ["commander", "csv-parse", "better-sqlite3", "node:*"],
     pure: false,
   },
 } as const satisfies Record<string, Room>;

@@ -1,8 +1,9 @@
 /** test/RULES.md: each rule of the lock service has tests, and each test that it names is there. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { TestNames } from "./test-names.js";
 import { root } from "./tree.js";
 
 /** Rules of the broker's correctness that touch locks, sessions or the ledger. */
@@ -23,27 +24,6 @@ function rulesOf(text: string): Rule[] {
   return rules;
 }
 
-/** Names of all tests, those within a group behind its name, and the first lines of all stories. */
-function namesThere(): Set<string> {
-  const names = new Set<string>();
-  for (const entry of readdirSync(join(root, "test"), { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.name.endsWith(".test.ts")) for (const name of testsIn(readFileSync(path, "utf8"))) names.add(name);
-    if (path.includes("scenarios") && entry.name.endsWith(".txt"))
-      names.add(readFileSync(path, "utf8").split("\n", 1)[0]?.replace(/^# /, "") ?? "");
-  }
-  return names;
-}
-
-function* testsIn(source: string): Iterable<string> {
-  let group = "";
-  for (const [, kind, quoted = ""] of source.matchAll(/\b(describe|it|test)\(\s*"((?:[^"\\]|\\.)*)"/g)) {
-    const name = quoted.replaceAll('\\"', '"');
-    if (kind === "describe") group = name;
-    else yield kind === "it" ? `${group} ${name}` : name;
-  }
-}
-
 test("each rule of the lock service has its tests, and each test that is named is there", () => {
   const rules = rulesOf(readFileSync(join(root, "test/RULES.md"), "utf8"));
   const wanted = [...Array.from({ length: 28 }, (_, i) => `L${i + 1}`), ...touching.map((n) => `C${n}`)];
@@ -51,7 +31,7 @@ test("each rule of the lock service has its tests, and each test that is named i
     rules.map(({ id }) => id),
     wanted,
   );
-  const there = namesThere();
+  const there = new TestNames();
   for (const { id, tests } of rules) {
     assert.ok(tests.length > 0, `${id} has no test`);
     for (const name of tests) assert.ok(there.has(name), `${id} names a test that is not there: ${name}`);

@@ -4,16 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Broker } from "../../src/client/index.js";
 import type { RefusalCode } from "../../src/terms/index.js";
 import type { Home, Life } from "../support/broker.js";
 import { built } from "../support/built.js";
-import { within } from "../support/patience.js";
-import { kill, known } from "../support/processes.js";
-import type { FromMember, LedgerLine, Order, ToMember, Work } from "./orders.js";
+import { standStillFor, within } from "../support/patience.js";
+import { kill, known, stop } from "../support/processes.js";
+import { contradictions, look, type Told } from "./crew-judge.js";
+import { linesOf } from "./member-ledger.js";
+import type { FromMember, Order, ToMember, Work } from "./orders.js";
 
 const program = fileURLToPath(new URL("./member.main.js", import.meta.url));
 
@@ -21,7 +23,8 @@ export interface CrewOptions {
   readonly members: number;
   readonly works: readonly Work[];
   readonly start: boolean;
-  readonly forgiven?: RefusalCode;
+  readonly forgiven?: readonly RefusalCode[];
+  readonly mayBeUnknown?: boolean;
 }
 
 interface Member {
@@ -29,18 +32,20 @@ interface Member {
   readonly child: ChildProcess;
   readonly ledger: string;
   acknowledged: number;
+  killed: boolean;
 }
 
 export class Crew {
   readonly #home: Home;
+  readonly #options: CrewOptions;
   readonly #members: Member[] = [];
   readonly #failures: string[] = [];
   readonly #waiting: (() => void)[] = [];
 
   /** Makes the tables and starts the members; resolves when all are connected. */
   static async start(life: Life, home: Home, options: CrewOptions): Promise<Crew> {
-    const crew = new Crew(life, home);
-    const connected = Array.from({ length: options.members }, (_, number) => crew.#hire(number, options));
+    const crew = new Crew(life, home, options);
+    const connected = Array.from({ length: options.members }, (_, number) => crew.#hire(number));
     await within("all members to connect", Promise.all(connected));
     return crew;
   }
@@ -52,14 +57,17 @@ export class Crew {
        create table counter (member integer primary key, n integer);
        create table shared (n integer);
        insert into shared values (0);
+       create table part (member integer, n integer, part integer);
+       create table named (key text);
        create table held (id integer primary key autoincrement, token integer, member integer, n integer)`,
     );
     for (let member = 0; member < members; member++)
       await broker.execute("insert into counter values (?, 0)", [member]);
   }
 
-  private constructor(life: Life, home: Home) {
+  private constructor(life: Life, home: Home, options: CrewOptions) {
     this.#home = home;
+    this.#options = options;
     life.after(() => {
       for (const { child } of this.#members)
         if (child.exitCode === null && child.signalCode === null) kill(known(child.pid ?? 0), "SIGKILL");
@@ -77,48 +85,84 @@ export class Crew {
 
   /** Resolves when every member has had so many more operations acknowledged from now on. */
   async eachGoesOn(operations: number): Promise<void> {
-    const goals = this.#members.map((member) => member.acknowledged + operations);
-    const reached = () => this.#members.every((member, i) => member.acknowledged >= (goals[i] ?? 0));
+    const goals = this.#living.map((member) => ({ member, acknowledged: member.acknowledged + operations }));
+    const reached = () => goals.every(({ member, acknowledged }) => member.acknowledged >= acknowledged);
     await within(`${operations} more operations of each member`, this.#until(reached));
+  }
+
+  /** Resolves when all together have had so many more operations acknowledged. */
+  async allGoOn(operations: number): Promise<void> {
+    const goal = this.acknowledged + operations;
+    await within(
+      `${operations} more operations`,
+      this.#until(() => this.acknowledged >= goal),
+    );
   }
 
   /** Lets all finish what they have begun. */
   async finish(): Promise<void> {
-    const ended = this.#members.map(({ child }) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
-    for (const { child } of this.#members) if (child.connected) child.send({ kind: "finish" } satisfies ToMember);
+    const ended = this.#living.map(({ child }) => new Promise<void>((resolve) => child.once("exit", () => resolve())));
+    for (const { child } of this.#living) if (child.connected) child.send({ kind: "finish" } satisfies ToMember);
     await within("the members to finish", Promise.all(ended));
     assert.deepEqual(this.#failures, []);
   }
 
   /** Compares the ledgers of the members with the database. */
   async check(broker: Broker): Promise<{ readonly acknowledged: number }> {
-    let acknowledged = 0;
-    const fenced: LedgerLine[] = [];
-    for (const { number, ledger } of this.#members) {
-      const lines = readLedger(ledger);
-      acknowledged += lines.filter(({ end }) => end === "ok").length;
-      await checkInserts(broker, number, lines);
-      await checkCounter(broker, number, lines);
-      checkTokens(number, lines);
-      fenced.push(...lines.filter(({ work }) => work === "fenced"));
-    }
-    await checkFenced(broker, fenced);
-    const integrity = await broker.query("pragma integrity_check");
-    assert.deepEqual(
-      integrity.map((row) => ({ ...row })),
-      [{ integrity_check: "ok" }],
-    );
+    assert.deepEqual(await this.contradictions(broker), []);
+    const lines = this.#told().flatMap((one) => one.lines);
+    const acknowledged = lines.filter(({ end }) => end === "ok").length;
     assert.ok(acknowledged > 0);
     return { acknowledged };
   }
 
-  #hire(number: number, { works, start, forgiven }: CrewOptions): Promise<void> {
+  /** The same at any time, also while they work. */
+  async contradictions(broker: Broker): Promise<string[]> {
+    const before = this.#told();
+    const there = await look(broker);
+    return contradictions(before, there, this.#told());
+  }
+
+  #told(): Told[] {
+    return this.#members.map(({ number, ledger }) => ({
+      member: number,
+      lines: existsSync(ledger) ? linesOf(readFileSync(ledger, "utf8")) : [],
+    }));
+  }
+
+  /** Kills one of them; another takes its place. Resolves when that one is connected. */
+  async killOne(pick: (among: number) => number): Promise<void> {
+    const living = this.#living;
+    const one = living[pick(living.length)];
+    if (one === undefined) throw new Error("nobody is left");
+    one.killed = true;
+    const ended = new Promise<void>((resolve) => one.child.once("exit", () => resolve()));
+    kill(known(one.child.pid ?? 0), "SIGKILL");
+    await within("the end of a member", ended);
+    await within("another member", this.#hire(this.#members.length, one));
+  }
+
+  /** Stops one of them, and lets it go on after so long. */
+  async stopOne(pick: (among: number) => number, ms: number): Promise<void> {
+    const living = this.#living;
+    const process_ = known(living[pick(living.length)]?.child.pid ?? 0);
+    await stop(process_);
+    await standStillFor(ms);
+    kill(process_, "SIGCONT");
+  }
+
+  get #living(): Member[] {
+    return this.#members.filter(({ killed }) => !killed);
+  }
+
+  #hire(number: number, before?: Member): Promise<void> {
+    const { works, start, forgiven = [], mayBeUnknown = false } = this.#options;
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_") && name !== "NODE_OPTIONS"),
     );
     const child = fork(program, { env, stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
     const ledger = join(this.#home.dir, `member-${number}.ledger`);
-    const member: Member = { number, child, ledger, acknowledged: 0 };
+    const member: Member = { number, child, ledger, acknowledged: 0, killed: false };
     this.#members.push(member);
     const order: Order = {
       library: built.library,
@@ -128,6 +172,8 @@ export class Crew {
       start,
       works,
       forgiven,
+      mayBeUnknown,
+      before: before === undefined ? undefined : { member: before.number, ledger: before.ledger },
     };
     return new Promise((resolve, reject) => {
       child.once("exit", (code, signal) =>
@@ -160,84 +206,4 @@ export class Crew {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-function readLedger(path: string): LedgerLine[] {
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as LedgerLine);
-}
-
-/** What of one kind was sent, and what of it was acknowledged. */
-function sentAndDone(
-  lines: readonly LedgerLine[],
-  work: Work,
-): { sent: Set<number>; done: Set<number>; refused: Set<number> } {
-  const of = (end: LedgerLine["end"]) =>
-    new Set(lines.filter((line) => line.work === work && line.end === end).map(({ n }) => n));
-  return { sent: of("sent"), done: of("ok"), refused: of("no") };
-}
-
-async function checkInserts(broker: Broker, member: number, lines: readonly LedgerLine[]): Promise<void> {
-  const { sent, done, refused } = sentAndDone(lines, "inserts");
-  const rows = await broker.query<{ n: number }>("select n from item where member = ?", [member]);
-  const there = new Set(rows.map(({ n }) => n));
-  // The primary key sees to it that nothing is there twice; a second try would have been refused.
-  assert.deepEqual(
-    [...done].filter((n) => !there.has(n)),
-    [],
-    `acknowledged inserts of member ${member} that are gone`,
-  );
-  assert.deepEqual(
-    [...there].filter((n) => !sent.has(n)),
-    [],
-    `rows of member ${member} that nobody sent`,
-  );
-  assert.deepEqual(
-    [...refused].filter((n) => there.has(n)),
-    [],
-    `rows of member ${member} that were said not to be applied`,
-  );
-}
-
-async function checkCounter(broker: Broker, member: number, lines: readonly LedgerLine[]): Promise<void> {
-  const { sent, done, refused } = sentAndDone(lines, "counter");
-  const most = sent.size - refused.size;
-  const row = await broker.get<{ n: number }>("select n from counter where member = ?", [member]);
-  const n = row?.n ?? -1;
-  assert.ok(
-    n >= done.size && n <= most,
-    `the counter of member ${member} is ${n}; ${done.size} were acknowledged, ${most} sent and not refused`,
-  );
-}
-
-/** As one client sees it, in the order of its own log. */
-function checkTokens(member: number, lines: readonly LedgerLine[]): void {
-  let before = 0;
-  for (const { token, end } of lines) {
-    if (token === undefined || end !== "sent") continue;
-    assert.ok(token > before, `member ${member} was given token ${token} after ${before}`);
-    before = token;
-  }
-}
-
-async function checkFenced(broker: Broker, lines: readonly LedgerLine[]): Promise<void> {
-  const held = await broker.query<{ id: number; token: number; n: number }>(
-    "select id, token, n from held order by id",
-  );
-  const row = await broker.get<{ n: number }>("select n from shared");
-  // Each wrote one more than it had read, so a lost or doubled one would show here.
-  assert.equal(row?.n, held.length);
-  for (const [i, { n, token }] of held.entries()) {
-    assert.equal(n, i + 1);
-    assert.ok(token > (held[i - 1]?.token ?? 0), `token ${token} wrote after token ${held[i - 1]?.token}`);
-  }
-  const tokens = new Set(held.map(({ token }) => token));
-  const done = lines.filter(({ end }) => end === "ok");
-  assert.deepEqual(
-    done.filter(({ token }) => !tokens.has(token ?? 0)),
-    [],
-    "acknowledged fenced writes that are gone",
-  );
 }

@@ -2,8 +2,9 @@
  * A client process as programs are: it uses the library, works without a pause, and is not told when the broker dies.
  * What was acknowledged to it goes to its own file, with fsync, before it goes on.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Broker } from "../../src/client/index.js";
+import { linesOf } from "./member-ledger.js";
 import type { FromMember, LedgerLine, Order, ToMember, Work } from "./orders.js";
 
 type Library = typeof import("../../src/client/index.js");
@@ -39,23 +40,29 @@ async function work(order: Order): Promise<void> {
   });
   tell({ kind: "connected" });
   const member = new Member(broker, library, order);
+  if (order.before !== undefined && order.works.includes("named")) await member.askAgain(order.before);
   await Promise.all(order.works.flatMap((one) => member.loops(one)));
   await broker.close();
   tell({ kind: "done" });
   process.disconnect?.();
 }
 
+/** Thrown in the middle of a transaction that is not to be. */
+class ThoughtBetter extends Error {}
+
 class Member {
   readonly #broker: Broker;
   readonly #library: Library;
   readonly #member: number;
-  readonly #forgiven: string | undefined;
+  readonly #forgiven: readonly string[];
+  readonly #mayBeUnknown: boolean;
   readonly #file: number;
   #inserts = 0;
   #count = 0;
 
-  constructor(broker: Broker, library: Library, { member, ledger, forgiven }: Order) {
+  constructor(broker: Broker, library: Library, { member, ledger, forgiven, mayBeUnknown }: Order) {
     this.#broker = broker;
+    this.#mayBeUnknown = mayBeUnknown;
     this.#forgiven = forgiven;
     this.#library = library;
     this.#member = member;
@@ -71,7 +78,18 @@ class Member {
         return [this.#loop((n) => this.#add(n))];
       case "fenced":
         return [this.#loop(() => this.#addUnderLock())];
+      case "transactions":
+        return [this.#loop((n) => this.#transact(n))];
+      case "named":
+        return [this.#loop((n) => this.#name(this.#member, n))];
     }
+  }
+
+  /** What its predecessor had asked for, and may not have been told. */
+  async askAgain({ member, ledger }: NonNullable<Order["before"]>): Promise<void> {
+    const lines = linesOf(readFileSync(ledger, "utf8")).filter(({ work, of }) => work === "named" && of === undefined);
+    const ended = new Set(lines.filter(({ end }) => end !== "sent").map(({ n }) => n));
+    for (const { n, end } of lines) if (end === "sent" && !ended.has(n)) await this.#name(member, n);
   }
 
   async #loop(step: (n: number) => Promise<void>): Promise<void> {
@@ -106,6 +124,32 @@ class Member {
     });
   }
 
+  async #transact(n: number): Promise<void> {
+    await this.#recorded({ work: "transactions", n }, async () => {
+      await this.#broker.transaction(async (transaction) => {
+        for (const part of [1, 2, 3])
+          await transaction.execute("insert into part (member, n, part) values (?, ?, ?)", [this.#member, n, part]);
+        if (n % 5 === 0) throw new ThoughtBetter();
+      });
+    });
+  }
+
+  async #name(member: number, n: number): Promise<void> {
+    const of = member === this.#member ? {} : { of: member };
+    const key = `${member}/${n}`;
+    await this.#recorded({ work: "named", n, ...of }, () => this.#named(key));
+  }
+
+  /** The one that ran when its writer was killed is told so; under its key it may be asked for again. */
+  async #named(key: string): Promise<void> {
+    try {
+      await this.#broker.execute("insert into named (key) values (?)", [key], { key });
+    } catch (error) {
+      if (!this.#library.isHoldfastError(error) || error.code !== "STATEMENT_CRASHED") throw error;
+      await this.#named(key);
+    }
+  }
+
   async #recorded(line: Omit<LedgerLine, "end">, operation: () => Promise<void>): Promise<void> {
     this.#write({ ...line, end: "sent" });
     try {
@@ -113,10 +157,11 @@ class Member {
       this.#write({ ...line, end: "ok" });
       fsyncSync(this.#file);
     } catch (error) {
+      if (error instanceof ThoughtBetter) return this.#write({ ...line, end: "no" });
       if (!this.#library.isHoldfastError(error)) throw error;
       this.#write({ ...line, end: error.outcome === "none" ? "no" : "unknown" });
       // Nothing else may be refused: it is told, and the test fails.
-      if (error.code !== this.#forgiven || error.outcome !== "none") throw error;
+      if (!this.#forgiven.includes(error.code) || (error.outcome !== "none" && !this.#mayBeUnknown)) throw error;
       return;
     }
     this.#count++;

@@ -12,12 +12,20 @@ export interface Order {
   readonly start: boolean;
   /** What the member does over and over. */
   readonly works: readonly Work[];
-  /** A refusal with this code, and surely not applied, is noted and no failure. */
-  readonly forgiven: string | undefined;
+  /** A refusal with one of these codes, and surely not applied, is noted and no failure. */
+  readonly forgiven: readonly string[];
+  /** Also one of which nobody knows whether it was applied: the broker is killed, so what runs may have been sent before. */
+  readonly mayBeUnknown: boolean;
+  /** Of one that was killed, and whose place this one takes. */
+  readonly before: { readonly member: number; readonly ledger: string } | undefined;
 }
 
-/** `inserts`: rows of its own. `counter`: adds 1 to its own counter. `fenced`: reads the shared counter and writes one more, under a lock. */
-export type Work = "inserts" | "counter" | "fenced";
+/**
+ * `inserts`: rows of its own. `counter`: adds 1 to its own counter. `fenced`: reads the shared counter and writes one more, under a lock.
+ * `transactions`: three rows by three statements, and each fifth time it thinks better of it. `named`: rows under keys of its own
+ * making; who takes its place asks for those again of which it does not know.
+ */
+export type Work = "inserts" | "counter" | "fenced" | "transactions" | "named";
 
 export type ToMember = { readonly kind: "begin"; readonly order: Order } | { readonly kind: "finish" };
 
@@ -39,4 +47,6 @@ export interface LedgerLine {
   readonly n: number;
   readonly end: "sent" | "ok" | "no" | "unknown";
   readonly token?: number;
+  /** Whose work it was, when it is asked for again by another. */
+  readonly of?: number;
 }

@@ -56,8 +56,13 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "import",
-    summary: "take over an existing database file",
+    summary: "rows of CSV or JSON lines into a table; or take over a database file",
     load: async () => (await import("./import.js")).importFile,
+  },
+  {
+    name: "export",
+    summary: "a table, or what a statement finds, as CSV or JSON lines",
+    load: async () => (await import("./export.js")).exportRows,
   },
   {
     name: "backup",

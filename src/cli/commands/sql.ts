@@ -1,15 +1,16 @@
-/** `holdfast sql`: one statement with values, or a script; rows on stdout, what was changed on stderr. */
+/**
+ * `holdfast sql`: one statement with values, or a script; rows on stdout, what was changed on stderr. Alone at a terminal
+ * it is a shell.
+ */
 import { readFileSync } from "node:fs";
-import { type Broker, type ConnectOptions, type Result, real, type Value } from "../../client/index.js";
+import { type Broker, type ConnectOptions, real, type Value } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
-import { caretLines, positionIn } from "../caret.js";
-import type { Cell } from "../cells.js";
 import { type Call, type Command, optionsOf } from "../command.js";
-import { complaintLines } from "../complaint.js";
 import { showDescriptions } from "../descriptions.js";
 import { count, formatDuration, parseDuration } from "../durations.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
 import { reach } from "../reach.js";
+import { complainOfSql, showResult } from "../sql-results.js";
 import { fenceOf, type NamedValue, namedValue, type TypedValue, valueOfWord } from "../sql-values.js";
 
 interface SqlOptions {
@@ -24,14 +25,19 @@ interface SqlOptions {
   readonly role?: string;
 }
 
-interface Wish {
+/** How whatever is asked for is to run. */
+interface Manner {
+  readonly fence: readonly { name: string; token: number }[];
+  readonly timeoutMs: number | undefined;
+  readonly role: ConnectOptions["role"];
+}
+
+interface Wish extends Manner {
   readonly sql: string;
   /** From a file or stdin: several statements are meant. */
   readonly script: boolean;
   readonly values: readonly TypedValue[];
   readonly named: readonly NamedValue[];
-  readonly fence: readonly { name: string; token: number }[];
-  readonly timeoutMs: number | undefined;
   readonly atomic: boolean;
   /** Nothing is run. */
   readonly describe: boolean;
@@ -43,7 +49,9 @@ export const sql: Command = {
   prints: true,
   define(parser) {
     parser
-      .usage('[options] "STATEMENT" [VALUE…]\n       holdfast sql [options] -f FILE | < FILE')
+      .usage(
+        '[options] "STATEMENT" [VALUE…]\n       holdfast sql [options] -f FILE | < FILE\n       holdfast sql [options]',
+      )
       .argument("[statement]")
       .argument("[values...]")
       .option("-f, --file <file>", "run the statements of this file (- is stdin)")
@@ -62,17 +70,24 @@ export const sql: Command = {
           "else as text (also 007 and 1e5). NULL: --arg n:null. A blob: --arg b:blob=@FILE, or\n" +
           "hexadecimal digits. Several statements run as a script, in one transaction.\n" +
           "Piped rows have tabs between values; in a value tab, newline and \\ are \\t, \\n and\n" +
-          "\\\\; NULL is empty.\n" +
+          "\\\\; NULL is empty.\n\n" +
+          "Alone at a terminal it is a shell: statements over several lines, BEGIN and COMMIT, Tab,\n" +
+          "the arrows, .help for more. Ctrl-C ends the statement that runs.\n" +
           '\n  holdfast sql "select * from job where state = ? and tries < :n" open --arg n=3\n' +
           "  holdfast sql < schema.sql",
       );
   },
 
   async run(call) {
-    const wish = await wishOf(call);
-    // The library knows what a role may be.
-    const role = optionsOf<SqlOptions>(call).role as ConnectOptions["role"];
-    const broker = await reach(call, { start: true, integers: "bigint", role });
+    const manner = mannerOf(call);
+    const { terminal } = call.io;
+    const { file, arg = [], describe: described } = optionsOf<SqlOptions>(call);
+    if (call.operands.length === 0 && file === undefined && terminal !== undefined) {
+      if (arg.length > 0 || described === true) call.misused("values and --describe go with a statement");
+      return (await import("../shell/shell.js")).runShell(call, manner, terminal);
+    }
+    const wish = await wishOf(call, manner);
+    const broker = await reach(call, { start: true, integers: "bigint", role: manner.role });
     try {
       return await runWish(call, broker, wish);
     } finally {
@@ -81,26 +96,40 @@ export const sql: Command = {
   },
 };
 
-async function wishOf(call: Call): Promise<Wish> {
+function mannerOf(call: Call): Manner {
+  const { fence = [], fenced, timeout, role } = optionsOf<SqlOptions>(call);
+  const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout);
+  if (timeout !== undefined && timeoutMs === undefined)
+    call.misused(`"${timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
+  return {
+    fence: typed(call, () => [...fence.map(fenceOf), ...(fenced === true ? [fenceOfSurroundings(call)] : [])]),
+    timeoutMs,
+    // The library knows what a role may be.
+    role: role as ConnectOptions["role"],
+  };
+}
+
+async function wishOf(call: Call, manner: Manner): Promise<Wish> {
   const options = optionsOf<SqlOptions>(call);
   const [statement, ...words] = call.operands;
   const { text, fromArgument } = await textOf(call, statement, options.file);
   if (!fromArgument && words.length + (options.arg?.length ?? 0) > 0)
     call.misused("values go with a statement, not with a script");
-  const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
-  if (options.timeout !== undefined && timeoutMs === undefined)
-    call.misused(`"${options.timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
+  return typed(call, () => ({
+    ...manner,
+    sql: text,
+    script: !fromArgument,
+    values: words.map((word) => valueOfWord(word, options.text === true)),
+    named: (options.arg ?? []).map((word) => namedValue(word, { asText: options.text === true })),
+    atomic: options.atomic,
+    describe: options.describe === true,
+  }));
+}
+
+/** What is wrong with a word ends the call. */
+function typed<T>(call: Call, read: () => T): T {
   try {
-    return {
-      sql: text,
-      script: !fromArgument,
-      values: words.map((word) => valueOfWord(word, options.text === true)),
-      named: (options.arg ?? []).map((word) => namedValue(word, { asText: options.text === true })),
-      fence: [...(options.fence ?? []).map(fenceOf), ...(options.fenced === true ? [fenceOfSurroundings(call)] : [])],
-      timeoutMs,
-      atomic: options.atomic,
-      describe: options.describe === true,
-    };
+    return read();
   } catch (error) {
     if (error instanceof RangeError) return call.misused(error.message);
     throw error;
@@ -139,10 +168,7 @@ async function runWish(call: Call, broker: Broker, wish: Wish): Promise<ExitCode
     return exitCodes.ok;
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
-    const position = positionIn(error.details);
-    const caret = position === undefined ? undefined : caretLines(wish.sql, position, (call.io.columns ?? 80) - 2);
-    const [first = "", ...more] = complaintLines(error);
-    call.io.say(`${[first, ...(caret ?? []), ...more].join("\n")}\n`);
+    complainOfSql(error, wish.sql, call.io);
     return exitCodeOf(error.code);
   }
 }
@@ -157,7 +183,8 @@ async function runStatement(call: Call, broker: Broker, wish: Wish): Promise<voi
   const values = wish.values.map(valueFor);
   const named = Object.fromEntries(wish.named.map(({ name, value }) => [name, valueFor(value)]));
   try {
-    showResult(call, await broker.execute(text, values, { named, fence, timeoutMs, rows: "arrays" }), text);
+    const result = await broker.execute(text, values, { named, fence, timeoutMs, rows: "arrays" });
+    showResult(call.output, result, text, call.output.forPeople && call.io.stderrIsTerminal);
   } catch (error) {
     const many = isHoldfastError(error) && error.code === "SQL_MANY";
     if (!many || wish.values.length + wish.named.length > 0) throw error;
@@ -181,21 +208,4 @@ async function runScript(call: Call, broker: Broker, { sql: text, fence, timeout
     shown++;
   }
   call.output.comment(`${count(results.length, "statement")}, ${count(changed, "row")} changed`);
-}
-
-/** Rows with every INTEGER a bigint, as the connection was told: so a number is a REAL. */
-function showResult(call: Call, { columns, rows, rowsAffected, lastInsertRowid }: Result<Cell[]>, text: string): void {
-  if (columns.length > 0) {
-    call.output.rows({ columns, rows });
-    if (call.output.forPeople && call.io.stderrIsTerminal) call.output.comment(count(rows.length, "row"));
-  }
-  if (rowsAffected > 0) {
-    const rowid = lastInsertRowid === null ? "" : `, rowid ${lastInsertRowid}`;
-    call.output.comment(`${count(rowsAffected, "row")} changed${rowid}`);
-  } else if (columns.length === 0) call.output.comment(definesSomething(text) ? "done" : "0 rows changed");
-}
-
-/** Statements that change no row are not said to have changed none. */
-function definesSomething(text: string): boolean {
-  return !/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:insert|replace|update|delete|with)\b/i.test(text);
 }

@@ -1,0 +1,169 @@
+/** `holdfast export`: a table, or what a statement finds, as CSV or JSON lines; of any size, from one moment. */
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
+import type { RowStream } from "../../client/index.js";
+import { isHoldfastError } from "../../terms/index.js";
+import type { Cell } from "../cells.js";
+import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
+import { count, formatBytes, parseDuration } from "../durations.js";
+import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
+import { csvLines, jsonObjects } from "../formats.js";
+import { Meter } from "../meter.js";
+import { reach } from "../reach.js";
+import { exactJson } from "../rows/exact-json.js";
+import { sqlName } from "../sql-name.js";
+import { complainOfSql } from "../sql-results.js";
+
+interface ExportOptions {
+  readonly csv?: boolean;
+  readonly jsonl?: boolean;
+  readonly out?: string;
+  readonly header: boolean;
+  readonly timeout?: string;
+}
+
+type RowForm = "csv" | "jsonl";
+
+export const exportRows: Command = {
+  prints: false,
+  define(parser) {
+    parser
+      .usage('[options] TABLE\n       holdfast export [options] "SELECT …"')
+      .argument("<what>", "a table or a view, or a statement that reads")
+      .option("--csv", 'comma-separated, with a header; NULL is empty, the empty text is ""')
+      .option("--jsonl", "one JSON object a line, from which `holdfast import` makes the same values again")
+      .option("-o, --out <file>", "into this file, once it is whole; its name may tell the form: .csv, .jsonl")
+      .option("--no-header", "CSV without the names of the columns")
+      .option("--timeout <time>", "how long the statement may run without a row: 30 (seconds), 500ms, 2m")
+      .addHelpText(
+        "after",
+        "\nAll rows are of one moment. An export that is older than a second ends with an error when\n" +
+          "it is in the way of the database's log (SNAPSHOT_ENDED); a file of before stays then.\n" +
+          'In JSON lines an INTEGER beyond 2^53 is {"$int":"…"}, a REAL without a fraction is\n' +
+          '{"$real":"1"}, a blob is {"$blob":"base64"}.\n' +
+          "\n  holdfast export person -o people.csv\n" +
+          "  holdfast export \"select * from job where state = 'open'\" --jsonl | jq .name",
+      );
+  },
+
+  async run(call) {
+    const [what = "", ...more] = call.operands;
+    if (more.length > 0) call.misused("export takes one table, or one statement in quotes");
+    const options = optionsOf<ExportOptions>(call);
+    const form = formOf(options) ?? call.misused("--csv or --jsonl?");
+    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+    if (options.timeout !== undefined && timeoutMs === undefined)
+      call.misused(`"${options.timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
+    const sql = statementFor(what);
+    const broker = await reach(call, { start: true, integers: "bigint" });
+    const stopping = new AbortController();
+    process.once("SIGINT", () => stopping.abort());
+    process.once("SIGTERM", () => stopping.abort());
+    try {
+      const rows = broker.stream(sql, [], { rows: "arrays", timeoutMs, signal: stopping.signal });
+      await writeAll(call, rows, { form, header: options.header, file: options.out });
+      return exitCodes.ok;
+    } catch (error) {
+      if (stopping.signal.aborted)
+        throw new ExitWith("interrupted", { exitCode: exitCodes.signalBase + 2, cause: error });
+      if (!isHoldfastError(error)) throw error;
+      complainOfSql(error, sql, call.io);
+      return exitCodeOf(error.code);
+    } finally {
+      await broker.close();
+    }
+  },
+};
+
+function formOf({ csv, jsonl, out = "" }: ExportOptions): RowForm | undefined {
+  if (csv === true && jsonl === true) return undefined;
+  if (csv === true || (jsonl !== true && /\.csv$/i.test(out))) return "csv";
+  return jsonl === true || /\.(?:jsonl|ndjson)$/i.test(out) ? "jsonl" : undefined;
+}
+
+/** One word, or one name in quotes, is a table. */
+function statementFor(what: string): string {
+  const isName = /^[\p{L}_][\p{L}\p{N}_$.-]*$/u.test(what) || /^(?:"[^"]+"|\[[^\]]+\]|`[^`]+`)$/.test(what);
+  if (!isName) return what;
+  return `select * from ${/^["[`]/.test(what) ? what : sqlName(what)}`;
+}
+
+interface Writing {
+  readonly form: RowForm;
+  readonly header: boolean;
+  readonly file: string | undefined;
+}
+
+/** Rows that are made into text together. */
+const partRows = 500;
+
+async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, file }: Writing): Promise<ExitCode> {
+  const columns = await rows.columns();
+  const target = file === undefined ? undefined : new Target(resolve(call.io.cwd, file));
+  const meter = new Meter(call);
+  let part: Cell[][] = [];
+  let written = 0;
+  let bytes = 0;
+  const flush = () => {
+    const lines =
+      form === "csv"
+        ? csvLines({ columns, rows: part }, header && written === 0)
+        : jsonObjects({ columns, rows: part }, exactJson);
+    const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+    if (target === undefined) call.io.write(text);
+    else target.write(text);
+    written += part.length;
+    bytes += text.length;
+    part = [];
+    // On a terminal that shows the rows it would stand between them.
+    if (target !== undefined || call.io.columns === undefined)
+      meter.show(() => `${count(written, "row")}, ${formatBytes(bytes)}`);
+  };
+  try {
+    for await (const row of rows) {
+      part.push(row);
+      if (part.length === partRows) flush();
+    }
+    if (part.length > 0 || written === 0) flush();
+    target?.finish();
+  } catch (error) {
+    target?.abandon();
+    throw error;
+  } finally {
+    meter.clear();
+  }
+  call.output.comment(`${count(written, "row")}, ${formatBytes(bytes)}${file === undefined ? "" : `, in ${file}`}`);
+  return exitCodes.ok;
+}
+
+/** A file that has its name only once it is whole. What is no plain file (a pipe, a device) is written as it is. */
+class Target {
+  readonly #path: string;
+  readonly #draft: string | undefined;
+  readonly #handle: number;
+
+  constructor(path: string) {
+    this.#path = path;
+    const stat = statSync(path, { throwIfNoEntry: false });
+    this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;
+    this.#handle =
+      this.#draft === undefined
+        ? openSync(path, constants.O_WRONLY)
+        : openSync(this.#draft, "wx", stat === undefined ? 0o666 : stat.mode & 0o777);
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; ) from += writeSync(this.#handle, bytes, from);
+  }
+
+  finish(): void {
+    if (this.#draft !== undefined) fsyncSync(this.#handle);
+    closeSync(this.#handle);
+    if (this.#draft !== undefined) renameSync(this.#draft, this.#path);
+  }
+
+  abandon(): void {
+    closeSync(this.#handle);
+    if (this.#draft !== undefined) rmSync(this.#draft, { force: true });
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Rows of a file into a table, in batches, each a transaction of its own under a key of its own (`import ID N`): so none is
+ * stored twice, whatever breaks in between, and nobody waits longer than for one batch. An import that ends in the middle
+ * leaves whole batches and a note (import-note.ts); with `resume` the batches are asked for again under the same keys, and
+ * those that are stored are not run again.
+ *
+ * Inside a transaction (the shell's) it is all part of that.
+ */
+import type { Broker, Fence, Transaction } from "../../client/index.js";
+import { isHoldfastError, refusals } from "../../terms/index.js";
+import { type BatchStatement, batchesOf, insertsOf, insertsOneByOne, tableFor } from "./row-batch.js";
+import { csvRows, jsonRows, numberOrText, RowFault, type RowForm, type SourceRow } from "./row-source.js";
+
+/** For so long the broker remembers a batch (ms). */
+export const keepMs = 7 * 24 * 3_600_000;
+
+export interface ImportPlan {
+  readonly text: AsyncIterable<string>;
+  readonly form: RowForm;
+  readonly table: string;
+  /** Under which the batches are known. */
+  readonly id: string;
+  readonly asText: boolean;
+  readonly fence: readonly Fence[];
+  readonly signal: AbortSignal;
+  /** That the table is made with the first batch, when that was found at an earlier beginning. */
+  readonly creates: boolean | undefined;
+  /** Before anything is stored. */
+  readonly onBegin: (creates: boolean) => void;
+  /** After each batch: rows that are stored by now. */
+  readonly onStored: (rows: number) => void;
+}
+
+export interface ImportOutcome {
+  readonly rows: number;
+  readonly created: boolean;
+}
+
+export async function importRows(
+  broker: Broker,
+  open: Transaction | undefined,
+  plan: ImportPlan,
+): Promise<ImportOutcome> {
+  return new RowImport(broker, open, plan).run();
+}
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+class RowImport {
+  readonly #broker: Broker;
+  readonly #open: Transaction | undefined;
+  readonly #plan: ImportPlan;
+  /** Undefined: there is no such table before the first batch. */
+  #columns: readonly Column[] | undefined;
+  /** Column names that were seen to be there. */
+  readonly #checked = new Set<readonly string[]>();
+  #created = false;
+  #batches = 0;
+  #rows = 0;
+
+  constructor(broker: Broker, open: Transaction | undefined, plan: ImportPlan) {
+    this.#broker = broker;
+    this.#open = open;
+    this.#plan = plan;
+  }
+
+  async run(): Promise<ImportOutcome> {
+    const { table, creates, onBegin } = this.#plan;
+    if (creates !== true) this.#columns = await this.#columnsOf(table);
+    onBegin(this.#columns === undefined);
+    let header: readonly string[] = [];
+    const rows = this.#source((columns) => {
+      header = columns;
+    });
+    // The next batch is read while one is stored; more would only fill the memory.
+    let storing: Promise<void> = Promise.resolve();
+    try {
+      for await (const batch of batchesOf(rows)) {
+        await storing;
+        storing = this.#store(batch);
+        // Looked at above, after the next batch was read.
+        storing.catch(() => undefined);
+      }
+    } finally {
+      // A fault that is found meanwhile comes after what becomes of this one.
+      await storing;
+    }
+    if (this.#columns === undefined && !this.#created) await this.#createEmpty(header);
+    return { rows: this.#rows, created: this.#created };
+  }
+
+  #source(onHeader: (columns: readonly string[]) => void): AsyncIterable<SourceRow> {
+    const { text, form, asText } = this.#plan;
+    if (form === "jsonl") return jsonRows(text);
+    let typed: readonly boolean[] = [];
+    return csvRows(
+      text,
+      (field, column) => (typed[column] === true && !asText ? numberOrText(field) : field),
+      (columns) => {
+        onHeader(columns);
+        typed = columns.map((name) => keepsNumbers(this.#columnNamed(name)));
+      },
+    );
+  }
+
+  async #store(rows: readonly SourceRow[]): Promise<void> {
+    const { table, signal } = this.#plan;
+    signal.throwIfAborted();
+    const create = this.#columns === undefined && !this.#created ? [tableFor(table, columnsIn(rows))] : [];
+    for (const row of rows) this.#mustFit(row, create.length > 0 ? columnsIn(rows) : undefined);
+    const created = create.length > 0;
+    await this.#write([...create, ...insertsOf(table, rows)], rows, create);
+    if (created) {
+      this.#created = true;
+      this.#columns = columnsIn(rows).map((name) => ({ name, type: "" }));
+    }
+    this.#rows += rows.length;
+    this.#plan.onStored(this.#rows);
+  }
+
+  async #createEmpty(columns: readonly string[]): Promise<void> {
+    const { table } = this.#plan;
+    if (columns.length === 0) throw new RowFault(`there are no rows, and no table ${JSON.stringify(table)}`, 1);
+    await this.#write([tableFor(table, columns)], [], []);
+    this.#created = true;
+  }
+
+  async #write(
+    statements: readonly BatchStatement[],
+    rows: readonly SourceRow[],
+    create: readonly BatchStatement[],
+  ): Promise<void> {
+    const { id, fence } = this.#plan;
+    const key = `import ${id} ${this.#batches}`;
+    try {
+      if (this.#open !== undefined) await this.#open.batch(statements);
+      else await this.#broker.batch(statements, { key, keepMs, fence });
+    } catch (error) {
+      if (!isStored(error)) throw await this.#withLine(error, rows, create);
+    }
+    this.#batches++;
+  }
+
+  /** Of the row that was refused: found by storing them one by one, in a transaction that is undone. */
+  async #withLine(error: unknown, rows: readonly SourceRow[], create: readonly BatchStatement[]): Promise<unknown> {
+    if (!isHoldfastError(error)) return error;
+    const first = rows[0]?.line ?? 1;
+    if (error.code === "KEY_REUSED")
+      return new RowFault(
+        "what was stored before from these lines was something else; --anew begins from the start",
+        first,
+        error,
+      );
+    const { fault } = refusals[error.code];
+    if (fault !== "caller" && fault !== "limit") return error;
+    if (rows.length === 1) return new RowFault(error.message, first, error);
+    const statements = [...create, ...insertsOneByOne(this.#plan.table, rows)];
+    const refused = await this.#refusedOf(statements);
+    const at = refused?.statement;
+    const line = at === undefined ? undefined : rows[at - create.length]?.line;
+    return line === undefined ? error : new RowFault(refused?.message ?? error.message, line, error);
+  }
+
+  async #refusedOf(
+    statements: readonly BatchStatement[],
+  ): Promise<{ readonly statement: number; readonly message: string } | undefined> {
+    const transaction = this.#open ?? (await this.#broker.begin());
+    try {
+      await transaction.batch(statements);
+      return undefined;
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      const { statement } = error.details as { readonly statement?: unknown };
+      return typeof statement === "number" ? { statement, message: error.message } : undefined;
+    } finally {
+      if (transaction !== this.#open) await transaction.rollback();
+    }
+  }
+
+  /** `created`: the columns of the table that is made with this batch. */
+  #mustFit({ columns, line }: SourceRow, created: readonly string[] | undefined): void {
+    if (created !== undefined || this.#checked.has(columns)) return;
+    for (const name of columns)
+      if (this.#columnNamed(name) === undefined)
+        throw new RowFault(`the table ${JSON.stringify(this.#plan.table)} has no column ${JSON.stringify(name)}`, line);
+    this.#checked.add(columns);
+  }
+
+  #columnNamed(name: string): Column | undefined {
+    if (this.#columns === undefined) return { name, type: "" };
+    return this.#columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+  }
+
+  async #columnsOf(table: string): Promise<readonly Column[] | undefined> {
+    const sql = "select name, type from pragma_table_info(?)";
+    const options = { rows: "arrays" } as const;
+    const { rows } = await (this.#open?.execute(sql, [table], options) ?? this.#broker.execute(sql, [table], options));
+    return rows.length === 0 ? undefined : rows.map(([name, type]) => ({ name: String(name), type: String(type) }));
+  }
+}
+
+/** Every column that one of the rows has. */
+function columnsIn(rows: readonly SourceRow[]): string[] {
+  const names = new Map<string, string>();
+  let last: readonly string[] | undefined;
+  for (const { columns } of rows) {
+    if (columns === last) continue;
+    last = columns;
+    for (const name of columns) if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name);
+  }
+  return [...names.values()];
+}
+
+/**
+ * A column without a type keeps what it is given, so a number must be given as one. Every other makes of a text what it
+ * holds (https://sqlite.org/datatype3.html, 3.1), and loses less of it than a REAL that is turned into text.
+ */
+function keepsNumbers(column: Column | undefined): boolean {
+  const type = column?.type.toUpperCase() ?? "";
+  return type === "" || type === "ANY" || (type.includes("BLOB") && !type.includes("INT"));
+}
+
+/** It was stored before, and only its answer was not kept. */
+function isStored(error: unknown): boolean {
+  return isHoldfastError(error) && error.code === "RESULT_NOT_KEPT";
+}
