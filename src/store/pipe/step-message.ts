@@ -1,7 +1,7 @@
 /**
  * A step of a client's transaction on its way to the writer:
  *
- *   f64 seq · f64 seq of its begin · f64 key (0: none) · f64 commits (-1: any) · u8 step · u8 encoding · u8 method · 16 bytes session · the request as it came
+ *   f64 seq · f64 seq of its begin · f64 key (0: none) · f64 commits (-1: none said) · u8 step · u8 encoding · u8 method · 16 bytes session · the request as it came
  *
  * Method and encoding are 255 where there is no request: of a begin and of a rollback the step says all.
  */
@@ -29,7 +29,7 @@ const encodings = ["json", "msgpack"] as const satisfies readonly Encoding[];
 const sessionBytes = 16;
 const headBytes = 8 + 8 + 8 + 8 + 1 + 1 + 1 + sessionBytes;
 const none = 255;
-const any = -1;
+const uncounted = -1;
 
 /** What stands before the request's own bytes. */
 export function stepHead({ seq: at, transaction, key, commits, step, request, session }: StepMessage): Buffer {
@@ -37,7 +37,7 @@ export function stepHead({ seq: at, transaction, key, commits, step, request, se
   head.writeDoubleLE(at, payloadAt);
   head.writeDoubleLE(transaction, payloadAt + 8);
   head.writeDoubleLE(key ?? 0, payloadAt + 16);
-  head.writeDoubleLE(commits ?? any, payloadAt + 24);
+  head.writeDoubleLE(commits ?? uncounted, payloadAt + 24);
   head[payloadAt + 32] = steps.indexOf(step);
   head[payloadAt + 33] = request === undefined ? none : encodings.indexOf(request.encoding);
   head[payloadAt + 34] = request === undefined ? none : storeMethods.indexOf(request.method);
@@ -55,7 +55,7 @@ export function readStep(payload: Buffer): StepMessage {
     transaction: seq(payload.readDoubleLE(8)),
     session: sessionId(payload.toString("hex", 35, headBytes)),
     key: key === 0 ? undefined : requestKey(key),
-    commits: commits === any ? undefined : commits,
+    commits: commits === uncounted ? undefined : commits,
     request:
       payload[33] === none
         ? undefined
