@@ -29,9 +29,10 @@ import { writing } from "./writing.js";
 export interface BeginOptions {
   /**
    * `write` (the default): nobody else writes until it is over. `read`: all that is read in it is of one moment, and nobody
-   * waits for it; statements that write are refused (READ_ONLY).
+   * waits for it; statements that write are refused (READ_ONLY). `deferred`: as `read` until the first write, as `write` from
+   * then on, if nothing was committed since (else SQLITE_BUSY_SNAPSHOT).
    */
-  readonly mode?: "read" | "write" | undefined;
+  readonly mode?: "read" | "write" | "deferred" | undefined;
   /** Locks that must be held under these tokens until it is committed; when one is lost, it is rolled back: FENCED. */
   readonly fence?: Fence | readonly Fence[] | undefined;
   /** How long it may be open (ms, up to the limit txMs; of one that reads, snapshotMs). */
@@ -347,7 +348,12 @@ export class Transaction {
 type Cell = Result<Row>["rows"][number][string];
 
 /** A transaction that was refused with one of these is not committed, and may succeed when it is done anew. */
-const passing: ReadonlySet<string> = new Set(["TX_LOST", "SNAPSHOT_ENDED", "WRITER_UNAVAILABLE"]);
+const passing: ReadonlySet<string> = new Set([
+  "TX_LOST",
+  "SNAPSHOT_ENDED",
+  "SQLITE_BUSY_SNAPSHOT",
+  "WRITER_UNAVAILABLE",
+]);
 
 export const retriesDefault = 3;
 

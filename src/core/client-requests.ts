@@ -132,16 +132,16 @@ export class ClientRequests {
     }
   }
 
-  /** One that only reads needs neither ledger nor writer. */
+  /** One that reads, at first at least, needs neither ledger nor writer. */
   #begin(session: Session, command: BeginCommand, now: Instant): void {
     const { limits, reads, transactions } = this.#parts;
     const { transaction, mode } = command;
-    if (mode === "read" ? this.#refusedAtEnd(command, false) : this.#refusedNow(command)) return;
+    if (mode === "write" ? this.#refusedNow(command) : this.#refusedAtEnd(command, false)) return;
     const open = (session.transactions?.size ?? 0) + reads.transactions.countOf(session);
     const refusal = notBegun(transaction, { high: session.transactionHigh, open, max: limits.transactionsMax });
     if (refusal !== undefined) return this.#refuse(command, refusal);
-    if (mode === "read") reads.transactions.begin(session, command, now);
-    else transactions.begin(session, command, now);
+    if (mode === "write") transactions.begin(session, command, now);
+    else reads.transactions.begin(session, command, now);
   }
 
   #lock(session: Session, command: LockCommand, now: Instant): void {

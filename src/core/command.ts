@@ -109,8 +109,11 @@ export interface WriteCommand extends Asker {
   readonly parcel: Parcel;
 }
 
-/** `read`: all of it sees one snapshot, and nobody waits for it. `write`: nobody else writes until it is over. */
-export type TransactionMode = "read" | "write";
+/**
+ * `read`: all of it sees one snapshot, and nobody waits for it. `write`: nobody else writes until it is over. `deferred`: it
+ * reads until its first write, and writes from then on, if nothing was committed since its snapshot.
+ */
+export type TransactionMode = "read" | "write" | "deferred";
 
 /** The client's own number names the transaction, so that what follows need not wait for the answer. */
 export interface BeginCommand extends Asker {
@@ -129,6 +132,8 @@ export interface StepCommand extends Asker {
   readonly transaction: TransactionNumber;
   /** It may change something. */
   readonly writes: boolean;
+  /** It sets or ends a savepoint. */
+  readonly control?: boolean;
   readonly timeoutMs: Millis | undefined;
   readonly parcel: Parcel;
 }

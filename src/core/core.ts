@@ -64,7 +64,7 @@ export class Core {
     const onAnswered = (session: Session, now: Instant) => this.#writeAnswered(session, now);
     const giveBack = (session: Session, locks: readonly Fence[], now: Instant) =>
       this.#locks.giveBack(session, locks, now);
-    const transactions = () => this.#transactions;
+    const transactions = (): Transactions => this.#transactions;
     const mayOwn = () => !this.#reads.fold.wanted;
     const line = { ...shared, fenceHeld, giveBack, onAnswered, transactions, mayOwn };
     this.#writes = new WriteLine(line, seq(storedSeq + 1));
@@ -74,7 +74,8 @@ export class Core {
     const sessionOf = (id: SessionId) => this.#sessions.get(id);
     const apart = { ...shared, quiet: this.#quiet };
     this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf, onFenceEnds });
-    this.#reads = new Reads({ ...shared, writerOwned: () => this.#writes.owner !== undefined });
+    const writerOwned = () => this.#writes.owner !== undefined;
+    this.#reads = new Reads({ ...shared, writerOwned, writer: transactions });
     this.#tables = new TableWatches(shared);
     const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
     this.#sessions = new SessionTable({ ...apart, onEnd });

@@ -34,6 +34,8 @@ export type Job =
       /** The sequence of its `begin`: what is not of the transaction that is open is not run. */
       readonly transaction: Seq;
       readonly session: SessionId;
+      /** Of a begin: what it is to be was read so far from a snapshot that has seen so many commits; nothing may have come since. */
+      readonly commits?: number | undefined;
       /** Of a commit. */
       readonly key: RequestKey | undefined;
       /** Absent where there is nothing to be said beyond this. */

@@ -108,8 +108,8 @@ export type StoreEvent =
 export type SnapshotEvent = { readonly process: SnapshotProcessId } & (
   | { readonly kind: "snapshot-ready" }
   | { readonly kind: "snapshot-gone"; readonly reason: string }
-  /** It is open; `seq` is that of the last write that it shows. */
-  | { readonly kind: "snapshot-begun"; readonly run: number; readonly seq: Seq }
+  /** It is open; `seq` is that of the last write that it shows, `commits` how many commits there were then. */
+  | { readonly kind: "snapshot-begun"; readonly run: number; readonly seq: Seq; readonly commits: number }
   | { readonly kind: "snapshot-answered"; readonly run: number; readonly answer: StoreAnswer }
   /** A finished message of a stream; with it so many rows were sent in all. */
   | { readonly kind: "snapshot-rows"; readonly run: number; readonly rows: number; readonly message: Parcel }

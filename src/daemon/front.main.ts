@@ -3,6 +3,7 @@
  * begin before its own code is loaded.
  */
 import { type BegunChild, beginChildren } from "../store/index.js";
+import { limitsWith } from "../terms/index.js";
 import { findEntries } from "./entries.js";
 
 function begin(): readonly BegunChild[] | undefined {
@@ -10,7 +11,8 @@ function begin(): readonly BegunChild[] | undefined {
   // Nothing that the broker or its children make is for others.
   process.umask(0o077);
   try {
-    return beginChildren(findEntries(process.env["HOLDFAST_ENTRY_DIR"]));
+    const { childBytesMax } = limitsWith();
+    return beginChildren(findEntries(process.env["HOLDFAST_ENTRY_DIR"]), childBytesMax);
   } catch {
     // What stands in the way is told by the broker itself, when it starts them.
     return undefined;

@@ -12,7 +12,14 @@ const bytesMax = 16 * 1024 * 1024;
 const requestBytes = 1024;
 
 /** A refusal of these ends the transaction for its client too, when it answers a commit. */
-const ends: ReadonlySet<string> = new Set(["TX_LOST", "TX_EXPIRED", "TX_ROLLED_BACK", "FENCED", "SNAPSHOT_ENDED"]);
+const ends: ReadonlySet<string> = new Set([
+  "TX_LOST",
+  "TX_EXPIRED",
+  "TX_ROLLED_BACK",
+  "FENCED",
+  "SNAPSHOT_ENDED",
+  "SQLITE_BUSY_SNAPSHOT",
+]);
 
 interface Asked {
   readonly weight: number;

@@ -57,8 +57,9 @@ function step<Name extends "tx.execute" | "tx.batch">(
   if (refusal !== undefined) return refusal;
   const parcel = parcelOf(method, incoming);
   const transaction = transactionNumber(tx);
-  const writes = judgement.access === "write";
-  return { command: { kind: "tx-step", ...askerOf(incoming), transaction, writes, timeoutMs, parcel } };
+  const { access, control = false } = judgement;
+  const writes = access === "write";
+  return { command: { kind: "tx-step", ...askerOf(incoming), transaction, writes, control, timeoutMs, parcel } };
 }
 
 function stream(

@@ -183,6 +183,12 @@ export const refusals = {
     "SQLite has rolled the whole transaction back because of a statement in it",
     "the cause is in the details; begin anew",
   ),
+  SQLITE_BUSY_SNAPSHOT: row(
+    "other",
+    true,
+    "something was committed since a deferred transaction began to read, and now it was to write",
+    "begin anew; `broker.transaction` does so by itself",
+  ),
   TRANSACTIONS_FULL: row("limit", false, "the session has too many transactions at once", "end some"),
   // Locks
   NAME_INVALID: row("caller", false, "not a lock name", "1 to 512 bytes, no control characters"),

@@ -43,6 +43,7 @@ const cases: { readonly [Name in MethodName]: Cases<Name> } = {
   "tx.begin": [
     ["write", { tx: 1, mode: "write" }],
     ["read", { tx: 2, mode: "read" }],
+    ["write", { tx: 3, mode: "deferred" }],
   ],
   "tx.stream": [["read", { tx: 1, ...select, stream: 1, credit: 1000 }]],
   // Without a transaction there is nothing that could be done with it.

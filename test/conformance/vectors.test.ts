@@ -86,6 +86,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["tx.rollback.request", "tx.rollback.result"],
   ["tx.begin.read", "any"],
   ["tx.stream.request", "tx.stream.result"],
+  ["tx.begin.deferred", "any"],
   ["lock.acquire.try", "any"],
   // It waits behind itself, until it is withdrawn.
   ["lock.acquire.timed", "CANCELLED"],

@@ -1,6 +1,6 @@
 /**
- * Transactions that only read, of real clients against a real broker: one moment for all that is read in them, nobody who
- * waits for them, and a word for whoever's snapshot has gone.
+ * Transactions that read, only or until their first write, of real clients against a real broker: one moment for all that
+ * is read in them, nobody who waits for them, and a word for whoever's snapshot has gone.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -163,4 +163,51 @@ test("what its client leaves behind is let go with its connection", async (t) =>
   await wire.call("tx.begin", { tx: 1, mode: "read" });
   wire.socket.terminate();
   await until("no open snapshots", async () => (await home.status()).reads.snapshots === 0);
+});
+
+const deferred = { mode: "deferred" } as const;
+
+test("a deferred transaction reads, and writes on what it has read when nobody has committed since", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const [broker, other] = [await home.connect(), await home.connect()];
+  await numbered(broker);
+  const seen = await broker.transaction(async (tx) => {
+    const row = await tx.get<{ m: number }>("select max(a) as m from t");
+    await tx.savepoint(async () => {
+      await tx.execute("insert into t values (?)", [(row?.m ?? 0) + 1]);
+    });
+    return tx.query<{ a: number }>("select a from t order by a");
+  }, deferred);
+  assert.deepEqual(
+    seen.map(({ a }) => a),
+    [1, 2, 3, 4],
+  );
+  const stale = await broker.begin(deferred);
+  await stale.get("select 1 from t");
+  await other.execute("insert into t values (5)");
+  assert.equal(await code(stale.execute("insert into t values (6)")), "SQLITE_BUSY_SNAPSHOT");
+  assert.equal(await code(stale.get("select 1")), "SQLITE_BUSY_SNAPSHOT");
+  assert.equal(await code(stale.commit()), "SQLITE_BUSY_SNAPSHOT");
+  assert.deepEqual(await broker.get("select count(*) as n from t"), { n: 5 });
+});
+
+test("counters that many count up in deferred transactions lose nothing", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const brokers = await Promise.all(Array.from({ length: 4 }, () => home.connect()));
+  const [first] = brokers;
+  await first?.script("create table counter (n integer); insert into counter values (0)");
+  const count = async (broker: Broker) => {
+    for (let round = 0; round < 5; round++)
+      await broker.transaction(
+        async (tx) => {
+          const row = await tx.get<{ n: number }>("select n from counter");
+          await tx.execute("update counter set n = ?", [(row?.n ?? 0) + 1]);
+        },
+        { ...deferred, retries: 1000 },
+      );
+  };
+  await within("all counts", Promise.all(brokers.map(count)));
+  assert.deepEqual(await first?.get("select n from counter"), { n: 20 });
 });

@@ -410,6 +410,11 @@ const ofTransactions = {
     message: "transaction 1 is not there: it went with its connection",
     details: { tx: 1 },
   },
+  SQLITE_BUSY_SNAPSHOT: {
+    method: "tx.execute",
+    when: "The first write of a deferred transaction, and somebody has written since it began to read.",
+    message: "something was committed since the transaction began to read; what it has read may not hold any more",
+  },
   TX_EXPIRED: {
     method: "tx.execute",
     when: "It did nothing while others waited; everything but a rollback is refused so from then on.",

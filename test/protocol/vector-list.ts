@@ -422,6 +422,7 @@ const transactions: Vector[] = [
   ),
   result("tx.begin.result", "It has begun: nobody else writes until it is over.", { tx: 1 }),
   request("tx.begin.read", "One that only reads, all of it from one moment.", { tx: 3, mode: "read" }),
+  request("tx.begin.deferred", "One that reads until its first write.", { tx: 4, mode: "deferred" }),
   result("tx.begin.result-read", "Its snapshot is open, and shows everything up to this commit.", { tx: 3, seq: 1040 }),
   request("tx.stream.request", "Rows from the snapshot of a transaction, else as with db.stream.", {
     tx: 3,

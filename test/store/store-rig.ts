@@ -226,9 +226,9 @@ export class StoreRig {
   }
 
   /** A step of a transaction; its answer when it comes. `begin` gives the number under which the others follow. */
-  begin(session = alice): { readonly transaction: number; readonly answer: Promise<Answered> } {
+  begin(session = alice, commits?: number): { readonly transaction: number; readonly answer: Promise<Answered> } {
     const transaction = this.#nextSeq;
-    return { transaction, answer: this.#step("begin", { transaction, session }) };
+    return { transaction, answer: this.#step("begin", { transaction, session, commits }) };
   }
 
   run(transaction: number, sql: string, args: readonly unknown[] = [], options: StepOptions = {}): Promise<Answered> {
@@ -249,7 +249,13 @@ export class StoreRig {
 
   #step(
     step: "begin" | "run" | "commit" | "rollback",
-    { transaction, session = alice, key, encoding = "json" }: StepOptions & { readonly transaction: number },
+    {
+      transaction,
+      session = alice,
+      key,
+      encoding = "json",
+      commits,
+    }: StepOptions & { readonly transaction: number; readonly commits?: number | undefined },
     request?: readonly ["tx.execute" | "tx.batch" | "tx.commit", object],
   ): Promise<Answered> {
     const at = this.#nextSeq++;
@@ -266,6 +272,7 @@ export class StoreRig {
       transaction: seq(transaction),
       session,
       key: key === undefined ? undefined : requestKey(key),
+      commits,
       parcel,
     });
     return answer;

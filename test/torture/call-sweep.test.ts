@@ -7,8 +7,8 @@ import { sweep, sweepSummary } from "./call-sweep.js";
 const faults: readonly Fault[] = [
   { call: "sync", nth: 3, error: "EIO", stays: false },
   { call: "sync", nth: 8, error: "EIO", stays: false },
-  { call: "write", nth: 60, error: "ENOSPC", stays: true },
-  { call: "cut", nth: 1, error: "EDQUOT", stays: false },
+  { call: "write", nth: 80, error: "ENOSPC", stays: true },
+  { call: "write", nth: 100, error: "EDQUOT", stays: false },
   { call: "open", nth: 20, error: "EIO", stays: true },
   { call: "unlink", nth: 3, error: "EIO", stays: false },
 ];

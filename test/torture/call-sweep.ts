@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { refusals } from "../../src/terms/index.js";
+import { Random } from "../simulation/random.js";
 import { type Ending, type Front, Home } from "../support/broker.js";
 import {
   arm,
@@ -22,8 +23,9 @@ import { type TestLife, tempDir } from "../support/temp-dir.js";
 import { type Answer, Refused, type Wire } from "../support/wire.js";
 
 export interface SweepOptions {
-  /** These and no others. */
+  /** These and no others; without them all, in an order by chance, so that a run that is cut off has had some of each. */
   readonly faults?: readonly Fault[];
+  readonly seed?: number;
   /** When it is over no further call fails. Milliseconds from now. */
   readonly forMs?: number;
   readonly tell?: (line: string) => void;
@@ -44,7 +46,6 @@ export interface SweepReport {
   readonly wrong: readonly string[];
 }
 
-/** From the most to the least telling: when time is short the last are left out. */
 const ways: readonly { readonly error: CallError; readonly stays: boolean }[] = [
   { error: "EIO", stays: false },
   { error: "ENOSPC", stays: true },
@@ -58,7 +59,7 @@ export async function sweep(life: TestLife, options: SweepOptions = {}): Promise
   const disk = DiskCalls.make(tempDir(life));
   const whole = await new Run(disk, undefined).whole();
   const { counts } = whole;
-  const faults = options.faults ?? everyFault(counts);
+  const faults = options.faults ?? shuffled(everyFault(counts), new Random(options.seed ?? 0));
   const report = { runs: 0, counts, ended: 0, wentOn: 0, leftOut: 0, acknowledged: 0, wrong: [...whole.wrong] };
   const refused: { [code: string]: number } = {};
   for (const fault of faults) {
@@ -85,6 +86,13 @@ function everyFault(counts: SweepReport["counts"]): Fault[] {
   return ways.flatMap((way) =>
     callNames.flatMap((call) => Array.from({ length: counts[call] }, (_, at) => ({ call, nth: at + 1, ...way }))),
   );
+}
+
+function shuffled(faults: readonly Fault[], random: Random): Fault[] {
+  return faults
+    .map((fault) => ({ fault, place: random.next() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ fault }) => fault);
 }
 
 /** One line for people. */

@@ -8,8 +8,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** In this process. */
   readonly decoded: number;
-  /** Over the socket. */
-  readonly sent: number;
+  /** Over the socket, for each of those in this process. */
+  readonly share: number;
   /** When it is over nothing more is made. Milliseconds from now. */
   readonly forMs?: number;
 }
@@ -21,20 +21,22 @@ export interface FuzzReport {
   readonly wrong: readonly string[];
 }
 
-const atOnce = 1000;
+const atOnce = 10_000;
 
-export async function fuzzRun(life: Life, { seed, decoded, sent, forMs = Infinity }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzzRun(
+  life: Life,
+  { seed, decoded, share, forMs = Infinity }: FuzzOptions,
+): Promise<FuzzReport> {
   const end = performance.now() + forMs;
   const random = new Random(seed);
   const sockets = await FuzzSockets.start(life, random);
-  for (let n = 0; n < sent && performance.now() < end; n += atOnce) await sockets.run(Math.min(atOnce, sent - n));
-  const told = await sockets.end();
   const decoding = new FuzzDecoding(random);
   for (let n = 0; n < decoded && performance.now() < end; n += atOnce) {
-    decoding.run(Math.min(atOnce, decoded - n));
-    // The client beside the broker goes on meanwhile.
-    await new Promise((resolve) => setImmediate(resolve));
+    const count = Math.min(atOnce, decoded - n);
+    await sockets.run(count * share);
+    decoding.run(count);
   }
+  const told = await sockets.end();
   decoding.close();
   return { seed, decoding: decoding.report, sockets: told, wrong: [...told.wrong, ...decoding.report.wrong] };
 }

@@ -2,6 +2,7 @@
  * Three clients of one life of the broker, with several requests under way at once: plain writes, batches, writes under
  * keys of their own, transactions, writes under locks. And what they ask the next life about the one before.
  */
+import type { BatchStatement } from "../../src/protocol/index.js";
 import type { Random } from "../simulation/random.js";
 import type { Home } from "../support/broker.js";
 import { within } from "../support/patience.js";
@@ -29,6 +30,7 @@ const lastOf = new WeakMap<PowerBook, readonly Program[]>();
 
 const programs = 3;
 const underWayMax = 5;
+const padsKept = 60;
 const insert = "insert into item (op, pad) values (?, ?)";
 
 export class PowerPrograms {
@@ -122,7 +124,9 @@ export class PowerPrograms {
     const asked = this.#book.ask(3);
     const key = program.wire.key();
     this.#noted(program, { asked, key, params: undefined });
-    const statements = [1, 2, 3].map(() => ({ sql: insert, args: [asked.n, this.#pad()] }));
+    const statements: BatchStatement[] = [1, 2, 3].map(() => ({ sql: insert, args: [asked.n, this.#pad()] }));
+    // So that pages become free and are used again, and the database stays small.
+    statements.push({ sql: "update item set pad = null where op < ?", args: [asked.n - padsKept] });
     await this.#told(asked, program.wire.post("db.batch", { statements, key }));
   }
 
@@ -166,9 +170,10 @@ export class PowerPrograms {
     return result;
   }
 
-  /** Some need pages of their own. */
+  /** Some need pages of their own, and few so many that the log is soon folded into the database. */
   #pad(): { $blob: string } {
-    const bytes = this.#random.chance(0.2) ? this.#random.below(9000) : this.#random.below(200);
+    const size = this.#random.weighted({ small: 76, page: 20, large: 4 });
+    const bytes = this.#random.below({ small: 200, page: 9000, large: 300_000 }[size]);
     return { $blob: Buffer.alloc(bytes, this.#random.below(256)).toString("base64") };
   }
 

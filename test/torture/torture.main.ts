@@ -66,12 +66,12 @@ async function power(points: number, forMs: number): Promise<Told> {
 }
 
 async function calls(forMs: number): Promise<Told> {
-  const report = await sweep(life, { forMs, tell: (line) => process.stdout.write(`${line}\n`) });
+  const report = await sweep(life, { seed, forMs, tell: (line) => process.stdout.write(`${line}\n`) });
   return { wrong: report.wrong, summary: sweepSummary(report) };
 }
 
 async function fuzz(n: number, forMs: number): Promise<Told> {
-  const report = await fuzzRun(life, { seed, decoded: n, sent: Math.min(n / 20, 100_000), forMs });
+  const report = await fuzzRun(life, { seed, decoded: n, share: 0.02, forMs });
   return { wrong: report.wrong, summary: fuzzSummary(report) };
 }
 

@@ -94,9 +94,19 @@ class Shell {
   }
 
   async greet(): Promise<void> {
-    const { version, sqlite, database } = await this.#broker.status();
-    this.#call.output.comment(`Holdfast ${version}, SQLite ${sqlite}, ${database.path}`);
+    this.#call.output.comment(await this.#whatIsThere());
     this.#call.output.comment(".help tells what there is; a statement ends with a semicolon; Ctrl-D leaves");
+  }
+
+  /** Not every role is told. */
+  async #whatIsThere(): Promise<string> {
+    try {
+      const { version, sqlite, database } = await this.#broker.status();
+      return `Holdfast ${version}, SQLite ${sqlite}, ${database.path}`;
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== "FORBIDDEN") throw error;
+      return `Holdfast, with the role ${this.#options.role}`;
+    }
   }
 
   async run(editor: LineEditor): Promise<void> {
@@ -168,6 +178,7 @@ class Shell {
         return await this.#dot(gathered.line, signal, 0);
       } catch (error) {
         this.#complain(error, gathered.line);
+        await this.#session.lookAgain();
         return "failed";
       }
     }
@@ -190,6 +201,7 @@ class Shell {
       return true;
     } catch (error) {
       this.#complain(error, statement.text);
+      if (error instanceof Interrupted) await this.#session.lookAgain();
       this.#explain(error, before);
       return false;
     } finally {

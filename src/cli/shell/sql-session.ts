@@ -9,12 +9,11 @@
  * What is asked of a lost one is refused with the reason, as the broker does it. Unlike with SQLite a COMMIT that is refused
  * ends the transaction: the broker lets others write then.
  */
-import type { Broker, Fence, Result, RowStream, Transaction } from "../../client/index.js";
+import type { Broker, ConnectOptions, Fence, Result, RowStream, Transaction } from "../../client/index.js";
 import { isHoldfastError, type RefusalCode } from "../../terms/index.js";
 import type { Cell } from "../cells.js";
 import { ExitWith } from "../command.js";
 import { exitCodes } from "../exit-codes.js";
-import { Interrupted } from "./line-editor.js";
 import type { TypedStatement } from "./statements.js";
 
 export type TransactionState = "none" | "open" | "lost";
@@ -30,10 +29,12 @@ export interface SqlSessionParts {
   readonly broker: Broker;
   readonly fence: readonly Fence[];
   readonly timeoutMs: number | undefined;
+  readonly role: ConnectOptions["role"];
 }
 
 interface Open {
   readonly transaction: Transaction;
+  readonly mode: "read" | "write";
   readonly openedBy: "begin" | "savepoint";
   /** In order; the outermost first. */
   readonly savepoints: string[];
@@ -48,6 +49,7 @@ const losses: ReadonlySet<RefusalCode> = new Set([
   "TX_LOST",
   "TX_ROLLED_BACK",
   "FENCED",
+  "SNAPSHOT_ENDED",
   "CONNECTION_LOST",
 ]);
 
@@ -73,7 +75,6 @@ export class SqlSession {
       return open === undefined ? await this.#alone(statement, signal) : await this.#step(open, statement.text, signal);
     } catch (error) {
       if (isHoldfastError(error) && losses.has(error.code) && open !== undefined) open.lost = true;
-      if (error instanceof Interrupted && open !== undefined) await this.#lookAgain(open);
       throw error;
     }
   }
@@ -91,6 +92,17 @@ export class SqlSession {
     return this.#open?.transaction;
   }
 
+  /** Whether the transaction is still there: what was interrupted may have taken it along. */
+  async lookAgain(): Promise<void> {
+    const open = this.#open;
+    if (open === undefined || open.lost) return;
+    try {
+      await open.transaction.execute("select 1");
+    } catch {
+      open.lost = true;
+    }
+  }
+
   /** Undoes what is not committed. */
   async close(): Promise<void> {
     const open = this.#open;
@@ -100,27 +112,29 @@ export class SqlSession {
 
   async #alone({ text, reads }: TypedStatement, signal: AbortSignal): Promise<Answer> {
     const { broker, fence, timeoutMs } = this.#parts;
-    const options = { fence, timeoutMs, signal, rows: "arrays" } as const;
+    const options = { timeoutMs, signal, rows: "arrays" } as const;
     try {
-      return { kind: "result", result: await broker.execute(text, undefined, options) };
+      return { kind: "result", result: await broker.execute(text, undefined, { ...options, fence }) };
     } catch (error) {
-      if (!reads || !isHoldfastError(error) || error.code !== "RESULT_TOO_LARGE") throw error;
-      return { kind: "stream", rows: broker.stream(text, undefined, { timeoutMs, signal, rows: "arrays" }) };
+      if (!reads || !isTooLarge(error)) throw error;
+      return { kind: "stream", rows: broker.stream(text, undefined, options) };
     }
   }
 
-  async #step({ transaction }: Open, text: string, signal: AbortSignal): Promise<Answer> {
-    const { timeoutMs } = this.#parts;
-    return {
-      kind: "result",
-      result: await transaction.execute(text, undefined, { timeoutMs, signal, rows: "arrays" }),
-    };
+  async #step({ transaction, mode }: Open, text: string, signal: AbortSignal): Promise<Answer> {
+    const options = { timeoutMs: this.#parts.timeoutMs, signal, rows: "arrays" } as const;
+    try {
+      return { kind: "result", result: await transaction.execute(text, undefined, options) };
+    } catch (error) {
+      if (mode === "write" || !isTooLarge(error)) throw error;
+      return { kind: "stream", rows: transaction.stream(text, undefined, options) };
+    }
   }
 
   #control(control: Control, text: string, signal: AbortSignal): Promise<Answer> {
     switch (control.action) {
       case "begin":
-        return this.#begin("begin", signal);
+        return this.#begin("begin", signal, control.readonly);
       case "commit":
         return this.#commit();
       case "rollback":
@@ -134,15 +148,18 @@ export class SqlSession {
     }
   }
 
-  async #begin(openedBy: Open["openedBy"], signal: AbortSignal): Promise<Answer> {
+  /** Who may only read takes the writer from nobody. */
+  async #begin(openedBy: Open["openedBy"], signal: AbortSignal, readonly = false): Promise<Answer> {
     if (this.#open !== undefined) throw refused("cannot start a transaction within a transaction");
     // The transaction outlives the statement that began it, and so does the signal that it is given.
     const wait = new AbortController();
     const stop = () => wait.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     try {
-      const transaction = await this.#parts.broker.begin({ fence: this.#parts.fence, signal: wait.signal });
-      this.#open = { transaction, openedBy, savepoints: [], lost: false };
+      const { broker, fence, role } = this.#parts;
+      const mode = readonly || role === "read" ? "read" : "write";
+      const transaction = await broker.begin({ mode, fence: mode === "read" ? [] : fence, signal: wait.signal });
+      this.#open = { transaction, mode, openedBy, savepoints: [], lost: false };
     } finally {
       signal.removeEventListener("abort", stop);
     }
@@ -191,15 +208,11 @@ export class SqlSession {
     if (this.#open === undefined) throw refused(`no such savepoint: ${savepoint}`);
     return this.#open;
   }
+}
 
-  /** What was interrupted may have taken the writer, and the transaction, with it. */
-  async #lookAgain(open: Open): Promise<void> {
-    try {
-      await open.transaction.execute("select 1");
-    } catch {
-      open.lost = true;
-    }
-  }
+/** For one answer: as a stream it may have any size. */
+function isTooLarge(error: unknown): boolean {
+  return isHoldfastError(error) && error.code === "RESULT_TOO_LARGE";
 }
 
 /** Of several with one name the innermost counts. */

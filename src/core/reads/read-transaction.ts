@@ -8,7 +8,8 @@
  *                      ▼                  ▼                                 ▼
  *                     over               over                           poisoned ──rollback, commit──► over
  *
- * A connection that is lost, and the end of the session, end it at once.
+ * A connection that is lost, and the end of the session, end it at once. A deferred one goes to the writer with its first
+ * write (src/core/writes/transaction.ts): what runs in its snapshot then is waited for, and nobody else knows it here.
  *
  * | state    | what holds                                                                    | who may end it               |
  * |----------|-------------------------------------------------------------------------------|------------------------------|
@@ -26,7 +27,7 @@ import type { Borrower, Run, Snapshot } from "./snapshot.js";
 export type ReadTransactionState =
   | { readonly kind: "asked" }
   | { readonly kind: "opening"; readonly snapshot: Snapshot; readonly run: Run }
-  | { readonly kind: "open"; readonly snapshot: Snapshot; readonly seq: Seq }
+  | { readonly kind: "open"; readonly snapshot: Snapshot; readonly seq: Seq; readonly commits: number }
   | { readonly kind: "poisoned" | "over"; readonly refusal: Refusal };
 
 /** What is asked of it. A stream is another's: it only runs here. */
@@ -36,6 +37,7 @@ export type ReadStep =
       readonly asker: Asker;
       readonly parcel: Parcel;
       readonly timeoutMs: Millis | undefined;
+      readonly control: boolean;
       run: Run | undefined;
     }
   | { readonly kind: "stream"; readonly stream: Borrower }
@@ -50,6 +52,8 @@ export interface ReadTransaction extends Borrower {
   readonly queue: ReadStep[];
   /** With the process and not answered, in order; no streams. */
   readonly given: Extract<ReadStep, { kind: "run" }>[];
+  /** What was done to its savepoints, in order: of a deferred one, to be done again where it writes. */
+  readonly controls: Extract<ReadStep, { kind: "run" }>[];
   /** The one that is asked for or open. */
   stream: Borrower | undefined;
   /** How many processes have died while they opened it. */

@@ -15,6 +15,7 @@ import type {
 } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
+import type { ReadSoFar } from "../writes/transaction.js";
 import { endedBy, lost, rolledBack } from "../writes/transaction-refusals.js";
 import { endOfStatement, endOfTransaction } from "./read-ends.js";
 import { checkReadTransaction, type ReadStep, type ReadTransaction, snapshotOf } from "./read-transaction.js";
@@ -26,6 +27,11 @@ export interface ReadTransactionsParts {
   readonly draft: Draft;
   readonly snapshots: Snapshots;
   readonly streams: Streams;
+  /** Where a deferred one goes with its first write. */
+  readonly writer: () => {
+    takeUp(session: Session, sofar: ReadSoFar, now: Instant): void;
+    step(session: Session, command: StepCommand, now: Instant): void;
+  };
 }
 
 type RunStep = Extract<ReadStep, { kind: "run" }>;
@@ -35,6 +41,8 @@ const nothing: Parcel = { size: 0 };
 export class ReadTransactions {
   readonly #parts: ReadTransactionsParts;
   readonly #bySession = new Map<Session, Map<TransactionNumber, ReadTransaction>>();
+  /** Gone to the writer, with something still running in the snapshot that they had. */
+  readonly #gone = new Set<ReadTransaction>();
 
   constructor(parts: ReadTransactionsParts) {
     this.#parts = parts;
@@ -60,7 +68,7 @@ export class ReadTransactions {
     const { transaction: number, timeoutMs: limitMs } = command;
     const transaction: ReadTransaction = {
       ...{ session, number, begin: command, limitMs, after: session.writesSent, parcel: nothing },
-      ...{ state: { kind: "asked" }, queue: [], given: [], stream: undefined, deaths: 0 },
+      ...{ state: { kind: "asked" }, queue: [], given: [], controls: [], stream: undefined, deaths: 0 },
       lent: (snapshot, at) => this.#lent(transaction, snapshot, at),
       lost: (end, reason, at) => this.#lost(transaction, end, reason, at),
     };
@@ -71,11 +79,18 @@ export class ReadTransactions {
   }
 
   step(session: Session, command: StepCommand, now: Instant): void {
-    const { connection, request, parcel, timeoutMs, writes } = command;
+    const { connection, request, parcel, timeoutMs, writes, control = false } = command;
     const transaction = this.#known(session, command.transaction);
     if (transaction.state.kind === "poisoned") return this.#refuse(command, transaction.state.refusal);
-    if (writes) return this.#refuse(command, onlyReads(transaction));
-    this.#queue(transaction, { kind: "run", asker: { connection, request }, parcel, timeoutMs, run: undefined }, now);
+    if (writes && transaction.begin.mode === "read") return this.#refuse(command, onlyReads(transaction));
+    // Behind its commit it is refused, whatever it is.
+    const isEnding = transaction.queue.some(({ kind }) => kind === "commit" || kind === "rollback");
+    if (writes && !isEnding) {
+      this.#goToWriter(transaction, now);
+      return this.#parts.writer().step(session, command, now);
+    }
+    const asker = { connection, request };
+    this.#queue(transaction, { kind: "run", asker, parcel, timeoutMs, control, run: undefined }, now);
   }
 
   /** Rows from its snapshot, beside its statements. */
@@ -108,7 +123,7 @@ export class ReadTransactions {
   cancel(session: Session, asker: Asker, now: Instant): boolean {
     const isAsked = (by: Asker) => by.connection === asker.connection && by.request === asker.request;
     const cancelled = refuse("CANCELLED", "the request was cancelled before it ran");
-    for (const transaction of [...(this.#bySession.get(session)?.values() ?? [])]) {
+    for (const transaction of [...this.#all(session), ...this.#goneOf(session)]) {
       const { state, queue, given } = transaction;
       if ((state.kind === "asked" || state.kind === "opening") && isAsked(transaction.begin)) {
         this.#end(transaction, cancelled, now);
@@ -130,14 +145,17 @@ export class ReadTransactions {
 
   /** Nobody hears of them any more. */
   connectionLost(session: Session, now: Instant): void {
-    for (const transaction of this.#all(session)) this.#letGo(transaction, gone, now);
+    for (const transaction of [...this.#all(session), ...this.#goneOf(session)]) this.#letGo(transaction, gone, now);
   }
 
   sessionEnds(session: Session, over: Refusal, now: Instant): void {
-    for (const transaction of this.#all(session)) this.#end(transaction, over, now);
+    for (const transaction of [...this.#all(session), ...this.#goneOf(session)]) this.#end(transaction, over, now);
   }
 
   check(): void {
+    for (const { given, stream } of this.#gone)
+      if (given.length === 0 && stream === undefined)
+        throw new Error("read transactions: one that is gone keeps a snapshot");
     for (const [session, numbered] of this.#bySession) {
       if (numbered.size === 0) throw new Error("read transactions: a session without any is kept");
       for (const [number, transaction] of numbered) {
@@ -158,9 +176,9 @@ export class ReadTransactions {
 
   #begun(transaction: ReadTransaction, snapshot: Snapshot, answer: RunAnswer, now: Instant): void {
     if (answer.kind !== "begun") throw new Error(`read transactions: a begin was answered as ${answer.kind}`);
-    const { seq } = answer;
+    const { seq, commits } = answer;
     const { connection: to, request } = transaction.begin;
-    transaction.state = { kind: "open", snapshot, seq };
+    transaction.state = { kind: "open", snapshot, seq, commits };
     this.#parts.draft.send.push({ kind: "begun", to, request, transaction: transaction.number, seq });
     this.#goOn(transaction, now);
   }
@@ -195,6 +213,7 @@ export class ReadTransactions {
   #give(transaction: ReadTransaction, snapshot: Snapshot, step: RunStep, now: Instant): void {
     const { parcel, timeoutMs } = step;
     transaction.given.push(step);
+    if (step.control) transaction.controls.push(step);
     const answered = (answer: RunAnswer, at: Instant) => this.#answered(transaction, step, answer, at);
     step.run = snapshot.run({ parcel, timeoutMs, answered }, now);
   }
@@ -207,6 +226,7 @@ export class ReadTransactions {
     else throw new Error(`read transactions: a step was answered as ${answer.kind}`);
     if (answer.kind === "refused" && answer.ended === true) this.#ended(transaction, answer.refusal, now);
     else this.#goOn(transaction, now);
+    this.#leave(transaction, now);
   }
 
   /** SQLite has ended it by itself: nothing more may run in that process, as if it were in the snapshot. */
@@ -226,7 +246,8 @@ export class ReadTransactions {
     const begun = state.kind === "open";
     const refusal = endOfTransaction(number, end, { reason, begun });
     const running = begun ? transaction.given.shift() : undefined;
-    if (begun) transaction.state = { kind: "poisoned", refusal };
+    if (this.#gone.has(transaction)) this.#forget(transaction, refusal);
+    else if (begun) transaction.state = { kind: "poisoned", refusal };
     else {
       this.#forget(transaction, refusal);
       this.#refuse(transaction.begin, refusal);
@@ -241,6 +262,7 @@ export class ReadTransactions {
   /** Nothing of it was answered: in another process. */
   #again(transaction: ReadTransaction, now: Instant): void {
     transaction.queue.unshift(...transaction.given.splice(0));
+    transaction.controls.length = 0;
     transaction.state = { kind: "asked" };
     this.#parts.snapshots.submit(transaction, now);
   }
@@ -256,18 +278,55 @@ export class ReadTransactions {
       withdraw: (stream, now) => {
         const place = transaction.queue.findIndex((step) => step.kind === "stream" && step.stream === stream);
         if (place >= 0) transaction.queue.splice(place, 1);
-        this.#isOver(transaction, stream);
+        this.#isOver(transaction, stream, now);
         this.#goOn(transaction, now);
       },
       giveBack: (snapshot, now, stream) => {
         snapshot.closeStream(now);
-        this.#isOver(transaction, stream);
+        this.#isOver(transaction, stream, now);
       },
     };
   }
 
-  #isOver(transaction: ReadTransaction, stream: Borrower): void {
-    if (transaction.stream === stream) transaction.stream = undefined;
+  #isOver(transaction: ReadTransaction, stream: Borrower, now: Instant): void {
+    if (transaction.stream !== stream) return;
+    transaction.stream = undefined;
+    this.#leave(transaction, now);
+  }
+
+  // ── to the writer ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Its first write. When it was told that it has begun, the writer goes on from what its snapshot shows, if that is so
+   * still; until then nothing of it is known to anybody, and all of it begins there.
+   */
+  #goToWriter(transaction: ReadTransaction, now: Instant): void {
+    const { session, begin, state, controls, given, queue } = transaction;
+    const words = ({ asker, parcel, timeoutMs }: RunStep, silent: boolean) => ({ asker, parcel, timeoutMs, silent });
+    if (state.kind === "open") {
+      const steps = controls.map((step) => words(step, true));
+      this.#unlist(transaction);
+      this.#gone.add(transaction);
+      this.#leave(transaction, now);
+      return this.#parts.writer().takeUp(session, { begin, commits: state.commits, steps }, now);
+    }
+    const steps = [...given.splice(0), ...queue.splice(0)].flatMap((step) =>
+      step.kind === "run" ? [words(step, false)] : [],
+    );
+    this.#letGo(transaction, lost(transaction.number), now);
+    this.#undone(transaction, lost(transaction.number), "it writes, and has no snapshot any more", now);
+    this.#parts.writer().takeUp(session, { begin, commits: undefined, steps }, now);
+  }
+
+  /** Nothing of it is left in the snapshot that it had. */
+  #leave(transaction: ReadTransaction, now: Instant): void {
+    if (transaction.given.length > 0 || transaction.stream !== undefined || !this.#gone.delete(transaction)) return;
+    const snapshot = snapshotOf(transaction);
+    if (snapshot !== undefined) this.#parts.snapshots.giveBack(snapshot, now);
+  }
+
+  #goneOf(session: Session): readonly ReadTransaction[] {
+    return this.#gone.size === 0 ? [] : [...this.#gone].filter((transaction) => transaction.session === session);
   }
 
   // ── its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,6 +366,10 @@ export class ReadTransactions {
 
   #forget(transaction: ReadTransaction, refusal: Refusal): void {
     transaction.state = { kind: "over", refusal };
+    if (!this.#gone.delete(transaction)) this.#unlist(transaction);
+  }
+
+  #unlist(transaction: ReadTransaction): void {
     const numbered = this.#bySession.get(transaction.session);
     numbered?.delete(transaction.number);
     if (numbered?.size === 0) this.#bySession.delete(transaction.session);

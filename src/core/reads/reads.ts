@@ -6,7 +6,7 @@ import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
 import { LogFold } from "./log-fold.js";
 import { ReadLine } from "./read-line.js";
-import { ReadTransactions } from "./read-transactions.js";
+import { ReadTransactions, type ReadTransactionsParts } from "./read-transactions.js";
 import { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
 
@@ -16,6 +16,7 @@ export interface ReadsParts {
   readonly deadlines: Deadlines;
   /** A transaction has the writer to itself. */
   readonly writerOwned: () => boolean;
+  readonly writer: ReadTransactionsParts["writer"];
 }
 
 export class Reads {

@@ -61,7 +61,7 @@ export interface Run {
   readonly answered: (answer: RunAnswer, now: Instant) => void;
 }
 
-export type RunAnswer = StoreAnswer | { readonly kind: "begun"; readonly seq: Seq };
+export type RunAnswer = StoreAnswer | { readonly kind: "begun"; readonly seq: Seq; readonly commits: number };
 
 /** Its one stream. */
 export interface Flow {
@@ -202,7 +202,7 @@ export class Snapshot {
   hear(event: Heard, now: Instant): void {
     switch (event.kind) {
       case "snapshot-begun":
-        return this.#answered(event.run, { kind: "begun", seq: event.seq }, now);
+        return this.#answered(event.run, { kind: "begun", seq: event.seq, commits: event.commits }, now);
       case "snapshot-answered":
         return this.#answered(event.run, event.answer, now);
       case "snapshot-rows":

@@ -39,7 +39,7 @@ export class TransactionEnds {
 
   /** The writer does not have it any more. One of whose begin its client has not heard is over at once. */
   undone(transaction: Transaction, refusal: Refusal, now: Instant): void {
-    const isKnown = transaction.begun && !transaction.deserted;
+    const isKnown = transaction.told && !transaction.deserted;
     this.#leave(transaction, { kind: isKnown ? "poisoned" : "over", refusal }, now);
   }
 
@@ -54,8 +54,11 @@ export class TransactionEnds {
   refuseStep(step: Write, refusal: Refusal, now: Instant): void {
     switch (kindOf(step)) {
       case "begin":
+        if (step.step?.transaction.told !== true) this.refuse(step.asker, refusal);
+        return;
       case "run":
-        return this.refuse(step.asker, refusal);
+        if (step.step?.silent !== true) this.refuse(step.asker, refusal);
+        return;
       case "commit":
         return this.#parts.writes.finishCommit(step, { kind: "refused", refusal }, now);
       case "rollback":
@@ -80,7 +83,7 @@ export class TransactionEnds {
   }
 
   #leave(transaction: Transaction, state: Transaction["state"] & { readonly refusal: Refusal }, now: Instant): void {
-    const { begin, begun, given, queue } = transaction;
+    const { begin, told, given, queue } = transaction;
     const { list, times, writes } = this.#parts;
     const { refusal } = state;
     const had = transaction.state.kind;
@@ -89,7 +92,7 @@ export class TransactionEnds {
     if (state.kind === "over") list.delete(transaction);
     // One that is running is ended soon.
     for (const step of given) step.cancelledAt ??= now;
-    if (!begun && !given.has(begin)) this.refuse(begin.asker, refusal);
+    if (!told && !given.has(begin)) this.refuse(begin.asker, refusal);
     for (const step of queue.splice(0)) {
       this.refuseStep(step, refusal, now);
       const closes = kindOf(step) !== "run" && transaction.state.kind === "poisoned";

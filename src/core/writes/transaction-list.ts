@@ -39,7 +39,7 @@ export class TransactionList {
     const { session, number, fences } = transaction;
     session.transactions ??= new Map();
     session.transactions.set(number, transaction);
-    session.transactionHigh = number;
+    session.transactionHigh = Math.max(session.transactionHigh, number);
     this.#all.add(transaction);
     if (fences.length > 0) this.#fenced.add(transaction);
   }

@@ -26,7 +26,7 @@
  * with it.
  */
 import type { Instant, Millis, Refusal, RequestKey, TransactionNumber } from "../../terms/index.js";
-import type { Asker, Fence, Parcel } from "../command.js";
+import type { Asker, BeginCommand, Fence, Parcel } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Session } from "../sessions/session.js";
 import type { StepKind } from "../turn.js";
@@ -43,6 +43,22 @@ export interface TransactionWords {
   readonly fences: readonly Fence[];
   /** How long it may be open. */
   readonly limitMs: Millis;
+  /** Its client has read in it before, from a snapshot that had seen so many commits. */
+  readonly commits?: number | undefined;
+}
+
+/** One that has read so far, and is to write. */
+export interface ReadSoFar {
+  readonly begin: BeginCommand;
+  /** What its snapshot had seen; absent when nothing of it was answered yet: then it begins with the writer. */
+  readonly commits: number | undefined;
+  /** What is to be run first, in order. */
+  readonly steps: readonly {
+    readonly asker: Asker;
+    readonly parcel: Parcel;
+    readonly timeoutMs: Millis | undefined;
+    readonly silent: boolean;
+  }[];
 }
 
 export class Transaction implements TransactionWords {
@@ -50,6 +66,7 @@ export class Transaction implements TransactionWords {
   readonly number: TransactionNumber;
   readonly fences: readonly Fence[];
   readonly limitMs: Millis;
+  readonly commits: number | undefined;
   /** The request that began it. */
   readonly begin: Write;
   state: TransactionState = { kind: "waiting" };
@@ -73,12 +90,18 @@ export class Transaction implements TransactionWords {
   /** It has been open for too long, and that is not confirmed. */
   due: { readonly at: Instant; readonly turn: number } | undefined;
 
-  constructor(session: Session, { number, fences, limitMs }: TransactionWords, asker: Asker) {
+  constructor(session: Session, { number, fences, limitMs, commits }: TransactionWords, asker: Asker) {
     this.session = session;
     this.number = number;
     this.fences = fences;
     this.limitMs = limitMs;
+    this.commits = commits;
     this.begin = newStep(this, "begin", { asker });
+  }
+
+  /** Its client was told that it has begun. */
+  get told(): boolean {
+    return this.begun || this.commits !== undefined;
   }
 
   /** The table above, as assertions. `owner`: who owns the writer. */
@@ -113,6 +136,7 @@ export interface StepWords {
   readonly ownKey?: boolean | undefined;
   readonly release?: readonly Fence[] | undefined;
   readonly order?: number;
+  readonly silent?: boolean;
 }
 
 const nothing: Parcel = { size: 0 };
@@ -120,7 +144,7 @@ const nothing: Parcel = { size: 0 };
 export function newStep(
   transaction: Transaction,
   kind: StepKind,
-  { asker: { connection, request }, parcel = nothing, timeoutMs, key, ownKey, release, order = 0 }: StepWords,
+  { asker: { connection, request }, parcel = nothing, timeoutMs, key, ownKey, release, order = 0, silent }: StepWords,
 ): Write {
   const { session, fences } = transaction;
   return newWrite({
@@ -137,7 +161,7 @@ export function newStep(
     parcel,
     settles: undefined,
     seenBefore: false,
-    step: { kind, transaction },
+    step: { kind, transaction, silent },
   });
 }
 

@@ -28,7 +28,7 @@ import type { Draft } from "../draft.js";
 import type { Grant } from "../locks/grant.js";
 import type { Session } from "../sessions/session.js";
 import { culpritRefusal, type Death, deathsMax } from "./settlement.js";
-import { kindOf, newLookup, newStep, Transaction } from "./transaction.js";
+import { kindOf, newLookup, newStep, type ReadSoFar, Transaction } from "./transaction.js";
 import { TransactionEnds } from "./transaction-ends.js";
 import { TransactionLimits } from "./transaction-limits.js";
 import { TransactionList } from "./transaction-list.js";
@@ -70,6 +70,18 @@ export class Transactions implements TurnTaker {
     const limitMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#parts.limits.txMs);
     const transaction = new Transaction(session, { number, fences, limitMs }, command);
     this.#list.add(transaction);
+    this.#parts.writes.afterSent(session, (sent) => this.#waitForTurn(transaction, sent), now);
+  }
+
+  /** It has read from a snapshot until now, and is about to write. */
+  takeUp(session: Session, { begin, commits, steps }: ReadSoFar, now: Instant): void {
+    const { transaction: number, fences, timeoutMs } = begin;
+    const limitMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#parts.limits.txMs);
+    const transaction = new Transaction(session, { number, fences, limitMs, commits }, begin);
+    this.#list.add(transaction);
+    for (const step of steps) transaction.queue.push(newStep(transaction, "run", step));
+    const refusal = this.#cannotBegin();
+    if (refusal !== undefined) return this.#ends.undone(transaction, refusal, now);
     this.#parts.writes.afterSent(session, (sent) => this.#waitForTurn(transaction, sent), now);
   }
 
@@ -116,7 +128,7 @@ export class Transactions implements TurnTaker {
     const isAsked = ({ asker: by }: Write) => by.connection === asker.connection && by.request === asker.request;
     const cancelled = refuse("CANCELLED", "the request was cancelled before it ran");
     for (const transaction of this.#list.of(session)) {
-      if (transaction.state.kind === "waiting" && isAsked(transaction.begin)) {
+      if (transaction.state.kind === "waiting" && !transaction.told && isAsked(transaction.begin)) {
         this.#ends.end(transaction, cancelled, now);
         return true;
       }
@@ -138,7 +150,7 @@ export class Transactions implements TurnTaker {
 
   hasTurn(transaction: Transaction, now: Instant): void {
     const broken = this.#brokenFence(transaction, transaction.again);
-    if (broken !== undefined) return this.#ends.end(transaction, fenced(broken), now);
+    if (broken !== undefined) return this.#ends.poison(transaction, fenced(broken), now);
     transaction.state = { kind: "open" };
     transaction.since = now;
     transaction.usedAt = now;
@@ -238,8 +250,8 @@ export class Transactions implements TurnTaker {
   /** Its fences are broken from now on: nothing of a transaction that relies on it may come to pass. */
   fenceEnds(token: Token, now: Instant): void {
     for (const { transaction, fence } of this.#list.relyingOn(token)) {
-      if (transaction.state.kind === "waiting") this.#ends.end(transaction, fenced(fence), now);
-      else if (transaction.state.kind === "open") this.#ends.poison(transaction, fenced(fence), now);
+      const { kind } = transaction.state;
+      if (kind === "waiting" || kind === "open") this.#ends.poison(transaction, fenced(fence), now);
     }
   }
 
@@ -290,7 +302,7 @@ export class Transactions implements TurnTaker {
   #waitForTurn(transaction: Transaction, now: Instant): void {
     if (transaction.state.kind !== "waiting") return;
     const { state } = this.#parts.writes;
-    if (state.kind === "unavailable") this.#ends.end(transaction, unavailable(state.reason), now);
+    if (state.kind === "unavailable") this.#ends.poison(transaction, unavailable(state.reason), now);
     else this.#parts.writes.queueTurn(transaction, now);
   }
 
@@ -317,21 +329,22 @@ export class Transactions implements TurnTaker {
 
   #beginSettled(transaction: Transaction, answer: StoreAnswer, now: Instant): void {
     const { state, begin, number } = transaction;
-    if ("refusal" in state) return this.#ends.refuse(begin.asker, state.refusal);
+    if ("refusal" in state) return this.#ends.refuseStep(begin, state.refusal, now);
     if (answer.kind === "absent") throw new Error(`transactions: the begin of ${number} was taken for another step`);
     if (answer.kind === "refused") return this.#ends.undone(transaction, answer.refusal, now);
     transaction.begun = true;
     transaction.since = now;
     this.#used(transaction, now);
-    this.#parts.draft.send.push({ kind: "begun", ...toAsker(begin.asker), transaction: number });
+    if (transaction.commits === undefined)
+      this.#parts.draft.send.push({ kind: "begun", ...toAsker(begin.asker), transaction: number });
     if (state.kind === "open") this.#times.look(transaction, now);
   }
 
   #ran(transaction: Transaction, step: Write, answer: StoreAnswer, now: Instant): void {
-    if (answer.kind === "absent") return this.#ends.refuse(step.asker, refusalOf(transaction));
-    if (answer.kind === "done")
+    if (answer.kind === "absent") return this.#ends.refuseStep(step, refusalOf(transaction), now);
+    if (answer.kind === "refused") this.#ends.refuseStep(step, answer.refusal, now);
+    else if (step.step?.silent !== true)
       this.#parts.draft.send.push({ kind: "answer", ...toAsker(step.asker), body: answer.body });
-    else this.#ends.refuse(step.asker, answer.refusal);
     if ("refusal" in transaction.state) return;
     if (answer.kind === "refused" && answer.ended === true)
       return this.#ends.undone(transaction, endedBy(transaction, answer.refusal), now);

@@ -39,7 +39,14 @@ export interface Write {
   /** It is never run, but looked up under its key; with this it is refused when nothing is stored there. */
   readonly lookup?: Refusal | undefined;
   /** Present when it is a step of a transaction of the client's. */
-  readonly step?: { readonly kind: StepKind; readonly transaction: Transaction } | undefined;
+  readonly step?:
+    | {
+        readonly kind: StepKind;
+        readonly transaction: Transaction;
+        /** It was answered before, in the snapshot that the transaction has read from. */
+        readonly silent?: boolean | undefined;
+      }
+    | undefined;
   /** Valid from dispatch on. */
   seq: Seq | undefined;
   /** How often a writer died with it in its hands, and nobody knows of what. */

@@ -83,8 +83,9 @@ export class WriterHands {
     this.#note(write, at, transaction.again);
     const parcel = step === "run" || step === "commit" ? write.parcel : undefined;
     const begun = transaction.begin.seq ?? at;
+    const commits = step === "begin" ? transaction.commits : undefined;
     const { dispatch } = this.#parts.draft;
-    dispatch.push({ to: "writer", kind: "step", step, seq: at, transaction: begun, session, key, parcel });
+    dispatch.push({ to: "writer", kind: "step", step, seq: at, transaction: begun, session, key, commits, parcel });
   }
 
   /** It is settled; nothing when it is not known here. */

@@ -23,7 +23,7 @@ import { streaming, streamResult } from "./stream-fields.js";
 
 export interface TxBeginParams {
   readonly tx: number;
-  readonly mode: "read" | "write";
+  readonly mode: "read" | "write" | "deferred";
   readonly fence?: readonly HeldLock[];
   readonly timeoutMs?: number;
 }
@@ -71,7 +71,14 @@ export interface TxRollbackParams {
 const tx = is.WholeNumber("The transaction, by the number that the client gave it", 1);
 
 /** What becomes of a transaction that does not come to its end. */
-const ofTransactions = ["TX_LOST", "TX_EXPIRED", "TX_ROLLED_BACK", "SNAPSHOT_ENDED", "FENCED"] as const;
+const ofTransactions = [
+  "TX_LOST",
+  "TX_EXPIRED",
+  "TX_ROLLED_BACK",
+  "SNAPSHOT_ENDED",
+  "SQLITE_BUSY_SNAPSHOT",
+  "FENCED",
+] as const;
 
 const ofSteps = [
   ...ofSql,
@@ -89,8 +96,8 @@ export const txMethods = {
       is.ObjectOf({
         tx: is.WholeNumber("A number of the client's own, larger than all before in the session", 1),
         mode: is.OneOf(
-          ["read", "write"],
-          "`read`: all of it sees one snapshot, and nobody waits for it; `write`: nobody else writes until it is over",
+          ["read", "write", "deferred"],
+          "`read`: all of it sees one snapshot, and nobody waits for it; `write`: nobody else writes until it is over; `deferred`: it reads until its first write, and writes from then on if nothing was committed since",
         ),
         fence: fence("Of one that writes: locks that must be held under these tokens until it is committed"),
         timeoutMs: is.Optional(

@@ -31,6 +31,8 @@ export interface ChildEnd {
   readonly reason: string;
 }
 
+const fatal = /^FATAL ERROR: |^terminate called /;
+
 export class Child {
   readonly role: string;
   readonly pid: number;
@@ -100,7 +102,8 @@ export class Child {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on("line", (line) => {
-        this.#lastWords = line;
+        // Node's own last words stand before a list of addresses.
+        if (!fatal.test(this.#lastWords)) this.#lastWords = line;
         log("warn", { role: this.role, pid: this.pid }, line);
       });
     }

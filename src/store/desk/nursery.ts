@@ -53,12 +53,13 @@ export class Nursery {
 
   /** The child is on the list when this returns; before that it must not be told anything. Throws when it cannot be started. */
   bear({ role, take, gone }: Cradle): Child {
-    const { node = process.execPath, entry, execArgv = [], env = process.env, log } = this.#options;
+    const { node = process.execPath, entry, execArgv = [], env = process.env, limits, log } = this.#options;
     const path = role === "reader" || role === "snapshot" ? entry.reader : entry.writer;
+    const start = { node, entry: path, execArgv, env, bytesMax: limits.childBytesMax };
     let written = false;
     const child = new Child({
       role,
-      process: takeBegun(this.#begun, path) ?? startChild({ node, entry: path, execArgv, env }),
+      process: takeBegun(this.#begun, start) ?? startChild(start),
       log,
       take,
       gone: (end) => {

@@ -132,7 +132,7 @@ export class SnapshotPool {
 function eventOf(process: SnapshotProcessId, told: FromSnapshot): SnapshotEvent {
   switch (told.kind) {
     case "begun":
-      return { kind: "snapshot-begun", process, run: told.run, seq: seq(told.seq) };
+      return { kind: "snapshot-begun", process, run: told.run, seq: seq(told.seq), commits: told.commits };
     case "answered":
       return { kind: "snapshot-answered", process, run: told.answer.id, answer: storeAnswer(told.answer) };
     case "rows":

@@ -90,9 +90,9 @@ export class WriterDesk {
         return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
       }
       case "step": {
-        const { step, seq: at, transaction, session, key } = job;
+        const { step, seq: at, transaction, session, key, commits } = job;
         const request = job.parcel === undefined ? undefined : requestOf(job.parcel);
-        return this.#send({ kind: "step", step, seq: at, transaction, session, key, request });
+        return this.#send({ kind: "step", step, seq: at, transaction, session, key, commits, request });
       }
       case "settle":
         return this.#send({

@@ -48,7 +48,7 @@ export type ToSnapshot =
   | { readonly kind: "end" };
 
 export type FromSnapshot =
-  | { readonly kind: "begun"; readonly run: number; readonly seq: number }
+  | { readonly kind: "begun"; readonly run: number; readonly seq: number; readonly commits: number }
   | { readonly kind: "answered"; readonly answer: Answer }
   | { readonly kind: "rows"; readonly run: number; readonly rows: number; readonly message: Buffer }
   | { readonly kind: "waits"; readonly run: number; readonly credit: number }

@@ -34,7 +34,7 @@ export class Snapshot {
   readonly #parts: SnapshotParts;
   readonly #begin: Statement;
   readonly #commit: Statement;
-  readonly #seq: Statement;
+  readonly #meta: Statement;
   #streaming: Streaming | undefined;
 
   constructor(parts: SnapshotParts) {
@@ -42,7 +42,8 @@ export class Snapshot {
     const { database } = parts.reader;
     this.#begin = database.prepare("BEGIN");
     this.#commit = database.prepare("COMMIT");
-    this.#seq = database.prepare("SELECT seq FROM _holdfast_meta WHERE id = 1").pluck();
+    // All columns: a file that no writer of this version has had yet does not count its commits.
+    this.#meta = database.prepare("SELECT * FROM _holdfast_meta WHERE id = 1");
   }
 
   /** Whether `advance` has something to do. */
@@ -55,7 +56,7 @@ export class Snapshot {
       case "begin":
         this.#begin.run();
         // A transaction has its snapshot only when something was read in it.
-        return this.#parts.send({ kind: "begun", run: message.run, seq: this.#seq.get() as number });
+        return this.#parts.send({ kind: "begun", run: message.run, ...this.#shown() });
       case "run":
         return this.#run(message);
       case "stream":
@@ -91,6 +92,11 @@ export class Snapshot {
         streaming.credit -= step.message.length;
         return this.#parts.send({ kind: "rows", run: streaming.run, rows: streaming.rows.sent, message: step.message });
     }
+  }
+
+  #shown(): { readonly seq: number; readonly commits: number } {
+    const { seq, commits = -1 } = this.#meta.get() as { readonly seq: number; readonly commits?: number };
+    return { seq, commits };
   }
 
   #run(message: RunMessage): void {

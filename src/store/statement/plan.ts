@@ -36,6 +36,8 @@ export interface Judgement {
   readonly access: "read" | "write";
   /** Rule 7: a transaction of its own. */
   readonly alone: boolean;
+  /** SAVEPOINT and its kin. */
+  readonly control?: boolean;
 }
 
 export interface BoundStatement {
@@ -102,7 +104,7 @@ export class Planner {
       case "db.describe":
         return this.#planDescription(params as DescribeParams);
       case "tx.execute":
-        return this.#step((params as TxExecuteParams).sql);
+        return this.#judgeStep((params as TxExecuteParams).sql);
       case "tx.batch":
         return this.#judgeBatch(params as TxBatchParams);
       case "tx.commit":
@@ -139,6 +141,12 @@ export class Planner {
   #planOne(method: StoreMethod, params: QueryParams): RequestPlan | Refusal {
     const statement = this.#statement(params.sql, method === "db.query" ? readOnly : undefined);
     return isRefusal(statement) ? statement : this.#planStatement(statement, params);
+  }
+
+  #judgeStep(sql: string): Judgement | Refusal {
+    const found = this.#step(sql);
+    if (isRefusal(found) || found.kind === "statement") return found;
+    return { access: "read", alone: false, control: true };
   }
 
   #planStep(params: TxExecuteParams): RequestPlan | Refusal {

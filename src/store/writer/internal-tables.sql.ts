@@ -5,11 +5,12 @@
  */
 
 /** Of the tables below; a file with a higher number belongs to a newer version of the program. */
-export const tablesVersion = 2;
+export const tablesVersion = 3;
 
 /**
- * One row, id 1. `epoch` rises with every writer, `seq` with every commit; `tokens_to` is where the reserved lock tokens
- * end; `replies_bytes` is what the stored answers take.
+ * One row, id 1. `epoch` rises with every writer; `seq` is the last request that is settled, `commits` how many there were,
+ * those among them too that settle nothing; `tokens_to` is where the reserved lock tokens end; `replies_bytes` is what the
+ * stored answers take.
  */
 export const createMeta = `CREATE TABLE _holdfast_meta (
   id INTEGER PRIMARY KEY,
@@ -19,7 +20,8 @@ export const createMeta = `CREATE TABLE _holdfast_meta (
   boot_id TEXT,
   incarnation TEXT NOT NULL,
   tokens_to INTEGER NOT NULL,
-  replies_bytes INTEGER NOT NULL
+  replies_bytes INTEGER NOT NULL,
+  commits INTEGER NOT NULL DEFAULT 0
 )`;
 
 /** What was answered under a request key. \`kind\` says how to read \`result\`: see replies-kept.ts. */
@@ -64,4 +66,5 @@ export const createKeysUntil = "CREATE INDEX _holdfast_keys_until ON _holdfast_k
 /** What a database whose tables have the version before needs to have this one, in order. */
 export const migrations: readonly { readonly version: number; readonly sql: readonly string[] }[] = [
   { version: 2, sql: [createKeys, createKeysUntil] },
+  { version: 3, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0"] },
 ];

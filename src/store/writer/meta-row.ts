@@ -45,6 +45,7 @@ export class MetaRow {
   readonly ready: WriterReady;
   readonly #database: Database;
   readonly #advance: Statement;
+  readonly #commits: Statement;
   readonly #epoch: bigint;
   /** Bytes of stored answers when this writer began. */
   readonly repliesBytes: number;
@@ -55,8 +56,14 @@ export class MetaRow {
     this.#database = database;
     this.#epoch = BigInt(ready.epoch);
     this.#advance = database.prepare(
-      "UPDATE _holdfast_meta SET seq = max(seq, ?), replies_bytes = ? WHERE id = 1 AND epoch = ?",
+      "UPDATE _holdfast_meta SET seq = max(seq, ?), commits = commits + 1, replies_bytes = ? WHERE id = 1 AND epoch = ?",
     );
+    this.#commits = database.prepare<unknown[]>("SELECT commits FROM _holdfast_meta WHERE id = 1").pluck();
+  }
+
+  /** How many transactions were committed in this file, by all its writers. */
+  get commits(): number {
+    return this.#commits.get() as number;
   }
 
   /** The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN. */
@@ -126,7 +133,7 @@ function create(database: Database): void {
   const tables = [createMeta, createReplies, createSessions, createSessionsEnded, createKeys, createKeysUntil];
   for (const sql of tables) database.exec(sql);
   database
-    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, NULL, ?, 1, 0)")
+    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, NULL, ?, 1, 0, 0)")
     .run(tablesVersion, makeIncarnation());
 }
 

@@ -84,7 +84,7 @@ export class StepRunner {
     return step.step === "run" ? this.#run(id, request) : this.#commit(step, request);
   }
 
-  #begin({ seq: id }: StepMessage): Answer {
+  #begin({ seq: id, commits }: StepMessage): Answer {
     const { transaction, schema, report, obstacle } = this.#parts;
     if (this.#open !== undefined) throw new Error(`step ${id} begins a transaction inside of another`);
     const refusal = obstacle() ?? transaction.begin();
@@ -94,6 +94,8 @@ export class StepRunner {
       schema.refresh();
       transaction.strangerWrote();
     }
+    const stale = commits === undefined ? undefined : transaction.goOnFrom(commits);
+    if (stale !== undefined) return { id, kind: "refused", refusal: stale };
     this.#open = id;
     this.#schemaChange = false;
     return done(id, nothing);

@@ -169,6 +169,19 @@ export class Transaction {
     this.#outside = true;
   }
 
+  /**
+   * In a transaction that has just begun: a refusal, and the end of it, when something was committed since a snapshot that
+   * had seen so many commits. What another process has committed is not counted; a commit of ours behind it is.
+   */
+  goOnFrom(commits: number): Refusal | undefined {
+    if (!this.#outside && this.#parts.meta.commits === commits) return undefined;
+    if (this.#outside) this.commitPlain();
+    else this.abandon();
+    const message =
+      "something was committed since the transaction began to read; what it has read may not hold any more";
+    return refuse("SQLITE_BUSY_SNAPSHOT", message);
+  }
+
   /** What was done since BEGIN is undone, by this or by SQLite before. */
   abandon(): void {
     if (this.open) this.#rollback.run();

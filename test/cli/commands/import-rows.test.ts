@@ -167,6 +167,20 @@ test("what cannot be meant ends with 64", async (t) => {
   assert.match(missing.err, /no such file or directory/);
 });
 
+test("at a terminal it tells how far it is, and Ctrl-C leaves whole batches", { skip: noTerminal }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const file = fileIn(holdfast, "t.csv", numbers(100_000));
+  const script = `trap : INT; holdfast import ${file} --table t; echo "code $?"`;
+  const running = holdfast.start([], { program: onTerminal(script), input: "open" });
+  await running.until(/\d+ rows, \d+ %/);
+  running.type("\u0003");
+  await running.until(/t\.csv: interrupted\r\n {2}[\d,]+ rows before it are stored in "t"; --resume [\s\S]*code 130/);
+  const rows = Number(await holdfast.print("sql", "select count(*) from t"));
+  assert.ok(rows > 0 && rows < 100_000 && rows % 500 === 0, `${rows}`);
+  await holdfast.print("import", file, "--table", "t", "--resume");
+  assert.equal(await holdfast.print("sql", "select count(*), count(distinct a) from t"), "100000\t100000\n");
+});
+
 test("in the shell .import is part of the transaction that is open", { skip: noTerminal }, async (t) => {
   const holdfast = new Holdfast(t);
   const file = fileIn(holdfast, "t.csv", numbers(600));

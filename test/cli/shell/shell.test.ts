@@ -88,6 +88,28 @@ test("a transaction is the shell's own until it is committed, and its prompt say
   await shell.type("begin; delete from t; rollback; select count(*) from t;\n", / 1\n1 row\nholdfast> /);
 });
 
+test("a transaction that only reads is of one moment, and in nobody's way", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const shell = await ready(holdfast);
+  await shell.type("create table t(a); begin transaction readonly;\n", /done\nholdfast\*> /);
+  await shell.type("select count(*) from t;\n", / 0\n1 row\nholdfast\*> /);
+  await holdfast.print("sql", "insert into t values (1)");
+  await shell.type("select count(*) from t;\n", / 0\n1 row\nholdfast\*> /);
+  await shell.type("insert into t values (2);\n", /holdfast: .*reads?.*\n[\s\S]*holdfast\*> /);
+  await shell.type(".mode csv\n", /holdfast\*> /);
+  await shell.type(`${endless} select 'row ' || i from n limit 400000;\n`, /row 399999\nrow 400000\nholdfast\*> /);
+  await shell.type("end; select count(*) from t;\n", /\n1\nholdfast> /);
+});
+
+test("with the role read the shell reads, and its transactions do too", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a)");
+  const shell = await ready(holdfast, "--role read");
+  await shell.type("begin; select count(*) from t; commit;\n", / 0\n1 row\nholdfast> /);
+  await shell.type("insert into t values (1);\n", /the session has the role read\n[\s\S]*holdfast> /);
+  await shell.type(ctrlD, /code 0/);
+});
+
 test("a savepoint outside a transaction opens one, which its release commits", { skip }, async (t) => {
   const holdfast = new Holdfast(t);
   const shell = await ready(holdfast);

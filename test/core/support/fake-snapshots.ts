@@ -47,6 +47,8 @@ export interface FakeSnapshot {
 
 export class FakeSnapshots {
   readonly all = new Map<number, FakeSnapshot>();
+  /** What a snapshot that is opened now has seen. */
+  commits = 0;
   readonly #spelling: StreamSpelling;
 
   constructor(spelling = plain) {
@@ -99,7 +101,8 @@ export class FakeSnapshots {
     const process = snapshotProcessId(id);
     const job = snapshot.runs.shift();
     if (job === undefined) throw new Error(`snapshot ${id} has nothing to answer`);
-    if (job.kind === "begin") return { kind: "snapshot-begun", process, run: job.run, seq: seqOf(7) };
+    if (job.kind === "begin")
+      return { kind: "snapshot-begun", process, run: job.run, seq: seqOf(7), commits: this.commits };
     const { run, parcel: asked } = job;
     const { what, fails, ends } = this.#spelling.whatOf(asked);
     if (fails || ends) {

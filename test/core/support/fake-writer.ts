@@ -60,6 +60,8 @@ export class FakeWriter {
   /** In its pipe, in order. */
   waiting: WorkJob[] = [];
   storedSeq: number;
+  /** How many commits there were. */
+  commits = 0;
   /** What the present process has stored; 0 before its first commit. */
   #stored = 0;
   epoch = 0;
@@ -200,6 +202,7 @@ export class FakeWriter {
       if (wrote && (isStep || group[place + 1]?.kind !== job.kind)) {
         this.storedSeq = Math.max(this.storedSeq, job.seq);
         this.#stored = this.storedSeq;
+        this.commits++;
         wrote = false;
       }
     }
@@ -223,6 +226,8 @@ export class FakeWriter {
     if (job.step === "begin") {
       if (this.#open !== undefined)
         throw new Error(`step ${job.seq} begins inside transaction ${this.#open.transaction}`);
+      if (job.commits !== undefined && job.commits !== this.commits)
+        return { kind: "refused", refusal: refuse("SQLITE_BUSY_SNAPSHOT", "something was committed since") };
       this.#open = { transaction: job.seq, done: [] };
       return { kind: "done", body: "begun" };
     }

@@ -315,7 +315,12 @@ export class TestClient {
 
   /** Begins the next of its transactions. */
   begin(
-    words: { transaction?: number; mode?: "read" | "write"; fences?: readonly Fence[]; timeoutMs?: number } = {},
+    words: {
+      transaction?: number;
+      mode?: "read" | "write" | "deferred";
+      fences?: readonly Fence[];
+      timeoutMs?: number;
+    } = {},
   ): Asked {
     const { fences = [], mode = "write", timeoutMs } = words;
     this.#transactions = words.transaction ?? this.#transactions + 1;
@@ -329,12 +334,16 @@ export class TestClient {
   }
 
   /** In the transaction that it has begun last, unless it is told another. */
-  step(what: string, words: ParcelWords & { transaction?: number; writes?: boolean; timeoutMs?: number } = {}): Asked {
-    const { transaction = this.#transactions, writes = true, timeoutMs } = words;
+  step(
+    what: string,
+    words: ParcelWords & { transaction?: number; writes?: boolean; control?: boolean; timeoutMs?: number } = {},
+  ): Asked {
+    const { transaction = this.#transactions, control = false, writes = !control, timeoutMs } = words;
     return this.#ask({
       kind: "tx-step",
       transaction: transactionNumber(transaction),
       writes,
+      control,
       timeoutMs,
       parcel: parcel(what, words),
     });

@@ -27,10 +27,13 @@ export const order: readonly Removal[] = [
         file: "src/store/reader/reader.ts",
         patch: [
           [
-            "if (this.database.inTransaction) this.#commit.run();",
-            "if (this.database.inTransaction && bodies.length > 1e9) this.#commit.run();",
+            "ends with the request\n      if (this.database.inTransaction) this.#commit.run();",
+            "ends with the request\n      if (this.database.inTransaction && plan.statements.length > 1e9) this.#commit.run();",
           ],
-          ["    this.#begin.run();\n    try", "    if (!this.database.inTransaction) this.#begin.run();\n    try"],
+          [
+            "    this.#begin.run();\n    try {\n      return this.#batch",
+            "    if (!this.database.inTransaction) this.#begin.run();\n    try {\n      return this.#batch",
+          ],
         ],
       },
     ],

@@ -48,6 +48,7 @@ const toWriter: readonly messages.ToWriter[] = [
   {
     kind: "step",
     step: "commit",
+    commits: undefined,
     seq: seq(large),
     transaction: seq(large - 1),
     session,
@@ -57,6 +58,7 @@ const toWriter: readonly messages.ToWriter[] = [
   {
     kind: "step",
     step: "run",
+    commits: undefined,
     seq: seq(3),
     transaction: seq(2),
     session,
@@ -65,7 +67,18 @@ const toWriter: readonly messages.ToWriter[] = [
   },
   {
     kind: "step",
+    step: "begin",
+    commits: 0,
+    seq: seq(5),
+    transaction: seq(5),
+    session,
+    key: undefined,
+    request: undefined,
+  },
+  {
+    kind: "step",
     step: "rollback",
+    commits: undefined,
     seq: seq(4),
     transaction: seq(2),
     session,

@@ -25,6 +25,7 @@ function through(send: (queue: FrameQueue) => void): Frame {
 const toSnapshot: readonly messages.ToSnapshot[] = [
   { kind: "begin", run: 1 },
   { kind: "stream", run: large, credit: large, encoding: "json", raw },
+  { kind: "run", run: large, method: "tx.batch", encoding: "msgpack", raw },
   { kind: "stream", run: 1, credit: 1, encoding: "msgpack", raw: Buffer.alloc(0) },
   { kind: "credit", run: 1, bytes: large },
   { kind: "close", run: 1 },
@@ -32,7 +33,7 @@ const toSnapshot: readonly messages.ToSnapshot[] = [
 ];
 
 const fromSnapshot: readonly messages.FromSnapshot[] = [
-  { kind: "begun", run: 1, seq: large },
+  { kind: "begun", run: 1, seq: large, commits: large },
   { kind: "answered", answer: { id: 7, kind: "done", encoding: "msgpack", bytes: raw } },
   { kind: "answered", answer: { id: 7, kind: "refused", refusal: refuse("SQLITE_ERROR", "no such table") } },
   { kind: "rows", run: large, rows: large, message: raw },

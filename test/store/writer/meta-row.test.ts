@@ -89,3 +89,30 @@ test("a database that has tables already keeps them", (t) => {
   MetaRow.start(database, "boot-1");
   assert.equal(database.prepare("select a from mine").pluck().get(), 1);
 });
+
+test("commits are counted one by one, also those that settle nothing, over all writers", (t) => {
+  const database = open(t);
+  const meta = MetaRow.start(database, "boot-1");
+  assert.equal(meta.commits, 0);
+  meta.advance(5, 0);
+  meta.advance(0, 0);
+  assert.equal(meta.commits, 2);
+  assert.equal(MetaRow.start(database, "boot-1").commits, 2);
+});
+
+test("a database whose tables have an older version gets what they lack, and keeps what it had", (t) => {
+  for (const version of [1, 2]) {
+    const database = open(t);
+    const before = MetaRow.start(database, "boot-1");
+    before.advance(9, 70);
+    // As a program of that version has left it.
+    database.exec(`alter table _holdfast_meta drop column commits; update _holdfast_meta set version = ${version}`);
+    if (version === 1) database.exec("drop table _holdfast_keys");
+    const meta = MetaRow.start(database, "boot-1");
+    assert.deepEqual([meta.ready.epoch, meta.ready.storedSeq, meta.repliesBytes, meta.commits], [2, 9, 70, 0]);
+    assert.equal(meta.advance(10, 70), true);
+    assert.equal(meta.commits, 1);
+    assert.equal(database.prepare("select version from _holdfast_meta").pluck().get(), 3);
+    assert.equal(database.prepare("select count(*) from _holdfast_keys").pluck().get(), 0);
+  }
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openDatabase } from "../../../src/sqlite/index.js";
 import { type Answered, alice, bob, type RigOptions, rig, type StoreRig } from "../store-rig.js";
 
 async function ready(t: Parameters<typeof rig>[0], options?: RigOptions): Promise<StoreRig> {
@@ -220,4 +221,44 @@ test("a schema that is changed in a transaction is known to those after it, and 
   ]);
   assert.equal(refusedAs(orphan as Answered), "SQLITE_CONSTRAINT");
   assert.equal(parent?.kind, "done");
+});
+
+/** A connection of another process's, as far as the writer can tell. */
+function beside(t: Parameters<typeof rig>[0], writer: StoreRig) {
+  const database = openDatabase({ path: writer.places.database, role: "writer", durability: "off", busyMs: 1000 });
+  t.after(() => database.close());
+  const commits = () => database.prepare("select commits from _holdfast_meta").pluck().get() as number;
+  return { database, commits };
+}
+
+test("a begin that goes on from a snapshot is refused when anything was committed since, and nothing is left of it", async (t) => {
+  const writer = await ready(t);
+  const { commits } = beside(t, writer);
+  const seen = commits();
+  const first = writer.begin(alice, seen);
+  assert.equal(refusedAs(await first.answer), "done");
+  await writer.run(first.transaction, "insert into t values (1, 'one')");
+  await writer.commit(first.transaction);
+  const stale = writer.begin(alice, seen);
+  assert.equal(refusedAs(await stale.answer), "SQLITE_BUSY_SNAPSHOT");
+  assert.equal(refusedAs(await writer.run(stale.transaction, "insert into t values (2, 'two')")), "absent");
+  await writer.rollBack(writer.begin().transaction);
+  const again = writer.begin(alice, commits());
+  assert.equal(refusedAs(await again.answer), "done");
+  await writer.rollBack(again.transaction);
+  assert.deepEqual(await writer.rows("select a from t"), [[1]]);
+});
+
+test("what a stranger has committed is not counted: the writer refuses until it has committed behind it", async (t) => {
+  const writer = await ready(t);
+  const { database, commits } = beside(t, writer);
+  const seen = commits();
+  database.exec("insert into t values (7, 'past the broker')");
+  assert.equal(commits(), seen);
+  assert.equal(refusedAs(await writer.begin(alice, seen).answer), "SQLITE_BUSY_SNAPSHOT");
+  assert.ok(commits() > seen, "a snapshot from now on counts as new");
+  assert.equal(refusedAs(await writer.begin(alice, seen).answer), "SQLITE_BUSY_SNAPSHOT");
+  const next = writer.begin(alice, commits());
+  assert.equal(refusedAs(await next.answer), "done");
+  await writer.rollBack(next.transaction);
 });
