@@ -149,8 +149,8 @@ test("a program that cannot be started makes no writer and no reader", async (t)
     { to: "writer", kind: "start", repair: false },
     { to: "reader", kind: "start", reader: readerId(1), withoutWriter: false },
   );
-  assert.match((await unavailable).reason, /cannot be started/);
-  assert.match((await gone).reason, /cannot be started/);
+  assert.match((await unavailable).reason, /\/nowhere\/node: not found/);
+  assert.match((await gone).reason, /\/nowhere\/node: not found/);
 });
 
 test("a reader that is killed is told, and so is one that cannot read", async (t) => {
