@@ -153,6 +153,13 @@ export const limitTable = {
     "the age of a snapshot while a session that has fewer waits for a process",
   ),
   chunkBytesMax: row(256 * KiB, KiB, 8 * MiB, null, "one message of a stream; a larger row goes alone"),
+  childBytesMax: row(
+    1024 * MiB,
+    256 * MiB,
+    1024 * 1024 * MiB,
+    "SQLITE_NOMEM",
+    "memory of each process that runs statements, with the buffers of a sort; on Linux",
+  ),
   waitersMax: row(10_000, 1, 1_000_000, "QUEUE_FULL", "waiters for one name"),
   locksPerSessionMax: row(10_000, 1, 10_000_000, "LOCKS_FULL", "held and waited for by one session"),
   namesPerRequestMax: row(64, 1, 1024, "PARAMS_INVALID", "names of one request, granted all or none"),

@@ -189,7 +189,7 @@ const impossible: readonly Impossible[] = [
     why: "the store of these lives knows one failure of a statement, a constraint; real ones are tested with real files",
   },
   {
-    outcomes: "TX_LOST TX_EXPIRED TX_ROLLED_BACK TRANSACTIONS_FULL",
+    outcomes: "TX_LOST TX_EXPIRED TX_ROLLED_BACK SQLITE_BUSY_SNAPSHOT TRANSACTIONS_FULL",
     why: "in these lives nobody asks for a transaction of several requests",
   },
   { outcomes: "FORBIDDEN", why: "every program of these lives may do everything" },

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { type Frame, FrameCutter, FrameQueue } from "../pipe/frames.js";
+import { withinMemory } from "./memory-bound.js";
 import { startTimeOf } from "./process-identity.js";
 
 export type StoreLog = (
@@ -22,6 +23,8 @@ export interface ChildOptions {
   readonly node: string;
   readonly entry: string;
   readonly execArgv: readonly string[];
+  /** The memory that it may have. */
+  readonly bytesMax: number;
   readonly env: NodeJS.ProcessEnv;
   readonly log: StoreLog;
   readonly take: (frame: Frame) => void;
@@ -32,6 +35,8 @@ export interface ChildEnd {
   readonly exitCode: number | null;
   readonly reason: string;
 }
+
+const fatal = /^FATAL ERROR: |^terminate called /;
 
 export class Child {
   readonly role: string;
@@ -48,9 +53,10 @@ export class Child {
   #killedFor: string | undefined;
 
   /** Throws when the process cannot be started. */
-  constructor({ role, node, entry, execArgv, env, log, take, gone }: ChildOptions) {
+  constructor({ role, node, entry, execArgv, bytesMax, env, log, take, gone }: ChildOptions) {
     this.role = role;
-    const child = spawn(node, [...execArgv, entry], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"], env });
+    const { file, args } = withinMemory(bytesMax, { file: node, args: [...execArgv, entry] });
+    const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"], env });
     const { pid } = child;
     // The reason comes as an event, which nobody waits for: a child without a number never was.
     child.on("error", (error) => log("error", { role }, `cannot start: ${error.message}`));
@@ -103,7 +109,8 @@ export class Child {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on("line", (line) => {
-        this.#lastWords = line;
+        // Node's own last words stand before a list of addresses.
+        if (!fatal.test(this.#lastWords)) this.#lastWords = line;
         log("warn", { role: this.role, pid: this.pid }, line);
       });
     }

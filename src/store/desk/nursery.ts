@@ -56,6 +56,7 @@ export class Nursery {
       node,
       entry: path,
       execArgv,
+      bytesMax: this.#options.limits.childBytesMax,
       env,
       log,
       take,

@@ -4,6 +4,7 @@
  */
 import { loadSqlite } from "../../sqlite/index.js";
 import { afterReading, type Frame, FrameQueue } from "../pipe/frames.js";
+import { memoryTaken, worthALookMs } from "../pipe/memory.js";
 import { type Answer, type FromReader, type ReadMessage, readToReader, sendFromReader } from "../pipe/messages.js";
 import { Parent, report } from "../pipe/parent.js";
 import { readToSnapshot, sendFromSnapshot, type ToSnapshot } from "../pipe/snapshot-messages.js";
@@ -23,6 +24,8 @@ let requests: ReadMessage[] = [];
 let answers: Answer[] = [];
 let answersBytes = 0;
 let held = false;
+/** It says no more, and is gone when all that it has said has left. */
+let leaving = false;
 let snapshot: Snapshot | undefined;
 /** The next message of the stream is made when this turn is over, or when the front has taken what it has. */
 let advancing = false;
@@ -41,6 +44,7 @@ function flush(): void {
 }
 
 function work(current: Reader): void {
+  const began = performance.now();
   const batch = requests;
   requests = [];
   for (const [place, request] of batch.entries()) {
@@ -51,6 +55,16 @@ function work(current: Reader): void {
     if (answersBytes > answersBytesMax) flush();
   }
   flush();
+  if (performance.now() - began > worthALookMs) leaveIfFull(current);
+}
+
+/** Between two pieces of work: what was not begun is for another. */
+function leaveIfFull({ limits }: Reader): void {
+  const taken = memoryTaken(limits.childBytesMax);
+  if (taken === undefined) return;
+  leaving = true;
+  report(taken);
+  parent.endAfter(out, 0);
 }
 
 function hold(current: Reader, rest: ReadMessage[]): void {
@@ -64,11 +78,13 @@ function hold(current: Reader, rest: ReadMessage[]): void {
 
 /** One thing after the other; between two messages of a stream whatever has come is heard. */
 function serve(message: ToSnapshot): void {
+  if (leaving) return;
   if (reader === undefined) throw new Error("asked for a snapshot before it was told of which file");
   snapshot ??= new Snapshot({ reader, send: (answer) => sendFromSnapshot(out, answer) });
   snapshot.take(message);
   parent.flush(out);
-  flow(snapshot);
+  if (message.kind === "end") leaveIfFull(reader);
+  else flow(snapshot);
 }
 
 function flow(current: Snapshot): void {
@@ -106,7 +122,7 @@ function take(frame: Frame): void {
 const parent = new Parent({
   take,
   read() {
-    if (reader !== undefined && !held) work(reader);
+    if (reader !== undefined && !held && !leaving) work(reader);
   },
   ended() {
     reader?.close();

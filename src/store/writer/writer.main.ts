@@ -1,6 +1,7 @@
 /** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
 import { loadSqlite } from "../../sqlite/index.js";
 import { afterReading, FrameQueue } from "../pipe/frames.js";
+import { memoryTaken, worthALookMs } from "../pipe/memory.js";
 import { type FromWriter, readToWriter, sendFromWriter, type WriterOrders } from "../pipe/messages.js";
 import { endProcess, exitCodes, Parent, report } from "../pipe/parent.js";
 import { ProcessMustEnd } from "./process-end.js";
@@ -44,15 +45,27 @@ function begin(orders: WriterOrders): void {
 function work(): void {
   if (writer === undefined || working) return;
   const current = writer;
+  const began = performance.now();
   const more = orEnd(() => current.turn(send));
   parent.flush(out);
   orEnd(() => current.tidy());
-  if (!more) return;
+  const leaves = performance.now() - began > worthALookMs && leavesIfFull(current);
+  if (leaves || !more) return;
   working = true;
   afterReading(() => {
     working = false;
     work();
   });
+}
+
+/** Between two groups: what it has answered is on disk, and the rest is for the next writer. */
+function leavesIfFull({ bytesMax, inTransaction }: Writer): boolean {
+  const taken = inTransaction ? undefined : memoryTaken(bytesMax);
+  if (taken === undefined) return false;
+  working = true;
+  report(taken);
+  parent.endAfter(out, 0);
+  return true;
 }
 
 const parent = new Parent({

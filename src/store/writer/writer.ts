@@ -32,6 +32,8 @@ const busyMs = 2000;
 export class Writer {
   /** Kept and never let go: if it were collected, its file would be closed and the lock gone. */
   readonly lock: FileLock;
+  /** The memory that it may have. */
+  readonly bytesMax: number;
   readonly #database: Database;
   readonly #log: WriteAheadLog;
   readonly #meta: MetaRow;
@@ -63,6 +65,7 @@ export class Writer {
   private constructor(lock: FileLock, orders: WriterOrders, report: (text: string) => void) {
     const { limits, bootId, repair } = orders;
     this.lock = lock;
+    this.bytesMax = limits.childBytesMax;
     const progress = new ProgressFile(orders.progress);
     const database = openDatabase({ path: orders.database, role: "writer", durability: "full", busyMs });
     this.#database = database;
@@ -112,6 +115,11 @@ export class Writer {
 
   get ready(): FromWriter {
     return { kind: "ready", ...this.#meta.ready };
+  }
+
+  /** A client's transaction is open. */
+  get inTransaction(): boolean {
+    return this.#steps.open;
   }
 
   take(message: Exclude<ToWriter, { kind: "go" }>): void {

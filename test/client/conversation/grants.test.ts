@@ -358,6 +358,18 @@ describe("a write that gives a lock back", () => {
     assert.deepEqual(rig.refuse("w", "FENCED"), ["lost a 7", "w refused FENCED"]);
   });
 
+  it("that is in flight for longer than a session is kept: the lock is taken for lost when the write is refused, not before", () => {
+    const rig = new Rig({ patienceMs: 100_000 });
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.givingBack("w", "a");
+    rig.breaks();
+    const lines = rig.passes(40_000);
+    assert.ok(!lines.some((line) => line.startsWith("lost")), lines.join());
+    assert.ok(rig.passes(100_000).includes("lost a 7"));
+  });
+
   it("ends with the conversation: nothing is left of it or of the lock", () => {
     const rig = holding();
     rig.givingBack("w", "a");
