@@ -40,6 +40,7 @@ const commandsFor: Partial<Record<RefusalCode, string>> = {
   START_FAILED: "`holdfast logs` has the broker's own words; `holdfast serve` starts it in the foreground",
   ALREADY_RUNNING: "`holdfast status` tells about it, `holdfast stop` ends it",
   STATEMENT_TIMEOUT: "make it faster, or give it longer with --timeout",
+  SQLITE_BUSY_SNAPSHOT: "begin anew; BEGIN IMMEDIATE lets nobody else write from its beginning on",
   SQLITE_BUSY: "programs should use the broker, not the file",
   RESULT_TOO_LARGE: "LIMIT, or fewer columns",
   PARAMETER_MISSING: "values follow the statement in the order of its `?`, or --arg NAME=VALUE",

@@ -152,7 +152,9 @@ function help(host: DotHost): void {
   const width = Math.max(...dotCommands.map(({ usage }) => usage.length));
   for (const { usage, summary } of dotCommands) host.line(`${usage.padEnd(width)}  ${summary}`);
   host.line("");
-  host.line("A statement ends with a semicolon. BEGIN opens a transaction: nobody else writes before its COMMIT.");
+  host.line(
+    "A statement ends with a semicolon. From the first write behind BEGIN, or from BEGIN IMMEDIATE, nobody else writes before COMMIT.",
+  );
   host.line("BEGIN TRANSACTION READONLY is for reading several times from one moment, and is in nobody's way.");
   host.line("Ctrl-C ends the statement that runs, or drops what is typed; Tab completes; the arrows call back.");
 }

@@ -34,7 +34,8 @@ export interface SqlSessionParts {
 
 interface Open {
   readonly transaction: Transaction;
-  readonly mode: "read" | "write";
+  /** `deferred` until its first write. */
+  mode: "read" | "write" | "deferred";
   readonly openedBy: "begin" | "savepoint";
   /** In order; the outermost first. */
   readonly savepoints: string[];
@@ -50,6 +51,7 @@ const losses: ReadonlySet<RefusalCode> = new Set([
   "TX_ROLLED_BACK",
   "FENCED",
   "SNAPSHOT_ENDED",
+  "SQLITE_BUSY_SNAPSHOT",
   "CONNECTION_LOST",
 ]);
 
@@ -72,7 +74,9 @@ export class SqlSession {
     const open = this.#open;
     try {
       if (statement.control !== undefined) return await this.#control(statement.control, statement.text, signal);
-      return open === undefined ? await this.#alone(statement, signal) : await this.#step(open, statement.text, signal);
+      if (open === undefined) return await this.#alone(statement, signal);
+      if (open.mode === "deferred" && !statement.reads) open.mode = "write";
+      return await this.#step(open, statement.text, signal);
     } catch (error) {
       if (isHoldfastError(error) && losses.has(error.code) && open !== undefined) open.lost = true;
       throw error;
@@ -134,7 +138,7 @@ export class SqlSession {
   #control(control: Control, text: string, signal: AbortSignal): Promise<Answer> {
     switch (control.action) {
       case "begin":
-        return this.#begin("begin", signal, control.readonly);
+        return this.#begin("begin", signal, modeOf(control));
       case "commit":
         return this.#commit();
       case "rollback":
@@ -148,8 +152,8 @@ export class SqlSession {
     }
   }
 
-  /** Who may only read takes the writer from nobody. */
-  async #begin(openedBy: Open["openedBy"], signal: AbortSignal, readonly = false): Promise<Answer> {
+  /** Who may only read asks for no more. */
+  async #begin(openedBy: Open["openedBy"], signal: AbortSignal, asked: Open["mode"]): Promise<Answer> {
     if (this.#open !== undefined) throw refused("cannot start a transaction within a transaction");
     // The transaction outlives the statement that began it, and so does the signal that it is given.
     const wait = new AbortController();
@@ -157,7 +161,7 @@ export class SqlSession {
     signal.addEventListener("abort", stop, { once: true });
     try {
       const { broker, fence, role } = this.#parts;
-      const mode = readonly || role === "read" ? "read" : "write";
+      const mode = role === "read" ? "read" : asked;
       const transaction = await broker.begin({ mode, fence: mode === "read" ? [] : fence, signal: wait.signal });
       this.#open = { transaction, mode, openedBy, savepoints: [], lost: false };
     } finally {
@@ -183,7 +187,7 @@ export class SqlSession {
   }
 
   async #savepoint(name: string, text: string, signal: AbortSignal): Promise<Answer> {
-    if (this.#open === undefined) await this.#begin("savepoint", signal);
+    if (this.#open === undefined) await this.#begin("savepoint", signal, "deferred");
     const open = this.#mustBeOpen(name);
     await this.#step(open, text, signal);
     open.savepoints.push(name);
@@ -208,6 +212,12 @@ export class SqlSession {
     if (this.#open === undefined) throw refused(`no such savepoint: ${savepoint}`);
     return this.#open;
   }
+}
+
+/** As SQLite has it: a plain BEGIN is in nobody's way before its first write. */
+function modeOf({ mode, readonly }: Extract<Control, { readonly action: "begin" }>): Open["mode"] {
+  if (readonly) return "read";
+  return mode === "deferred" ? "deferred" : "write";
 }
 
 /** For one answer: as a stream it may have any size. */

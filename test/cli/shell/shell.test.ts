@@ -101,6 +101,20 @@ test("a transaction that only reads is of one moment, and in nobody's way", { sk
   await shell.type("end; select count(*) from t;\n", /\n1\nholdfast> /);
 });
 
+test("a transaction is in nobody's way before it writes, and does not write on what it read before others wrote", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  const shell = await ready(holdfast);
+  await shell.type("create table t(a); begin; select count(*) from t;\n", / 0\n1 row\nholdfast\*> /);
+  await holdfast.print("sql", "insert into t values (1)");
+  await shell.type("insert into t values (2);\n", /begin anew; BEGIN IMMEDIATE lets nobody else write/);
+  await shell.says(/ROLLBACK; closes it\nholdfast!> /);
+  await shell.type("rollback; begin immediate; insert into t values (3); commit;\n", /1 row changed.*\nholdfast> /);
+  await shell.type("begin; savepoint s; insert into t values (4); rollback to s; end;\n", /changed.*\nholdfast> /);
+  assert.equal(await holdfast.print("sql", "select group_concat(a) from t"), "1,3\n");
+});
+
 test("with the role read the shell reads, and its transactions do too", { skip }, async (t) => {
   const holdfast = new Holdfast(t);
   await holdfast.print("sql", "create table t(a)");
