@@ -21,7 +21,7 @@ function clone(t: TestLife): string {
   for (const main of ["daemon/front", "store/reader/reader", "store/writer/writer"]) {
     plant(place, `src/${main}.main.ts`, "export {};\n");
   }
-  plant(place, "src/client/testing.ts", "export {};\n");
+  for (const door of ["client/testing", "daemon/run-front"]) plant(place, `src/${door}.ts`, "export {};\n");
   return place;
 }
 

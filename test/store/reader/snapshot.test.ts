@@ -133,9 +133,9 @@ test("what was begun shows one moment until its end, whatever is streamed in it"
 
 test("it says of which write the snapshot is", (t) => {
   const { w, s } = benches(t);
-  const seq = Number(w.look.prepare("select seq from _holdfast_meta").pluck().get());
+  const [seq, commits] = w.look.prepare("select seq, commits from _holdfast_meta").raw().get() as [number, number];
   s.snapshot.take({ kind: "begin", run: 1 });
-  assert.deepEqual(s.said, [{ kind: "begun", run: 1, seq }]);
+  assert.deepEqual(s.said, [{ kind: "begun", run: 1, seq, commits }]);
 });
 
 test("an end in the middle of a stream leaves nothing open", (t) => {
