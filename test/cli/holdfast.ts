@@ -3,7 +3,7 @@
  * What is awaited is always something that the program itself says or does; one bound for all ends a wait that fails.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp-dir.js";
@@ -147,9 +147,42 @@ export class Holdfast {
     // Not SIGKILL: `holdfast lock` passes TERM on to its command, which would stay otherwise.
     for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGTERM");
     for (const { ended } of this.#running) await ended;
+    // What ran inside a terminal ends a little after it. One that is left would start the broker again, and the directory with it.
+    for (let found = runningOn(this.dir, "cli.js"); found.length > 0; found = runningOn(this.dir, "cli.js")) {
+      for (const pid of found) endAtOnce(pid);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
     const pid = this.brokerPid();
     if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");
+    // A broker that was only about to start is not there for `stop`.
+    for (let found = runningOn(this.dir, "front.js"); found.length > 0; found = runningOn(this.dir, "front.js")) {
+      for (const pid of found) endAtOnce(pid);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+/** Processes that were told of the directory and run the program; Linux only. */
+function runningOn(dir: string, program: string): number[] {
+  if (!existsSync("/proc/self/environ")) return [];
+  const pids = readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
+  return pids.filter((pid) => {
+    try {
+      const [words, told] = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "latin1"));
+      return pid !== process.pid && words?.includes(program) === true && `${words} ${told}`.includes(dir);
+    } catch {
+      // It is gone, or somebody else's.
+      return false;
+    }
+  });
+}
+
+function endAtOnce(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It went by itself.
   }
 }
 
