@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { kill, known } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** out/test/cli/holdfast.js → dist/cli.js */
@@ -148,24 +149,26 @@ export class Holdfast {
     for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGTERM");
     for (const { ended } of this.#running) await ended;
     // What ran inside a terminal ends a little after it. One that is left would start the broker again, and the directory with it.
-    for (let found = runningOn(this.dir, "cli.js"); found.length > 0; found = runningOn(this.dir, "cli.js")) {
-      for (const pid of found) endAtOnce(pid);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await endAll("cli.js", this.dir);
     const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
     const pid = this.brokerPid();
     if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");
     // A broker that was only about to start is not there for `stop`.
-    for (let found = runningOn(this.dir, "front.js"); found.length > 0; found = runningOn(this.dir, "front.js")) {
-      for (const pid of found) endAtOnce(pid);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await endAll("front.js", this.dir);
   }
 }
 
-/** Processes that were told of the directory and run the program; Linux only. */
-function runningOn(dir: string, program: string): number[] {
-  if (!existsSync("/proc/self/environ")) return [];
+/** Ends the processes that run the program and were told of the directory, until there is none; Linux only. */
+async function endAll(program: string, dir: string): Promise<void> {
+  if (!existsSync("/proc/self/environ")) return;
+  await until(() => {
+    const found = runningOn(program, dir);
+    for (const pid of found) kill(known(pid), "SIGKILL");
+    return found.length === 0;
+  }, `nobody runs ${program} on ${dir}`);
+}
+
+function runningOn(program: string, dir: string): number[] {
   const pids = readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
   return pids.filter((pid) => {
     try {
@@ -176,14 +179,6 @@ function runningOn(dir: string, program: string): number[] {
       return false;
     }
   });
-}
-
-function endAtOnce(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It went by itself.
-  }
 }
 
 /** Until the question is answered with yes; asks again as soon as it was answered with no. */

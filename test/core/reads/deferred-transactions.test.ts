@@ -10,11 +10,7 @@ const reads = { writes: false } as const;
 function stage(limits: { readonly [name: string]: number } = {}) {
   const broker = new TestBroker({ limits });
   const [anna, bert] = [broker.client("anna"), broker.client("bert")];
-  const answers = () => {
-    const lent = [...broker.snapshots.all.values()].find(({ runs, killed }) => runs.length > 0 && killed === undefined);
-    assert.ok(lent !== undefined, "nobody has anything to answer");
-    return broker.do(broker.snapshots.answer(lent.id));
-  };
+  const answers = () => broker.answersSnapshot();
   /** Anna has begun one, whose snapshot has seen all that is committed. */
   const open = (words: Parameters<typeof anna.begin>[0] = {}) => {
     const begin = anna.begin({ ...deferred, ...words });

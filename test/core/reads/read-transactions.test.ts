@@ -8,12 +8,7 @@ const reading = { mode: "read", writes: false } as const;
 function stage(limits: { readonly [name: string]: number } = {}) {
   const broker = new TestBroker({ limits });
   const [anna, bert] = [broker.client("anna"), broker.client("bert")];
-  /** The process that has this answers the first thing that it was asked. */
-  const answers = () => {
-    const lent = [...broker.snapshots.all.values()].find(({ runs, killed }) => runs.length > 0 && killed === undefined);
-    assert.ok(lent !== undefined, "nobody has anything to answer");
-    return broker.do(broker.snapshots.answer(lent.id));
-  };
+  const answers = () => broker.answersSnapshot();
   /** Anna has begun one, whose snapshot is open. */
   const open = () => {
     const begin = anna.begin(reading);

@@ -151,6 +151,13 @@ export class TestBroker {
       if (state === "starting") this.do(this.snapshots.ready(id));
   }
 
+  /** The process that was asked for something answers the first of it. */
+  answersSnapshot(): readonly Letter[] {
+    const asked = [...this.snapshots.all.values()].find(({ runs, killed }) => runs.length > 0 && killed === undefined);
+    if (asked === undefined) throw new Error("no process with a snapshot has anything to answer");
+    return this.do(this.snapshots.answer(asked.id));
+  }
+
   /** The process that is to open this stream has done so. */
   opens(what: string): readonly Letter[] {
     return this.do(this.snapshots.answer(this.snapshots.of(what).id));
