@@ -11,12 +11,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 const endingMsMax = 10_000;
 /** What Node puts there by itself. */
 const notOurs = new Set(["node-compile-cache", "node-coverage"]);
+/** Which test made which directory, a line each: see test/support/temp-dir.ts. */
+const madeName = "made.txt";
 
 /** Makes the directory, and has this process and all that it starts take it for the system's own. */
 export function openRun() {
   // Short: a Unix socket's path has little room.
   const place = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
   process.env.TMPDIR = place;
+  process.env.HOLDFAST_TEST_MADE = join(place, madeName);
   return place;
 }
 
@@ -28,7 +31,7 @@ export async function closeRun(place) {
   }
   const left = [
     ...processesOf(place).map(({ pid, words }) => `process ${pid}: ${words}`),
-    ...filesOf(place).map((name) => `${join(place, name)}: ${contentOf(join(place, name))}`),
+    ...filesOf(place).map((name) => `${join(place, name)}: ${contentOf(join(place, name))}${makerOf(place, name)}`),
   ];
   sweep(place);
   return left;
@@ -72,7 +75,20 @@ function commandOf(pid) {
 }
 
 function filesOf(place) {
-  return listed(place).filter((name) => !notOurs.has(name));
+  return listed(place).filter((name) => name !== madeName && !notOurs.has(name));
+}
+
+function makerOf(place, name) {
+  try {
+    const path = join(place, name);
+    const line = readFileSync(join(place, madeName), "utf8")
+      .split("\n")
+      .find((one) => one.startsWith(`${path} `));
+    return line === undefined ? "" : `, of ${line.slice(path.length + 1)}`;
+  } catch {
+    // No test has made a directory.
+    return "";
+  }
 }
 
 function contentOf(path) {

@@ -148,32 +148,39 @@ export class Holdfast {
     // Not SIGKILL: `holdfast lock` passes TERM on to its command, which would stay otherwise.
     for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGTERM");
     for (const { ended } of this.#running) await ended;
-    // What ran inside a terminal ends a little after it. One that is left would start the broker again, and the directory with it.
-    await endAll("cli.js", this.dir);
+    // What ran inside a terminal or under a lock ends a little after it, and what such a command was to do next would start the broker again.
+    await endAll(this.dir, isNoBroker);
     const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
     const pid = this.brokerPid();
     if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");
     // A broker that was only about to start is not there for `stop`.
-    await endAll("front.js", this.dir);
+    await endAll(this.dir);
   }
 }
 
-/** Ends the processes that run the program and were told of the directory, until there is none; Linux only. */
-async function endAll(program: string, dir: string): Promise<void> {
+/** Ends the processes that were told of the directory, until there is none; Linux only. */
+async function endAll(dir: string, ofWords: (words: string) => boolean = () => true): Promise<void> {
   if (!existsSync("/proc/self/environ")) return;
   await until(() => {
-    const found = runningOn(program, dir);
+    const found = runningOn(dir, ofWords);
     for (const pid of found) kill(known(pid), "SIGKILL");
     return found.length === 0;
-  }, `nobody runs ${program} on ${dir}`);
+  }, `nobody runs on ${dir}`);
 }
 
-function runningOn(program: string, dir: string): number[] {
+function isNoBroker(words: string): boolean {
+  return !/\/(front|writer|reader)\.js\b/.test(words);
+}
+
+function runningOn(dir: string, ofWords: (words: string) => boolean): number[] {
   const pids = readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
   return pids.filter((pid) => {
     try {
       const [words, told] = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "latin1"));
-      return pid !== process.pid && words?.includes(program) === true && `${words} ${told}`.includes(dir);
+      // A dead one that nobody has asked for has no words left.
+      return (
+        pid !== process.pid && words !== undefined && words !== "" && ofWords(words) && `${words} ${told}`.includes(dir)
+      );
     } catch {
       // It is gone, or somebody else's.
       return false;

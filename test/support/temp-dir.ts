@@ -4,7 +4,7 @@
  * It lies directly under the system's temporary directory and has a short name: a Unix socket path may
  * have no more than 104 bytes (macOS) or 108 (Linux), and tests put sockets here.
  */
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,7 +18,14 @@ export function tempDir(test: TestLife): string {
   // The real path: macOS reaches its temporary directory through a symbolic link, and paths are compared in tests.
   const path = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
   test.after(() => remove(path));
+  noteMaker(path);
   return path;
+}
+
+/** So that a run of all tests can say whose a directory is that somebody made again after it was removed. */
+function noteMaker(path: string): void {
+  const { HOLDFAST_TEST_MADE: list } = process.env;
+  if (list !== undefined) appendFileSync(list, `${path} ${process.argv[1]}\n`);
 }
 
 const triesMax = 50;
