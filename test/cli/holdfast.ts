@@ -3,10 +3,10 @@
  * What is awaited is always something that the program itself says or does; one bound for all ends a wait that fails.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { kill, known } from "../support/processes.js";
+import { endAllOn } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** out/test/cli/holdfast.js → dist/cli.js */
@@ -149,43 +149,17 @@ export class Holdfast {
     for (const { child } of this.#running) if (child.exitCode === null) child.kill("SIGTERM");
     for (const { ended } of this.#running) await ended;
     // What ran inside a terminal or under a lock ends a little after it, and what such a command was to do next would start the broker again.
-    await endAll(this.dir, isNoBroker);
+    await endAllOn(this.dir, isNoBroker);
     const { code } = await new Running(["stop"], { env: { HOLDFAST_DIR: this.dir } }).ended;
     const pid = this.brokerPid();
     if (code !== 0 && code !== 69 && pid !== undefined) process.kill(pid, "SIGKILL");
     // A broker that was only about to start is not there for `stop`.
-    await endAll(this.dir);
+    await endAllOn(this.dir);
   }
-}
-
-/** Ends the processes that were told of the directory, until there is none; Linux only. */
-async function endAll(dir: string, ofWords: (words: string) => boolean = () => true): Promise<void> {
-  if (!existsSync("/proc/self/environ")) return;
-  await until(() => {
-    const found = runningOn(dir, ofWords);
-    for (const pid of found) kill(known(pid), "SIGKILL");
-    return found.length === 0;
-  }, `nobody runs on ${dir}`);
 }
 
 function isNoBroker(words: string): boolean {
   return !/\/(front|writer|reader)\.js\b/.test(words);
-}
-
-function runningOn(dir: string, ofWords: (words: string) => boolean): number[] {
-  const pids = readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
-  return pids.filter((pid) => {
-    try {
-      const [words, told] = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "latin1"));
-      // A dead one that nobody has asked for has no words left.
-      return (
-        pid !== process.pid && words !== undefined && words !== "" && ofWords(words) && `${words} ${told}`.includes(dir)
-      );
-    } catch {
-      // It is gone, or somebody else's.
-      return false;
-    }
-  });
 }
 
 /** Until the question is answered with yes; asks again as soon as it was answered with no. */

@@ -10,7 +10,7 @@ import type { Broker, ConnectOptions } from "../../src/client/index.js";
 import type { HelloParams, StatusResult } from "../../src/protocol/index.js";
 import { built, library } from "./built.js";
 import { until, within } from "./patience.js";
-import { gone, isGone, type KnownProcess, kill, known, startTimeOf } from "./processes.js";
+import { endAllOn, gone, isGone, type KnownProcess, kill, known, startTimeOf } from "./processes.js";
 import { type TestLife, tempDir } from "./temp-dir.js";
 import { Wire, type WireOptions } from "./wire.js";
 
@@ -164,6 +164,8 @@ export class Home {
     await this.killAll();
     // A handle whose broker is gone has nothing to wait for.
     await Promise.all(this.#handles.map((handle) => handle.close().catch(() => undefined)));
+    // One that starts a broker where it finds none may have done so before it was closed.
+    await endAllOn(this.dir);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Processes as the tests see them: from /proc, by pid and start time, so that a pid used again is never hit. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { until } from "./patience.js";
 
 export interface KnownProcess {
@@ -61,4 +61,31 @@ export function childrenOf(pid: number): KnownProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && statFields(Number(name))?.[1] === String(pid))
     .map((name) => known(Number(name)));
+}
+
+/**
+ * Ends the processes that were told of a directory, in their words or by their surroundings, until there is none; it
+ * may be some of them only, by their words. Linux only.
+ */
+export async function endAllOn(dir: string, ofWords: (words: string) => boolean = () => true): Promise<void> {
+  if (!existsSync("/proc/self/environ")) return;
+  await until(`the end of what runs on ${dir}`, () => {
+    const found = runningOn(dir, ofWords);
+    for (const one of found) kill(one, "SIGKILL");
+    return found.length === 0;
+  });
+}
+
+function runningOn(dir: string, ofWords: (words: string) => boolean): KnownProcess[] {
+  const pids = readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
+  return pids.map(known).filter(({ pid }) => {
+    try {
+      const [words = "", told] = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "latin1"));
+      // A dead one that nobody has asked for has no words left.
+      return pid !== process.pid && words !== "" && ofWords(words) && `${words} ${told}`.includes(dir);
+    } catch {
+      // It is gone, or somebody else's.
+      return false;
+    }
+  });
 }
