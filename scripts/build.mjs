@@ -29,7 +29,8 @@ const bundles = [
   { entry: "src/cli/cli.main.ts", out: "cli.js", executable: true, pieces: "cli-" },
   // It begins its first children before what they are for is read.
   { entry: "src/daemon/front.main.ts", out: "front.js", later: ["./run-front.js"] },
-  { entry: "src/daemon/run-front.ts", out: "run-front.js" },
+  // One file to be read instead of sixty: a client waits for it.
+  { entry: "src/daemon/run-front.ts", out: "run-front.js", inside: ["pino", "ws"] },
   { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
   { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
   { entry: "src/client/index.ts", out: "client/index.js" },
@@ -39,7 +40,7 @@ const bundles = [
 /** The declarations that package.json's "exports" points to; what they import comes along. */
 const declarations = ["client/index.d.ts", "client/testing.d.ts"];
 
-/** The run-time dependencies of package.json; all else is inside the bundles. */
+/** The run-time dependencies of package.json; all else is inside the bundles, and of some bundles these too. */
 const external = ["better-sqlite3", "pino", "ws"];
 
 /**
@@ -155,7 +156,11 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
 }
 
 /** Answers the files that went into the bundle. */
-async function bundleOne(esbuild, { entry, out, executable, pieces, later = [] }, { version, dist, sources }) {
+async function bundleOne(
+  esbuild,
+  { entry, out, executable, pieces, later = [], inside = [] },
+  { version, dist, sources },
+) {
   const { dir, name } = parse(join(dist, out));
   const result = await esbuild.build({
     absWorkingDir: root,
@@ -168,7 +173,7 @@ async function bundleOne(esbuild, { entry, out, executable, pieces, later = [] }
     platform: "node",
     format: "esm",
     target: "node20",
-    external: [...external, ...later],
+    external: [...external.filter((name) => !inside.includes(name)), ...later],
     charset: "utf8",
     legalComments: "none",
     define: { "process.env.HOLDFAST_VERSION": JSON.stringify(version) },

@@ -3,7 +3,7 @@
  */
 import { statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
-import type { BegunChild } from "../store/index.js";
+import { type BegunChild, compileEarly } from "../store/index.js";
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { openParent } from "../transport/index.js";
 import { Broker, type Stop } from "./broker.js";
@@ -106,6 +106,7 @@ function endOnFault(log: Log, readiness: Readiness): () => void {
 
 function announce({ spawned, version, places }: Config, readiness: Readiness): void {
   readiness.ready();
+  compileEarly();
   if (!spawned) process.stdout.write(`${greetingLines(version, places).join("\n")}\n`);
 }
 

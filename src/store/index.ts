@@ -24,4 +24,5 @@ export { type BackedUp, type BackupOrder, type BackupProgress, backupDatabase } 
 export { type Checked, type CheckOrder, checkDatabase } from "./keeper/check-database.js";
 export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
 export { type Restored, type RestoreOrder, restoreDatabase } from "./keeper/restore-database.js";
+export { compileEarly } from "./pipe/early-compiler.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

@@ -3,6 +3,7 @@
  * a snapshot begins here too, and is never given anything else.
  */
 import { loadSqlite } from "../../sqlite/index.js";
+import { compileEarly } from "../pipe/early-compiler.js";
 import { afterReading, type Frame, FrameQueue } from "../pipe/frames.js";
 import { memoryTaken, worthALookMs } from "../pipe/memory.js";
 import { type Answer, type FromReader, type ReadMessage, readToReader, sendFromReader } from "../pipe/messages.js";
@@ -111,6 +112,8 @@ function take(frame: Frame): void {
   try {
     reader = new Reader(message.orders);
     send({ kind: "ready" });
+    parent.flush(out);
+    compileEarly();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     report(`no reader: ${reason}`);

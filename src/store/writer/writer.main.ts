@@ -1,5 +1,6 @@
 /** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
 import { loadSqlite } from "../../sqlite/index.js";
+import { compileEarly } from "../pipe/early-compiler.js";
 import { afterReading, FrameQueue } from "../pipe/frames.js";
 import { memoryTaken, worthALookMs } from "../pipe/memory.js";
 import { type FromWriter, readToWriter, sendFromWriter, type WriterOrders } from "../pipe/messages.js";
@@ -33,6 +34,7 @@ function begin(orders: WriterOrders): void {
     writer = Writer.start(orders, report);
     send(writer.ready);
     parent.flush(out);
+    compileEarly();
   } catch (error) {
     unavailable = true;
     const reason = error instanceof Error ? error.message : String(error);
