@@ -163,6 +163,42 @@ test("a client that writes and cancels in a loop does not stop the others' write
   }
 });
 
+test("a cancel that comes early ends no process", async (t) => {
+  const patient = new Home(t);
+  await patient.start({ limits: { cancelRunningMs: 60_000 } });
+  const wire = await patient.wire();
+  await wire.call("db.execute", { sql: "create table counter (n integer)", key: wire.key() });
+  const writer = await patient.processOf("writer");
+  for (let n = 0; n < 4; n++) {
+    const id = `early ${n}`;
+    const some = "with recursive c(x) as (select 1 union all select x + 1 from c limit 1000000) select count(*) from c";
+    const answer = wire.postAs(id, "db.execute", { sql: `insert into counter values ((${some}))`, key: wire.key() });
+    // It runs when the next one is answered by the reader.
+    await patient.status();
+    wire.notify("session.cancel", { id });
+    await answer;
+  }
+  assert.deepEqual(await patient.processOf("writer"), writer);
+});
+
+test("who has had three statements ended by force gets a second for the next one", async (t) => {
+  const own = new Home(t);
+  await own.start({ limits: { writeMs: 300_000, cancelRunningMs: 0 } });
+  const wire = await own.wire();
+  await wire.call("db.execute", { sql: "create table counter (n integer)", key: wire.key() });
+  const sql = `insert into counter values ((${endless}))`;
+  for (let n = 0; n < 3; n++) {
+    const id = `ended ${n}`;
+    const writer = await own.processOf("writer");
+    const answer = wire.postAs(id, "db.execute", { sql, key: wire.key() });
+    await until("it to run", async () => (await own.status()).writes.dispatched === 1);
+    wire.notify("session.cancel", { id });
+    assert.equal(refusalOf(await answer).code, "CANCELLED");
+    await until("the writer's end", () => isGone(writer));
+  }
+  assert.equal(refusalOf(await wire.post("db.execute", { sql, key: wire.key() })).code, "STATEMENT_TIMEOUT");
+});
+
 test("the cancel of a request that is answered, or never was, changes nothing", async () => {
   const wire = await home.wire();
   await wire.call("db.execute", { sql: "insert into item (who) values ('late cancel')", key: wire.key() });

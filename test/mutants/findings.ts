@@ -21,6 +21,9 @@ after each, are in \`test/mutants/rules/\`.
 It takes half an hour on a quiet machine. Tests are bounded by 30 s of waiting in vain instead of 90, and each run ends
 with the first test that fails; so the message is that of the first one to notice, not of the only one. That test is
 then run again, just as impatient, with nothing taken out, and must pass.
+
+One thing cannot be noticed when it is taken out, and is not in the list: that the end of the writer is told by \`close\` and
+not by \`exit\` (rule 8). On Linux libuv reads a pipe empty before it looks who has ended, so both come to the same there.
 `;
 
 /** A row for each that was looked for, by its number and letter. */

@@ -194,6 +194,19 @@ test("a holder that was killed and is reaped by nobody loses its lock at once", 
   await canary.goesOn();
 });
 
+// rule 12: after a close it is looked at again and again
+test("a holder that dies just after its connection was closed loses its lock though nobody waits for it", async (t) => {
+  const home = new Home(t);
+  await home.start({ limits: { resumeWindowMs: 3_600_000 } });
+  const doomed = spawn("sleep", ["1000"], { stdio: "ignore" });
+  t.after(() => doomed.kill("SIGKILL"));
+  const holder = await home.wire({ process: known(doomed.pid ?? 0) });
+  await holder.call("lock.acquire", { name: "closed first", key: holder.key() });
+  await holder.drop();
+  doomed.kill("SIGKILL");
+  await until("the lock to be free", async () => (await home.status()).locks.held === 0);
+});
+
 // rule 12: holders that are waited for are looked at
 test("a holder that dies while another process keeps its connection open loses its lock as soon as somebody waits", async (t) => {
   const home = new Home(t);

@@ -178,6 +178,61 @@ test("a line that breaks again and again costs a program nothing but time", asyn
   await canary.goesOn();
 });
 
+/** Until so much time is over; somebody innocent goes on meanwhile. */
+async function goOnFor(ms: number, canary: Canary): Promise<void> {
+  for (const began = performance.now(); performance.now() - began < ms; ) await canary.goesOn();
+}
+
+// rule 11: a pause shifts deadlines
+test("a window that the broker stood still through is as long as before when it goes on", async (t) => {
+  const home = new Home(t);
+  const front = await home.start({ limits: { resumeWindowMs: 6000 } });
+  const canary = await Canary.start(home);
+  const wire = await home.wire();
+  const { token } = await wire.call("lock.acquire", { name: "over a pause", key: wire.key() });
+  await wire.drop();
+  // The canary's connection and that of who asks are left; the window runs from here on.
+  await until("the broker to see that it is gone", async () => (await home.status()).connections <= 2);
+  await stop(front.known);
+  // Longer than the window; nobody is on the way in when it goes on, and it has time to look at what is over.
+  await standStillFor(6500);
+  kill(front.known, "SIGCONT");
+  await goOnFor(300, canary);
+  const again = await home.silent();
+  const welcome = await again.hello({ secret: wire.secret, mode: "resume", grants: [{ name: "over a pause", token }] });
+  assert.deepEqual([welcome.resumed, welcome.lost], [true, []]);
+});
+
+// rule 11: what seems over is confirmed
+test("a session is not over while somebody is at the door who has not said who he is", async (t) => {
+  const home = new Home(t);
+  await home.start({ limits: { resumeWindowMs: 1000, helloMs: 30_000 } });
+  const canary = await Canary.start(home);
+  const wire = await home.wire();
+  const { token } = await wire.call("lock.acquire", { name: "at the door", key: wire.key() });
+  const again = await home.silent();
+  await wire.drop();
+  await goOnFor(1500, canary);
+  const welcome = await again.hello({ secret: wire.secret, mode: "resume", grants: [{ name: "at the door", token }] });
+  assert.deepEqual([welcome.resumed, welcome.lost], [true, []]);
+});
+
+// rule 18: those that come back have places of their own
+test("clients that come back get in while the places of newcomers are taken, also several at once", async (t) => {
+  const home = new Home(t);
+  await home.start({ limits: { unauthenticatedMax: 1, helloMs: 60_000 } });
+  const before = [await home.wire(), await home.wire(), await home.wire()];
+  for (const wire of before) await wire.drop();
+  await home.silent();
+  await assert.rejects(home.silent());
+  const headers = { "holdfast-purpose": "resuming" };
+  const again = [await home.silent({ headers }), await home.silent({ headers }), await home.silent({ headers })];
+  for (const [n, wire] of again.entries()) {
+    const welcome = await wire.hello({ secret: before[n]?.secret ?? "", mode: "resume" });
+    assert.equal(welcome.resumed, true);
+  }
+});
+
 // rule 11: a pause expires nobody, and who knocks is let in first
 test("500 clients that come back after the broker stood still for longer than their window find all that they had", async (t) => {
   const total = 500;

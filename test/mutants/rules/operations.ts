@@ -54,7 +54,7 @@ export const operations: readonly Removal[] = [
       },
     ],
     tests: ["processes/sessions"],
-    first: /500 clients/,
+    first: /places of newcomers/,
   },
   {
     id: "24a",

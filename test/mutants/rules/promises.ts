@@ -7,7 +7,7 @@ export const promises: readonly Removal[] = [
     without: "a pause shifts no deadline",
     edits: [{ file: "src/core/core.ts", patch: [["    this.#deadlines.shift(ms);\n", ""]] }],
     tests: ["processes/sessions"],
-    first: /500 clients/,
+    first: /stood still through/,
   },
   {
     id: "11b",
@@ -19,7 +19,7 @@ export const promises: readonly Removal[] = [
       },
     ],
     tests: ["processes/sessions"],
-    first: /500 clients/,
+    first: /at the door/,
   },
   {
     id: "12a",
@@ -48,7 +48,7 @@ export const promises: readonly Removal[] = [
       },
     ],
     tests: ["processes/order"],
-    first: /reaped by nobody/,
+    first: /just after its connection was closed/,
   },
   {
     id: "12c",
