@@ -9,8 +9,11 @@ import type { Write } from "./write.js";
 export type Fate =
   /** Surely not committed: it runs again, with its fences looked at again. */
   | { readonly kind: "again" }
-  /** Its group is committed: it was applied, or refused by SQLite. What the store knows under its key decides. */
-  | { readonly kind: "ask" }
+  /**
+   * Its group is committed: it was applied, or refused by SQLite. Or it was sent before. What the store knows under its
+   * key decides; `otherwise`: what it is refused with when nothing is known there.
+   */
+  | { readonly kind: "ask"; readonly otherwise?: Refusal | undefined }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
 export interface Death {
@@ -41,10 +44,10 @@ export function fateOf(write: Write, death: Death): Fate {
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
-  if (write.seq === culprit) return { kind: "refused", refusal: notFinished(write, culpritRefusal(write)) };
+  if (write.seq === culprit) return refusedUnlessStored(write, culpritRefusal(write));
   if (write.deaths >= deathsMax) {
     const message = `the writer died ${write.deaths} times with this write in its hands`;
-    return { kind: "refused", refusal: notFinished(write, refuse("STATEMENT_CRASHED", message)) };
+    return refusedUnlessStored(write, refuse("STATEMENT_CRASHED", message));
   }
   // A part of it may be applied, and without a key the store cannot tell how much: it must not begin anew.
   if (write.piecewise && write.key === undefined && mayHaveBegun(write, progress)) {
@@ -55,6 +58,14 @@ export function fateOf(write: Write, death: Death): Fate {
   if (write.cancelledAt !== undefined && !write.seenBefore && !write.piecewise)
     return { kind: "refused", refusal: refuse("CANCELLED", "the write was cancelled; nothing was applied") };
   return { kind: "again" };
+}
+
+/** The writer died of it, so it is not run again; of one that was sent before the store can tell whether it was applied then. */
+function refusedUnlessStored(write: Write, refusal: Refusal): Fate {
+  const hasKey = write.key !== undefined || write.ownKey === true;
+  if (write.seenBefore && hasKey && !write.piecewise && write.lookup === undefined)
+    return { kind: "ask", otherwise: refusal };
+  return { kind: "refused", refusal: notFinished(write, refusal) };
 }
 
 /** A refusal without asking the store: of a write that was sent before nobody can say that it was not applied then. */

@@ -371,7 +371,10 @@ export class WriteLine {
   #again(write: Write, death: Death, now: Instant): void {
     const fate = fateOf(write, death);
     if (fate.kind === "refused") this.#finish(write, fate, now);
-    else this.#send(write, fate.kind === "ask", now);
+    else {
+      if (fate.kind === "ask") write.lookup ??= fate.otherwise;
+      this.#send(write, fate.kind === "ask", now);
+    }
   }
 
   /**

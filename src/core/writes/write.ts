@@ -36,8 +36,6 @@ export interface Write {
   readonly settles: readonly RequestKey[] | undefined;
   /** May have been sent before: what is stored under its key decides before its fence does. */
   readonly seenBefore: boolean;
-  /** It is never run, but looked up under its key; with this it is refused when nothing is stored there. */
-  readonly lookup?: Refusal | undefined;
   /** Present when it is a step of a transaction of the client's. */
   readonly step?:
     | {
@@ -54,6 +52,8 @@ export interface Write {
   cancelledAt: Instant | undefined;
   /** Why the writer that has it in its hands was killed because of it. */
   killed: "timeout" | "cancel" | undefined;
+  /** It is not run (any more), but looked up under its key; with this it is refused when nothing is stored there. */
+  lookup?: Refusal | undefined;
   /** The fence for which it is only looked up and not run. */
   broken: Fence | undefined;
   /** The same request was sent again meanwhile: what is to be done when this one is answered. */

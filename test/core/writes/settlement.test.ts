@@ -85,10 +85,28 @@ test("a question about another session is asked again, whatever is stored", () =
 
 test("of a write that was sent before, no refusal says that it was not applied", () => {
   const seenBefore = true;
-  assert.equal(fate(write(5, { seenBefore }), 4, 5), "STATEMENT_CRASHED unknown");
-  assert.equal(fate(write(5, { seenBefore, deaths: 3 }), 4), "STATEMENT_CRASHED unknown");
+  const script = { seenBefore, piecewise: true };
+  assert.equal(fate(write(5, script), 4, 5), "STATEMENT_CRASHED unknown");
+  assert.equal(fate(write(5, { ...script, deaths: 3 }), 4), "STATEMENT_CRASHED unknown");
   assert.equal(notRun({ seenBefore }, refuse("CANCELLED", "")).outcome, "unknown");
   assert.equal(notRun({ seenBefore: false }, refuse("CANCELLED", "")).outcome, undefined);
+});
+
+test("a write that was sent before and that the writer died of is looked up, once, and not run again", () => {
+  const crashed = { kind: "ask", otherwise: "STATEMENT_CRASHED" };
+  const of = (one: Write, culprit?: number) => {
+    const died = culprit === undefined ? undefined : seqOf(culprit);
+    const given = fateOf(one, { storedSeq: seqOf(4), culprit: died, progress: undefined });
+    return given.kind === "ask" ? { kind: "ask", otherwise: given.otherwise?.refused } : given.kind;
+  };
+  assert.deepEqual(of(write(5, { seenBefore: true }), 5), crashed);
+  assert.deepEqual(of(write(5, { seenBefore: true, key: undefined, ownKey: true }), 5), crashed);
+  assert.deepEqual(of(write(5, { seenBefore: true, deaths: 3 })), crashed);
+  assert.deepEqual(of(write(5, { seenBefore: true, killed: "timeout" }), 5), {
+    ...crashed,
+    otherwise: "STATEMENT_TIMEOUT",
+  });
+  assert.equal(of(write(5, { seenBefore: true, lookup: refuse("STATEMENT_CRASHED", "before") }), 5), "refused");
 });
 
 test("a script without a key that a dead writer may have begun is not begun anew", () => {

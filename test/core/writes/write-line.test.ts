@@ -569,7 +569,7 @@ test("that the lock is held is no reason to repair the log; not to know what is 
 
 test("a write that may have been applied before is never told as surely not applied", () => {
   const outcomes: (string | undefined)[] = [];
-  for (const obstacle of ["unavailable", "ending", "cancelled", "crashed"] as const) {
+  for (const obstacle of ["unavailable", "ending", "cancelled"] as const) {
     const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
     a.write("w", { key: 1 });
     broker.settle();
@@ -581,13 +581,30 @@ test("a write that may have been applied before is never told as surely not appl
     if (obstacle === "cancelled") b.write("in the way");
     const again = a.write("w", { key: 1 });
     if (obstacle === "cancelled") a.cancel(again);
-    if (obstacle === "crashed") {
-      broker.killWriter({ jobs: 1, phase: "running" });
-      broker.writerReady();
-    }
     outcomes.push(again.refusal.outcome);
   }
-  assert.deepEqual(outcomes, ["unknown", "unknown", "unknown", "unknown"]);
+  assert.deepEqual(outcomes, ["unknown", "unknown", "unknown"]);
+});
+
+test("a write that is sent again, and that the writer dies of, is looked up and then known for good", () => {
+  const [broker, a] = two();
+  a.write("applied", { key: 1 });
+  broker.settle();
+  doubtful(broker, a, { key: 2 });
+  const modes: unknown[] = [];
+  for (const [what, key] of [
+    ["applied", 1],
+    ["w", 2],
+  ] as const) {
+    const again = a.write(what, { key });
+    broker.killWriter({ jobs: 1, phase: "running" });
+    broker.writerReady();
+    modes.push(...broker.writer.waiting.map((job) => job.kind === "write" && job.mode));
+    broker.settle();
+    if (key === 1) assert.equal(again.body, "did applied");
+    else assert.deepEqual([again.refusal.code, again.refusal.outcome], ["STATEMENT_CRASHED", undefined]);
+  }
+  assert.deepEqual(modes, ["replay", "replay"]);
 });
 
 test("a write that was never with the writer is surely not applied, however often it is sent", () => {
