@@ -47,8 +47,8 @@ export class ClientRequests {
   /** The broker is ending: nothing new is begun. */
   ending = false;
   /**
-   * The ledger cannot be written: no session is opened and no lock is granted that it would not know. What is held can
-   * be given back, and SQL needs nothing of it.
+   * The ledger cannot be written: no lock is granted that it would not know. What is held can be given back, SQL needs
+   * nothing of it, and a new session has nothing yet that it could lose with this process.
    */
   ledgerFull = false;
 
@@ -176,7 +176,7 @@ export class ClientRequests {
         hello,
         refuse("SESSION_EXPIRED", `session ${hello.session} has ended, or this broker never knew it`),
       );
-    if (known === undefined && (this.#refusedNow(hello) || this.#tooManySessions(hello, now))) return;
+    if (known === undefined && (this.#refusedAtEnd(hello, false) || this.#tooManySessions(hello, now))) return;
     if (known !== undefined && hello.mode === "new")
       return this.#refuse(hello, refuse("PARAMS_INVALID", "this session is there already"));
     const { role: wanted } = hello;

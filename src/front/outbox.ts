@@ -2,13 +2,14 @@
  * The only way out: the ledger first, then the store and the operating system, then the clients (rule 10). Whatever
  * the core decided leaves here and nowhere else.
  *
- * When the ledger is full, what depends on its rows waits: grants and welcomes are kept until the rows are written;
- * all else goes on, so that held locks can be given back and reads are served while somebody makes room.
+ * When the ledger is full, what depends on its rows waits: grants and what is shown of them are kept until the rows are
+ * written; all else goes on, so that held locks can be given back, newcomers are let in and reads are served while
+ * somebody makes room. A session that is welcomed before it is written down holds nothing, and gets no lock before it is.
  */
 import type { Job, LedgerEntry, Letter, SystemJob, Turn } from "../core/index.js";
 import { type Ledger, LedgerFull } from "../ledger/index.js";
 import type { Store } from "../store/index.js";
-import { impossible } from "../terms/index.js";
+import { impossible, type SessionId } from "../terms/index.js";
 
 export interface OutboxParts {
   readonly ledger: Pick<Ledger, "commit">;
@@ -23,6 +24,8 @@ export class Outbox {
   readonly #parts: OutboxParts;
   /** Rows that the full ledger did not take, and the letters that must not leave before them. */
   #owed: { rows: LedgerEntry[]; letters: Letter[] } | undefined;
+  /** Sessions that nothing is written of yet, and nothing that is kept back speaks of. */
+  readonly #unwritten = new Set<SessionId>();
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -49,6 +52,7 @@ export class Outbox {
     }
     if (this.#owed === undefined) return turn.send;
     this.#owed = undefined;
+    this.#unwritten.clear();
     this.#parts.onLedgerFull(false);
     return [...owedLetters, ...turn.send];
   }
@@ -57,10 +61,28 @@ export class Outbox {
     const first = this.#owed === undefined;
     const letters = [...owedLetters];
     const free: Letter[] = [];
-    for (const letter of send) (needsRow(letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
-    this.#owed = { rows, letters };
+    for (const letter of send) {
+      (needsRow(letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
+      if (letter.kind !== "welcome") continue;
+      // A second welcome waits for the session's row.
+      if (letter.resumed) this.#unwritten.delete(letter.session);
+      else this.#unwritten.add(letter.session);
+    }
+    this.#owed = { rows: this.#withoutGone(rows), letters };
     if (first) this.#parts.onLedgerFull(true);
     return free;
+  }
+
+  /** Who came and went while there was no room leaves nothing to be written, so that a crowd of them fills no memory. */
+  #withoutGone(rows: LedgerEntry[]): LedgerEntry[] {
+    const gone = new Set<SessionId>();
+    for (const row of rows)
+      if (row.kind === "session-ended" && this.#unwritten.delete(row.session)) gone.add(row.session);
+    if (gone.size === 0) return rows;
+    return rows.filter((row) => {
+      if (row.kind === "session-opened") return !gone.has(row.row.session);
+      return row.kind !== "session-ended" || !gone.has(row.session);
+    });
   }
 
   #dispatch(job: Job): void {
@@ -78,8 +100,12 @@ export class Outbox {
 }
 
 /** It speaks of what rows must say first: a grant, a state that is shown. */
-function needsRow({ kind }: Letter): boolean {
-  return waitsForRows.has(kind);
+function needsRow(letter: Letter): boolean {
+  return waitsForRows.has(letter.kind) && !isOfNewcomer(letter);
+}
+
+function isOfNewcomer(letter: Letter): boolean {
+  return letter.kind === "welcome" && !letter.resumed;
 }
 
 const waitsForRows: ReadonlySet<Letter["kind"]> = new Set([

@@ -153,6 +153,11 @@ test("a full disk under the ledger: no lock is granted, what is held is kept and
   await wire.call("db.execute", { sql: "insert into item values (1)", fence, key: wire.key() });
   await wire.call("lock.release", { name: "held before", token, key: wire.key() });
   assert.deepEqual(await itemsOf(wire), [1]);
+  // Whoever comes now is let in: to look what is wrong, and to read and write what can be.
+  const newcomer = await home.wire();
+  assert.deepEqual(await itemsOf(newcomer), [1]);
+  assert.equal((await newcomer.refusal("lock.acquire", { name: "new", key: newcomer.key() })).data.code, "DISK_FULL");
+  assert.equal((await home.status()).locks.held, 2);
   disk.makeRoom();
   const { token: later } = await unsaid;
   assert.ok(later > kept.token);

@@ -4,7 +4,15 @@ import type { Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
 import { Outbox } from "../../src/front/outbox.js";
 import { type Ledger, LedgerFull } from "../../src/ledger/index.js";
 import type { Store } from "../../src/store/index.js";
-import { connectionId, type LockName, lockName, requestKey, sessionId, token } from "../../src/terms/index.js";
+import {
+  connectionId,
+  type LockName,
+  lockName,
+  requestKey,
+  type SessionId,
+  sessionId,
+  token,
+} from "../../src/terms/index.js";
 import { grantRow } from "../core/support/values.js";
 
 const to = connectionId(1);
@@ -91,6 +99,29 @@ test("that a lock is lost whose grant is kept back is not told before the grant"
   setFull(false);
   outbox.obey(turn({ send: [released] }));
   assert.equal(told.at(-1), "letters granted lost released");
+});
+
+test("with a full ledger a newcomer is welcomed, and one who comes back is not; of one who leaves meanwhile nothing is written", () => {
+  const { told, outbox, setFull } = rig();
+  const identity = { program: "p", version: "1", pid: null, startTime: null, bound: false };
+  const opened = (id: SessionId): LedgerEntry => ({
+    kind: "session-opened",
+    row: { session: id, identity, role: "admin", windowMs: 1, outer: undefined } as never,
+  });
+  const welcome = (id: SessionId, resumed: boolean): Letter => {
+    return { kind: "welcome", to, request: 1, session: id, role: "admin", resumed, grants: [], lost: [], windowMs: 1 };
+  };
+  const [stays, leaves] = [sessionId("b".repeat(32)), sessionId("c".repeat(32))];
+  setFull(true);
+  outbox.obey(turn({ ledger: [opened(stays)], send: [welcome(stays, false), welcome(session, true)] }));
+  outbox.obey(turn({ ledger: [opened(leaves)], send: [welcome(leaves, false)] }));
+  assert.deepEqual(told, ["full", "flush", "letters welcome", "flush", "letters welcome"]);
+  told.length = 0;
+  outbox.obey(turn({ ledger: [{ kind: "session-ended", session: leaves }] }));
+  outbox.obey(turn({ ledger: [{ kind: "session-ended", session }] }));
+  setFull(false);
+  outbox.obey(turn({}));
+  assert.deepEqual(told.slice(-4), ["ledger session-opened session-ended", "room again", "flush", "letters welcome"]);
 });
 
 test("when the ledger has room again the owed rows are written first and the letters kept back leave before newer ones", () => {

@@ -22,6 +22,7 @@ export interface InvariantParts {
   /** As they were committed. */
   readonly rows: () => LedgerRows;
   readonly storedSeq: () => number;
+  readonly diskFull: () => boolean;
   /** A read is begun: have its own writes been seen to? */
   readonly onRead: (what: string) => void;
   /** The log is to be folded: nothing may read from it. */
@@ -279,7 +280,9 @@ export class Invariants implements Observer, Standing {
       throw new Error(`grant ${letter.grant.token} was told before it was in the ledger`);
     if (letter.kind === "converted" && !this.#written.has(letter.fence.token))
       throw new Error(`the token ${letter.fence.token} was told before it was in the ledger`);
-    if (letter.kind === "welcome" && !this.#written.has(letter.session))
+    // A newcomer has nothing to lose yet, and is let in while there is no room to write it down.
+    const isNewcomer = letter.kind === "welcome" && !letter.resumed && this.#parts.diskFull();
+    if (letter.kind === "welcome" && !isNewcomer && !this.#written.has(letter.session))
       throw new Error(`${letter.session} was welcomed before it was in the ledger`);
     if (!("request" in letter)) return;
     const id = `${letter.to}/${letter.request}`;

@@ -81,6 +81,7 @@ export class World implements Doorway {
     this.invariants = new Invariants({
       ...{ now: () => this.now, limits: this.limits, rows: () => this.disk.rows },
       storedSeq: () => this.store.writer.storedSeq,
+      diskFull: () => this.disk.full,
       onRead: (what) => this.#seesItsWrites(what),
       onFold: () => {
         if (this.store.reads) throw new Error("the log was to be folded while something read from it");
