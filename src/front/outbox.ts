@@ -61,8 +61,9 @@ export class Outbox {
     const first = this.#owed === undefined;
     const letters = [...owedLetters];
     const free: Letter[] = [];
+    const owes = owedBy(rows);
     for (const letter of send) {
-      (needsRow(letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
+      (waitsFor(owes, letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
       if (letter.kind !== "welcome") continue;
       // A second welcome waits for the session's row.
       if (letter.resumed) this.#unwritten.delete(letter.session);
@@ -99,19 +100,30 @@ export class Outbox {
   }
 }
 
-/** It speaks of what rows must say first: a grant, a state that is shown. */
-function needsRow(letter: Letter): boolean {
-  return waitsForRows.has(letter.kind) && !isOfNewcomer(letter);
+interface Owed {
+  /** Something that holds, or waits in line. */
+  readonly locks: boolean;
+  readonly sessions: ReadonlySet<SessionId>;
 }
 
-function isOfNewcomer(letter: Letter): boolean {
-  return letter.kind === "welcome" && !letter.resumed;
+/** Of an end nobody needs to know that it is written down: it was told, or will come again. */
+function owedBy(rows: readonly LedgerEntry[]): Owed {
+  const sessions = new Set<SessionId>();
+  for (const row of rows) if (row.kind === "session-opened") sessions.add(row.row.session);
+  return { locks: rows.some(({ kind }) => begins.has(kind)), sessions };
+}
+
+const begins: ReadonlySet<LedgerEntry["kind"]> = new Set(["granted", "grant-changed", "queued", "capacity"]);
+
+/** It speaks of what rows must say first: a grant, a state that is shown; of a session that was known before. */
+function waitsFor(owes: Owed, letter: Letter): boolean {
+  if (letter.kind === "welcome") return letter.resumed && (owes.locks || owes.sessions.has(letter.session));
+  return owes.locks && waitsForRows.has(letter.kind);
 }
 
 const waitsForRows: ReadonlySet<Letter["kind"]> = new Set([
   "granted",
   "converted",
-  "welcome",
   "listing",
   "transferred",
   "broken",

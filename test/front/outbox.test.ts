@@ -101,6 +101,19 @@ test("that a lock is lost whose grant is kept back is not told before the grant"
   assert.equal(told.at(-1), "letters granted lost released");
 });
 
+test("with a full ledger what is shown waits for grants that are owed, and not for newcomers and ends", () => {
+  const { told, outbox, setFull } = rig();
+  const listing = { kind: "listing", to, request: 4, locks: [] } as never as Letter;
+  const newcomer: LedgerEntry = { kind: "session-opened", row: { session } as never };
+  setFull(true);
+  outbox.obey(turn({ ledger: [newcomer, ended], send: [listing] }));
+  assert.deepEqual(told, ["full", "flush", "letters listing"]);
+  told.length = 0;
+  const { row, letter } = granted();
+  outbox.obey(turn({ ledger: [row], send: [letter, listing] }));
+  assert.deepEqual(told, ["flush", "letters "]);
+});
+
 test("with a full ledger a newcomer is welcomed, and one who comes back is not; of one who leaves meanwhile nothing is written", () => {
   const { told, outbox, setFull } = rig();
   const identity = { program: "p", version: "1", pid: null, startTime: null, bound: false };
@@ -113,7 +126,10 @@ test("with a full ledger a newcomer is welcomed, and one who comes back is not; 
   };
   const [stays, leaves] = [sessionId("b".repeat(32)), sessionId("c".repeat(32))];
   setFull(true);
-  outbox.obey(turn({ ledger: [opened(stays)], send: [welcome(stays, false), welcome(session, true)] }));
+  // Its row has changed, which the successor must know.
+  outbox.obey(
+    turn({ ledger: [opened(stays), opened(session)], send: [welcome(stays, false), welcome(session, true)] }),
+  );
   outbox.obey(turn({ ledger: [opened(leaves)], send: [welcome(leaves, false)] }));
   assert.deepEqual(told, ["full", "flush", "letters welcome", "flush", "letters welcome"]);
   told.length = 0;
@@ -121,7 +137,12 @@ test("with a full ledger a newcomer is welcomed, and one who comes back is not; 
   outbox.obey(turn({ ledger: [{ kind: "session-ended", session }] }));
   setFull(false);
   outbox.obey(turn({}));
-  assert.deepEqual(told.slice(-4), ["ledger session-opened session-ended", "room again", "flush", "letters welcome"]);
+  assert.deepEqual(told.slice(-4), [
+    "ledger session-opened session-opened session-ended",
+    "room again",
+    "flush",
+    "letters welcome",
+  ]);
 });
 
 test("when the ledger has room again the owed rows are written first and the letters kept back leave before newer ones", () => {
