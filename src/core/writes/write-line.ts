@@ -370,11 +370,9 @@ export class WriteLine {
 
   #again(write: Write, death: Death, now: Instant): void {
     const fate = fateOf(write, death);
-    if (fate.kind === "refused") this.#finish(write, fate, now);
-    else {
-      if (fate.kind === "ask") write.lookup ??= fate.otherwise;
-      this.#send(write, fate.kind === "ask", now);
-    }
+    if (fate.kind === "refused") return this.#finish(write, fate, now);
+    if (fate.kind === "ask") write.lookup ??= fate.otherwise;
+    this.#send(write, fate.kind === "ask", now);
   }
 
   /**
