@@ -1,6 +1,7 @@
 /** What a program may say when it asks for locks, looked at before anything is sent, and the request that it becomes. */
 import type { HolderRow, LockMode, Someone } from "../protocol/index.js";
 import { HoldfastError, lockName, type Millis, type Refusal, refuse } from "../terms/index.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { LockHandle } from "./lock-handle.js";
 
 /** How one name is wanted. */
@@ -94,8 +95,26 @@ const ttlMsStandard = 30_000;
 /** Names of a lock longer than this are refused by any broker. */
 const nameBytesMax = 4096;
 
+const acquireOptions: KnownOptions<AcquireOptions> = {
+  mode: true,
+  slots: true,
+  take: true,
+  also: true,
+  waitMs: true,
+  ttl: true,
+  reason: true,
+  signal: true,
+  onQueued: true,
+  onContended: true,
+  onRevoking: true,
+  onJeopardy: true,
+  guard: true,
+  under: true,
+};
+
 /** The parameters of `lock.acquire`. Throws MISUSE or NAME_INVALID. */
 export function lockRequest(name: string, options: AcquireOptions, more: RequestMore): object {
+  checkOptions("a request for a lock", options, acquireOptions);
   const { also, waitMs, ttl, reason, guard, onQueued, onContended } = options;
   const wrong = wrongWait(waitMs) ?? wrongTtl(ttl);
   if (wrong !== undefined) throw HoldfastError.from(wrong);

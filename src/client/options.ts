@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { endpointFor, type Places, placesFor } from "../places/index.js";
 import type { Encoding, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { processClaim } from "./process-identity.js";
 import type { ReachPlan } from "./reach.js";
 
@@ -83,7 +84,28 @@ const startShare = 0.9;
 
 const version = process.env["HOLDFAST_VERSION"] ?? "0.0.0";
 
+const connectOptions: KnownOptions<ConnectOptions> = {
+  dir: true,
+  socket: true,
+  database: true,
+  start: true,
+  startTimeoutMs: true,
+  reconnectTimeoutMs: true,
+  role: true,
+  program: true,
+  encoding: true,
+  resumeWindowMs: true,
+  integers: true,
+  signal: true,
+  env: true,
+  operator: true,
+  session: true,
+  broker: true,
+};
+
+/** Throws MISUSE, CONFIGURATION. */
 export function settingsFrom(options: ConnectOptions): Settings {
+  checkOptions("connect", options, connectOptions);
   const env = surroundings(options);
   const cwd = process.cwd();
   const places = placesFor({

@@ -22,6 +22,7 @@ import {
   wiredFences,
 } from "./datastore.js";
 import { Question } from "./driver.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { RowStream } from "./row-stream.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
@@ -357,12 +358,23 @@ const passing: ReadonlySet<string> = new Set([
 
 export const retriesDefault = 3;
 
+const transactionOptions: KnownOptions<TransactionOptions> = {
+  mode: true,
+  fence: true,
+  timeoutMs: true,
+  signal: true,
+  release: true,
+  retries: true,
+};
+
 /** Begins, runs `work`, commits; again when that is safe and may help. */
 export async function transact<T>(
   begin: () => Promise<Transaction>,
   work: (transaction: Transaction) => T | Promise<T>,
-  { retries = retriesDefault, signal, release }: TransactionOptions,
+  options: TransactionOptions,
 ): Promise<T> {
+  checkOptions("a transaction", options, transactionOptions);
+  const { retries = retriesDefault, signal, release } = options;
   for (let left = retries; ; left--) {
     try {
       return await attempt(await begin(), work, { release });

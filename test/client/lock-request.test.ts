@@ -43,6 +43,7 @@ describe("a request for a lock", () => {
     ["a lease of nothing", { ttl: 0 }, /ttl/],
     ["a lease for ever", { ttl: Number.POSITIVE_INFINITY }, /ttl/],
     ["a lease that is a text", { ttl: "30s" as never }, /ttl/],
+    ["an option that there is not", { ttlMs: 1000 } as never, /no option "ttlMs"; it has mode, .*ttl/],
     ["a wrong mode of a further name", { also: [{ name: "b", mode: "x" as never }] }, /mode/],
   ];
   for (const [what, options, message] of misuses)

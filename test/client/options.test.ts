@@ -85,6 +85,7 @@ describe("an option that cannot be meant", () => {
     ["reconnectTimeoutMs", { reconnectTimeoutMs: -1 }],
     ["encoding", { encoding: "xml" as never }],
     ["integers", { integers: "string" as never }],
+    ["directory", { directory: ".holdfast" } as never],
     ["process 4194305", { session: { secret: "s", boundTo: 4_194_305 } }],
   ];
   for (const [name, options] of wrong)

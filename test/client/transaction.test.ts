@@ -48,6 +48,14 @@ describe("a transaction", () => {
     assert.equal(typeof fake.asked[3]?.params["key"], "number");
   });
 
+  it("with an option that there is not is refused before it is begun", async (test) => {
+    const { broker, fake } = await pair(test);
+    const error = await rejection(broker.transaction(() => 1, { retry: 5 } as never));
+    assert.equal(error.code, "MISUSE");
+    assert.match(error.message, /no option "retry"; it has .*retries/);
+    assert.deepEqual(told(fake), []);
+  });
+
   it("is rolled back when the work throws, which is not hidden by anything", async (test) => {
     const { broker, fake } = await pair(test);
     const own = new Error("of the program");
