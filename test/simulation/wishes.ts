@@ -68,7 +68,8 @@ function acquire(program: Wisher, around: Surroundings): Ask | undefined {
   if (program.style === "blocking" && program.waits) return undefined;
   const [claim, ...also] = drawClaims(around);
   if (claim === undefined) return undefined;
-  const waitMs = random.pick([undefined, undefined, undefined, 0, 1 + random.below(2500)]);
+  const timedMs = 1 + random.below(2500);
+  const waitMs = random.pick([undefined, undefined, undefined, 0, timedMs, timedMs]);
   const guard = random.chance(0.1);
   const params = {
     ...claim,
