@@ -255,7 +255,6 @@ export const sessionMethods = {
       "CONNECTIONS_FULL",
       "SESSIONS_FULL",
       "WRITER_UNAVAILABLE",
-      "DISK_FULL",
     ],
   } satisfies Method<HelloParams, HelloResult>,
   "session.goodbye": {
