@@ -9,10 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long what is just ending may take to be gone (ms). */
 const endingMsMax = 10_000;
-/** What Node puts there by itself. */
-const notOurs = new Set(["node-compile-cache", "node-coverage"]);
 /** Which test made which directory, a line each: see test/support/temp-dir.ts. */
 const madeName = "made.txt";
+/** What no test has put there: the list above, and what Node does by itself. */
+const notOurs = new Set([madeName, "node-compile-cache", "node-coverage"]);
 
 /** Makes the directory, and has this process and all that it starts take it for the system's own. */
 export function openRun() {
@@ -75,7 +75,7 @@ function commandOf(pid) {
 }
 
 function filesOf(place) {
-  return listed(place).filter((name) => name !== madeName && !notOurs.has(name));
+  return listed(place).filter((name) => !notOurs.has(name));
 }
 
 function makerOf(place, name) {

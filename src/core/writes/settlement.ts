@@ -40,7 +40,7 @@ export function fateOf(write: Write, death: Death): Fate {
   const { storedSeq, culprit, progress } = death;
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
   if (write.seq <= storedSeq && write.settles === undefined) {
-    if (write.key !== undefined || write.ownKey) return { kind: "ask" };
+    if (hasKey(write)) return { kind: "ask" };
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
@@ -62,10 +62,14 @@ export function fateOf(write: Write, death: Death): Fate {
 
 /** The writer died of it, so it is not run again; of one that was sent before the store can tell whether it was applied then. */
 function refusedUnlessStored(write: Write, refusal: Refusal): Fate {
-  const hasKey = write.key !== undefined || write.ownKey === true;
-  if (write.seenBefore && hasKey && !write.piecewise && write.lookup === undefined)
+  if (write.seenBefore && hasKey(write) && !write.piecewise && write.lookup === undefined)
     return { kind: "ask", otherwise: refusal };
   return { kind: "refused", refusal: notFinished(write, refusal) };
+}
+
+/** What became of it is stored with what it has done. */
+function hasKey({ key, ownKey }: Write): boolean {
+  return key !== undefined || ownKey === true;
 }
 
 /** A refusal without asking the store: of a write that was sent before nobody can say that it was not applied then. */

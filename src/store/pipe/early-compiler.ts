@@ -8,8 +8,8 @@ const budgetBytes = 8_000;
 const knownV8 = 13;
 
 /**
- * For the broker's own processes, once they are ready: before, it would make the start longer by 60 ms. Measured with a lone client that writes: 1.6 times as many of its second
- * thousand writes, and no difference after the tenth.
+ * For the broker's own processes, once they are ready: before, it would make the start longer by 60 ms. Measured with a
+ * lone client that writes: 1.6 times as many of its second thousand writes, and no difference after the tenth.
  */
 export function compileEarly(): void {
   const [major] = process.versions.v8.split(".");

@@ -112,7 +112,6 @@ function take(frame: Frame): void {
   try {
     reader = new Reader(message.orders);
     send({ kind: "ready" });
-    parent.flush(out);
     compileEarly();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
