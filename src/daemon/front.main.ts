@@ -2,7 +2,9 @@
  * The process `front.js`: a broker, started by a client or a supervisor. When a client waits for it, its first children
  * begin before its own code is loaded.
  */
-import { type BegunChild, beginChildren } from "../store/index.js";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type BegunChild, type Bundle, beginChildren, loadBundle } from "../store/index.js";
 import { limitsWith } from "../terms/index.js";
 import { findEntries } from "./entries.js";
 
@@ -19,6 +21,13 @@ function begin(): readonly BegunChild[] | undefined {
   }
 }
 
-const begun = begin();
-const { runFront } = await import("./run-front.js");
-await runFront(begun);
+/** Bundled, it lies beside this file; else it is where the compiler put it. */
+async function load(): Promise<Bundle<typeof import("./run-front.js")>> {
+  const bundle = fileURLToPath(new URL("./run-front.cjs", import.meta.url));
+  if (existsSync(bundle)) return loadBundle(bundle);
+  return { exports: await import("./run-front.js"), keep: () => {} };
+}
+
+const children = begin();
+const { exports: front, keep } = await load();
+await front.runFront({ children, keepCode: keep });

@@ -1,10 +1,9 @@
 /** What the process `front.js` does once its code is loaded: it serves, or runs an errand. */
-import type { BegunChild } from "../store/index.js";
 import { isHoldfastError, type RefusalCode } from "../terms/index.js";
 import { type FrontArguments, optionsFrom, readyFdFrom } from "./config.js";
 import { runErrand } from "./errands.js";
 import { Readiness } from "./readiness.js";
-import { serve } from "./serve.js";
+import { type Begun, serve } from "./serve.js";
 
 /** As sysexits.h has them; a supervisor should not try again after 64, 75, 77 and 78. */
 const exitCodes: { readonly [Code in RefusalCode]?: number } = {
@@ -26,8 +25,8 @@ function options(): FrontArguments {
   }
 }
 
-/** Ends the process. `begun`: children that were begun before this was loaded. */
-export async function runFront(begun?: readonly BegunChild[]): Promise<never> {
+/** Ends the process. `begun`: what was done before this was loaded. */
+export async function runFront(begun: Begun): Promise<never> {
   try {
     const { errand, ...served } = options();
     return process.exit(errand === undefined ? await serve(served, begun) : await runErrand(errand, served));

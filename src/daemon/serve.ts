@@ -13,11 +13,18 @@ import { greetingLines } from "./greeting.js";
 import { type Log, type LogTarget, openLog } from "./log.js";
 import { Readiness } from "./readiness.js";
 
+/** What the process has done before this code was loaded. */
+export interface Begun {
+  readonly children?: readonly BegunChild[] | undefined;
+  /** Keeps what was compiled for the start, for the next one. */
+  readonly keepCode?: () => void;
+}
+
 /**
  * Resolves with the exit code when the broker has ended. Rejects with a HoldfastError when it cannot be started; a
  * client that waits has been told by then.
  */
-export async function serve(options: ServeOptions, begun?: readonly BegunChild[]): Promise<number> {
+export async function serve(options: ServeOptions, begun: Begun = {}): Promise<number> {
   const readiness = new Readiness(readyFdFrom(process.env, options.spawned ?? false));
   delete process.env["HOLDFAST_READY_FD"];
   // Nothing that the broker or its children make is for others.
@@ -41,7 +48,7 @@ function startFailure(cause: unknown): unknown {
 async function serveAsConfigured(
   options: ServeOptions,
   readiness: Readiness,
-  begun?: readonly BegunChild[],
+  { children, keepCode }: Begun,
 ): Promise<number> {
   const { uid } = userInfo();
   const wanted = configFrom(options, surroundings(uid));
@@ -55,7 +62,13 @@ async function serveAsConfigured(
   const forget = endOnFault(log, readiness);
   try {
     warnOfOpenParent(places.runDir, log);
-    const broker = new Broker({ config, log, uid, begun, onReady: () => announce(config, readiness) });
+    const onReady = () => {
+      readiness.ready();
+      keepCode?.();
+      compileEarly();
+      greet(config);
+    };
+    const broker = new Broker({ config, log, uid, begun: children, onReady });
     const stop = await broker.run();
     log.line("info", { ...stop }, "stopped");
     sayFarewell(config, stop);
@@ -104,9 +117,7 @@ function endOnFault(log: Log, readiness: Readiness): () => void {
   return () => process.off("uncaughtException", end);
 }
 
-function announce({ spawned, version, places }: Config, readiness: Readiness): void {
-  readiness.ready();
-  compileEarly();
+function greet({ spawned, version, places }: Config): void {
   if (!spawned) process.stdout.write(`${greetingLines(version, places).join("\n")}\n`);
 }
 

@@ -25,4 +25,5 @@ export { type Checked, type CheckOrder, checkDatabase } from "./keeper/check-dat
 export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
 export { type Restored, type RestoreOrder, restoreDatabase } from "./keeper/restore-database.js";
 export { compileEarly } from "./pipe/early-compiler.js";
+export { type Bundle, loadBundle } from "./pipe/kept-code.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";

@@ -87,7 +87,7 @@ test("a build says one line, and nothing when nothing changed", (t) => {
     "client",
     "front.js",
     "reader.js",
-    "run-front.js",
+    "run-front.cjs",
     "types",
     "writer.js",
   ]);

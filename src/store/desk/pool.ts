@@ -22,6 +22,8 @@ export class ReaderPool {
   readonly #nursery: Nursery;
   readonly #on: (event: StoreEvent) => void;
   readonly #seats = new Map<ReaderId, Seat>();
+  /** To be started when there may be more than one; afterwards nobody waits. */
+  #waiting: Map<ReaderId, boolean> | undefined = new Map();
   #closing = false;
 
   constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
@@ -37,8 +39,11 @@ export class ReaderPool {
   obey(job: ReaderJob): void {
     switch (job.kind) {
       case "start":
+        if (this.#waiting !== undefined && this.#seats.size > 0)
+          return void this.#waiting.set(job.reader, job.withoutWriter);
         return this.#start(job.reader, job.withoutWriter);
       case "kill":
+        if (this.#waiting?.delete(job.reader)) return queueMicrotask(() => this.#gone(job.reader, job.why));
         return this.#seats.get(job.reader)?.child.kill(job.why);
       case "read": {
         const seat = this.#seats.get(job.reader);
@@ -52,6 +57,15 @@ export class ReaderPool {
       default:
         return impossible(job, "job for a reader");
     }
+  }
+
+  /** From now on, as many as are asked for; before, one. */
+  mayHaveMore(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    if (this.#closing) return;
+    for (const [reader, withoutWriter] of waiting) this.#start(reader, withoutWriter);
+    this.flush();
   }
 
   flush(): void {

@@ -21,23 +21,30 @@ export interface StoreProcess {
 const leaveMsMax = 10_000;
 /** And to be gone once it is killed. One that is not is inside a system call; the next front finds it written down. */
 const goneMsMax = 10_000;
+/**
+ * Until the first client has had its answer nobody is started who is to stand by: on two processors three starts at
+ * once take three times as long. So long after the first reader is ready, and never longer than so after the beginning.
+ */
+const spareMs = 300;
+const spareMsMax = 2000;
 
 export class Store {
   readonly #nursery: Nursery;
   readonly #writer: WriterDesk;
   readonly #readers: ReaderPool;
   readonly #snapshots: SnapshotPool;
+  #spared = false;
 
   /** `on` hears what happens, never from inside of `obey`. */
   constructor(options: StoreOptions, on: (event: StoreEvent) => void) {
     this.#nursery = new Nursery(options);
     this.#writer = new WriterDesk(options, this.#nursery, on);
     this.#readers = new ReaderPool(options, this.#nursery, (event) => {
-      // Until somebody can be answered nobody is started who is to stand by: three at once take three times as long.
-      if (event.kind === "reader-ready") this.#writer.mayStandBy();
+      if (event.kind === "reader-ready") void this.#spareAfter(spareMs);
       on(event);
     });
     this.#snapshots = new SnapshotPool(options, this.#nursery, on);
+    void this.#spareAfter(spareMsMax);
   }
 
   /** Takes effect with `flush`. */
@@ -92,6 +99,15 @@ export class Store {
     this.#writer.close();
     await this.#leave(this.#nursery.children);
     this.#nursery.close();
+  }
+
+  async #spareAfter(ms: number): Promise<void> {
+    if (this.#spared) return;
+    await sleep(ms, undefined, { ref: false });
+    if (this.#spared) return;
+    this.#spared = true;
+    this.#readers.mayHaveMore();
+    this.#writer.mayStandBy();
   }
 
   async #leave(children: readonly Child[]): Promise<void> {
