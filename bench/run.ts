@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- WORD…] [--seconds N] [--peers] [--quick]`: asks the named questions, or all, one after the other on one stage,
+ * `npm run bench [-- WORD…] [--seconds N] [--warm N] [--peers] [--quick]`: asks the named questions, or all, one after the other on one stage,
  * and prints the answers. A word is a group of questions, or a question. Ratios hold within a run; absolute figures belong to
  * the machine. `--peers` installs the packages of those that the broker is measured beside; `--quick` is for those who
  * change a benchmark.
@@ -55,6 +55,7 @@ const groups: { readonly [name: string]: Group } = {
 const { values, positionals: words } = parseArgs({
   options: {
     seconds: { type: "string", default: "1.2" },
+    warm: { type: "string", default: "15" },
     peers: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
   },
@@ -62,6 +63,8 @@ const { values, positionals: words } = parseArgs({
 });
 const seconds = Number(values.seconds);
 if (!(seconds > 0)) throw new RangeError(`--seconds takes a positive number, not ${values.seconds}`);
+const warmSeconds = Number(values.warm);
+if (!(warmSeconds > 0)) throw new RangeError(`--warm takes a positive number of seconds, not ${values.warm}`);
 const all = Object.entries(groups).flatMap(([group, { benches }]) =>
   Object.entries(benches).map(([name, bench]) => ({ group, name, bench })),
 );
@@ -76,7 +79,8 @@ const chosen = named.length > 0 ? named : ofGroups;
 
 const report = new Report((text) => process.stdout.write(text));
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, Node ${process.version}, ${process.platform}`;
-report.print(`${machine}; ${seconds} s a measurement; clients, broker and peers share the processors`);
+const times = `${seconds} s a measurement, after 10,000 operations of each process or ${warmSeconds} s`;
+report.print(`${machine}; ${times}; clients, broker and peers share the processors`);
 if (values.quick) report.print("quick: a hundredth of everything and two processes; only to see that it works");
 if (values.peers) install();
 for (const who of new Set(chosen.flatMap(({ group }) => groups[group]?.peers ?? []))) {
@@ -90,7 +94,7 @@ for (const [signal, exitCode] of [
   ["SIGHUP", 129],
 ] as const)
   process.once(signal, () => process.exit(exitCode));
-const stage = new Stage(seconds, values.quick);
+const stage = new Stage({ seconds, warmSeconds, quick: values.quick });
 try {
   for (const { name, bench } of chosen) {
     report.print(`\n${name}: ${bench.question}\n`);

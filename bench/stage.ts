@@ -32,7 +32,16 @@ const processesQuick = 2;
  * A lone client's write takes the broker 1.0 ms of the processor in its first thousands, 0.3 ms after 12,000, when Node has
  * compiled what there is; a client's own share falls alike. What is slow comes there later, or not at all.
  */
-const warm = { warmOperations: 10_000, warmMsMax: 15_000 };
+const warmOperations = 10_000;
+
+export interface Times {
+  /** Of a measurement. */
+  readonly seconds: number;
+  /** Longer nobody warms up, however little he has done. */
+  readonly warmSeconds: number;
+  /** A hundredth of everything. */
+  readonly quick: boolean;
+}
 
 export interface Trial {
   readonly who: Contestant;
@@ -59,6 +68,7 @@ export interface Own {
 
 export class Stage {
   readonly seconds: number;
+  readonly #warmMsMax: number;
   readonly #quick: boolean;
   readonly crew = new Crew();
   readonly places: Places;
@@ -69,8 +79,9 @@ export class Stage {
   #common: Promise<Own> | undefined;
   #echo: ChildProcess | undefined;
 
-  constructor(seconds: number, quick: boolean) {
+  constructor({ seconds, warmSeconds, quick }: Times) {
     this.seconds = seconds;
+    this.#warmMsMax = warmSeconds * 1000;
     this.#quick = quick;
     // Short: a socket's path has little room. Others may pass, as PostgreSQL under another user must.
     this.#directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
@@ -167,7 +178,8 @@ export class Stage {
 
   #warmUp(seconds: number): Pick<Order, "warmOperations" | "warmMsMin" | "warmMsMax"> {
     const warmMsMin = Math.min(2000, seconds * 400);
-    return { warmMsMin, ...(this.#quick ? { warmOperations: 0, warmMsMax: warmMsMin } : warm) };
+    if (this.#quick) return { warmMsMin, warmOperations: 0, warmMsMax: warmMsMin };
+    return { warmMsMin, warmOperations, warmMsMax: Math.max(warmMsMin, this.#warmMsMax) };
   }
 
   async close(): Promise<void> {
