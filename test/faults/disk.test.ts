@@ -211,6 +211,24 @@ test("a full disk under the database: writes are refused with DISK_FULL and sure
   await canary.goesOn();
 });
 
+// rule 9: after a failed write
+test("a file system that becomes read-only under the database: writes are refused, reads and locks go on, and writes when that is over", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  disk.freeze("data.db-wal");
+  const write = { sql: "insert into item values (2)", key: wire.key() };
+  assert.equal((await wire.refusal("db.execute", write)).data.code, "WRITER_UNAVAILABLE");
+  const { data } = await wire.refusal("db.execute", { sql: "insert into item values (3)", key: wire.key() });
+  assert.deepEqual([data.code, data.outcome, data.retryable], ["WRITER_UNAVAILABLE", "none", true]);
+  assert.deepEqual(await itemsOf(wire), [1]);
+  const { token } = await wire.call("lock.acquire", { name: "meanwhile", key: wire.key() });
+  await wire.call("lock.release", { name: "meanwhile", token, key: wire.key() });
+  disk.makeRoom();
+  await until("a writer", async () => (await wire.post("db.execute", write)).result);
+  assert.deepEqual(await itemsOf(wire), [1, 2]);
+  await (await Canary.start(home)).goesOn();
+});
+
 test("while the writer stands at its sync locks and reads go on, and the write is acknowledged when it is over", async (t) => {
   const { home, disk, wire } = await scene(t);
   const other = await home.wire();

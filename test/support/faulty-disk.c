@@ -34,7 +34,7 @@ static char ordered(const char *name, int fd) {
   path[size] = 0;
   size_t wanted = strlen(suffix);
   if ((size_t)size < wanted || strcmp(path + size - wanted, suffix) != 0) return 0;
-  if (text[0] != 'f') {
+  if (text[0] != 'f' && text[0] != 'r') {
     snprintf(taken, sizeof taken, "%s.%d", order, (int)getpid());
     if (rename(order, taken) != 0) return 0;
     char done[1100];
@@ -139,8 +139,9 @@ int fsync(int fd) { return synced("fsync", fd); }
 int fdatasync(int fd) { return synced("fdatasync", fd); }
 
 static int refused(int fd) {
-  if (ordered("write", fd) != 'f') return 0;
-  errno = ENOSPC;
+  char what = ordered("write", fd);
+  if (what != 'f' && what != 'r') return 0;
+  errno = what == 'f' ? ENOSPC : EROFS;
   return 1;
 }
 

@@ -98,6 +98,11 @@ export class FaultyDisk {
     this.#order("kill", `${pid}`);
   }
 
+  /** Such a file lies on a file system that has become read-only, until `makeRoom`: the kernel has found it damaged. */
+  freeze(file: string): void {
+    this.#order("write", `readonly ${file}`);
+  }
+
   makeRoom(): void {
     rmSync(join(this.#orders, "write"), { force: true });
   }
