@@ -2,8 +2,10 @@
  * Why a grant may end: because somebody asked for it, or because nothing was heard for as long as a lease says. Written
  * down from what the core is told; what ends without a cause, or before its time, is an error of the core.
  */
-import type { Command } from "../../src/core/index.js";
+import type { Command, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
+
+type TransferCommand = Extract<Command, { kind: "transfer" }>;
 
 /** By somebody's will: his own, or another's. */
 interface Wish {
@@ -25,6 +27,8 @@ export class Causes {
   readonly #shadow: Shadow;
   readonly #running: () => number;
   #wishes: Wish[] = [];
+  /** Transfers of what somebody may hold when the writes sent before them are settled: until that is known. */
+  readonly #unsaid = new Map<string, { readonly name: string; readonly session: string; readonly from: number }>();
   /** What a client that came back did not list. */
   readonly #unlisted = new Set<number>();
 
@@ -36,6 +40,7 @@ export class Causes {
   /** Another life of the broker: what was asked of the one before is asked again, or forgotten. */
   forget(): void {
     this.#wishes = [];
+    this.#unsaid.clear();
   }
 
   asked(command: Command, session: string): void {
@@ -46,12 +51,22 @@ export class Causes {
       case "break":
         return this.#wish("broken", command, session, from + command.graceMs);
       case "transfer":
-        return this.#wish("handed", command, session, from);
+        if (command.token !== undefined) return this.#wish("handed", command, session, from);
+        return void this.#unsaid.set(askedBy(command), { name: command.name, session, from });
       case "acquire":
         if (command.steal) for (const { name } of command.claims) this.#wish("taken", { name }, session, from);
         return;
       default:
     }
+  }
+
+  /** The core says which grant it has handed on. */
+  handed(letter: Extract<Letter, { kind: "transferred" }>): void {
+    const asker = { connection: letter.to, request: letter.request };
+    const unsaid = this.#unsaid.get(askedBy(asker));
+    if (unsaid === undefined) return;
+    this.#unsaid.delete(askedBy(asker));
+    this.#wish("handed", { name: unsaid.name, token: letter.from }, unsaid.session, unsaid.from);
   }
 
   unlisted(token: number): void {
@@ -112,6 +127,10 @@ export class Causes {
   ): void {
     this.#wishes.push({ kind, name, token, session, from, tokenHigh: Number.POSITIVE_INFINITY });
   }
+}
+
+function askedBy({ connection, request }: Pick<TransferCommand, "connection" | "request">): string {
+  return `${connection}/${request}`;
 }
 
 /** Of his own: a client that has heard of an upgrade speaks of the token of now. */
