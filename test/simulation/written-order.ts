@@ -122,7 +122,8 @@ export class WrittenOrder {
       const held = holds(fence);
       if (held !== undefined) held.lastSeq = job.seq;
     }
-    if (this.#sent.has(what) && !this.#over.delete(what)) return;
+    const isAnother = this.#over.delete(what);
+    if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);
     const fenced = fences.map(holds).filter((held) => held !== undefined);
     this.#sent.set(what, [...own, ...fenced].flatMap(underOf));
