@@ -136,6 +136,15 @@ describe("tasks of one program", () => {
     assert.equal(await waiting, "got it");
   });
 
+  it("that do not wait for the answer of whom they hand it to give it back all the same", async () => {
+    let refused: Promise<unknown> = Promise.resolve();
+    await one.withLock("handing", (lock) => {
+      refused = rejection(lock.transfer(other.session));
+    });
+    await refused;
+    await (await other.acquire("handing", { waitMs: 2000 })).release();
+  });
+
   it("that ask again for what they are in are refused at once: it would never come", async () => {
     const error = await rejection(one.withLock("self", () => one.withLock("self", () => {})));
     assert.equal(error.code, "DEADLOCK");
