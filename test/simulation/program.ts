@@ -112,7 +112,10 @@ export class Program implements Wisher {
   /** What it says of the locks that it does not give back before the next one is had. */
   get underNow(): { readonly under?: readonly number[] } {
     if (this.style === "silent") return {};
-    return { under: this.style === "free" ? [] : this.held.map(({ token }) => token) };
+    if (this.style === "free") return { under: [] };
+    // What it hands over may be left to it, and then it is not given back before.
+    const grants = [...this.#terminal.conversation.grants].filter(({ mayStay }) => mayStay);
+    return { under: grants.map(({ token }) => token) };
   }
 
   /** One lock that it holds, by one of its names. */
