@@ -29,6 +29,8 @@ export class Program implements Wisher {
   /** Its conversation is over. */
   ended = false;
   session: SessionId | undefined;
+  /** Of the session that it has now: a command that it starts is told it. */
+  secret = "";
   /** The program that runs under a lock of this one. */
   inner: Program | undefined;
   /** All that it ever asked. */
@@ -74,10 +76,6 @@ export class Program implements Wisher {
 
   get at(): Terminal["conversation"]["at"] {
     return this.#terminal.conversation.at;
-  }
-
-  get secret(): string {
-    return this.#terminal.secret;
   }
 
   /** Questions without an outcome. */
@@ -267,6 +265,7 @@ export class Program implements Wisher {
         return this.unsure();
       case "opened":
         this.session = effect.welcome.session as SessionId;
+        this.secret = String(effect.welcome.whole["secret"]);
         return;
       case "watch-began":
         return this.#view(effect.watch)?.began(effect.begin);
