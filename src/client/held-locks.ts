@@ -114,7 +114,7 @@ function namesOf(name: string, { also = [] }: AcquireOptions): readonly string[]
 function tokensOf(locks: readonly LockHandle[]): readonly number[] {
   if (!Array.isArray(locks) || !locks.every((lock) => lock instanceof LockHandle))
     throw new HoldfastError("MISUSE", "under must be a list of locks as acquire gives them, which may be empty");
-  return locks.filter(({ held }) => held).map(({ token }) => token);
+  return locks.filter(({ mayStay }) => mayStay).map(({ token }) => token);
 }
 
 /** Of a function with options that may be left out: which is which. */

@@ -204,6 +204,11 @@ export class LockHandle extends Datastore {
     return this.release();
   }
 
+  /** @internal Held, or handed to one who may not take it: then it is held on. */
+  get mayStay(): boolean {
+    return this.held || this.#grant.state === "handing";
+  }
+
   /** @internal */
   get fence(): readonly Fence[] {
     return this.ownFence();

@@ -74,19 +74,19 @@ export class Scopes {
     const tokens = [...this.inHand()];
     if (tokens.length + this.#program.size > tokensMax) return undefined;
     for (const grant of this.#program)
-      if (grant.state === "held" && !grant.names.some((name) => names.includes(name))) tokens.push(grant.token);
+      if (grant.mayStay && !grant.names.some((name) => names.includes(name))) tokens.push(grant.token);
     return tokens;
   }
 
   /** Those of the scopes that we are in: of a task that does without everything else that the program has. */
   *inHand(): Iterable<number> {
     for (let scope = this.#here(); scope !== undefined; scope = this.#enclosing(scope))
-      for (const { state, token } of scope.grants) if (state === "held") yield token;
+      for (const { mayStay, token } of scope.grants) if (mayStay) yield token;
   }
 
   #put(grant: Grant, place: Set<Grant>): void {
     this.forget(grant);
-    if (grant.state !== "held") return;
+    if (!grant.mayStay) return;
     place.add(grant);
     this.#places.set(grant, place);
   }

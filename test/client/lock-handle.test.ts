@@ -129,6 +129,20 @@ describe("a transfer by the holder", () => {
     assert.equal((await rejection(lock.transfer("f".repeat(32)))).code, "NOT_WAITING");
     assert.ok(lock.held);
   });
+
+  it("that is not waited for does not keep the lock from being given back, should nobody take it", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.transfer", () => refuse("NOT_WAITING", "it does not wait"));
+    let refused: Promise<unknown> = Promise.resolve();
+    await broker.withLock("a", (lock) => {
+      refused = rejection(lock.transfer("f".repeat(32)));
+    });
+    await refused;
+    assert.deepEqual(
+      fake.asked.map(({ method }) => method),
+      ["lock.acquire", "lock.transfer", "lock.release"],
+    );
+  });
 });
 
 describe("a holder is told", () => {

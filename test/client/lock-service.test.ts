@@ -136,6 +136,29 @@ describe("tasks of one program", () => {
     assert.equal(await waiting, "got it");
   });
 
+  it("that hand on what they are in hold it while they wait, should nobody take it: the circle is found", async () => {
+    const theirs = await other.acquire("beyond");
+    await one.withLock("handing", async (lock) => {
+      const refused = rejection(lock.transfer(other.session));
+      const next = one.acquire("beyond");
+      await waits(one, "beyond");
+      assert.equal((await refused).code, "NOT_WAITING");
+      assert.ok((await rejection(other.acquire("handing", { waitMs: 2000 }))) instanceof DeadlockError);
+      await theirs.release();
+      await (await next).release();
+    });
+    assert.deepEqual(await other.locks.list({ name: "handing" }), []);
+  });
+
+  it("that do not wait for the answer of whom they hand it to give it back all the same", async () => {
+    let refused: Promise<unknown> = Promise.resolve();
+    await one.withLock("handing", (lock) => {
+      refused = rejection(lock.transfer(other.session));
+    });
+    await refused;
+    await (await other.acquire("handing", { waitMs: 2000 })).release();
+  });
+
   it("that ask again for what they are in are refused at once: it would never come", async () => {
     const error = await rejection(one.withLock("self", () => one.withLock("self", () => {})));
     assert.equal(error.code, "DEADLOCK");

@@ -1,7 +1,8 @@
 /** Which locks a task says it has in its hands while it asks for another. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Asked, FakeBroker } from "./support/fake-broker.js";
+import { refuse } from "../../src/terms/index.js";
+import { type Asked, type FakeBroker, hold } from "./support/fake-broker.js";
 import { pair, rejection } from "./support/pair.js";
 
 /** What each acquire said: its name and under which tokens it asks. */
@@ -128,6 +129,37 @@ describe("a task that asks for a lock", () => {
       await broker.withLock("b", () => {});
     });
     assert.deepEqual(asked(fake), { a: [], b: [50] });
+  });
+
+  it("says what it is handing over as well: nobody may be there to take it, and then it is held on", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.transfer", () => hold);
+    const all = await broker.acquire("all");
+    await broker.withLock("a", async (a) => {
+      const refused = [a, all].map((lock) => rejection(lock.transfer("f".repeat(32))));
+      const left = await broker.withLock("b", async () => {
+        const inner = await broker.acquire("left");
+        refused.push(rejection(inner.transfer("f".repeat(32))));
+        return inner;
+      });
+      await broker.withLock("c", () => {});
+      await broker.acquire("d", { under: [left] });
+      for (const at of [0, 1, 2])
+        fake.answer(await fake.request("lock.transfer", at), refuse("NOT_WAITING", "it does not wait"));
+      for (const { code } of await Promise.all(refused)) assert.equal(code, "NOT_WAITING");
+      await left.release();
+      await broker.withLock("e", () => {});
+    });
+    // Granted in this order: all, a, b, left, c, d.
+    assert.deepEqual(asked(fake), {
+      all: undefined,
+      a: [1],
+      b: [2, 1],
+      left: [3, 2, 1],
+      c: [2, 4, 1],
+      d: [4],
+      e: [2, 6, 1],
+    });
   });
 
   it("says nothing of a lock that was lost", async (test) => {

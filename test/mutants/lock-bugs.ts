@@ -210,7 +210,7 @@ export const lockBugs: readonly Mutant[] = [
     name: "an upgrade keeps its token",
     rule: "rule 13 of the lock service",
     file: "src/core/locks/granting.ts",
-    patch: [["    grant.token = tokens.take();\n    for", "    tokens.take();\n    for"]],
+    patch: [["    retoken(grant, tokens.take(), ", "    tokens.take();\n    retoken(grant, before, "]],
   },
   {
     name: "numbers of events are told twice",

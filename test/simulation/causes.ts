@@ -2,8 +2,10 @@
  * Why a grant may end: because somebody asked for it, or because nothing was heard for as long as a lease says. Written
  * down from what the core is told; what ends without a cause, or before its time, is an error of the core.
  */
-import type { Command } from "../../src/core/index.js";
+import type { Command, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
+
+type TransferCommand = Extract<Command, { kind: "transfer" }>;
 
 /** By somebody's will: his own, or another's. */
 interface Wish {
@@ -11,13 +13,18 @@ interface Wish {
   readonly name: string;
   /** Absent: whoever holds the name. */
   readonly token: number | undefined;
-  /** Whose wish. */
+  /** Whose wish, and where its answer goes. */
   readonly session: string;
+  readonly connection: number;
+  readonly request: string | number;
   /** Not before, in running time of the broker. */
   readonly from: number;
   /** Only what was granted by then. */
   tokenHigh: number;
 }
+
+/** The words of the command. */
+type Wanted = Pick<Wish, "name" | "connection" | "request"> & { readonly token?: number | undefined };
 
 export type Cause = Wish["kind"] | "given up";
 
@@ -25,8 +32,12 @@ export class Causes {
   readonly #shadow: Shadow;
   readonly #running: () => number;
   #wishes: Wish[] = [];
+  /** Transfers of what somebody may hold when the writes sent before them are settled: until that is known. */
+  readonly #unsaid = new Map<string, { readonly name: string; readonly session: string; readonly from: number }>();
   /** What a client that came back did not list. */
   readonly #unlisted = new Set<number>();
+  /** Grants that ended by their holders' own will. */
+  readonly #givenBack = new Set<number>();
 
   constructor(shadow: Shadow, running: () => number) {
     this.#shadow = shadow;
@@ -36,6 +47,8 @@ export class Causes {
   /** Another life of the broker: what was asked of the one before is asked again, or forgotten. */
   forget(): void {
     this.#wishes = [];
+    this.#unsaid.clear();
+    this.#givenBack.clear();
   }
 
   asked(command: Command, session: string): void {
@@ -46,12 +59,24 @@ export class Causes {
       case "break":
         return this.#wish("broken", command, session, from + command.graceMs);
       case "transfer":
-        return this.#wish("handed", command, session, from);
+        if (command.token !== undefined) return this.#wish("handed", command, session, from);
+        return void this.#unsaid.set(askedBy(command), { name: command.name, session, from });
       case "acquire":
-        if (command.steal) for (const { name } of command.claims) this.#wish("taken", { name }, session, from);
+        if (!command.steal) return;
+        for (const { name } of command.claims)
+          this.#wish("taken", { ...command, name, token: undefined }, session, from);
         return;
       default:
     }
+  }
+
+  /** The core says which grant it has handed on. */
+  handed(letter: Extract<Letter, { kind: "transferred" }>): void {
+    const asker = { connection: letter.to, request: letter.request };
+    const unsaid = this.#unsaid.get(askedBy(asker));
+    if (unsaid === undefined) return;
+    this.#unsaid.delete(askedBy(asker));
+    this.#wish("handed", { ...asker, name: unsaid.name, token: letter.from }, unsaid.session, unsaid.from);
   }
 
   unlisted(token: number): void {
@@ -65,8 +90,18 @@ export class Causes {
     if (this.#wishes.length > 50) this.#wishes = this.#wishes.slice(-25);
   }
 
-  /** Why this one has ended, but for its session and its lease. */
-  of({ token, origin, session, claims }: Held): Cause | undefined {
+  /**
+   * Why this one ends, but for its session and its lease. `send`: what is told in the same turn. A release, and a transfer,
+   * wait behind the writes that were sent before them: one that is not answered yet was not the cause, though it was asked
+   * for; what was broken before its release took effect is taken away.
+   */
+  ends(held: Held, send: readonly Letter[]): Cause | undefined {
+    const cause = this.#of(held, send);
+    if (cause === "released" || cause === "given up" || this.isOwn(held, send)) this.#givenBack.add(held.token);
+    return cause;
+  }
+
+  #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
     if (this.#unlisted.has(token)) return "given up";
     const now = this.#running();
     const found = this.#wishes.filter(
@@ -75,27 +110,33 @@ export class Causes {
         now >= wish.from - 0.001 &&
         this.#means(wish, token, origin) &&
         claims.some(({ name }) => name === wish.name) &&
-        (wish.kind !== "released" || wish.session === session),
+        (wish.kind !== "released" || wish.session === session) &&
+        isGranted(wish, send),
     );
     const own = found.find((wish) => wish.session === session && givesBack(wish, token));
     return (own ?? found[0])?.kind;
   }
 
   /** Its own holder handed it on. */
-  isOwn({ token, session, claims }: Held): boolean {
+  isOwn({ token, session, claims }: Held, send: readonly Letter[]): boolean {
     return this.#wishes.some(
       (wish) =>
         wish.kind === "handed" &&
         wish.session === session &&
         givesBack(wish, token) &&
-        claims.some(({ name }) => name === wish.name),
+        claims.some(({ name }) => name === wish.name) &&
+        isGranted(wish, send),
     );
   }
 
+  /** It said goodbye: all that it held. */
+  saidGoodbye({ token }: Held): void {
+    this.#givenBack.add(token);
+  }
+
   /** By its holder's own will: what was sent before it still counts. */
-  isGivenBack(held: Held): boolean {
-    const cause = this.of(held);
-    return cause === "released" || cause === "given up" || cause === "handed";
+  isGivenBack({ token }: Held): boolean {
+    return this.#givenBack.has(token);
   }
 
   /** An upgrade changes the token; what others wish of the grant concerns it still. */
@@ -104,17 +145,28 @@ export class Causes {
     return kind !== "released" && this.#shadow.originsOf([meant])?.[0] === origin;
   }
 
-  #wish(
-    kind: Wish["kind"],
-    { name, token }: { readonly name: string; readonly token?: number | undefined },
-    session: string,
-    from: number,
-  ): void {
-    this.#wishes.push({ kind, name, token, session, from, tokenHigh: Number.POSITIVE_INFINITY });
+  #wish(kind: Wish["kind"], { name, token, connection, request }: Wanted, session: string, from: number): void {
+    const tokenHigh = Number.POSITIVE_INFINITY;
+    this.#wishes.push({ kind, name, token, session, connection, request, from, tokenHigh });
   }
+}
+
+function askedBy({ connection, request }: Pick<TransferCommand, "connection" | "request">): string {
+  return `${connection}/${request}`;
 }
 
 /** Of his own: a client that has heard of an upgrade speaks of the token of now. */
 function givesBack({ kind, token: meant }: Wish, token: number): boolean {
   return kind === "released" || (kind === "handed" && (meant ?? token) === token);
+}
+
+/** What waits behind writes, and how it is told that it has taken effect: in the same turn. */
+const answers: Partial<Record<Wish["kind"], Letter["kind"]>> = { released: "released", handed: "transferred" };
+
+function isGranted({ kind, connection, request }: Wish, send: readonly Letter[]): boolean {
+  const told = answers[kind];
+  if (told === undefined) return true;
+  return send.some(
+    (letter) => letter.kind === told && letter.to === connection && "request" in letter && letter.request === request,
+  );
 }

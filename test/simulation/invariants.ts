@@ -114,6 +114,7 @@ export class Invariants implements Observer, Standing {
     }
     const alone = this.#only?.kind === "acquire" ? this.#only : undefined;
     if (alone !== undefined) this.#refusedRightly(alone, send);
+    for (const letter of send) if (letter.kind === "transferred") this.#causes.handed(letter);
     for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
     this.#commands = 0;
@@ -235,9 +236,11 @@ export class Invariants implements Observer, Standing {
   #ended(held: Held, send: Turn["send"]): void {
     this.#endedNow.push(held);
     const { session: id, token } = held;
-    const cause = this.#causes.of(held);
+    const cause = this.#causes.ends(held, send);
     const session = this.presence.get(id);
     const over = this.presence.whyOver(id);
+    if (send.some((letter) => letter.kind === "farewell" && this.presence.sessionOf(letter.to) === id))
+      this.#causes.saidGoodbye(held);
     const why = cause ?? (over === undefined ? "lease" : "session");
     this.#parts.onEnded(held, why.replace(" ", "-"));
     if (cause === "released" || cause === "given up") return;
@@ -246,7 +249,7 @@ export class Invariants implements Observer, Standing {
     if (cause === undefined && !this.#leaseIsOver(held))
       throw new Error(`${id} lost ${held.claims[0]?.name} (token ${token}) for no reason`);
     if (cause === undefined) this.#parts.onLeaseOver(held);
-    const knows = cause === "handed" && this.#causes.isOwn(held);
+    const knows = cause === "handed" && this.#causes.isOwn(held, send);
     if (session?.steady === true && !knows) this.#isTold(held, session.presentOn, send);
   }
 

@@ -7,8 +7,6 @@ import type { Command, HelloCommand, Letter, ProcessIdentity, SessionRow } from 
 /** How late the end of a window or lease may be confirmed, and the turn in which that is found (ms). */
 export const lateMsMax = 5000 + 1500;
 
-const processDead = "its process is dead";
-
 export interface Session {
   /** The connection that speaks for it. */
   presentOn: number | undefined;
@@ -30,7 +28,9 @@ export interface Session {
   mayEnd: string | undefined;
   /** It said goodbye, so it gives back what it has. */
   parts: boolean;
-  /** The core was told before this turn that its process is dead. */
+  /** This life of the broker was told that its process is dead; one that ends at that moment leaves it to the next. */
+  toldDead: boolean;
+  /** It was told so before this turn. */
   mustEnd: boolean;
   lastSeq: number;
 }
@@ -111,7 +111,7 @@ export class Presence {
   /** What the core has made of those who came and went. Gives those who are welcome. */
   turned(send: readonly Letter[]): HelloCommand[] {
     for (const session of this.#sessions.values()) {
-      session.mustEnd = session.mayEnd === processDead;
+      session.mustEnd = session.toldDead;
       session.steady = session.presentOn !== undefined;
       session.touched = session.steady;
     }
@@ -187,7 +187,10 @@ export class Presence {
   #fate({ session: id, process, fate }: Extract<Command, { kind: "process-fate" }>): void {
     const known = this.#sessions.get(id)?.process;
     const isIts = known?.pid === process.pid && known.startTime === process.startTime;
-    if (fate === "dead" && isIts) this.#mayEnd(id, processDead);
+    if (fate !== "dead" || !isIts) return;
+    this.#mayEnd(id, "its process is dead");
+    const session = this.#sessions.get(id);
+    if (session !== undefined) session.toldDead = true;
   }
 
   #goodbye(id: string | undefined): void {
@@ -206,7 +209,7 @@ function absent({ windowMs = 0, identity, outer }: Partial<SessionRow>, now: num
   return {
     ...{ presentOn: undefined, steady: false, touched: false, awaySince: now, heardAt: now, graceUntil: 0 },
     ...{ windowMs, bound: identity?.bound ?? false, process: identity?.process, outer },
-    ...{ mayEnd: undefined, parts: false, mustEnd: false, lastSeq: 0 },
+    ...{ mayEnd: undefined, parts: false, toldDead: false, mustEnd: false, lastSeq: 0 },
   };
 }
 

@@ -29,6 +29,8 @@ export class Program implements Wisher {
   /** Its conversation is over. */
   ended = false;
   session: SessionId | undefined;
+  /** Of the session that it has now: a command that it starts is told it. */
+  secret = "";
   /** The program that runs under a lock of this one. */
   inner: Program | undefined;
   /** All that it ever asked. */
@@ -76,10 +78,6 @@ export class Program implements Wisher {
     return this.#terminal.conversation.at;
   }
 
-  get secret(): string {
-    return this.#terminal.secret;
-  }
-
   /** Questions without an outcome. */
   get open(): readonly Ask[] {
     return this.#open;
@@ -112,7 +110,10 @@ export class Program implements Wisher {
   /** What it says of the locks that it does not give back before the next one is had. */
   get underNow(): { readonly under?: readonly number[] } {
     if (this.style === "silent") return {};
-    return { under: this.style === "free" ? [] : this.held.map(({ token }) => token) };
+    if (this.style === "free") return { under: [] };
+    // What it hands over may be left to it, and then it is not given back before.
+    const grants = [...this.#terminal.conversation.grants].filter(({ mayStay }) => mayStay);
+    return { under: grants.map(({ token }) => token) };
   }
 
   /** One lock that it holds, by one of its names. */
@@ -264,6 +265,7 @@ export class Program implements Wisher {
         return this.unsure();
       case "opened":
         this.session = effect.welcome.session as SessionId;
+        this.secret = String(effect.welcome.whole["secret"]);
         return;
       case "watch-began":
         return this.#view(effect.watch)?.began(effect.begin);

@@ -80,7 +80,7 @@ export class Shadow {
     this.held.clear();
     this.slots.clear();
     this.draining = [];
-    for (const row of grants) this.held.set(row.token, heldOf(row, this.#originOf(row.token)));
+    for (const row of grants) this.held.set(row.token, heldOf(row, this.originOf(row.token)));
     for (const { name, slots } of capacities) this.slots.set(name, slots);
     // What it had when it began to wait nobody knows any more.
     this.places = [...waiters].map((row) => this.#placeOf(row, 0)).sort(byPlace);
@@ -188,16 +188,17 @@ export class Shadow {
 
   /** The grants that these tokens mean, or once meant. */
   originsOf(tokens: readonly number[] | undefined): readonly number[] | undefined {
-    return tokens?.map((token) => this.#originOf(token));
+    return tokens?.map((token) => this.originOf(token));
   }
 
-  #originOf(token: number): number {
+  /** The first token of the grant that has this one, or had it. */
+  originOf(token: number): number {
     return this.#origins.get(token) ?? token;
   }
 
   #placeOf(row: WaiterRow, knownUpTo: number): Place {
     const { arrival, session, key, claims } = row;
-    const convertOf = row.convertOf === undefined ? undefined : this.#originOf(row.convertOf);
+    const convertOf = row.convertOf === undefined ? undefined : this.originOf(row.convertOf);
     return { arrival, session, key, claims, convertOf, under: this.originsOf(row.under), knownUpTo };
   }
 

@@ -48,8 +48,6 @@ const lookAgainMs = 20;
 
 export class Terminal {
   readonly conversation: Conversation;
-  /** Of its first session: a command that it starts is told it. */
-  readonly secret: string;
   cable: Cable | undefined;
   readonly #parts: TerminalParts;
   #attempt: { aborted: boolean } | undefined;
@@ -61,8 +59,7 @@ export class Terminal {
 
   constructor(parts: TerminalParts) {
     this.#parts = parts;
-    this.secret = this.#freshSecret();
-    this.conversation = new Conversation({ ...parts.options, secret: this.secret }, parts.weather.agenda.now);
+    this.conversation = new Conversation({ ...parts.options, secret: this.#freshSecret() }, parts.weather.agenda.now);
   }
 
   /** Nothing is on its way, in any direction. */

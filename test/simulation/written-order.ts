@@ -103,12 +103,16 @@ export class WrittenOrder {
   #write(job: WriteJob, endedNow: readonly Held[]): void {
     const { what } = whatOf(job.parcel);
     const { shadow, causes } = this.#parts;
-    // What goes again because its writer died was sent while it was held; what was given back since still counts.
+    // What goes again because its writer died was sent while it was held. What was given back since still counts, and so
+    // does what was upgraded since: the grant is the same, nobody else had the name meanwhile, and an upgrade, as a release,
+    // takes effect after what was sent before it. That nobody was let in before it is applied is looked at when it is.
     const again = this.#sent.has(what) && !this.#over.has(what);
     const drained = shadow.draining.map(({ held }) => held).filter((held) => again && causes.isGivenBack(held));
+    const isUnder = (held: Held, token: number) =>
+      held.token === token || (again && held.origin === shadow.originOf(token));
     const holds = (fence: Fence) =>
-      [shadow.held.get(fence.token), ...endedNow, ...drained].find(
-        (held) => held?.token === fence.token && held.claims.some(({ name }) => name === fence.name),
+      [...shadow.held.values(), ...endedNow, ...drained].find(
+        (held) => isUnder(held, fence.token) && held.claims.some(({ name }) => name === fence.name),
       );
     const fences = this.#fences.get(what) ?? [];
     const broken = fences.find((fence) => holds(fence) === undefined);
@@ -118,7 +122,8 @@ export class WrittenOrder {
       const held = holds(fence);
       if (held !== undefined) held.lastSeq = job.seq;
     }
-    if (this.#sent.has(what) && !this.#over.delete(what)) return;
+    const isAnother = this.#over.delete(what);
+    if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);
     const fenced = fences.map(holds).filter((held) => held !== undefined);
     this.#sent.set(what, [...own, ...fenced].flatMap(underOf));

@@ -135,6 +135,12 @@ export class Call {
     return this.kind === "release" || this.kind === "transfer";
   }
 
+  /** It is about a grant that is being given up, or is over. What is being handed over can still be released. */
+  get isTooLate(): boolean {
+    const state = this.grant?.state ?? "held";
+    return state !== "held" && !(state === "handing" && this.kind === "release");
+  }
+
   /** It waits for others, and can be asked for again after a lost connection. */
   get waits(): boolean {
     return this.kind === "acquire" || this.kind === "upgrade";

@@ -151,8 +151,8 @@ export class Conversation {
 
   #called(call: Call, now: Instant): void {
     if (this.#closing !== undefined && call.kind !== "release") return this.#draft.refuse(call, closedByProgram);
-    if (call.grant !== undefined && call.grant.state !== "held") return this.#inFlight.tooLate(call, call.grant);
-    if (call.grant !== undefined && call.givesUp) call.grant.state = "releasing";
+    if (call.grant !== undefined && call.isTooLate) return this.#inFlight.tooLate(call, call.grant);
+    if (call.grant !== undefined && call.givesUp) call.grant.state = call.kind === "release" ? "releasing" : "handing";
     this.#inFlight.keep(call, now);
     if (!this.#inFlight.isForNow(call, this.#state.at)) return this.#wake(now);
     this.#inFlight.send(call, now);

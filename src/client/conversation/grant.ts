@@ -1,18 +1,24 @@
 /**
  * One grant of the broker, over one name or several, as the client may rely on it.
  *
- *   held ──release, transfer──► releasing ──answered──► released
- *     │                             ▲  refused for another reason than "not held": held again
- *     └──lost───────────────────────┴───────────────────► lost
+ *   held ──release──────────────────► releasing ──answered──────────► released
+ *    ││                                ▲                              ▲
+ *    │└──transfer──► handing ──release─┘                              │
+ *    │                  └──answered───────────────────────────────────┘
+ *    └──lost──► lost
  *
- * A grant that is being released is never lost: whatever took it away, it is gone as the program wished. The same holds
+ * Refused because it is not held, a release or a transfer is over as well; for another reason, the grant is held again.
+ * What is being handed over the program may have for as long as before: nobody may be there to take it. What is being
+ * released it is rid of.
+ *
+ * A grant that is being given up is never lost: whatever took it away, it is gone as the program wished. The same holds
  * while a write is under way that gives it back when it is on disk (`leaving`); but then it is held until it is known
  * that the write is, and if the write is refused, it is held on, or its loss is told late. An upgrade gives it a new
  * token; it stays the same grant. How its lease stands is drawn in leases.ts.
  */
 import { type Instant, instant, type Millis } from "../../terms/index.js";
 
-export type GrantState = "held" | "releasing" | "released" | "lost";
+export type GrantState = "held" | "handing" | "releasing" | "released" | "lost";
 /** `none`: it lives as long as the session does. */
 export type LeaseState = "none" | "safe" | "jeopardy" | "lost";
 
@@ -42,5 +48,14 @@ export class Grant {
     this.key = key;
     this.ttlMs = ttlMs;
     this.lease = ttlMs === undefined ? "none" : "safe";
+  }
+
+  /** The program has it, or will have it again should nobody take it. */
+  get mayStay(): boolean {
+    return this.state === "held" || this.state === "handing";
+  }
+
+  get isOver(): boolean {
+    return this.state === "released" || this.state === "lost";
   }
 }

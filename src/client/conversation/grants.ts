@@ -17,7 +17,7 @@ export class Grants {
     this.leases = new Leases(draft, nextRequest);
   }
 
-  /** Held, or with their release under way. */
+  /** Held, or with their release or transfer under way. */
   get size(): number {
     return this.#byToken.size;
   }
@@ -51,7 +51,7 @@ export class Grants {
     this.#byToken.set(token, grant);
   }
 
-  /** Its release was refused. */
+  /** Its release or transfer was refused. */
   heldAgain(grant: Grant): void {
     grant.state = "held";
     this.leases.add(grant);
@@ -70,7 +70,7 @@ export class Grants {
   /** The write is on disk. */
   left(grant: Grant): void {
     grant.leaving--;
-    if (grant.state !== "held" && grant.state !== "releasing") return;
+    if (grant.isOver) return;
     this.released(grant);
     this.#draft.push({ kind: "given-back", grant });
   }
@@ -130,8 +130,7 @@ export class Grants {
   check(): void {
     for (const [token, grant] of this.#byToken) {
       if (grant.token !== token) throw new Error(`grants: ${grant.name} is kept under another token`);
-      if (grant.state !== "held" && grant.state !== "releasing")
-        throw new Error(`grants: ${grant.name} is kept though it is ${grant.state}`);
+      if (grant.isOver) throw new Error(`grants: ${grant.name} is kept though it is ${grant.state}`);
     }
     this.leases.check();
   }

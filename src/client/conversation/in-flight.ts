@@ -210,7 +210,7 @@ export class InFlight {
   unsendable(id: number, refusal: Refusal): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
-    if (call.givesUp && call.grant !== undefined) this.#grants.heldAgain(call.grant);
+    this.#notGivenUp(call);
     this.#refuse(call, refusal);
   }
 
@@ -350,7 +350,7 @@ export class InFlight {
   #notReleased(call: Call, refusal: Refusal, now: Instant): void {
     const { grant, params } = call;
     if (refusal.refused === "LOCK_NOT_HELD") {
-      if (grant?.state === "releasing" && grant.token !== params.token) return this.#releaseAnew(call, grant, now);
+      if (grant?.isOver === false && grant.token !== params.token) return this.#releaseAnew(call, grant, now);
       if (call.kind === "release") {
         this.#remove(call);
         return this.#locks.released(call);
@@ -360,8 +360,13 @@ export class InFlight {
     }
     // One that nobody waits for is forgotten: what the next hello does not list is released.
     if (grant !== undefined && call.own) this.#grants.released(grant);
-    else if (grant !== undefined) this.#grants.heldAgain(grant);
+    else this.#notGivenUp(call);
     this.#refuse(call, refusal);
+  }
+
+  /** It is held again, unless the program has released it since the transfer. */
+  #notGivenUp({ kind, grant }: Call): void {
+    if (grant?.state === (kind === "transfer" ? "handing" : "releasing")) this.#grants.heldAgain(grant);
   }
 
   /** An upgrade was quicker than the release, which spoke of the old token. */

@@ -127,8 +127,7 @@ export class Leases {
   check(): void {
     let inJeopardy = 0;
     for (const grant of this.#grants) {
-      if (grant.state !== "held" && grant.state !== "releasing")
-        throw new Error(`leases: that of ${grant.name} is kept though it is ${grant.state}`);
+      if (grant.isOver) throw new Error(`leases: that of ${grant.name} is kept though it is ${grant.state}`);
       if (grant.lease === "jeopardy") inJeopardy++;
     }
     if (inJeopardy !== this.#inJeopardy) throw new Error(`leases: ${inJeopardy} in jeopardy, not ${this.#inJeopardy}`);

@@ -48,7 +48,7 @@ export class LockAnswers {
     if (upgraded === undefined || grant === undefined)
       return this.#draft.refuse(call, refuse("INTERNAL", "the broker upgraded a lock and did not say which"));
     const { name, token, waitedMs } = upgraded;
-    if (grant.state === "lost" || grant.state === "released") {
+    if (grant.isOver) {
       this.giveBack(new Grant([name], token, key), undefined, now);
       return this.#draft.refuse(call, lostMeanwhile(grant));
     }

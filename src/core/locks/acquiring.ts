@@ -6,7 +6,7 @@ import type { AcquireCommand, Asker, CancelAcquireCommand, Claim } from "../comm
 import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
 import type { Session } from "../sessions/session.js";
-import { circleOf, mayCloseCircle } from "./deadlock.js";
+import { circleOf, mayCloseCircle, underAtFirst } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
 import { type Ends, lost } from "./ends.js";
 import { type Asked, claimsOf, type Grant, isHeld, type Terms } from "./grant.js";
@@ -214,7 +214,7 @@ export class Acquiring {
     const { waits } = this.#parts;
     const request = new LockRequest(asked, steal ? waits.firstArrival() : waits.nextArrival(), now);
     request.asker = { connection, request: id };
-    request.under = under === undefined ? undefined : grantsUnder(asked.session, under);
+    request.under = under === undefined ? underAtFirst(request) : grantsUnder(asked.session, under);
     waits.join(request);
     return request;
   }

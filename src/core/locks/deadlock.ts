@@ -14,8 +14,9 @@
  *
  * A grant is not given back before a request is done if the request was made under it: the client says so, or else all
  * that its session holds counts; and all that the session holds under whose command the client runs. A session that says
- * nothing and asks for a name which it holds itself is taken to have two tasks: one will give it to the other. Who is
- * away is passed over, so nobody waits for it; its waits are looked at again when it is back.
+ * nothing and asks for a name which it holds itself is taken to have two tasks: one will give it to the other, also when
+ * it is downgraded meanwhile. Who is away is passed over, so nobody waits for it; its waits are looked at again when it is
+ * back.
  */
 import type { LockName } from "../../terms/index.js";
 import type { Mode } from "../command.js";
@@ -180,6 +181,16 @@ function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
   else for (const grant of session.grants.values()) if (!isInTheWayItself(grant, waiting)) yield grant;
   for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
+}
+
+/**
+ * Under what a request of a session that says nothing was made, if that is not all that it holds: what is in its own way
+ * when it begins to wait is another task's, whatever becomes of it.
+ */
+export function underAtFirst(request: LockRequest): readonly Grant[] | undefined {
+  const own = [...request.session.grants.values()];
+  const under = own.filter((grant) => !isInTheWayItself(grant, request));
+  return under.length === own.length ? undefined : under;
 }
 
 /** Whether the grant is what its own session's request waits for: then another task is taken to give it back. */

@@ -56,6 +56,14 @@ export interface Asked {
   readonly locks: readonly Lock[];
 }
 
+/** A token that a grant had. `lastSeq`: nothing that was sent under it, or under one before it, is later than this. */
+interface Earlier {
+  readonly token: Token;
+  readonly lastSeq: Seq;
+}
+
+const none: readonly Earlier[] = [];
+
 /** One name of a grant. */
 export class Holding {
   readonly grant: Grant;
@@ -94,8 +102,10 @@ export class Grant {
   lastSeq: Seq | undefined;
   /** Present with a lease. It runs from the last sign of life of its session, or from here. */
   readonly lease: { readonly ttlMs: Millis; from: Instant } | undefined;
-  /** Present when it was converted: by which request, and the token it had before. */
-  converted: { readonly key: RequestKey; readonly before: Token } | undefined;
+  /** The last request by which it was converted. */
+  converted: RequestKey | undefined;
+  /** Tokens that it had before it was upgraded, of which the writer may have something in its hands; the oldest first. */
+  earlier: readonly Earlier[];
 
   constructor(asked: Asked, token: Token, since: Instant) {
     const { ttlMs } = asked.terms;
@@ -109,10 +119,23 @@ export class Grant {
     this.lastSeq = undefined;
     this.lease = ttlMs === undefined ? undefined : { ttlMs, from: since };
     this.converted = undefined;
+    this.earlier = none;
     let next: Holding | undefined;
     for (let i = asked.claims.length - 1; i > 0; i--) next = holdingAt(i, asked, this, next);
     this.first = holdingAt(0, asked, this, next);
   }
+}
+
+/**
+ * It has another token from here on. What was sent under the one before, and is not settled, stays its own; so there are
+ * no more of them than the writer has writes in its hands, however often it is upgraded meanwhile.
+ */
+export function retoken(grant: Grant, token: Token, settledThrough: Seq): void {
+  const { token: before, lastSeq } = grant;
+  const earlier = grant.earlier.filter((one) => one.lastSeq > settledThrough);
+  const isUsed = lastSeq !== undefined && lastSeq > (earlier.at(-1)?.lastSeq ?? settledThrough);
+  grant.earlier = isUsed ? [...earlier, { token: before, lastSeq }] : earlier;
+  grant.token = token;
 }
 
 function holdingAt(i: number, { claims, locks }: Asked, grant: Grant, next: Holding | undefined): Holding {
@@ -145,7 +168,12 @@ export function isHeld(grant: Grant): boolean {
 }
 
 export function checkGrant(grant: Grant): void {
-  const { state, session, token } = grant;
+  const { state, session, token, earlier } = grant;
+  for (const [i, one] of earlier.entries()) {
+    const next = earlier[i + 1];
+    if (one.token >= (next?.token ?? token) || (next !== undefined && one.lastSeq >= next.lastSeq))
+      throw new Error(`grant ${token}: what was sent under it before it was upgraded is not in order`);
+  }
   if (state.kind === "over") throw new Error(`grant ${token}: over, and occupies ${grant.first.lock.name}`);
   if (state.kind === "ending") {
     if (state.writes === undefined && !state.processes) throw new Error(`grant ${token}: ending for nothing`);

@@ -3,12 +3,12 @@
  * for several names when all of them can. A grant lets nobody else in, so each change of a name is one walk, and no
  * walk leads to another.
  */
-import { between, type Instant, type Millis, type RequestKey, type Token } from "../../terms/index.js";
+import { between, type Instant, type Millis, type RequestKey, type Seq, type Token } from "../../terms/index.js";
 import type { Asker, Claim } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Leases } from "../sessions/lease.js";
 import { connectionOf } from "../sessions/session.js";
-import { type Asked, Grant, type Holding, holdingsOf } from "./grant.js";
+import { type Asked, Grant, type Holding, holdingsOf, retoken } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
@@ -24,6 +24,8 @@ export interface GrantingParts {
   readonly leases: Leases;
   /** Nothing is granted while it is empty. */
   readonly tokens: TokenBlock;
+  /** Every write up to and including this one is settled. */
+  readonly settledThrough: () => Seq;
   /** No fence holds under this token from now on. */
   readonly onFenceEnds: (token: Token, now: Instant) => void;
 }
@@ -153,11 +155,11 @@ export class Granting {
     const { draft, tokens, table } = this.#parts;
     const before = grant.token;
     this.#parts.onFenceEnds(before, now);
-    grant.token = tokens.take();
+    retoken(grant, tokens.take(), this.#parts.settledThrough());
     for (const one of holdingsOf(grant)) one.lock.retoken(one, before);
     holding.mode = "exclusive";
     lock.mode = "exclusive";
-    grant.converted = { key, before };
+    grant.converted = key;
     table.history.note(lock, "upgraded", grant, now);
     const fence = { name: lock.name, token: grant.token };
     grant.session.finished.add(key, { kind: "converted", fence, waitedMs });

@@ -15,7 +15,7 @@ export function grantRow(grant: Grant, claims = claimsOf(grant)): GrantRow {
     ttlMs: terms.ttlMs,
     guarded: terms.guarded,
     tell: terms.tell,
-    converted: converted?.key,
+    converted,
     ending: isHeld(grant) ? undefined : session.identity,
   };
 }

@@ -78,15 +78,16 @@ export class LockTable {
   /**
    * The same for a write that was sent under it before and goes once more because its writer died. What its holder does
    * takes effect after the writes that were sent before it: until they are settled nobody else can have the lock, so a
-   * grant that was given back still counts for them, and so does the token that it had before it was converted. One
-   * that was taken away does not: its holder may have been told.
+   * grant that was given back still counts for them, and so do the tokens that it had before it was upgraded. One that
+   * was taken away does not: its holder may have been told.
    */
   grantBefore(fence: Fence): Grant | undefined {
     const lock = this.#locks.get(fence.name);
     const grant = lock?.under(fence.token)?.grant;
     if (grant !== undefined) return isHeld(grant) || isGivenBack(grant) ? grant : undefined;
     for (const { grant: other } of lock?.holdings() ?? [])
-      if (other.converted?.before === fence.token && (isHeld(other) || isGivenBack(other))) return other;
+      if (other.earlier.some(({ token }) => token === fence.token) && (isHeld(other) || isGivenBack(other)))
+        return other;
     return undefined;
   }
 

@@ -73,8 +73,7 @@ export class Releasing {
       for (const lock of locksOf(waiting)) table.forgetIfIdle(lock);
     }
     waits.presence(session);
-    const isAsked = ({ key, converted }: Grant) =>
-      keys.has(key) || (converted !== undefined && keys.has(converted.key));
+    const isAsked = ({ key, converted }: Grant) => keys.has(key) || (converted !== undefined && keys.has(converted));
     for (const grant of [...session.grants.values()])
       if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);
     return believed.filter((fence) => !this.#holds(session, fence, keys));
@@ -84,7 +83,7 @@ export class Releasing {
   #holds(session: Session, fence: Fence, keys: ReadonlySet<RequestKey>): boolean {
     if (this.#parts.table.holdingUnder(fence)?.grant.session === session) return true;
     for (const grant of session.grants.values()) {
-      if (grant.converted === undefined || !keys.has(grant.converted.key)) continue;
+      if (grant.converted === undefined || !keys.has(grant.converted)) continue;
       for (const { lock } of holdingsOf(grant)) if (lock.name === fence.name) return true;
     }
     return false;

@@ -39,7 +39,7 @@ export class Restoring {
         throw new Error(`two grants of ${lock.name} in the ledger`);
     }
     const grant = new Grant(asked, token, since);
-    if (converted !== undefined) grant.converted = { key: converted, before: token };
+    grant.converted = converted;
     if (ending !== undefined) return this.#parts.ends.restore(grant);
     this.#parts.granting.occupy(grant);
     if (grant.lease === undefined) return;

@@ -96,7 +96,7 @@ export class Upgrades {
 
   #convertedBy(session: Session, { key, name }: ConvertCommand): Holding | undefined {
     for (const grant of session.grants.values()) {
-      if (grant.converted?.key !== key) continue;
+      if (grant.converted !== key) continue;
       for (const holding of holdingsOf(grant)) if (holding.lock.name === name) return holding;
     }
     return undefined;
@@ -151,7 +151,7 @@ export class Upgrades {
   #downgrade(holding: Holding, ask: ConvertCommand, now: Instant): void {
     const { draft, table, ends } = this.#parts;
     const { grant, lock } = holding;
-    grant.converted = { key: ask.key, before: grant.token };
+    grant.converted = ask.key;
     const fence = { name: lock.name, token: grant.token };
     grant.session.finished.add(ask.key, { kind: "converted", fence, waitedMs: 0 });
     table.history.note(lock, "downgraded", grant, now);

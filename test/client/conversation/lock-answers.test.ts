@@ -179,7 +179,7 @@ describe("a transfer", () => {
   it("ends the grant for its holder without a loss", () => {
     const rig = holding();
     assert.deepEqual(rig.transfer("t", "a"), ["→ t key L1"]);
-    assert.equal(rig.grant("a").state, "releasing");
+    assert.equal(rig.grant("a").state, "handing");
     assert.deepEqual(rig.answer("t", { from: 7, to: "another" }), ["t = {}"]);
     assert.equal(rig.grant("a").state, "released");
   });
@@ -189,6 +189,46 @@ describe("a transfer", () => {
     rig.transfer("t", "a");
     assert.deepEqual(rig.refuse("t", "NOT_WAITING"), ["t refused NOT_WAITING"]);
     assert.equal(rig.grant("a").state, "held");
+  });
+
+  it("does not stop a release: what nobody takes is given back by that, and is not held meanwhile", () => {
+    const rig = holding();
+    rig.transfer("t", "a");
+    assert.deepEqual(rig.release("r", "a"), ["→ r key L2"]);
+    assert.deepEqual(rig.refuse("t", "NOT_WAITING"), ["t refused NOT_WAITING"]);
+    assert.equal(rig.grant("a").state, "releasing");
+    assert.deepEqual(rig.answer("r", { released: true }), ["r = {}"]);
+    assert.equal(rig.grant("a").state, "released");
+  });
+
+  it("that is done leaves nothing for a release that was sent after it", () => {
+    const rig = holding();
+    rig.transfer("t", "a");
+    rig.release("r", "a");
+    assert.deepEqual(rig.answer("t", { from: 7, to: "another" }), ["t = {}"]);
+    assert.deepEqual(rig.refuse("r", "LOCK_NOT_HELD"), ["r = {}"]);
+    assert.equal(rig.grant("a").state, "released");
+    assert.deepEqual([...rig.conversation.grants], []);
+  });
+
+  it("and the release after it end with their session", () => {
+    const rig = holding();
+    rig.transfer("t", "a");
+    rig.release("r", "a");
+    rig.returns();
+    assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED").slice(0, 2), [
+      "t refused OUTCOME_UNKNOWN, outcome unknown",
+      "r = {}",
+    ]);
+    assert.deepEqual([...rig.conversation.grants], []);
+  });
+
+  it("may leave the lock with its holder, so an upgrade that won against its cancel is taken back all the same", () => {
+    const rig = holding();
+    rig.upgrade("up", "a");
+    rig.cancel("up");
+    rig.transfer("t", "a");
+    assert.deepEqual(rig.upgraded("up", 9), ["→ lock.downgrade key L4"]);
   });
 
   it("of what the broker does not have any more is refused, other than a release", () => {

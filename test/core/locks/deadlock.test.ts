@@ -167,6 +167,22 @@ test("a session that asks for what it holds itself waits for itself: another of 
   assert.ok(!again.open && between.open);
 });
 
+test("what was in the way of its own session's request is another task's, also when it is downgraded meanwhile", () => {
+  const { anna, bert, carl } = cast();
+  const held = anna.hold("x");
+  carl.hold("y");
+  bert.acquire("x", { key: 60 });
+  const again = anna.acquire([{ name: "x", ...shared }, "y"]);
+  anna.downgrade(held);
+  // Who stands before it is looked at once more: the task that holds x waits for nobody.
+  bert.disconnect();
+  bert.resume({ pending: [60] });
+  const between = bert.acquire("x", { key: 60 });
+  assert.ok(between.open && again.open);
+  anna.release(held);
+  assert.ok(!between.open);
+});
+
 test("a request that was made under a grant of the same name is refused at once", () => {
   const { anna } = cast();
   const held = anna.hold("x");

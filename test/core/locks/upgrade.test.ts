@@ -134,6 +134,42 @@ test("a write that was sent under the old token goes again when its writer died"
   assert.equal(write.body, "did w");
 });
 
+test("however often a lock is converted meanwhile, what was sent under any of its tokens goes again when the writer died", () => {
+  for (const end of ["shared", "exclusive", "given back"] as const) {
+    const { broker, anna, bert } = cast();
+    const a = anna.hold("x", shared);
+    const first = anna.write("first", { fences: [a] });
+    const b = converted(anna.upgrade(a));
+    converted(anna.downgrade(b));
+    const c = converted(anna.upgrade(b));
+    const second = anna.write("second", { fences: [c] });
+    converted(anna.downgrade(c));
+    const d = end === "shared" ? c : converted(anna.upgrade(c));
+    if (end === "given back") anna.release(d);
+    const waiting = bert.acquire("x");
+    assert.equal(anna.write("late", { fences: [b] }).refusal.code, "FENCED", "sent behind the upgrade");
+    broker.killWriter({ jobs: 0, phase: "idle" });
+    broker.writerReady();
+    broker.settle(1);
+    assert.ok(waiting.open);
+    broker.settle();
+    assert.deepEqual([first.body, second.body], ["did first", "did second"]);
+    assert.equal(waiting.open, end !== "given back");
+  }
+});
+
+test("what was sent under a token of before does not go again when the lock was lost since", () => {
+  const { broker, anna, bert } = cast();
+  const a = anna.hold("x", shared);
+  const write = anna.write("w", { fences: [a] });
+  const b = converted(anna.upgrade(a));
+  converted(anna.downgrade(b));
+  bert.break("x");
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  assert.equal(write.refusal.code, "FENCED");
+});
+
 test("one who is away and waits to be alone is passed over, and asked for again, waits on", () => {
   const { anna, bert, carl } = cast();
   const [a, b] = [anna.hold("x", shared), bert.hold("x", shared)];

@@ -123,6 +123,19 @@ test("a release takes effect after the writes that its session sent before it", 
   assert.ok(!waiting.open);
 });
 
+test("a release that waits behind a write shields it from no break: the lock is lost by then, and the write is fenced", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  b.write("in the way");
+  const held = a.hold("x");
+  const fenced = a.write("under the lock", { fences: [held] });
+  const release = a.release(held);
+  b.break("x");
+  broker.settle();
+  broker.settle();
+  assert.equal(fenced.refusal.code, "FENCED");
+  assert.equal(release.refusal.code, "LOCK_NOT_HELD");
+});
+
 test("a release does not overtake an earlier write because a later one was cancelled", () => {
   const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
   b.write("in the way");
