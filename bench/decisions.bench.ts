@@ -87,7 +87,8 @@ function pair(it: Player): void {
   const [granted] = core.takeTurn().send;
   if (granted?.kind !== "granted") throw new Error("not granted");
   const key = requestKey(it.key++);
-  core.handle({ kind: "release", connection, request: 3, key, name, token: granted.grant.token }, now);
+  const { token } = granted.grant;
+  core.handle({ kind: "release", connection, request: 3, key, name, token, lost: false }, now);
   core.handle({ kind: "ack", connection, below: key }, now);
   core.takeTurn();
 }

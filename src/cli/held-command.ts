@@ -23,6 +23,8 @@ export interface HeldCommand {
   readonly lock: LockHandle;
   readonly onLost: OnLost;
   readonly jeopardy: Jeopardy;
+  /** Nothing is to be started any more. */
+  readonly signal: AbortSignal;
   /** The command runs: signals are its affair from here on. */
   readonly started: () => void;
 }
@@ -43,7 +45,7 @@ export class Jeopardy {
   }
 }
 
-/** The command was ended because its lock was lost; perhaps somebody wanted us to end meanwhile. */
+/** The command was ended, or not started, because its lock was lost; perhaps somebody wanted us to end meanwhile. */
 export interface LostEnd {
   readonly lost: true;
   readonly wantedEnd: NodeJS.Signals | undefined;
@@ -51,6 +53,10 @@ export interface LostEnd {
 
 export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd | LostEnd> {
   const { words, broker, lock, onLost, started } = held;
+  if (onLost === "kill" && !(await isConfirmed(held))) {
+    call.output.warn(`${lossText(lock)}\n  ${name(words)} was not started`);
+    return { lost: true, wantedEnd: undefined };
+  }
   const [first, ...more] = lock.names.map((name) => ({ name, token: lock.token, session: broker.session }));
   if (first === undefined) throw new Error("a lock without a name");
   const running = startCommand(words, {
@@ -75,6 +81,17 @@ export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd
   const leftMs = lock.leaseLeftMs;
   await stop(call, running, end === "lost" ? graceMs : Math.max(0, leftMs - Math.min(killMs, leftMs / 3)));
   return { lost: true, wantedEnd: running.wantedEnd() };
+}
+
+/** A lock may be lost before its grant is heard of here; then the broker has found no command that it could end. */
+async function isConfirmed({ lock, signal }: HeldCommand): Promise<boolean> {
+  try {
+    await lock.confirm({ signal });
+    return true;
+  } catch (error) {
+    if (lock.lost) return false;
+    throw error;
+  }
 }
 
 async function stop(call: Call, running: RunningCommand, graceMs: number): Promise<void> {

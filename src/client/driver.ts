@@ -184,7 +184,12 @@ export class Driver {
 
   /** How long a grant with a lease can be relied on without a further answer. */
   leaseLeftMs(grant: Grant): number {
-    return Math.max(0, this.#conversation.leaseEnds(grant) - now());
+    return Math.max(0, this.#conversation.leases.endOf(grant) - now());
+  }
+
+  /** So long ago, or less, the broker had it; of one that is held. */
+  seenMsAgo(grant: Grant): number {
+    return now() - this.#conversation.leases.seenAt(grant);
   }
 
   /** Looks at the clock: for answers that depend on it, such as whether a lease still holds. */

@@ -2,7 +2,7 @@
  * A held lock, or several that were granted together: its token, a signal that fires when it is lost, and SQL whose
  * writes the database refuses once it is.
  */
-import type { LockMode } from "../protocol/index.js";
+import { guardedStartMs, type LockMode } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import type { Grant, LeaseState, RevocationNews } from "./conversation/index.js";
 import { ask, Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
@@ -152,6 +152,23 @@ export class LockHandle extends Datastore {
     await this.#parts.driver.ask(question);
     if (question.refusal !== undefined) throw this.#failure(question, undefined);
     this.#mode = "shared";
+  }
+
+  /**
+   * For tools that run something under a lock with `guard`: resolves when the broker has said within the last second
+   * that the lock is held, and asks it if it has not. What is started right then the broker finds and ends, should the
+   * lock end otherwise than by `release`; what is started later may come after the next grant.
+   *
+   * @throws LockLostError, LOCK_NOT_HELD when it was given back, CONNECTION_LOST, the reason of `signal`
+   * @example await lock.confirm(); // and start it
+   */
+  async confirm({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { driver } = this.#parts;
+    for (this.#mustBeHeld(); driver.seenMsAgo(this.#grant) > guardedStartMs; this.#mustBeHeld()) {
+      const question = new Question("read", "session.ping", {});
+      await ask(driver, question, signal);
+      if (question.refusal !== undefined) throw failure(question, signal);
+    }
   }
 
   /**

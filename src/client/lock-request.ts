@@ -72,7 +72,8 @@ export interface AcquireOptions extends LockWish {
   readonly onJeopardy?: (() => void) | undefined;
   /**
    * For tools that run a command under the lock and name the lock to it in HOLDFAST_LOCKS: should the lock end otherwise
-   * than by `release`, the broker ends what carries that before another gets the lock.
+   * than by `release`, the broker ends what carries that before another gets the lock. It is to be started right after
+   * `LockHandle.confirm`.
    */
   readonly guard?: boolean | undefined;
   /**

@@ -221,6 +221,8 @@ export interface CancelAcquireCommand extends Asker {
 export interface ReleaseCommand extends Asker, Fence {
   readonly kind: "release";
   readonly key: RequestKey;
+  /** Its client does not rely on it any more, but what it started under it may still run. */
+  readonly lost: boolean;
 }
 
 /** Gives a semaphore another number of slots; a name that was none becomes one, if nobody uses it. */

@@ -3,14 +3,18 @@
  * more (rule 24). A process is told by its environment, whatever became of the one that started it.
  *
  *   end ──► looking ──► carriers found: SIGTERM at once, SIGKILL after `killMs` ──► looking
- *              │  none, twice in a row
+ *              │  none, twice in a row, and none may be started yet
  *              ▼
  *             gone
+ *
+ * A holder that lives and of which no command was seen may not have heard yet that it has the lock, and start one before
+ * it hears that it has lost it. It does so only shortly after the broker's last word of the lock; so long it is looked out for.
  *
  * Whoever starts a process between two steps of one look, and ends, may not be seen in it, nor a process that is just
  * being replaced by its program: therefore two looks.
  */
 import type { SystemJob } from "../core/index.js";
+import { guardedStartMs } from "../protocol/index.js";
 import { after, type Instant, type Millis, type Token } from "../terms/index.js";
 import type { LockCarrier, LockCarriers } from "./lock-carriers.js";
 import type { FrontLog } from "./options.js";
@@ -43,6 +47,10 @@ const patientAfterMs: Millis = 10_000;
 const patientPollMs: Millis = 500;
 /** How often all processes are looked at while some of those found live: they may have started others. */
 const lookAgainMs: Millis = 1000;
+/** From the end of a lock: by then its holder has started what it has begun to start. */
+const lateStartMs: Millis = 2 * guardedStartMs;
+/** How often all processes are looked at until then. */
+const lookOutMs: Millis = 250;
 
 interface Carrier extends LockCarrier {
   told: "nothing" | "SIGTERM" | "SIGKILL";
@@ -52,6 +60,8 @@ interface Ending {
   readonly job: EndProcesses;
   begunAt: Instant;
   carriers: Carrier[];
+  /** None was seen yet, and its holder may still start one. */
+  awaited: boolean;
   /** Looks in a row that found nobody. */
   clearLooks: number;
   lookedAt: Instant | undefined;
@@ -79,7 +89,7 @@ export class GuardedCommands {
     if (this.#endings.has(job.token)) return;
     const begunAt = this.#parts.now();
     const nothing = { carriers: [], clearLooks: 0, lookedAt: undefined, termAt: undefined, ended: 0 };
-    this.#endings.set(job.token, { job, begunAt, ...nothing });
+    this.#endings.set(job.token, { job, begunAt, awaited: true, ...nothing });
     this.#workIn(0);
   }
 
@@ -128,14 +138,22 @@ export class GuardedCommands {
   /** Those that were found are all gone, or may have company. */
   #mustLook(ending: Ending): boolean {
     ending.carriers = ending.carriers.filter((carrier) => this.#parts.processes.fateOf(carrier) !== "dead");
-    const { carriers, lookedAt, clearLooks } = ending;
+    const { carriers, awaited, lookedAt, clearLooks } = ending;
     if (lookedAt === undefined) return true;
+    if (awaited) return after(lookedAt, lookOutMs) <= this.#parts.now();
     const betweenMs = clearLooks > 0 ? confirmMs : lookAgainMs;
     return (carriers.length === 0 && clearLooks === 0) || after(lookedAt, betweenMs) <= this.#parts.now();
   }
 
   #newLook(carriers: LockCarriers, due: readonly Ending[]): Look {
+    for (const ending of due) ending.awaited &&= this.#mayStartYet(ending);
     return { steps: carriers.look()[Symbol.iterator](), found: new Map(due.map((ending) => [ending, []])) };
+  }
+
+  #mayStartYet({ job, begunAt }: Ending): boolean {
+    if (after(begunAt, lateStartMs) <= this.#parts.now()) return false;
+    const { process } = job.identity;
+    return process === undefined || this.#parts.processes.fateOf(process) !== "dead";
   }
 
   /** Answers whether it is finished. */
@@ -159,7 +177,8 @@ export class GuardedCommands {
       const before = known.get(carrier.pid);
       return before?.startTime === carrier.startTime ? before : { ...carrier, told: "nothing" };
     });
-    ending.clearLooks = found.length === 0 ? ending.clearLooks + 1 : 0;
+    if (found.length > 0) ending.awaited = false;
+    ending.clearLooks = found.length === 0 && !ending.awaited ? ending.clearLooks + 1 : 0;
     if (ending.clearLooks >= 2) this.#isGone(ending.job, ending);
   }
 
@@ -205,10 +224,11 @@ export class GuardedCommands {
 
   #nextIn(): Millis {
     let least = Infinity;
-    for (const { carriers, clearLooks, begunAt } of this.#endings.values()) {
+    for (const { carriers, awaited, clearLooks, begunAt } of this.#endings.values()) {
       const patient = after(begunAt, patientAfterMs) <= this.#parts.now();
       const poll = patient ? patientPollMs : pollMs;
-      least = Math.min(least, carriers.length === 0 && clearLooks > 0 ? confirmMs : poll);
+      if (awaited) least = Math.min(least, lookOutMs);
+      else least = Math.min(least, carriers.length === 0 && clearLooks > 0 ? confirmMs : poll);
     }
     return least;
   }

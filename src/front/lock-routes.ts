@@ -41,7 +41,9 @@ export function lockRoutes(limits: Limits): LockRoutes {
       command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },
     }),
     "lock.release": (params, incoming) =>
-      ofGrant(params, limits, (fence, key) => ({ command: { kind: "release", ...askerOf(incoming), key, ...fence } })),
+      ofGrant(params, limits, (fence, key) => ({
+        command: { kind: "release", ...askerOf(incoming), key, ...fence, lost: params.lost === true },
+      })),
     ...viewRoutes(limits),
     ...interventionRoutes(limits),
   };

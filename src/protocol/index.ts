@@ -21,6 +21,7 @@ export type * from "./methods/condition.js";
 export type * from "./methods/db.js";
 export type * from "./methods/describe.js";
 export type * from "./methods/lock.js";
+export { guardedStartMs } from "./methods/lock.js";
 export type * from "./methods/lock-interventions.js";
 export type * from "./methods/lock-notices.js";
 export type * from "./methods/lock-views.js";

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { LockLostError, type RevokingInfo } from "../../src/client/index.js";
+import { guardedStartMs } from "../../src/protocol/index.js";
 import { refuse } from "../../src/terms/index.js";
 import { hold, rows } from "./support/fake-broker.js";
 import { granted, type Pair, pair, rejection } from "./support/pair.js";
@@ -16,6 +17,11 @@ async function sharing(test: TestContext) {
 /** So many turns that what was sent before has been answered. */
 async function settled({ broker }: Pick<Pair, "broker">): Promise<void> {
   await broker.ping();
+}
+
+/** The program does nothing else for so long: it is busy, or was stopped. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 it("a lock that was given back is not changed any more, and says so", async (test) => {
@@ -227,8 +233,7 @@ describe("a lock with a lease", () => {
   it("is found lost by who asks, before any timer could tell", async (test) => {
     const { broker } = await pair(test);
     const lock = await broker.acquire("a", { ttl: 50 });
-    // The program does nothing else for longer than the lease: it is busy, or was stopped.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 80);
+    standStill(80);
     assert.equal(lock.held, false);
     assert.equal((await rejection(lock.execute("insert …"))).code, "FENCED");
   });
@@ -246,6 +251,62 @@ describe("a lock with a lease", () => {
     assert.deepEqual([lock.lease, lock.leaseLeftMs], ["none", Number.POSITIVE_INFINITY]);
     await lock.release();
     assert.equal(lock.leaseLeftMs, 0);
+  });
+});
+
+describe("the confirmation of a lock, before something is started under its guard", () => {
+  it("asks nothing when the broker has just granted it", async (test) => {
+    const { broker, fake } = await pair(test);
+    const lock = await broker.acquire("a", { guard: true });
+    await lock.confirm();
+    assert.equal(fake.asked.filter(({ method }) => method === "session.ping").length, 0);
+  });
+
+  it("asks the broker when its last word of the lock is old", async (test) => {
+    const { broker, fake } = await pair(test);
+    const lock = await broker.acquire("a", { guard: true });
+    standStill(guardedStartMs + 50);
+    await lock.confirm();
+    assert.equal(fake.asked.filter(({ method }) => method === "session.ping").length, 1);
+  });
+
+  it("asks again when the answer has become old too", async (test) => {
+    const { broker, fake } = await pair(test);
+    const lock = await broker.acquire("a", { guard: true });
+    let late = true;
+    fake.on("session.ping", () => {
+      if (late) standStill(guardedStartMs + 50);
+      late = false;
+      return { now: 0 };
+    });
+    standStill(guardedStartMs + 50);
+    await lock.confirm();
+    assert.equal(fake.asked.filter(({ method }) => method === "session.ping").length, 2);
+  });
+
+  it("rejects when the loss is heard of before the answer", async (test) => {
+    const { broker, fake } = await pair(test);
+    const lock = await broker.acquire("a", { guard: true });
+    fake.on("session.ping", () => {
+      fake.notify("lock.lost", { name: "a", token: 1, reason: "broken" });
+      return { now: 0 };
+    });
+    standStill(guardedStartMs + 50);
+    assert.equal((await rejection(lock.confirm())).code, "LOCK_LOST");
+  });
+
+  it("rejects for a lock that was given back, and with the reason of its signal", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("session.ping", () => hold);
+    const lock = await broker.acquire("a", { guard: true });
+    standStill(guardedStartMs + 50);
+    const enough = new AbortController();
+    const confirmed = lock.confirm({ signal: enough.signal });
+    const why = new Error("enough");
+    enough.abort(why);
+    await assert.rejects(confirmed, why);
+    await lock.release();
+    assert.equal((await rejection(lock.confirm())).code, "LOCK_NOT_HELD");
   });
 });
 

@@ -78,10 +78,20 @@ function world(given: { readonly lookable?: boolean } = {}) {
   return { guarded, run, pass, said, processes, isWaiting: () => waiting !== undefined };
 }
 
-function job(number: number, session = holder): EndProcesses {
-  const identity = { program: "holdfast", version: "1", process: undefined, bound: false };
+/** The holder is a process that is gone, unless something else is said. */
+function job(number: number, process: ProcessIdentity | undefined = { pid: 1, startTime: "1" }): EndProcesses {
+  const identity = { program: "holdfast", version: "1", process, bound: false };
   const names = [lockName("a", 512) as LockName];
-  return { to: "system", kind: "end-processes", token: token(number), session, identity, names };
+  return { to: "system", kind: "end-processes", token: token(number), session: holder, identity, names };
+}
+
+/** A program that lives and carries nothing itself. */
+const living = { pid: 2, startTime: "1" };
+
+function withHolder() {
+  const it = world();
+  it.run(living.pid, { token: 9 });
+  return it;
 }
 
 test("processes that carry the token are told to end, and when none is left that is told", () => {
@@ -161,6 +171,48 @@ test("one look that finds nobody is not enough", () => {
     said.map((line) => line.replace(/^\d+ /, "")),
     ["SIGTERM 11", "gone 7"],
   );
+});
+
+// It was stopped between the answer of its acquire and the news of the loss.
+test("a command that its holder starts after the lock has ended is found and ended before another has the lock", () => {
+  const { guarded, run, pass, said } = withHolder();
+  guarded.end(job(7, living));
+  pass(1900);
+  assert.equal(said.length, 0);
+  run(11);
+  pass(1000);
+  assert.deepEqual(
+    said.map((line) => line.replace(/^\d+ /, "")),
+    ["SIGTERM 11", "gone 7"],
+  );
+});
+
+test("a holder that lives and of which no command is seen is waited for as long as it may start one, and no longer", () => {
+  for (const process of [living, undefined]) {
+    const { guarded, pass, said } = withHolder();
+    guarded.end({ ...job(7), identity: { ...job(7).identity, process } });
+    pass(1999);
+    assert.equal(said.length, 0);
+    pass(300);
+    assert.deepEqual(said, ["gone 7"]);
+  }
+});
+
+test("a holder that ends while it is waited for starts nothing more", () => {
+  const { guarded, pass, said, processes } = withHolder();
+  guarded.end(job(7, living));
+  pass(300);
+  processes.delete(living.pid);
+  pass(300);
+  assert.deepEqual(said, ["gone 7"]);
+});
+
+test("a holder whose command was seen and has ended is not waited for", () => {
+  const { guarded, run, pass, said } = withHolder();
+  run(11);
+  guarded.end(job(7, living));
+  pass(200);
+  assert.deepEqual(said, ["0 SIGTERM 11", "gone 7"]);
 });
 
 test("a pid that is used again is not hit, and not waited for", () => {

@@ -135,6 +135,29 @@ test("a lock that is released is free at once, and its command goes on", async (
   assert.doesNotMatch(command.said(), /told/);
 });
 
+test("a command is ended when its program gives back a lock that it has lost, before the next one gets it", async (t) => {
+  const it = await scene(t);
+  const command = await running(t, obedient, carrying(it));
+  await it.holder.call("lock.release", { name: "deploy", token: it.token, key: it.holder.key(), lost: true });
+  await nextToken(it.next);
+  assert.ok(isGone(command.process));
+  assert.match(command.said(), /told/);
+});
+
+// Its program had the lock, and hears only then that it is broken.
+test("a command that is started while its lock is being taken is ended before the next one gets the lock", async (t) => {
+  const it = await scene(t);
+  const granted = nextToken(it.next);
+  const stranger = await it.home.wire({ program: "stranger" });
+  await stranger.call("lock.break", { name: "deploy", key: stranger.key() });
+  const brokenAt = performance.now();
+  await until("the broker to have looked for commands", () => performance.now() - brokenAt > 300);
+  const command = await running(t, obedient, carrying(it));
+  await granted;
+  assert.ok(isGone(command.process));
+  assert.match(command.said(), /told/);
+});
+
 test("a command is ended when its lock is broken, though its program is well", async (t) => {
   const it = await scene(t);
   const command = await running(t, obedient, carrying(it));

@@ -4,6 +4,7 @@
  */
 import { type Call, type Grant, Watch } from "../../src/client/conversation/index.js";
 import type { ProcessIdentity } from "../../src/core/index.js";
+import { guardedStartMs } from "../../src/protocol/index.js";
 import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Command } from "./processes.js";
@@ -45,6 +46,8 @@ export class Program implements Wisher {
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
+  /** Whether they are still held is asked before a command is started. */
+  readonly #confirming = new Map<Ask, Grant>();
   /** Streams that are open, as far as it was told. */
   readonly #streams = new Set<Ask>();
 
@@ -246,8 +249,7 @@ export class Program implements Wisher {
     switch (effect.kind) {
       case "answer":
         this.#settled(effect.call, "done");
-        if (effect.call instanceof Ask && effect.call.kind === "stream") this.#streams.add(effect.call);
-        return;
+        return this.#answered(effect.call);
       case "rows":
         return this.#rows(effect.call, effect.rows);
       case "stream-done":
@@ -298,9 +300,31 @@ export class Program implements Wisher {
 
   #granted(call: Call, grant: Grant): void {
     if (call instanceof Ask && call.shared) this.shared.add(grant);
-    if (call instanceof Ask && call.guard && this.session !== undefined)
-      this.guards.set(grant, this.#around.processes.startCommand(grant, this.session));
+    if (call instanceof Ask && call.guard) this.#startCommand(grant);
     this.#settled(call, "done");
+  }
+
+  #answered(call: Call): void {
+    if (!(call instanceof Ask)) return;
+    if (call.kind === "stream") this.#streams.add(call);
+    const grant = this.#confirming.get(call);
+    if (grant === undefined) return;
+    this.#confirming.delete(call);
+    this.#startCommand(grant);
+  }
+
+  /** As `holdfast lock` does: only of a lock that the broker had lately. */
+  #startCommand(grant: Grant): void {
+    if (grant.state !== "held" || this.session === undefined) return;
+    const { conversation } = this.#terminal;
+    const { weather, processes } = this.#around;
+    if (weather.agenda.now - conversation.leases.seenAt(grant) <= guardedStartMs) {
+      this.guards.set(grant, processes.startCommand(grant, this.session));
+      return;
+    }
+    const ask = new Ask("read", "session.ping", {});
+    this.#confirming.set(ask, grant);
+    this.#ask(ask);
   }
 
   #refused(call: Call, refusal: Refusal): void {

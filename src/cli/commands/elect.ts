@@ -85,14 +85,16 @@ async function stand(
     const interrupted = waiting.interrupt.code();
     if (interrupted !== undefined) return interrupted;
     call.output.comment(`holdfast: leads ${quoted(name)}, token ${leadership.token}`);
-    const started = waiting.interrupt.end;
-    const end = await runHeld(call, { words, broker, lock: leadership.lock, onLost: "kill", jeopardy, started });
+    const { lock } = leadership;
+    const { signal, end: started } = waiting.interrupt;
+    const end = await runHeld(call, { words, broker, lock, onLost: "kill", jeopardy, signal, started });
     await briefly(leadership.resign());
     if (!("lost" in end)) {
       if (end.complaint !== undefined) call.output.warn(end.complaint);
       return end.exitCode;
     }
     if (end.wantedEnd !== undefined) return signalExitCode(end.wantedEnd);
+    waiting.interrupt.end();
     waiting.interrupt = interruptible();
   }
 }

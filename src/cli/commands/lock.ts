@@ -99,7 +99,8 @@ async function underLock(
   const held: LockHandle = await acquireAsWished(call, broker, { wish, signal: interrupt.signal, more });
   const interrupted = interrupt.code();
   if (interrupted !== undefined) return interrupted;
-  const end = await runHeld(call, { words, broker, lock: held, onLost, jeopardy, started: interrupt.end });
+  const { signal, end: started } = interrupt;
+  const end = await runHeld(call, { words, broker, lock: held, onLost, jeopardy, signal, started });
   await briefly(held.release());
   if ("lost" in end) return exitCodes.notGot;
   if (end.complaint !== undefined) call.output.warn(end.complaint);

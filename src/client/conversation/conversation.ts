@@ -67,9 +67,9 @@ export class Conversation {
     return this.#grants;
   }
 
-  /** Until when a grant with a lease can be relied on without a further answer. */
-  leaseEnds(grant: Grant): Instant {
-    return this.#grants.leases.endOf(grant);
+  /** Until when a grant with a lease can be relied on without a further answer, and when the broker had a grant at least. */
+  get leases(): Pick<Grants["leases"], "endOf" | "seenAt"> {
+    return this.#grants.leases;
   }
 
   get at(): State["at"] {

@@ -136,7 +136,7 @@ export class InFlight {
 
   /** Gives back what the broker has and nobody wants. */
   releaseStrangers(strangers: readonly WelcomeGrant[], now: Instant): void {
-    for (const { name, token, key } of strangers) this.#locks.giveBack(new Grant([name], token, key), undefined, now);
+    for (const { name, token, key } of strangers) this.#locks.giveBackStranger(new Grant([name], token, key), now);
   }
 
   /** Grants whose deadline has passed by our own clock are lost. Should the broker have them still, others need not wait. */

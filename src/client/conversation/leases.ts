@@ -68,6 +68,11 @@ export class Leases {
     if (this.#grants.size === 0) this.#due = undefined;
   }
 
+  /** The broker had it at this instant or later; of one that is held. */
+  seenAt(grant: Grant): Instant {
+    return later(this.#heardAt, grant.leaseFrom);
+  }
+
   /** What was sent at that instant is answered. */
   heard(sentAt: Instant, now: Instant): void {
     if (sentAt <= this.#heardAt) return;

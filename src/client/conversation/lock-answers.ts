@@ -11,6 +11,9 @@ import type { Grants } from "./grants.js";
 
 export const wasCancelled = refuse("CANCELLED", "the request was cancelled");
 
+/** Of `lock.release`. `lost`: what runs under it has not ended. */
+type ReleaseParams = CallParams & Fence & { readonly lost?: true };
+
 /** What came back, and when. */
 export interface Answer {
   readonly result: unknown;
@@ -62,17 +65,26 @@ export class LockAnswers {
 
   /** What the broker has and the program does not want. `about`: an acquire whose grant won the race against its cancel. */
   giveBack(grant: Grant, about: Call | undefined, now: Instant): void {
-    grant.state = "releasing";
-    this.#grants.add(grant);
     const { name, token } = grant;
-    const params: CallParams & Fence = { name, token };
-    this.#ask(new Call("release", "lock.release", params, { grant, about, own: true }), now);
+    this.#release(grant, { name, token }, about, now);
   }
 
-  /** What the program has lost and the broker may still have. */
+  /** What the broker has and the program does not know of, or not any more: then what it started may still run. */
+  giveBackStranger(grant: Grant, now: Instant): void {
+    const { name, token } = grant;
+    this.#release(grant, { name, token, lost: true }, undefined, now);
+  }
+
+  /** What the program has lost and the broker may still have; what runs under it may not have ended yet. */
   giveUp({ name, token }: Grant, now: Instant): void {
-    const params: CallParams & Fence = { name, token };
+    const params: ReleaseParams = { name, token, lost: true };
     this.#ask(new Call("release", "lock.release", params, { own: true }), now);
+  }
+
+  #release(grant: Grant, params: ReleaseParams, about: Call | undefined, now: Instant): void {
+    grant.state = "releasing";
+    this.#grants.add(grant);
+    this.#ask(new Call("release", "lock.release", params, { grant, about, own: true }), now);
   }
 
   /** It was handed in: with it locks are given back, once it is on disk. */

@@ -29,7 +29,7 @@ export interface End {
   readonly kind: "released" | "lost";
   /** By its holder's own will: what it sent before still counts. */
   readonly givenBack: boolean;
-  /** By lock.release: whoever carries its token knows that. */
+  /** By a lock.release of a client that had it: whoever carries its token knows that. */
   readonly byRelease: boolean;
   /** Told to its holder, unless that is absent because the holder knows. */
   readonly reason: string | undefined;
@@ -41,6 +41,15 @@ export const released: End = {
   givenBack: true,
   byRelease: true,
   reason: undefined,
+  tellHolder: false,
+};
+
+/** Its client gives back what it has lost already: nobody has told that to whoever carries its token. */
+export const givenUp: End = {
+  kind: "released",
+  givenBack: true,
+  byRelease: false,
+  reason: "its client does not rely on it any more",
   tellHolder: false,
 };
 

@@ -4,7 +4,7 @@ import type { Fence, ReleaseCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
-import { type Ends, notBelieved, released, sessionOver } from "./ends.js";
+import { type Ends, givenUp, notBelieved, released, sessionOver } from "./ends.js";
 import { type Grant, holdingsOf } from "./grant.js";
 import type { LockTable } from "./lock-table.js";
 import { notHeld } from "./lock-view.js";
@@ -39,7 +39,7 @@ export class Releasing {
     if (before !== undefined) return acquiring.answerFinished(ask, before);
     const grant = table.holdingUnder(ask)?.grant;
     if (grant?.session !== session) return waits.refuse(session, ask.key, ask, notHeld(ask, session));
-    ends.end(grant, released, now);
+    ends.end(grant, ask.lost ? givenUp : released, now);
     session.finished.add(ask.key, { kind: "released" });
     draft.send.push({ kind: "released", to: ask.connection, request: ask.request });
   }

@@ -72,11 +72,18 @@ export interface ReleaseParams {
   readonly token: number;
   readonly key: number;
   readonly ack?: number;
+  readonly lost?: boolean;
 }
 
 export interface ReleaseResult {
   readonly released: true;
 }
+
+/**
+ * What is to run under a guarded lock is started so soon after the sending of something that the broker has answered
+ * since the grant; a broker that ends the lock looks out for it twice as long.
+ */
+export const guardedStartMs = 1000;
 
 const claim = {
   name: is.LockNameField,
@@ -124,7 +131,7 @@ export const lockMethods = {
         guard: is.Optional(
           is.Flag({
             description:
-              "If the grant ends otherwise than by lock.release, processes that name its token in HOLDFAST_LOCKS are ended before the next grant",
+              "If the grant ends otherwise than by lock.release, or by one that says lost, processes that name its token in HOLDFAST_LOCKS are ended before the next grant",
           }),
         ),
         steal: is.Optional(
@@ -231,7 +238,17 @@ export const lockMethods = {
   "lock.release": {
     summary:
       "Releases a lock, and all that were granted with it, after the writes that were sent before it on this session.",
-    params: is.schemaOf<ReleaseParams>()(is.ObjectOf(held)),
+    params: is.schemaOf<ReleaseParams>()(
+      is.ObjectOf({
+        ...held,
+        lost: is.Optional(
+          is.Flag({
+            description:
+              "The client has lost it, by its own clock or for good, and what it started under the lock may still run: of a guarded grant that is ended first",
+          }),
+        ),
+      }),
+    ),
     result: is.schemaOf<ReleaseResult>()(is.ObjectOf({ released: is.Unsafe<true>({ const: true }) })),
     keyed: "always",
     beforeHello: false,

@@ -212,6 +212,43 @@ test("a holder that stands still beyond its lease loses its lock, and its comman
   assert.ok(lost === 75 || lost === 0, `${lost}: ${err}`);
 });
 
+test("a holder and a broker that stood still: the command is ended before the next in line has the lock, whoever wakes first", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  const script = `trap 'sleep 0.5; echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done`;
+  const first = holdfast.start(["lock", "demo", "--ttl", "1s", "--", "sh", "-c", script]);
+  await first.until(/held/);
+  const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+  await second.until(/waiting for "demo"/);
+  const broker = holdfast.brokerPid() ?? 0;
+  process.kill(broker, "SIGSTOP");
+  first.child.kill("SIGSTOP");
+  const stoppedAt = performance.now();
+  await until(() => performance.now() - stoppedAt > 1500, "the lease to be over");
+  first.child.kill("SIGCONT");
+  await first.until(/was lost: .*\n +ending sh, which relied on it/);
+  process.kill(broker, "SIGCONT");
+  assert.equal((await second.ended).code, 0);
+  assert.equal(readFileSync(log, "utf8"), "told\nnext\n");
+  assert.equal((await first.ended).code, 75);
+});
+
+test("a lock that is lost before its holder hears of the grant starts no command", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec cat"], { input: "open" });
+  await first.until(/held/);
+  const second = holdfast.start(["lock", "demo", "--", "echo", "started"]);
+  await second.until(/waiting for "demo"/);
+  second.child.kill("SIGSTOP");
+  first.child.stdin?.end();
+  await first.ended;
+  await holdfast.print("locks", "break", "demo");
+  second.child.kill("SIGCONT");
+  const { code, out, err } = await second.ended;
+  assert.deepEqual([code, out], [75, ""]);
+  assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +echo was not started/);
+});
+
 test("a signal for us reaches the command, and the lock is free when the command has ended", async (t) => {
   const holdfast = new Holdfast(t);
   const script = 'trap "echo got it; exit 5" TERM; echo ready; while :; do sleep 0.05; done';

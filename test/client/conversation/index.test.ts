@@ -245,7 +245,7 @@ class Chaos {
     this.#conversation.check();
     for (const grant of this.#conversation.grants)
       if (grant.state === "held" && grant.ttlMs !== undefined)
-        assert.ok(this.#now < this.#conversation.leaseEnds(grant), "relied on beyond its lease");
+        assert.ok(this.#now < this.#conversation.leases.endOf(grant), "relied on beyond its lease");
     for (const effect of this.#conversation.takeEffects()) this.#obey(effect);
   }
 

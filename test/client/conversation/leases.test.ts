@@ -47,6 +47,7 @@ describe("a lease", () => {
     assert.deepEqual(rig.passes(14_749), ["→ session.ping"]);
     assert.equal(rig.grant("a").state, "held");
     assert.deepEqual(rig.passes(1), ["lost a 7", "→ lock.release key L2"]);
+    assert.equal(rig.params("lock.release")["lost"], true, "what runs under it has not ended");
     assert.equal(leaseOf(rig), "lost");
     assert.deepEqual(rig.refuse("lock.release", "LOCK_NOT_HELD"), []);
   });
@@ -113,6 +114,22 @@ describe("a lease", () => {
     rig.sleeps(60_000);
     assert.deepEqual(rig.answer("session.ping", { now: 1 }), ["lost a 7", "→ lock.release key L1"]);
     assert.equal(rig.grant("a").state, "lost");
+  });
+
+  it("that ends while a hello is under way which lists the lock is given back as lost after it", () => {
+    const rig = holding(5000);
+    rig.breaks();
+    rig.passes(5);
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    rig.sleeps(10_000);
+    const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), [
+      "lost a 7",
+      "→ lock.release key L1",
+      "open again, resumed",
+    ]);
+    assert.equal(rig.params("lock.release")["lost"], true, "what runs under it has not ended");
   });
 
   it("runs on without a connection, and what is lost then is not listed at the next hello", () => {

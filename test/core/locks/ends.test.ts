@@ -12,6 +12,27 @@ test("a guarded lock that is released is free at once", () => {
   bert.hold("x");
 });
 
+test("a guarded lock that its client gives back because it has lost it is free when its processes are gone", () => {
+  const { broker, anna, bert } = cast();
+  const held = anna.hold("x", guarded);
+  const waiting = bert.acquire("x");
+  const release = anna.release(held, { lost: true });
+  assert.ok(!release.open);
+  assert.ok(waiting.open);
+  assert.ok(broker.ending.has(held.token));
+  assert.deepEqual(anna.lost, []);
+  assert.equal(anna.write("late", { fences: [held] }).refusal.code, "FENCED");
+  broker.processesGone(held.token);
+  assert.ok(!waiting.open);
+});
+
+test("a lock without a guard that its client gives back because it has lost it is free at once", () => {
+  const { broker, anna, bert } = cast();
+  anna.release(anna.hold("x"), { lost: true });
+  assert.equal(broker.ending.size, 0);
+  bert.hold("x");
+});
+
 test("a guarded lock that ends otherwise is free when its processes are gone", () => {
   const { broker, anna, bert } = cast();
   const held = anna.hold("x", guarded);

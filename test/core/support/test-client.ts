@@ -270,8 +270,9 @@ export class TestClient {
     return this.#ask({ kind: "unwatch-tables", watch });
   }
 
-  release(fence: Fence, words: { key?: number } = {}): Asked {
-    return this.#ask({ kind: "release", ...fenceOf(fence), key: key(words.key ?? this.nextKey()) });
+  release(fence: Fence, words: { key?: number; lost?: boolean } = {}): Asked {
+    const { lost = false } = words;
+    return this.#ask({ kind: "release", ...fenceOf(fence), key: key(words.key ?? this.nextKey()), lost });
   }
 
   cancelAcquire(of: number, words: { key?: number } = {}): Asked {
