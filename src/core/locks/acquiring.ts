@@ -276,8 +276,13 @@ function termsOf({ ttlMs, guarded, tell }: AcquireCommand): Terms {
 export function grantsUnder(session: Session, tokens: readonly Token[]): Grant[] {
   const found: Grant[] = [];
   for (let one: Session | undefined = session; one !== undefined; one = one.outer)
-    for (const grant of one.grants.values()) if (tokens.includes(grant.token)) found.push(grant);
+    for (const grant of one.grants.values()) if (isMeant(grant, tokens)) found.push(grant);
   return found;
+}
+
+/** An upgrade may have been granted since it was said. */
+function isMeant({ token, formerTokens }: Grant, tokens: readonly Token[]): boolean {
+  return tokens.includes(token) || formerTokens.some((former) => tokens.includes(former));
 }
 
 /** Whether the request is for these names, in whatever order; the mode may have changed since it was granted. */

@@ -62,7 +62,9 @@ interface Earlier {
   readonly lastSeq: Seq;
 }
 
-const none: readonly Earlier[] = [];
+const none: readonly never[] = [];
+/** How many of its former tokens a grant knows. */
+const formerMax = 8;
 
 /** One name of a grant. */
 export class Holding {
@@ -106,6 +108,8 @@ export class Grant {
   converted: RequestKey | undefined;
   /** Tokens that it had before it was upgraded, of which the writer may have something in its hands; the oldest first. */
   earlier: readonly Earlier[];
+  /** Tokens that it had before it was upgraded, the last of them: what was sent meanwhile may name one. */
+  formerTokens: readonly Token[];
 
   constructor(asked: Asked, token: Token, since: Instant) {
     const { ttlMs } = asked.terms;
@@ -120,6 +124,7 @@ export class Grant {
     this.lease = ttlMs === undefined ? undefined : { ttlMs, from: since };
     this.converted = undefined;
     this.earlier = none;
+    this.formerTokens = none;
     let next: Holding | undefined;
     for (let i = asked.claims.length - 1; i > 0; i--) next = holdingAt(i, asked, this, next);
     this.first = holdingAt(0, asked, this, next);
@@ -135,6 +140,7 @@ export function retoken(grant: Grant, token: Token, settledThrough: Seq): void {
   const earlier = grant.earlier.filter((one) => one.lastSeq > settledThrough);
   const isUsed = lastSeq !== undefined && lastSeq > (earlier.at(-1)?.lastSeq ?? settledThrough);
   grant.earlier = isUsed ? [...earlier, { token: before, lastSeq }] : earlier;
+  grant.formerTokens = [...grant.formerTokens.slice(1 - formerMax), before];
   grant.token = token;
 }
 

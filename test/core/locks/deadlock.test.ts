@@ -191,6 +191,15 @@ test("a request that was made under a grant of the same name is refused at once"
   assert.match(refusal.message, /"x" is held by the program itself \(anna\)/);
 });
 
+test("a request that names its lock by the token of before an upgrade was made under that lock", () => {
+  const { anna, bert } = cast();
+  const before = anna.hold("x", shared);
+  anna.upgrade(before);
+  bert.hold("y");
+  bert.acquire("x");
+  assert.equal(anna.acquire("y", { under: [before.token] }).refusal.code, "DEADLOCK");
+});
+
 test("what a request was not made under is given back without it", () => {
   const { anna, bert } = cast();
   anna.hold("a");
