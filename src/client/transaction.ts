@@ -104,6 +104,7 @@ export class Transaction {
 
   /** @internal */
   static async begin(parts: DatastoreParts, own: readonly Fence[], options: BeginOptions): Promise<Transaction> {
+    checkOptions("a transaction", options, transactionOptions);
     const { mode = "write", timeoutMs, signal } = options;
     signal?.throwIfAborted();
     const tie = parts.driver.tie();

@@ -53,6 +53,7 @@ describe("a transaction", () => {
     const error = await rejection(broker.transaction(() => 1, { retry: 5 } as never));
     assert.equal(error.code, "MISUSE");
     assert.match(error.message, /no option "retry"; it has .*retries/);
+    assert.equal((await rejection(broker.begin({ timeout: 5 } as never))).code, "MISUSE");
     assert.deepEqual(told(fake), []);
   });
 

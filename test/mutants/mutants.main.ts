@@ -14,17 +14,27 @@ import type { Mutant } from "./mutant.js";
 import { huntRules } from "./rules-hunt.js";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seeds: { type: "string", default: "6000" },
-    jobs: { type: "string", default: "2" },
-    thorough: { type: "boolean", default: false },
-    rules: { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-  },
-});
 const say = (line: string) => process.stdout.write(`${line}\n`);
+
+function asked() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        seeds: { type: "string", default: "6000" },
+        jobs: { type: "string", default: "2" },
+        thorough: { type: "boolean", default: false },
+        rules: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    say((error as Error).message);
+    process.exit(64);
+  }
+}
+
+const { values, positionals } = asked();
 if (values.rules)
   process.exit(
     (await huntRules(root, { wanted: positionals, write: values.write, thorough: values.thorough, say })) ? 0 : 1,

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { openDatabase } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { tablesVersion } from "../writer/internal-tables.sql.js";
-import { type Connection, count, explained, internalTables, sizeOf, userTables } from "./files.js";
+import { type Connection, count, explained, internalTables, userTables } from "./files.js";
 
 export interface CheckOrder {
   readonly database: string;
@@ -16,6 +16,7 @@ export interface CheckOrder {
 
 export interface Checked {
   readonly database: string;
+  /** Of all its pages. */
   readonly bytes: number;
   readonly tables: number;
   /** What is wrong, in SQLite's words; empty when nothing is. */
@@ -23,6 +24,8 @@ export interface Checked {
 }
 
 const busyMs = 10_000;
+/** With what is still in the log. */
+const bytesOfPages = "select page_count * page_size from pragma_page_count, pragma_page_size";
 /** So many of each kind are told. */
 const problemsMax = 100;
 
@@ -35,7 +38,7 @@ export function checkDatabase({ database, quick }: CheckOrder): Checked {
     try {
       connection.exec("BEGIN");
       const problems = [...pagesOf(connection, quick), ...foreignKeysOf(connection), ...internalsOf(connection)];
-      return { database, bytes: sizeOf(database), tables: count(connection, userTables), problems };
+      return { database, bytes: count(connection, bytesOfPages), tables: count(connection, userTables), problems };
     } finally {
       connection.close();
     }
