@@ -115,13 +115,10 @@ export const operations: readonly Removal[] = [
         file: "src/front/guarded-commands.ts",
         patch: [
           [
-            "const { carriers, lookedAt, clearLooks } = ending;",
-            "const { lookedAt, clearLooks } = ending;\n    const carriers: readonly Carrier[] = [];",
+            "const { carriers, awaited, lookedAt, clearLooks } = ending;",
+            "const { awaited, lookedAt, clearLooks } = ending;\n    const carriers: readonly Carrier[] = [];",
           ],
-          [
-            "ending.clearLooks = found.length === 0 ? ending.clearLooks + 1 : 0;",
-            "ending.clearLooks = found.length >= 0 ? ending.clearLooks + 1 : 0;",
-          ],
+          ["found.length === 0 && !ending.awaited", "found.length >= 0 && !ending.awaited"],
         ],
       },
     ],
