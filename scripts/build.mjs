@@ -152,7 +152,21 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
       throw new Stop(`${source} is in none of the bundles`);
     }
   }
+  removeOldBundles(dist);
   writeAtomically(join(dist, "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
+}
+
+/** Of an earlier version of this file, and what was kept of them: a package must not carry them along. */
+function removeOldBundles(dist) {
+  const prefixes = bundles.flatMap(({ pieces }) => (pieces === undefined ? [] : [pieces]));
+  const isWanted = (name) =>
+    bundles.some(({ out }) => name === out || name.startsWith(`${out}.`)) ||
+    prefixes.some((prefix) => name.startsWith(prefix));
+  for (const name of readdirSync(dist)) {
+    if (/\.c?js(\.|$)/.test(name) && !isWanted(name)) {
+      rmSync(join(dist, name));
+    }
+  }
 }
 
 /** Answers the files that went into the bundle. */

@@ -94,8 +94,15 @@ test("a build says one line, and nothing when nothing changed", (t) => {
   const second = run(place, "build");
   assert.equal(second.stderr + second.stdout, "");
 
+  plant(place, "dist/of-before.js", "");
+  plant(place, "dist/of-before.cjs.v1-x64.kept", "");
+
   plant(place, "src/terms/index.ts", "export const terms = 2;\n");
   assert.match(run(place, "build").stderr, /built/);
+  assert.deepEqual(
+    readdirSync(join(place, "dist")).filter((name) => name.startsWith("of-before")),
+    [],
+  );
   assert.equal(run(place, "build").stderr, "");
 
   rmSync(join(place, "dist/front.js"));

@@ -8,8 +8,8 @@ const chunk = 100;
 /** Most of what a life makes is gone with it: a large nursery is cheaper than to look after its survivors. */
 const nurseryMb = 64;
 
-/** Told how many lives are over; `false`: no more are begun. */
-export type Progress = (done: number) => boolean;
+/** Told how many lives are over, and which of the last ones failed; `false`: no more are begun. */
+export type Progress = (done: number, failures: Tally["failures"]) => boolean;
 
 /** `jobs` threads share the seeds. Ends early when too many lives have failed, or it was told to. */
 export async function liveAll(
@@ -36,7 +36,7 @@ export async function liveAll(
           tallies.push(tally);
           failures += tally.failures.length;
           done += tally.seeds;
-          goesOn &&= progress(done);
+          goesOn = progress(done, tally.failures) && goesOn;
         }
       } finally {
         await worker.terminate();

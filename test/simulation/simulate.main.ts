@@ -46,7 +46,8 @@ function one(seed: number): void {
 async function many(from: number, count: number, jobs: number): Promise<void> {
   const began = performance.now();
   let told = began;
-  const tally = await liveAll({ from, count, failuresMax: Number(values.failures) }, jobs, (done) => {
+  const tally = await liveAll({ from, count, failuresMax: Number(values.failures) }, jobs, (done, failed) => {
+    for (const { seed, message } of failed) say(`${message}\n  npm run simulate -- --seed ${seed} --trace`);
     const now = performance.now();
     if (now - told >= 60_000) {
       told = now;
@@ -55,7 +56,6 @@ async function many(from: number, count: number, jobs: number): Promise<void> {
     return now - began < Number(values.minutes) * 60_000;
   });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  for (const { seed, message } of tally.failures) say(`${message}\n  npm run simulate -- --seed ${seed} --trace`);
   if (values.coverage) for (const [what, times] of Object.entries(tally.counts).sort()) say(`${times}\t${what}`);
   const [never, unknown] = [missing(tally.counts), surplus(tally.counts)];
   for (const what of never) say(`never happened: ${what}`);
