@@ -89,7 +89,8 @@ async function isConfirmed({ lock, signal }: HeldCommand): Promise<boolean> {
     await lock.confirm({ signal });
     return true;
   } catch (error) {
-    if (lock.lost) return false;
+    // Who is to end does not stand again, whatever became of the lock meanwhile.
+    if (lock.lost && !signal.aborted) return false;
     throw error;
   }
 }

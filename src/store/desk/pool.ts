@@ -59,12 +59,12 @@ export class ReaderPool {
     }
   }
 
-  /** From now on, as many as are asked for; before, one. */
-  mayHaveMore(): void {
+  /** From now on, as many as are asked for; before, one. `hasWriter`: it may have gone since they were asked for. */
+  mayHaveMore(hasWriter: boolean): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     if (this.#closing) return;
-    for (const [reader, withoutWriter] of waiting) this.#start(reader, withoutWriter);
+    for (const [reader, withoutWriter] of waiting) this.#start(reader, withoutWriter || !hasWriter);
     this.flush();
   }
 

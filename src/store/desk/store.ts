@@ -106,7 +106,7 @@ export class Store {
     await sleep(ms, undefined, { ref: false });
     if (this.#spared) return;
     this.#spared = true;
-    this.#readers.mayHaveMore();
+    this.#readers.mayHaveMore(this.#writer.state === "ready");
     this.#writer.mayStandBy();
   }
 

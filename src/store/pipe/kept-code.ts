@@ -7,7 +7,17 @@
  * takes it. Where nothing can be written nothing is kept, and every start compiles.
  */
 import { createHash } from "node:crypto";
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -17,7 +27,7 @@ export interface Bundle<Exports> {
   readonly exports: Exports;
   /**
    * Keeps what V8 has compiled until now, if nothing is kept that can be used. To be called when the work of the start
-   * is done, and before the process sets flags of V8, which belong to what is kept.
+   * is done, and before the process sets flags of V8, which belong to what is kept. Does not throw when that is not possible.
    */
   keep(): void;
 }
@@ -31,7 +41,8 @@ const parameters = "exports, require, module, __filename, __dirname, __moduleUrl
 export function loadBundle<Exports>(path: string): Bundle<Exports> {
   // Bundles are ASCII (scripts/build.mjs).
   const source = readFileSync(path, "latin1");
-  const keptPath = `${path}.${process.version}-${process.arch}.kept`;
+  const place = `${path}.${process.version}-${process.arch}`;
+  const keptPath = `${place}.kept`;
   const cachedData = kept(keptPath, path, source);
   const script = new Script(`(function (${parameters}) {${source}\n})`, {
     filename: path,
@@ -46,7 +57,7 @@ export function loadBundle<Exports>(path: string): Bundle<Exports> {
     keep() {
       if (usable) return;
       const code = script.createCachedData();
-      keepAt(keptPath, Buffer.concat([hashOf(source, code), code]));
+      keepAt(keptPath, `${place}.draft.kept`, Buffer.concat([hashOf(source, code), code]));
     },
   };
 }
@@ -58,28 +69,45 @@ function hashOf(source: string, code: Buffer): Buffer {
 /** Undefined when nothing is kept, or nothing that can be used. */
 function kept(path: string, bundle: string, source: string): Buffer | undefined {
   try {
-    if (!isTrusted(statSync(path).uid, bundle)) return undefined;
-    const bytes = readFileSync(path);
-    const code = bytes.subarray(hashBytes);
+    const bytes = readTrusted(path, bundle);
+    const code = bytes?.subarray(hashBytes);
+    if (bytes === undefined || code === undefined) return undefined;
     return bytes.subarray(0, hashBytes).equals(hashOf(source, code)) ? code : undefined;
   } catch {
     return undefined; // Whatever is the matter with it: the bundle is compiled.
   }
 }
 
-/** Who may write beside the bundle, but not to it, could have us run anything. */
-function isTrusted(uid: number, bundle: string): boolean {
-  return uid === process.getuid?.() || uid === statSync(bundle).uid;
+/** Who may write beside the bundle, but not to it, could have us run anything: also by a link to a file of our own. */
+function readTrusted(path: string, bundle: string): Buffer | undefined {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { uid } = fstatSync(file);
+    const isTrusted = uid === process.getuid?.() || uid === statSync(bundle).uid;
+    return isTrusted ? readFileSync(file) : undefined;
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** Whole or not at all: others may be starting at this moment. */
-function keepAt(path: string, bytes: Buffer): void {
-  const draft = `${path}.${process.pid}`;
+/**
+ * Others may be starting at this moment. Who finds a draft takes it away and keeps nothing: it may be one of a process
+ * that was killed.
+ */
+function keepAt(path: string, draft: string, bytes: Buffer): void {
   try {
     writeFileSync(draft, bytes, { flag: "wx" });
     renameSync(draft, path);
   } catch {
     // It could not be kept: a directory of somebody else, a full disk. The next start compiles again.
+    removeDraft(draft);
+  }
+}
+
+function removeDraft(draft: string): void {
+  try {
     rmSync(draft, { force: true });
+  } catch {
+    // A directory in which files can be made and not removed: no more than this one is left there.
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Holdfast, type Running } from "../holdfast.js";
+import { Holdfast, type Running, until } from "../holdfast.js";
 
 async function leading(holdfast: Holdfast, ...options: string[]): Promise<Running> {
   const running = holdfast.start(["elect", "job", ...options, "--", "sh", "-c", "echo leads; exec sleep 600"]);
@@ -47,6 +47,28 @@ test("who is told to end while it waits leaves the line", async (t) => {
   const second = holdfast.start(["elect", "job", "--", "echo", "leads"]);
   await second.until(/waiting for "job"/);
   second.child.kill("SIGINT");
+  assert.deepEqual([(await second.ended).code, second.out], [130, ""]);
+});
+
+test("who is told to end before its command is started ends, also when its leadership is over by then", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = await leading(holdfast);
+  const second = holdfast.start(["elect", "job", "--ttl", "3s", "--", "echo", "second leads"]);
+  await second.until(/waiting for "job"/);
+  second.child.kill("SIGSTOP");
+  first.child.kill("SIGTERM");
+  await first.ended;
+  const broker = holdfast.brokerPid() ?? 0;
+  process.kill(broker, "SIGSTOP");
+  const grantedAt = performance.now();
+  // What it reads then is too old to start a command by it, and the broker does not answer.
+  await until(() => performance.now() - grantedAt > 1200, "the grant to be old");
+  second.child.kill("SIGCONT");
+  await second.until(/leads "job"/);
+  await until(() => performance.now() - grantedAt > 3000, "the lease to be over");
+  second.child.kill("SIGINT");
+  await Promise.race([second.ended, second.until(/was not started/).catch(() => {})]);
+  process.kill(broker, "SIGCONT");
   assert.deepEqual([(await second.ended).code, second.out], [130, ""]);
 });
 

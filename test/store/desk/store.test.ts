@@ -3,7 +3,8 @@
  * given as the core gives them.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { killOrphans } from "../../../src/store/index.js";
 import { readerId, requestKey, seq } from "../../../src/terms/index.js";
@@ -163,6 +164,45 @@ test("a reader that is killed is told, and so is one that cannot read", async (t
   // What is still given to it goes nowhere: the core gives it to another.
   r.giveRead("db.query", { sql: "select 1" }).answer.catch(() => undefined);
   r.store.flush();
+});
+
+// rule 1
+test("a second reader, which is started later than it was asked for, syncs what it finds when there is no writer by then", async (t) => {
+  const hook = join(tempDir(t), "hook.cjs");
+  writeFileSync(
+    hook,
+    `const fs = require("node:fs");
+     const sync = fs.fsyncSync;
+     fs.fsyncSync = (file) => { console.error("synced"); sync(file); };
+     require("node:module").syncBuiltinESMExports();`,
+  );
+  const before = rig(t);
+  await before.startWriter();
+  await before.execute(table);
+  process.kill(before.pidOf("writer"), "SIGKILL");
+  await before.next("writer-gone");
+  const r = rig(t, { dir: before.dir, execArgv: ["--require", hook] });
+  const second = r.next("reader-ready", ({ reader }) => reader === readerId(2));
+  r.obey(
+    { to: "reader", kind: "start", reader: readerId(1), withoutWriter: false },
+    { to: "reader", kind: "start", reader: readerId(2), withoutWriter: false },
+  );
+  await second;
+  await until("the log to be synced", () => r.log.includes("reader: synced"));
+});
+
+test("a reader that is not started yet can be ended, and is heard of like any other", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.startReader(1);
+  const gone = r.next("reader-gone");
+  r.obey(
+    { to: "reader", kind: "start", reader: readerId(2), withoutWriter: false },
+    { to: "reader", kind: "kill", reader: readerId(2), why: "nobody needs it" },
+  );
+  assert.deepEqual(await gone, { kind: "reader-gone", reader: 2, reason: "nobody needs it" });
+  await r.startReader(3);
+  assert.equal(r.store.processes().filter(({ role }) => role === "reader").length, 2);
 });
 
 test("a reader without a database ends and says why", async (t) => {

@@ -1,5 +1,18 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -102,6 +115,36 @@ test("what cannot be written is not kept, and nothing is left of the attempt", (
   loadBundle<Counted>(path).keep();
   assert.ok(statSync(onlyKept(path)).isDirectory());
   assert.equal(loadBundle<Counted>(path).exports.answer(21), 42);
+});
+
+test("what lies elsewhere is not followed, though it is ours and whole; a file of its own takes its place", () => {
+  const { path, kept } = keptBundle();
+  const elsewhere = join(dir, "elsewhere");
+  renameSync(kept, elsewhere);
+  symlinkSync(elsewhere, kept);
+  loadBundle(path).keep();
+  assert.ok(lstatSync(onlyKept(path)).isFile());
+  assert.ok(isUsed(path, kept));
+});
+
+test("a draft of a process that was killed is taken away, and the next keeps its own", () => {
+  const { path, kept } = keptBundle();
+  rmSync(kept);
+  const draft = kept.replace(/kept$/, "draft.kept");
+  writeFileSync(draft, "half of");
+  loadBundle(path).keep();
+  assert.ok(!existsSync(draft));
+  loadBundle(path).keep();
+  assert.equal(onlyKept(path), kept);
+});
+
+test("a draft that cannot be made nor taken away does not disturb who keeps", () => {
+  const { path, kept } = keptBundle();
+  rmSync(kept);
+  // A directory stands there: that holds for root too.
+  mkdirSync(kept.replace(/kept$/, "draft.kept"));
+  loadBundle<Counted>(path).keep();
+  assert.ok(!existsSync(kept));
 });
 
 function flipped(bytes: Buffer, at: number): Buffer {
