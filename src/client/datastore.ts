@@ -49,7 +49,7 @@ export interface WriteOptions extends ReadOptions {
   /**
    * Gives back the locks that it relies on (the lock that it is written through, those of `fence`) in the moment in which
    * it is on disk: one round trip, and nobody gets them sooner or later than that. From when it is asked the locks count
-   * as given back for this program; when it is refused, they are held as before. Only for what writes.
+   * as given back for this program; when it is refused, they are held as before, and lost when its outcome was never heard. Only for what writes.
    */
   readonly release?: boolean | undefined;
   /**

@@ -221,9 +221,10 @@ export class LockHandle extends Datastore {
     return this.release();
   }
 
-  /** @internal Held, or handed to one who may not take it: then it is held on. */
+  /** @internal Held, or on its way to be given back by a write that may be refused, or to one who may not take it. */
   get mayStay(): boolean {
-    return this.held || this.#grant.state === "handing";
+    this.#look();
+    return this.#grant.mayStay;
   }
 
   /** @internal */

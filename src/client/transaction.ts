@@ -233,10 +233,9 @@ export class Transaction {
       return result;
     } catch (error) {
       // Of a transaction that is gone nothing is left that could be undone.
-      await this.execute(`rollback to ${name}`).then(
-        () => this.execute(`release ${name}`),
-        () => undefined,
-      );
+      await this.execute(`rollback to ${name}`)
+        .then(() => this.execute(`release ${name}`))
+        .catch(() => undefined);
       throw error;
     }
   }
@@ -255,6 +254,7 @@ export class Transaction {
    */
   async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
     this.#mustBeOpen();
+    if (this.#seq !== undefined) mustNotRelease(options);
     for (const unanswered of [...this.#open]) {
       const question = await unanswered;
       if (question.refusal === undefined) continue;
@@ -368,6 +368,12 @@ const transactionOptions: KnownOptions<TransactionOptions> = {
   retries: true,
 };
 
+/** One that only reads relies on no lock, and its commit is none that could give one back. */
+function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
+  if (release === true)
+    throw new HoldfastError("MISUSE", "release is for transactions that may write, and this one only reads");
+}
+
 /** Begins, runs `work`, commits; again when that is safe and may help. */
 export async function transact<T>(
   begin: () => Promise<Transaction>,
@@ -375,7 +381,8 @@ export async function transact<T>(
   options: TransactionOptions,
 ): Promise<T> {
   checkOptions("a transaction", options, transactionOptions);
-  const { retries = retriesDefault, signal, release } = options;
+  const { mode, retries = retriesDefault, signal, release } = options;
+  if (mode === "read") mustNotRelease(options);
   for (let left = retries; ; left--) {
     try {
       return await attempt(await begin(), work, { release });

@@ -30,7 +30,10 @@ export function writing(
     : new Question("named", method, { ...params, key, keepMs }, { tie, gives });
 }
 
-/** One that is lost is none of them: then the write is refused, or was done before. */
+/**
+ * One that is lost is none of them: then the write is refused, or was done before. One that is being handed over is, since
+ * it may stay.
+ */
 function grantsOf({ grants }: Driver, locks: readonly Fence[] | undefined): readonly Grant[] {
   if (locks === undefined)
     throw new HoldfastError(
@@ -38,5 +41,5 @@ function grantsOf({ grants }: Driver, locks: readonly Fence[] | undefined): read
       "release is for what relies on a lock: write through the lock, or name it as fence",
     );
   const tokens = new Set(locks.map(({ token }) => token));
-  return [...grants].filter(({ token, state }) => state === "held" && tokens.has(token));
+  return [...grants].filter(({ token, mayStay }) => mayStay && tokens.has(token));
 }

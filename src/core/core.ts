@@ -23,7 +23,7 @@ import { Draft } from "./draft.js";
 import { LockService } from "./locks/lock-service.js";
 import type { SessionEnd } from "./locks/releasing.js";
 import { TokenBlock } from "./locks/token-block.js";
-import { Reads } from "./reads/reads.js";
+import { Reads, type ReadsParts } from "./reads/reads.js";
 import { type Memory, recall } from "./recall.js";
 import { Quiet } from "./sessions/quiet.js";
 import type { Role } from "./sessions/role.js";
@@ -75,7 +75,8 @@ export class Core {
     const apart = { ...shared, quiet: this.#quiet };
     this.#locks = new LockService({ ...apart, tokens: this.#tokens, settledThrough, sessionOf, onFenceEnds });
     const writerOwned = () => this.#writes.owner !== undefined;
-    this.#reads = new Reads({ ...shared, writerOwned, writer: transactions });
+    const giveBackAfter: ReadsParts["giveBack"] = (sent, fences, now) => this.#writes.giveBack(sent, fences, now);
+    this.#reads = new Reads({ ...shared, writerOwned, writer: transactions, giveBack: giveBackAfter });
     this.#tables = new TableWatches(shared);
     const onEnd = (session: Session, end: SessionEnd, now: Instant) => this.#sessionOver(session, end, now);
     this.#sessions = new SessionTable({ ...apart, onEnd });

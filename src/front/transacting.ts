@@ -19,6 +19,10 @@ const ends: ReadonlySet<string> = new Set([
   "FENCED",
   "SNAPSHOT_ENDED",
   "SQLITE_BUSY_SNAPSHOT",
+  "SQLITE_BUSY",
+  "DISK_FULL",
+  "WRITER_UNAVAILABLE",
+  "SHUTTING_DOWN",
 ]);
 
 interface Asked {

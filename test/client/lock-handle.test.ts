@@ -350,6 +350,19 @@ describe("a write with release", () => {
     assert.equal((await fake.request("lock.release")).params["token"], 1);
   });
 
+  it("beside a transfer that nobody takes has given the lock back: it is not held again", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => rows([]));
+    fake.on("lock.transfer", () => hold);
+    const lock = await broker.acquire("a");
+    const refused = rejection(lock.transfer("f".repeat(32)));
+    const write = broker.execute("insert …", [], { fence: lock, release: true });
+    fake.answer(await fake.request("lock.transfer"), refuse("NOT_WAITING", "it does not wait"));
+    assert.equal((await refused).code, "NOT_WAITING");
+    await write;
+    assert.deepEqual([lock.held, lock.lost, broker.heldLocks()], [false, false, []]);
+  });
+
   it("is for the locks that a write relies on, and for nothing else", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("db.script", () => ({ results: [] }));

@@ -162,6 +162,17 @@ describe("a task that asks for a lock", () => {
     });
   });
 
+  it("says what a write is to give back as well, also when it is named: should that be refused, it is held on", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => hold);
+    const a = await broker.acquire("a");
+    const write = rejection(a.execute("insert …", [], { release: true }));
+    await broker.acquire("b", { under: [a] });
+    fake.answer(await fake.request("db.execute"), refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    assert.equal((await write).code, "SQLITE_CONSTRAINT");
+    assert.deepEqual(asked(fake), { a: undefined, b: [1] });
+  });
+
   it("says nothing of a lock that was lost", async (test) => {
     const { broker, fake } = await pair(test);
     const work = broker.withLock("a", async (lock) => {

@@ -166,6 +166,21 @@ describe("a savepoint", () => {
   });
 });
 
+describe("a savepoint of a transaction that is lost while it is undone", () => {
+  it("tells what its work has thrown", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.execute", ({ params }) =>
+      params["sql"] === "release savepoint_1" ? refuse("TX_EXPIRED", "too long") : rows([]),
+    );
+    const work = broker.transaction((tx) =>
+      tx.savepoint(() => {
+        throw new Error("no");
+      }),
+    );
+    await assert.rejects(work, /no/);
+  });
+});
+
 describe("the work is done again", () => {
   for (const method of ["tx.begin", "tx.execute", "tx.commit"])
     it(`when the transaction was lost at ${method}`, async (test) => {
@@ -309,6 +324,16 @@ describe("a transaction that reads", () => {
     assert.deepEqual(asked[0]?.params, { tx: 1, mode: "read" });
     assert.deepEqual(asked[2]?.params, { tx: 1 });
     const tx = await broker.begin({ mode: "read" });
+    assert.deepEqual(await tx.commit(), { seq: 40 });
+  });
+
+  it("gives no lock back: who asks for that is told so, and nothing is begun or ended", async (test) => {
+    const { broker, fake } = await reading(test);
+    const wishes = { mode: "read", release: true } as const;
+    assert.equal((await rejection(broker.transaction(() => 1, wishes))).code, "MISUSE");
+    assert.deepEqual(told(fake), []);
+    const tx = await broker.begin({ mode: "read" });
+    assert.equal((await rejection(tx.commit({ release: true }))).code, "MISUSE");
     assert.deepEqual(await tx.commit(), { seq: 40 });
   });
 

@@ -129,6 +129,7 @@ test("when the transaction is over they are held back by their number again", ()
     ["tx.commit", undefined],
     ["tx.rollback", undefined],
     ["tx.commit", refuse("TX_EXPIRED", "too long")],
+    ["tx.commit", refuse("WRITER_UNAVAILABLE", "none can be had")],
     ["tx.begin", refuse("FENCED", "not held")],
   ];
   for (const [method, refusal] of over) {

@@ -70,7 +70,13 @@ export interface CallMore {
   readonly gives?: readonly Grant[] | undefined;
 }
 
-const none: readonly Grant[] = [];
+/** A grant that a write gives back, under the token that the write names; an upgrade may give it another meanwhile. */
+export interface Gift {
+  readonly grant: Grant;
+  readonly token: number;
+}
+
+const none: readonly Gift[] = [];
 
 export class Call {
   readonly kind: CallKind;
@@ -100,7 +106,7 @@ export class Call {
   /** Of the calls of a transaction, its commit among them. */
   readonly tie: Tie | undefined;
   /** Of a write: the grants that are given back when it is on disk. */
-  readonly gives: readonly Grant[];
+  readonly gives: readonly Gift[];
 
   constructor(kind: CallKind, method: string, params: CallParams, more: CallMore = {}) {
     this.kind = kind;
@@ -111,7 +117,7 @@ export class Call {
     this.about = more.about;
     this.own = more.own ?? false;
     this.tie = more.tie;
-    this.gives = more.gives ?? none;
+    this.gives = more.gives?.map((grant) => ({ grant, token: grant.token })) ?? none;
   }
 
   /** It has a request key, under which it happens once. */

@@ -13,14 +13,20 @@
  *
  * A grant that is being given up is never lost: whatever took it away, it is gone as the program wished. The same holds
  * while a write is under way that gives it back when it is on disk (`leaving`); but then it is held until it is known
- * that the write is, and if the write is refused, it is held on, or its loss is told late. An upgrade gives it a new
- * token; it stays the same grant. How its lease stands is drawn in leases.ts.
+ * that the write is, and if the write is refused, it is held on, or its loss is told late; it is lost as well when nobody
+ * hears what became of the write. An upgrade gives it a new token; it stays the same grant. How its lease stands is drawn in leases.ts.
  */
 import { type Instant, instant, type Millis } from "../../terms/index.js";
 
 export type GrantState = "held" | "handing" | "releasing" | "released" | "lost";
 /** `none`: it lives as long as the session does. */
 export type LeaseState = "none" | "safe" | "jeopardy" | "lost";
+
+export interface Loss {
+  readonly reason: string;
+  /** Only we think so: the broker may have it still, and must be told. */
+  readonly untold: boolean;
+}
 
 export class Grant {
   readonly name: string;
@@ -32,8 +38,8 @@ export class Grant {
   state: GrantState = "held";
   /** How many writes are under way that give it back. */
   leaving = 0;
-  /** Why it was lost meanwhile; valid while it is leaving. */
-  gone: string | undefined;
+  /** That it was lost meanwhile; valid while it is leaving. */
+  gone: Loss | undefined;
   /** Why it was lost; valid in that state. */
   reason = "";
   readonly ttlMs: Millis | undefined;

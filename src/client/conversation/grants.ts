@@ -4,7 +4,7 @@
  */
 import type { Fence, WelcomeGrant } from "./answers.js";
 import type { Draft } from "./draft.js";
-import { Grant } from "./grant.js";
+import { Grant, type Loss } from "./grant.js";
 import { Leases } from "./leases.js";
 
 export class Grants {
@@ -75,27 +75,41 @@ export class Grants {
     this.#draft.push({ kind: "given-back", grant });
   }
 
-  /** The write was refused: it is held on, unless it was lost meanwhile. */
-  stays(grant: Grant): void {
+  /** The write was refused: it is held on, unless it was lost meanwhile. Whether that must be told to the broker. */
+  stays(grant: Grant): boolean {
     grant.leaving--;
-    if (grant.leaving > 0 || grant.state !== "held" || grant.gone === undefined) return;
-    this.#lose(grant, grant.gone);
+    const { gone } = grant;
+    if (grant.leaving > 0 || grant.state !== "held" || gone === undefined) return false;
+    this.#lose(grant, gone);
+    return gone.untold;
+  }
+
+  /** Nobody knows whether the write is on disk, or will be. Whether that must be told to the broker. */
+  mayHaveLeft(grant: Grant): boolean {
+    grant.leaving--;
+    if (grant.state !== "held") return false;
+    this.#lose(grant, {
+      reason: "it is not known whether the write was applied that was to give it back",
+      untold: true,
+    });
+    return grant.leaving === 0;
   }
 
   /** The broker says that it is gone. One that is being released is left to its release. */
   lost(token: number, reason: string): void {
     const grant = this.#byToken.get(token);
-    if (grant?.state === "held") this.#lose(grant, reason);
+    if (grant?.state === "held") this.#lose(grant, { reason, untold: false });
   }
 
   /** Its deadline has passed by our own clock. */
   expired(grant: Grant): void {
-    this.#lose(grant, `the broker did not answer within its lease of ${grant.ttlMs ?? 0} ms`);
+    const reason = `the broker did not answer within its lease of ${grant.ttlMs ?? 0} ms`;
+    this.#lose(grant, { reason, untold: true });
   }
 
-  /** Only what is held: releases go on. */
-  loseHeld(reason: string): void {
-    for (const grant of [...this.#byToken.values()]) if (grant.state === "held") this.#lose(grant, reason);
+  /** Only what is held: releases go on. `untold`: the broker may have it still. */
+  loseHeld(reason: string, { untold = false } = {}): void {
+    for (const grant of [...this.#byToken.values()]) if (grant.state === "held") this.#lose(grant, { reason, untold });
   }
 
   get anyHeld(): boolean {
@@ -121,7 +135,8 @@ export class Grants {
     for (const grant of [...this.#byToken.values()]) {
       if (grant.state !== "held" || tokens.has(grant.token)) continue;
       const upgrade = upgradeOf(grant);
-      if (upgrade === undefined || !keys.has(upgrade)) this.#lose(grant, "the broker does not have it any more");
+      if (upgrade === undefined || !keys.has(upgrade))
+        this.#lose(grant, { reason: "the broker does not have it any more", untold: false });
     }
     const strangers = present.filter((grant) => !this.#byToken.has(grant.token) && !isPending(grant.key));
     return [...new Map(strangers.map((grant) => [grant.token, grant])).values()];
@@ -135,9 +150,10 @@ export class Grants {
     this.leases.check();
   }
 
-  #lose(grant: Grant, reason: string): void {
+  #lose(grant: Grant, { reason, untold }: Loss): void {
     if (grant.leaving > 0) {
-      grant.gone ??= reason;
+      const before = grant.gone ?? { reason, untold };
+      grant.gone = { reason: before.reason, untold: before.untold && untold };
       return this.leases.remove(grant);
     }
     grant.state = "lost";

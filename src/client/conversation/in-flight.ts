@@ -95,11 +95,13 @@ export class InFlight {
 
   /** Everything, in the first order. */
   sendAll(now: Instant): void {
+    this.#locks.welcomed();
     for (const call of [...this.#calls.values()]) {
       if (call.state === "settled") continue;
       this.send(call, now);
       if (call.cancelled) this.#sendCancel(call, now);
     }
+    this.#locks.giveUpRest(now);
   }
 
   /** The program does not want it. What was not sent is gone at once; for the rest the broker's verdict is awaited. */
@@ -159,6 +161,7 @@ export class InFlight {
     this.#remove(call);
     this.#grants.leases.heard(call.sentAt, now);
     this.#settle(call, key, { result, now });
+    this.#locks.giveUpRest(now);
     return true;
   }
 
@@ -203,6 +206,7 @@ export class InFlight {
     if (call.kind === "cancel") this.#remove(call);
     else if (call.givesUp) this.#notReleased(call, refusal, now);
     else this.#refuse(call, refusal);
+    this.#locks.giveUpRest(now);
     return true;
   }
 
@@ -410,12 +414,13 @@ export class InFlight {
     if (call.kind === "rollback") return this.#goneWithConnection(call, refusal);
     const undone = call.tie?.commitSent === false;
     const known = call.state === "kept" || isRead(call) || call.kind === "acquire" || undone;
-    this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" });
+    this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" }, { unheard: !known });
   }
 
-  #refuse(call: Call, refusal: Refusal): void {
+  /** `unheard`: the broker may be at it still. */
+  #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
     this.#transactions.refused(call);
-    this.#locks.notApplied(call);
+    this.#locks.notApplied(call, unheard);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

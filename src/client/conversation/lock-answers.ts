@@ -25,6 +25,8 @@ export class LockAnswers {
   readonly #grants: Grants;
   /** Sends a request of the conversation's own. */
   readonly #ask: (call: Call, now: Instant) => void;
+  /** What the program does not have any more, and the broker may have since it was last told what we hold. */
+  readonly #rest: Grant[] = [];
 
   constructor(draft: Draft, grants: Grants, ask: (call: Call, now: Instant) => void) {
     this.#draft = draft;
@@ -51,7 +53,7 @@ export class LockAnswers {
     if (upgraded === undefined || grant === undefined)
       return this.#draft.refuse(call, refuse("INTERNAL", "the broker upgraded a lock and did not say which"));
     const { name, token, waitedMs } = upgraded;
-    if (grant.isOver) {
+    if (grant.isOver || grant.gone !== undefined) {
       this.giveBack(new Grant([name], token, key), undefined, now);
       return this.#draft.refuse(call, lostMeanwhile(grant));
     }
@@ -89,16 +91,30 @@ export class LockAnswers {
 
   /** It was handed in: with it locks are given back, once it is on disk. */
   begun({ gives }: Call): void {
-    for (const grant of gives) this.#grants.leaves(grant);
+    for (const { grant } of gives) this.#grants.leaves(grant);
   }
 
-  /** It is on disk. */
+  /** It is on disk. Where an upgrade was quicker it has named an old token: the broker has that for all that. */
   applied({ gives }: Call): void {
-    for (const grant of gives) this.#grants.left(grant);
+    for (const { grant, token } of gives) {
+      if (!grant.isOver && grant.token !== token) this.#rest.push(grant);
+      this.#grants.left(grant);
+    }
   }
 
-  notApplied({ gives }: Call): void {
-    for (const grant of gives) this.#grants.stays(grant);
+  /** It was refused; `unheard`: not by the broker, which may be at it still. */
+  notApplied({ gives }: Call, unheard: boolean): void {
+    for (const { grant } of gives)
+      if (unheard ? this.#grants.mayHaveLeft(grant) : this.#grants.stays(grant)) this.#rest.push(grant);
+  }
+
+  /** The broker has heard in hello what we hold, and gives back all else. */
+  welcomed(): void {
+    this.#rest.length = 0;
+  }
+
+  giveUpRest(now: Instant): void {
+    for (const grant of this.#rest.splice(0)) this.giveUp(grant, now);
   }
 
   released(call: Call): void {

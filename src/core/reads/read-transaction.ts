@@ -20,7 +20,7 @@
  * | over     | nobody knows it any more                                                        | nobody                       |
  */
 import type { Millis, Refusal, Seq, TransactionNumber } from "../../terms/index.js";
-import type { Asker, BeginCommand, Parcel } from "../command.js";
+import type { Asker, BeginCommand, Fence, Parcel } from "../command.js";
 import type { Session } from "../sessions/session.js";
 import type { Borrower, Run, Snapshot } from "./snapshot.js";
 
@@ -41,7 +41,14 @@ export type ReadStep =
       run: Run | undefined;
     }
   | { readonly kind: "stream"; readonly stream: Borrower }
-  | { readonly kind: "commit" | "rollback"; readonly asker: Asker };
+  | {
+      readonly kind: "commit";
+      readonly asker: Asker;
+      /** Locks that are given back with it, after the writes that its session had sent by then. */
+      readonly release: readonly Fence[] | undefined;
+      readonly order: number;
+    }
+  | { readonly kind: "rollback"; readonly asker: Asker };
 
 export interface ReadTransaction extends Borrower {
   readonly session: Session;

@@ -8,6 +8,7 @@ import type {
   Asker,
   BeginCommand,
   CommitCommand,
+  Fence,
   Parcel,
   RollbackCommand,
   StepCommand,
@@ -32,6 +33,8 @@ export interface ReadTransactionsParts {
     takeUp(session: Session, sofar: ReadSoFar, now: Instant): void;
     step(session: Session, command: StepCommand, now: Instant): void;
   };
+  /** What came with a commit: given back when the writes up to that order are with the writer. */
+  readonly giveBack: (sent: { session: Session; order: number }, locks: readonly Fence[], now: Instant) => void;
 }
 
 type RunStep = Extract<ReadStep, { kind: "run" }>;
@@ -109,12 +112,13 @@ export class ReadTransactions {
   end(session: Session, command: CommitCommand | RollbackCommand, now: Instant): void {
     const transaction = this.#known(session, command.transaction);
     const { connection, request } = command;
-    const kind = command.kind === "tx-commit" ? "commit" : "rollback";
-    if (transaction.state.kind === "asked" && kind === "rollback") {
+    if (transaction.state.kind === "asked" && command.kind === "tx-rollback") {
       this.#end(transaction, rolledBack, now);
       return this.#sayRolledBack(command);
     }
-    transaction.queue.push({ kind, asker: { connection, request } });
+    const asker = { connection, request };
+    if (command.kind === "tx-rollback") transaction.queue.push({ kind: "rollback", asker });
+    else transaction.queue.push({ kind: "commit", asker, release: command.release, order: session.writesSent });
     if (transaction.state.kind === "poisoned") this.#refuseQueue(transaction, transaction.state.refusal);
     else this.#goOn(transaction, now);
   }
@@ -184,7 +188,7 @@ export class ReadTransactions {
   }
 
   #goOn(transaction: ReadTransaction, now: Instant): void {
-    const { queue, given } = transaction;
+    const { session, queue, given } = transaction;
     for (let step = queue[0]; step !== undefined; step = queue[0]) {
       const { state } = transaction;
       if (state.kind !== "opening" && state.kind !== "open") return;
@@ -201,6 +205,7 @@ export class ReadTransactions {
         case "commit":
           if (state.kind === "open") this.#committed(step.asker, state.seq);
           this.#end(transaction, lost(transaction.number), now);
+          if (step.release !== undefined) this.#parts.giveBack({ session, order: step.order }, step.release, now);
           break;
         case "rollback":
           this.#sayRolledBack(step.asker);

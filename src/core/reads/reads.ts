@@ -17,6 +17,7 @@ export interface ReadsParts {
   /** A transaction has the writer to itself. */
   readonly writerOwned: () => boolean;
   readonly writer: ReadTransactionsParts["writer"];
+  readonly giveBack: ReadTransactionsParts["giveBack"];
 }
 
 export class Reads {

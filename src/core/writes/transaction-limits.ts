@@ -49,12 +49,16 @@ export class TransactionLimits {
     this.#hurries = true;
   }
 
-  /** Its end may be nearer than it was when this was last asked: it began, or somebody began to wait. */
+  /** Somebody has begun to wait; whoever is alone in that is the first to wait since nobody did. */
+  othersWait(transaction: Transaction, now: Instant): void {
+    if (this.#parts.waiting() === 1) transaction.crowdedAt = now;
+    this.look(transaction, now);
+  }
+
+  /** Its end may be nearer than it was when this was last asked: it began, or goes on, or somebody waits. */
   look(transaction: Transaction, now: Instant): void {
     const { limit, state, begun } = transaction;
     if (state.kind !== "open" || !begun) return;
-    // Who is alone in waiting is the first to wait since nobody did.
-    if (this.#parts.waiting() === 1) transaction.crowdedAt = now;
     const { at } = this.#end(transaction, now);
     if (limit?.armed && limit.at <= at) return;
     this.#arm(transaction, at < now ? now : at);

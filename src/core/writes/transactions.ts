@@ -182,7 +182,7 @@ export class Transactions implements TurnTaker {
   }
 
   othersWait(owner: Transaction, now: Instant): void {
-    this.#times.look(owner, now);
+    this.#times.othersWait(owner, now);
   }
 
   limitDue(transaction: Transaction, now: Instant): void {
@@ -242,7 +242,11 @@ export class Transactions implements TurnTaker {
       // Of a commit alone nobody knows what became of it.
       this.#ends.refuseStep(step, kindOf(step) === "commit" ? { ...refusal, outcome: "unknown" } : refusal, now);
     }
-    for (const transaction of waiting) this.#ends.undone(transaction, refusal, now);
+    for (const transaction of waiting) {
+      // Its client has closed it: of the commit it knows all that it will ever know.
+      if (transaction.state.kind === "committing") this.#ends.over(transaction, refusal, now);
+      else this.#ends.undone(transaction, refusal, now);
+    }
   }
 
   // ── what they rely on goes ────────────────────────────────────────────────────────────────────────────────────────
@@ -334,6 +338,7 @@ export class Transactions implements TurnTaker {
     if (answer.kind === "refused") return this.#ends.undone(transaction, answer.refusal, now);
     transaction.begun = true;
     transaction.since = now;
+    transaction.crowdedAt = undefined;
     this.#used(transaction, now);
     if (transaction.commits === undefined)
       this.#parts.draft.send.push({ kind: "begun", ...toAsker(begin.asker), transaction: number });

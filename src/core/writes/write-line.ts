@@ -218,6 +218,12 @@ export class WriteLine {
     this.#order.commitLeft(commit, now);
   }
 
+  /** With what is done now. A plain write that was sent before a commit may not be with the writer yet: it still counts (rule 5). */
+  giveBack({ session, order }: Pick<Write, "session" | "order">, locks: readonly Fence[], now: Instant): void {
+    if (session === undefined) return;
+    this.#order.afterOrder(session, order, (at) => this.#parts.giveBack(session, locks, at), now);
+  }
+
   // ── what the store says ───────────────────────────────────────────────────────────────────────────────────────────
 
   writerReady(storedSeq: Seq, now: Instant): void {
@@ -407,15 +413,9 @@ export class WriteLine {
       if (answer.kind === "refused" && write.key !== undefined)
         session.finished.writeRefused(write.key, answer.refusal);
     }
-    if (write.release !== undefined && answer.kind !== "refused") this.#giveBack(write, write.release, now);
+    if (write.release !== undefined && answer.kind !== "refused") this.giveBack(write, write.release, now);
     for (const repeat of repeats) repeat(answer, now);
     if (session !== undefined) this.#parts.onAnswered(session, now);
-  }
-
-  /** A plain write that was sent before a commit may not be with the writer yet: it still counts (rule 5). */
-  #giveBack({ session, order }: Write, locks: readonly Fence[], now: Instant): void {
-    if (session === undefined) return;
-    this.#order.afterOrder(session, order, (at) => this.#parts.giveBack(session, locks, at), now);
   }
 
   #othersWait(write: Write): boolean {

@@ -370,6 +370,64 @@ describe("a write that gives a lock back", () => {
     assert.ok(rig.passes(100_000).includes("lost a 7"));
   });
 
+  it("of a lock that was upgraded behind it has named an old token: what the broker has then is given back as well", () => {
+    const rig = holding();
+    rig.upgrade("up", "a");
+    rig.givingBack("w", "a");
+    rig.upgraded("up", 9);
+    assert.deepEqual(rig.answer("w", {}), ["gave back a 9", "w = {}", "→ lock.release key L2"]);
+    assert.equal(rig.params("lock.release")["token"], 9);
+  });
+
+  it("that is refused after the lock was lost by our own clock: the broker, which was told that it is held, is told", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
+    rig.granted("a", 7);
+    rig.givingBack("w", "a");
+    rig.breaks();
+    rig.passes(2900);
+    rig.connect();
+    rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] });
+    assert.deepEqual(rig.refuse("w", "SQLITE_CONSTRAINT"), [
+      "lost a 7",
+      "w refused SQLITE_CONSTRAINT",
+      "→ lock.release key L1",
+    ]);
+  });
+
+  it("that nobody hears of again has taken the lock along: the next hello does not list it", () => {
+    const rig = new Rig({ patienceMs: 2000 });
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.acquire("b");
+    rig.granted("b", 8);
+    rig.givingBack("w", "a");
+    rig.breaks();
+    const lines = rig.passes(5000).filter((line) => !line.startsWith("connect"));
+    assert.deepEqual(lines, ["lost a 7", "w refused CONNECTION_LOST, outcome unknown"]);
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "b", token: 8 }]);
+  });
+
+  it("that broke the connection so often that it is not sent again: hello has listed the lock, which is given up", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    let lines: string[] = [];
+    for (let times = 0; times < 10; times++) {
+      rig.breaks();
+      rig.passes(20_000);
+      rig.connect();
+      lines = rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] });
+    }
+    assert.deepEqual(lines.slice(0, 3), [
+      "lost a 7",
+      "w refused CONNECTION_LOST, outcome unknown",
+      "→ lock.release key L1",
+    ]);
+  });
+
   it("ends with the conversation: nothing is left of it or of the lock", () => {
     const rig = holding();
     rig.givingBack("w", "a");

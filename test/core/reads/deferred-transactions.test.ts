@@ -113,6 +113,29 @@ test("one that never writes ends as one that reads does", () => {
   assert.equal(anna.step("w").refusal.code, "TX_LOST");
 });
 
+// rule 15: the client takes a lock that its commit names for given back when that is answered
+test("one that never writes gives back what its commit names, after the writes that were sent before it", () => {
+  const { broker, anna, bert, open } = stage();
+  const fence = anna.hold("x");
+  const next = bert.acquire("x");
+  open({ fences: [fence] });
+  const commit = anna.commit({ release: [fence] });
+  assert.equal(commit.answer.kind, "committed");
+  assert.equal(next.grant.name, "x");
+  const [second, third] = [bert.hold("y"), anna.acquire("y")];
+  bert.begin(deferred);
+  broker.startSnapshots();
+  broker.answersSnapshot();
+  anna.begin();
+  const write = bert.write("before", { fences: [second] });
+  bert.commit({ release: [second] });
+  assert.ok(third.open, "what bert sent before may still rely on it");
+  anna.rollback();
+  broker.settle();
+  assert.equal(write.body, "did before");
+  assert.equal(third.grant.name, "y");
+});
+
 test("a write behind its commit is refused, and does not go to the writer", () => {
   const { anna, answers, open, inHand } = stage();
   open();

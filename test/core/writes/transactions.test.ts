@@ -532,6 +532,22 @@ test("others wait: however busy it is, it ends when they have waited for ten sec
   assert.deepEqual(inHand(broker), ["rollback", "begin"]);
 });
 
+test("others wait: a commit that SQLite refuses, however often it is said again, does not make them wait for longer", () => {
+  const [broker, anna, bert] = two();
+  anna.begin();
+  broker.settle();
+  bert.write("w");
+  for (let second = 1; second <= 9; second++) {
+    broker.pass(1000);
+    anna.commit({ fails: true });
+    broker.settle();
+  }
+  broker.pass(1200);
+  assert.equal(anna.commit().refusal.details["limit"], "txContendedMs");
+  broker.settle();
+  assert.deepEqual(applied(broker), ["w"]);
+});
+
 test("its time counts from when somebody waits, and begins anew when nobody does any more", () => {
   const [broker, anna, bert] = two();
   anna.begin();
@@ -764,6 +780,7 @@ test("when no writer can be had what waits is refused, and of a commit that was 
   assert.equal(commit.refusal.outcome, "unknown");
   assert.equal(waits.refusal.code, "WRITER_UNAVAILABLE");
   assert.equal(bert.begin().refusal.code, "WRITER_UNAVAILABLE");
+  assert.equal(broker.core.counts.transactions, 0, "nobody closes what was to be committed");
 });
 
 // ── the broker ends ───────────────────────────────────────────────────────────────────────────────────────────────────
