@@ -244,11 +244,21 @@ function removeOldPieces(dir, prefix, wanted) {
 function writeBundle(path, text, executable) {
   const interpreter = executable ? "#!/usr/bin/env node\n" : "";
   const body = text.replace(/^#!.*\n/, "");
+  if (isCommonJs(path)) checkAscii(path, body);
   const needsRequire = !isCommonJs(path) && body.includes("typeof require !==");
   const require = needsRequire
     ? 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);\n'
     : "";
   writeAtomically(path, interpreter + require + body, executable ? 0o755 : 0o644);
+}
+
+/** It is read as Latin-1, and esbuild leaves comments and regular expressions as they are; in comments it does no harm. */
+function checkAscii(path, text) {
+  for (const [i, line] of text.split("\n").entries()) {
+    if (/[^\t -~]/.test(line) && !/^\s*(\/\/|\/?\*)/.test(line)) {
+      throw new Error(`${path}:${i + 1} has a character that is not ASCII; write it as an escape: ${line.trim()}`);
+    }
+  }
 }
 
 /** A broker may be starting from this file at this moment: it sees the old one or the new one, never half. */

@@ -157,7 +157,8 @@ export class LockHandle extends Datastore {
   /**
    * For tools that run something under a lock with `guard`: resolves when the broker has said within the last second
    * that the lock is held, and asks it if it has not. What is started right then the broker finds and ends, should the
-   * lock end otherwise than by `release`; what is started later may come after the next grant.
+   * lock end otherwise than by `release`; what is started later may come after the next grant. So may a second command
+   * under the same lock, if the broker has found the first by then: it does not look out for another.
    *
    * @throws LockLostError, LOCK_NOT_HELD when it was given back, CONNECTION_LOST, the reason of `signal`
    * @example await lock.confirm(); // and start it

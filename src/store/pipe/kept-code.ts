@@ -39,7 +39,7 @@ const parameters = "exports, require, module, __filename, __dirname, __moduleUrl
 
 /** `path`: of a bundle in CommonJS. Throws what reading or running it throws. */
 export function loadBundle<Exports>(path: string): Bundle<Exports> {
-  // Bundles are ASCII (scripts/build.mjs).
+  // But for its comments a bundle is ASCII (scripts/build.mjs).
   const source = readFileSync(path, "latin1");
   const place = `${path}.${process.version}-${process.arch}`;
   const keptPath = `${place}.kept`;
