@@ -174,8 +174,11 @@ export class Leases {
   }
 
   #lose(session: Session, now: Instant): void {
-    for (const grant of [...session.grants.values()])
-      if (grant.lease !== undefined && overAt(grant) <= now) this.#parts.onLost(grant, now);
+    for (const grant of [...session.grants.values()]) {
+      // The end of one before it may have let its release through.
+      const isHeld = session.grants.get(grant.key) === grant;
+      if (isHeld && grant.lease !== undefined && overAt(grant) <= now) this.#parts.onLost(grant, now);
+    }
     if (session.leased > 0) this.#arm(session, firstOver(session));
   }
 
