@@ -179,7 +179,8 @@ export class Leases {
       const isHeld = session.grants.get(grant.key) === grant;
       if (isHeld && grant.lease !== undefined && overAt(grant) <= now) this.#parts.onLost(grant, now);
     }
-    if (session.leased > 0) this.#arm(session, firstOver(session));
+    // Safe, when it had none left and was granted what it waited for by the end of what it had.
+    if (session.leased > 0 && session.lease.kind !== "safe") this.#arm(session, firstOver(session));
   }
 
   #arm(session: Session, at: Instant): void {
