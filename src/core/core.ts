@@ -66,7 +66,8 @@ export class Core {
       this.#locks.giveBack(session, locks, now);
     const transactions = (): Transactions => this.#transactions;
     const mayOwn = () => !this.#reads.fold.wanted;
-    const line = { ...shared, fenceHeld, giveBack, onAnswered, transactions, mayOwn };
+    const occupantUnder = (fence: Fence) => this.#locks.occupantUnder(fence);
+    const line = { ...shared, fenceHeld, occupantUnder, giveBack, onAnswered, transactions, mayOwn };
     this.#writes = new WriteLine(line, seq(storedSeq + 1));
     this.#transactions = new Transactions({ ...shared, writes: this.#writes, fenceHeld });
     const onFenceEnds = (token: Token, now: Instant) => this.#transactions.fenceEnds(token, now);

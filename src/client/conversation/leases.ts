@@ -110,19 +110,21 @@ export class Leases {
     let due: Instant | undefined;
     let shortestMs: Millis | undefined;
     for (const grant of this.#grants) {
-      // What is being released is renewed no more, and relied on no more.
-      if (grant.state !== "held" || grant.ttlMs === undefined) continue;
-      if (now >= this.endOf(grant)) {
+      if (grant.ttlMs === undefined) continue;
+      const isHeld = grant.state === "held";
+      if (isHeld && now >= this.endOf(grant)) {
         lost.push(grant);
         continue;
       }
+      shortestMs = Math.min(shortestMs ?? grant.ttlMs, grant.ttlMs);
+      // What is being given up is relied on no more, but renewed: writes that were sent before must find it held.
+      if (!isHeld) continue;
       const endangered = now >= this.#endangeredAt(grant);
       if (endangered && grant.lease === "safe") {
         this.#set(grant, "jeopardy");
         this.#draft.push({ kind: "jeopardy", grant });
       }
       due = sooner(due, endangered ? this.endOf(grant) : this.#endangeredAt(grant));
-      shortestMs = Math.min(shortestMs ?? grant.ttlMs, grant.ttlMs);
     }
     if (shortestMs !== undefined && this.#connected) due = sooner(due, this.#ping(shortestMs / 3, now));
     this.#due = due;

@@ -7,7 +7,7 @@ import type { Instant, Seq, SessionId, Token } from "../../terms/index.js";
 import type { Draft } from "../draft.js";
 import type { Leases } from "../sessions/lease.js";
 import { connectionOf, type Session } from "../sessions/session.js";
-import { type Grant, type Holding, holdingsOf, over } from "./grant.js";
+import { type Grant, type GrantState, type Holding, holdingsOf, over } from "./grant.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import { grantRow } from "./lock-rows.js";
@@ -94,6 +94,11 @@ export class Ends {
   end(grant: Grant, how: End, now: Instant): void {
     const { draft, table, leases } = this.#parts;
     const { session, terms } = grant;
+    const { givenBack } = how;
+    const processes = terms.guarded && !how.byRelease;
+    const state: Extract<GrantState, { kind: "ending" }> = { kind: "ending", writes: undefined, processes, givenBack };
+    // First: what its end sets in motion must not find it held, and end it once more.
+    grant.state = state;
     session.grants.delete(grant.key);
     for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next) {
       session.claims--;
@@ -104,12 +109,11 @@ export class Ends {
     if (terms.tell.contended) table.toldOfContention--;
     this.#parts.onEnd(grant, how, now);
     const writes = this.#unsettled(grant);
-    const processes = terms.guarded && !how.byRelease;
     if (writes === undefined && !processes) {
       draft.ledger.push({ kind: "grant-ended", token: grant.token });
       return this.#over(grant, now);
     }
-    grant.state = { kind: "ending", writes, processes, givenBack: how.givenBack };
+    state.writes = writes;
     if (writes !== undefined) this.#draining.add(grant);
     if (processes) {
       draft.ledger.push({ kind: "grant-changed", was: grant.token, row: grantRow(grant) });

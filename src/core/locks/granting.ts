@@ -154,7 +154,6 @@ export class Granting {
     const { grant, lock } = holding;
     const { draft, tokens, table } = this.#parts;
     const before = grant.token;
-    this.#parts.onFenceEnds(before, now);
     retoken(grant, tokens.take(), this.#parts.settledThrough());
     for (const one of holdingsOf(grant)) one.lock.retoken(one, before);
     holding.mode = "exclusive";
@@ -164,5 +163,7 @@ export class Granting {
     const fence = { name: lock.name, token: grant.token };
     grant.session.finished.add(key, { kind: "converted", fence, waitedMs });
     draft.ledger.push({ kind: "grant-changed", was: before, row: grantRow(grant) });
+    // Last: what this sets in motion must find it upgraded.
+    this.#parts.onFenceEnds(before, now);
   }
 }

@@ -255,7 +255,12 @@ export class LockService {
     return this.#table.holdingUnder(fence)?.grant;
   }
 
-  /** The same for a write that was sent under it before and goes once more. */
+  /** What occupies the name under this token, held or ending. */
+  occupantUnder(fence: Fence): Grant | undefined {
+    return this.#table.occupantUnder(fence);
+  }
+
+  /** The same as the first for a write that was sent under it before and goes once more. */
   fenceHeldBefore(fence: Fence): Grant | undefined {
     return this.#table.grantBefore(fence);
   }

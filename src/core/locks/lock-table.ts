@@ -75,8 +75,13 @@ export class LockTable {
     return holding !== undefined && isHeld(holding.grant) ? holding : undefined;
   }
 
+  /** What occupies the name under this token, held or ending. */
+  occupantUnder(fence: Fence): Grant | undefined {
+    return this.#locks.get(fence.name)?.under(fence.token)?.grant;
+  }
+
   /**
-   * The same for a write that was sent under it before and goes once more because its writer died. What its holder does
+   * The same as the first for a write that was sent under it before and goes once more because its writer died. What its holder does
    * takes effect after the writes that were sent before it: until they are settled nobody else can have the lock, so a
    * grant that was given back still counts for them, and so do the tokens that it had before it was upgraded. One that
    * was taken away does not: its holder may have been told.

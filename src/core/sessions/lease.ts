@@ -174,9 +174,13 @@ export class Leases {
   }
 
   #lose(session: Session, now: Instant): void {
-    for (const grant of [...session.grants.values()])
-      if (grant.lease !== undefined && overAt(grant) <= now) this.#parts.onLost(grant, now);
-    if (session.leased > 0) this.#arm(session, firstOver(session));
+    for (const grant of [...session.grants.values()]) {
+      // The end of one before it may have let its release through.
+      const isHeld = session.grants.get(grant.key) === grant;
+      if (isHeld && grant.lease !== undefined && overAt(grant) <= now) this.#parts.onLost(grant, now);
+    }
+    // Safe, when it had none left and was granted what it waited for by the end of what it had.
+    if (session.leased > 0 && session.lease.kind !== "safe") this.#arm(session, firstOver(session));
   }
 
   #arm(session: Session, at: Instant): void {

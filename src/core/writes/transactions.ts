@@ -125,7 +125,9 @@ export class Transactions implements TurnTaker {
 
   /** The request does not matter to its client any more. Returns whether there was such a step. */
   cancel(session: Session, asker: Asker, now: Instant): boolean {
-    const isAsked = ({ asker: by }: Write) => by.connection === asker.connection && by.request === asker.request;
+    // One that is silent was asked of a snapshot, which has it or has answered it.
+    const isAsked = ({ asker: by, step }: Write) =>
+      step?.silent !== true && by.connection === asker.connection && by.request === asker.request;
     const cancelled = refuse("CANCELLED", "the request was cancelled before it ran");
     for (const transaction of this.#list.of(session)) {
       if (transaction.state.kind === "waiting" && !transaction.told && isAsked(transaction.begin)) {

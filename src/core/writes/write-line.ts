@@ -15,18 +15,16 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import { after, type Instant, type Limits, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
+import { after, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
 import type { Asker, Fence, StoreAnswer, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
-import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
-import type { Grant } from "../locks/grant.js";
 import type { Session } from "../sessions/session.js";
 import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { FinalAnswer, Write } from "./write.js";
-import { WriterHands } from "./writer-hands.js";
+import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
 import { WriterWatch } from "./writer-watch.js";
 
@@ -45,12 +43,8 @@ export interface TurnTaker {
   writerLost(steps: readonly Write[], waiting: readonly Transaction[], now: Instant): void;
 }
 
-export interface WriteLineParts {
-  readonly limits: Limits;
-  readonly draft: Draft;
+export interface WriteLineParts extends WriterHandsParts {
   readonly deadlines: Deadlines;
-  /** `again`: for a write that was sent before while it was held. */
-  readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
   /** Something of this session is on disk with which it gives back these locks. */
   readonly giveBack: (session: Session, locks: readonly Fence[], now: Instant) => void;
   /** A write of this session was answered, whatever the answer. */

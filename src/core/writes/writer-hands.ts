@@ -11,7 +11,10 @@ import type { Write } from "./write.js";
 export interface WriterHandsParts {
   readonly limits: Limits;
   readonly draft: Draft;
+  /** `again`: for a write that was sent before while it was held. */
   readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
+  /** Held or ending: for what is undone because it ends. */
+  readonly occupantUnder: (fence: Fence) => Grant | undefined;
 }
 
 export interface GiveWords {
@@ -124,7 +127,7 @@ export class WriterHands {
     this.#given.set(at, write);
     this.#bytes += write.parcel.size;
     for (const fence of fences) {
-      const grant = this.#parts.fenceHeld(fence, again);
+      const grant = this.#parts.fenceHeld(fence, again) ?? this.#parts.occupantUnder(fence);
       if (grant !== undefined) grant.lastSeq = at;
     }
     if (session === undefined) return;

@@ -167,6 +167,19 @@ describe("a lease", () => {
     assert.deepEqual(rig.passes(20_000).slice(-2), ["lost a 7", "→ lock.release key L2"]);
   });
 
+  it("is kept up while it is given back or handed over: that waits for writes which were sent before under it", () => {
+    for (const how of ["release", "transfer"] as const) {
+      const rig = new Rig();
+      rig.begin();
+      rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
+      rig.granted("a", 7);
+      rig[how]("r", "a");
+      const lines = rig.passes(1100);
+      assert.deepEqual(lines, ["→ session.ping"], how);
+      assert.ok(!rig.passes(10_000).some((line) => line.startsWith("lost")), how);
+    }
+  });
+
   it("of the shortest sets the pace for all of the session", () => {
     const rig = holding();
     rig.ask("b", "acquire", { name: "b", ttlMs: 1500 });

@@ -159,6 +159,21 @@ test("savepoints that it has set are set again in the writer, and answered once"
   assert.deepEqual([set[0]?.letters.length, set[1]?.letters.length], [1, 1]);
 });
 
+test("a savepoint that is cancelled too late in its snapshot is set in the writer all the same", () => {
+  const { broker, anna, bert, answers, open, inHand } = stage();
+  bert.begin();
+  broker.settle();
+  open();
+  const savepoint = anna.step("savepoint", { control: true });
+  anna.step("w");
+  anna.cancel(savepoint);
+  bert.rollback();
+  broker.settle(1);
+  assert.deepEqual(inHand(), ["begin", "run savepoint", "run w"]);
+  answers();
+  assert.equal(savepoint.body, "saw savepoint");
+});
+
 test("what runs in its snapshot is waited for there, and its snapshot is given back then", () => {
   const { broker, anna, answers, open } = stage();
   open();

@@ -19,6 +19,18 @@ test("a lease that nothing is heard of is lost, the next is granted, and the hol
   assert.equal(anna.release(held).refusal.code, "LOCK_NOT_HELD");
 });
 
+test("what another task of the same session gets by the end of a lease is lost by the end of its own, once", () => {
+  const { broker, anna, bert } = cast();
+  anna.hold("x", lease);
+  const [own, next] = [anna.acquire("x", lease), bert.acquire("x")];
+  broker.pass(1200);
+  assert.equal(own.grant.name, "x");
+  assert.ok(next.open);
+  broker.pass(1200);
+  assert.equal(next.grant.name, "x");
+  assert.equal(anna.lost.length, 2);
+});
+
 test("any sign of life renews all leases of a session", () => {
   const { broker, anna } = cast();
   const [x, y] = [anna.hold("x", lease), anna.hold("y", { ttlMs: 2000 })];

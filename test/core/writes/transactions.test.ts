@@ -462,6 +462,76 @@ test("a commit that SQLite refuses after its lock was given back behind it does 
   assert.equal(anna.commit().refusal.code, "FENCED");
 });
 
+test("a lock that is lost while its release waits behind a transaction ends once", () => {
+  for (const how of ["broken", "stolen", "handed on", "over its lease"]) {
+    const [broker, anna, bert] = two();
+    const fence = anna.hold("x", how === "over its lease" ? { ttlMs: 3000 } : {});
+    anna.begin({ fences: [fence] });
+    broker.settle();
+    const write = anna.write("w", { fences: [fence] });
+    const release = anna.release(fence);
+    const next = bert.acquire("x", { steal: how === "stolen" });
+    if (how === "broken") bert.break("x");
+    if (how === "handed on") bert.transfer("x", bert);
+    if (how === "over its lease") broker.pass(3500);
+    broker.settle();
+    assert.deepEqual(codes(write, release), ["FENCED", "LOCK_NOT_HELD"], how);
+    assert.equal(anna.lost.length, 1, how);
+    assert.equal(next.grant.name, "x", how);
+  }
+});
+
+test("of two locks whose leases are over, one whose release was let through by the end of the other ends once", () => {
+  const [broker, anna, bert] = two();
+  const [x, y] = [anna.hold("x", { ttlMs: 3000 }), anna.hold("y", { ttlMs: 3000 })];
+  anna.begin({ fences: [x] });
+  broker.settle();
+  anna.write("w");
+  const release = anna.release(y);
+  const next = ["x", "y"].map((name) => bert.acquire(name));
+  broker.pass(3500);
+  broker.settle();
+  assert.equal(release.answer.kind, "released");
+  assert.deepEqual(
+    next.map(({ grant }) => grant.name),
+    ["x", "y"],
+  );
+  assert.equal(anna.lost.length, 1);
+});
+
+// rule 5: it was free twice, and had by two
+test("a lock that is broken while its release waits behind a commit that waits for its turn goes to one, not to two", () => {
+  const [broker, anna, bert] = two();
+  const fence = anna.hold("x");
+  bert.begin();
+  broker.settle();
+  anna.begin({ fences: [fence] });
+  const commit = anna.commit();
+  const release = anna.release(fence);
+  const [next, last] = [broker.client("carl"), broker.client("dora")].map((client) => client.acquire("x"));
+  bert.break("x");
+  assert.deepEqual(codes(commit, release), ["FENCED", "LOCK_NOT_HELD"]);
+  assert.equal(next?.grant.name, "x");
+  assert.ok(last?.open);
+});
+
+test("a lock that is upgraded while its release waits behind a transaction is held under its new token", () => {
+  const [broker, anna, bert] = two();
+  const [own, other] = [anna, bert].map((client) => client.hold("x", { mode: "shared" }));
+  if (own === undefined || other === undefined) throw new Error("nobody shares it");
+  const upgrade = anna.upgrade(own);
+  anna.begin({ fences: [own] });
+  broker.settle();
+  anna.write("w");
+  const release = anna.release(own);
+  bert.release(other);
+  assert.equal(release.refusal.code, "LOCK_NOT_HELD");
+  assert.equal(upgrade.answer.kind, "converted");
+  const [held] = anna.list({ name: "x" });
+  assert.deepEqual([held?.mode, held?.holders.length], ["exclusive", 1]);
+  assert.notEqual(held?.holders[0]?.token, own.token);
+});
+
 // ── poisoned ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // rule 3
