@@ -395,10 +395,7 @@ export class Conversation {
   #timePassed(now: Instant): void {
     const { at } = this.#state;
     if (at === "open" || at === "leaving") return this.#acknowledgement.tell(this.#draft, this.#identity.keys, now);
-    if (isDue(grantsEnd(this.#standing()), now))
-      this.#grants.loseHeld("there was no connection to the broker for longer than it keeps a session", {
-        untold: true,
-      });
+    if (isDue(grantsEnd(this.#standing()), now)) this.#grants.outOfReach();
     if (isDue(patienceEnds(this.#standing()), now)) this.#loseHope(now);
     if (isDue(stateEnds(this.#standing()), now)) this.#stateEnds(now);
   }
