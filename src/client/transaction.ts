@@ -46,7 +46,7 @@ export interface BeginOptions {
 export type CommitOptions = Pick<WriteOptions, "key" | "keepMs" | "release">;
 
 export interface TransactionOptions extends BeginOptions {
-  /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. */
+  /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. Not in mode `read`: MISUSE. */
   readonly release?: boolean | undefined;
   /** How often `work` is run again when the transaction was lost without its doing. Default 3. */
   readonly retries?: number | undefined;

@@ -24,7 +24,6 @@ import { Watches } from "./watches.js";
 /** How long a closing program waits for the broker's goodbye, or for a connection to say it on. */
 const goodbyeMs = 5000;
 const settleRetryMs = 200;
-const windowOver = "there was no connection to the broker for longer than it keeps a session";
 const closedByProgram = refuse("CLOSED", "the broker handle is closed");
 
 export class Conversation {
@@ -396,7 +395,7 @@ export class Conversation {
   #timePassed(now: Instant): void {
     const { at } = this.#state;
     if (at === "open" || at === "leaving") return this.#acknowledgement.tell(this.#draft, this.#identity.keys, now);
-    if (isDue(grantsEnd(this.#standing()), now)) this.#grants.loseHeld(windowOver, { untold: true });
+    if (isDue(grantsEnd(this.#standing()), now)) this.#grants.outOfReach();
     if (isDue(patienceEnds(this.#standing()), now)) this.#loseHope(now);
     if (isDue(stateEnds(this.#standing()), now)) this.#stateEnds(now);
   }

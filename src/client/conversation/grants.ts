@@ -107,9 +107,21 @@ export class Grants {
     this.#lose(grant, { reason, untold: true });
   }
 
-  /** Only what is held: releases go on. `untold`: the broker may have it still. */
-  loseHeld(reason: string, { untold = false } = {}): void {
-    for (const grant of [...this.#byToken.values()]) if (grant.state === "held") this.#lose(grant, { reason, untold });
+  /** By our own clock the broker keeps the session no longer. */
+  outOfReach(): void {
+    this.#loseAll({
+      reason: "there was no connection to the broker for longer than it keeps a session",
+      untold: true,
+    });
+  }
+
+  loseHeld(reason: string): void {
+    this.#loseAll({ reason, untold: false });
+  }
+
+  /** Only what is held: releases go on. */
+  #loseAll(loss: Loss): void {
+    for (const grant of [...this.#byToken.values()]) if (grant.state === "held") this.#lose(grant, loss);
   }
 
   get anyHeld(): boolean {
