@@ -110,18 +110,17 @@ export class WrittenOrder {
     const drained = shadow.draining.map(({ held }) => held).filter((held) => again && causes.isGivenBack(held));
     const isUnder = (held: Held, token: number) =>
       held.token === token || (again && held.origin === shadow.originOf(token));
-    const holds = (fence: Fence) =>
-      [...shadow.held.values(), ...endedNow, ...drained].find(
+    const allUnder = (fence: Fence) =>
+      [...shadow.held.values(), ...endedNow, ...drained].filter(
         (held) => isUnder(held, fence.token) && held.claims.some(({ name }) => name === fence.name),
       );
+    const holds = (fence: Fence) => allUnder(fence)[0];
     const fences = this.#fences.get(what) ?? [];
     const broken = fences.find((fence) => holds(fence) === undefined);
     if (broken !== undefined && job.mode === "run")
       throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
-    for (const fence of fences) {
-      const held = holds(fence);
-      if (held !== undefined) held.lastSeq = job.seq;
-    }
+    // Of one that is converted in this turn both: as it was before it drains until this is settled.
+    for (const fence of fences) for (const held of allUnder(fence)) held.lastSeq = job.seq;
     const isAnother = this.#over.delete(what);
     if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);
