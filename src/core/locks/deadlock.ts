@@ -147,16 +147,26 @@ class Search {
   }
 
   /** What stuck thing keeps this place waiting. */
-  #inTheWay({ lock, mode, take }: Place, ahead: Ahead): Grant | Waiting | undefined {
+  #inTheWay({ request, lock, mode, take }: Place, ahead: Ahead): Grant | Waiting | undefined {
     const stuck = this.#locks.get(lock);
     if (mode === "semaphore") {
-      if (lock.slots - (stuck?.takes ?? 0) - ahead.takes >= take) return undefined;
+      if (lock.slots - (stuck?.takes ?? 0) - ahead.takes - this.#kept(request, lock) >= take) return undefined;
       return stuck?.holder ?? ahead.any;
     }
     if (stuck?.holder !== undefined && (mode === "exclusive" || lock.mode === "exclusive")) return stuck.holder;
     const { conversion } = lock;
     if (conversion !== undefined && this.#waiting.has(conversion)) return conversion;
     return mode === "exclusive" ? ahead.any : ahead.exclusive;
+  }
+
+  /** Slots that it holds itself until it is done, though nothing is stuck so far. */
+  #kept(request: LockRequest, lock: Lock): number {
+    let kept = 0;
+    for (const grant of grantsUnder(request)) {
+      if (!isHeld(grant) || grant === this.#ends || this.#grants.has(grant)) continue;
+      for (const holding of holdingsOf(grant)) if (holding.lock === lock) kept += holding.take;
+    }
+    return kept;
   }
 }
 

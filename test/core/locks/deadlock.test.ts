@@ -133,6 +133,19 @@ test("one that wants more slots than those who are not stuck can give is refused
 
 // ── upgrades ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+test("slots that a waiting request keeps itself until it is done do not help it", () => {
+  const { anna, bert } = cast();
+  const mine = anna.hold("s", { mode: "semaphore", slots: 3 });
+  const his = bert.hold("s", { mode: "semaphore", slots: 3 });
+  // One slot is free, and two are wanted: she keeps hers, so it is his that she waits for.
+  const waiting = anna.acquire([{ name: "a" }, { name: "s", mode: "semaphore", slots: 3, take: 2 }], {
+    under: [mine.token],
+  });
+  const { refusal } = bert.acquire("a", { ...shared, under: [his.token] });
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.ok(waiting.open);
+});
+
 test("upgrades of two names that two sessions share close a circle", () => {
   const { anna, bert } = cast();
   const [a, b] = [anna.hold("a", shared), anna.hold("b", shared)];
