@@ -137,10 +137,15 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
   const esbuild = await import("esbuild");
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const inputs = new Set();
+  const written = new Set();
   try {
     for (const one of bundles) {
-      for (const input of await bundleOne(esbuild, one, { version, dist, sources })) {
+      const made = await bundleOne(esbuild, one, { version, dist, sources });
+      for (const input of made.inputs) {
         inputs.add(input);
+      }
+      for (const path of made.written) {
+        written.add(path);
       }
     }
   } finally {
@@ -152,16 +157,14 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
       throw new Stop(`${source} is in none of the bundles`);
     }
   }
-  removeOldBundles(dist);
+  removeOld(dist, written);
   writeAtomically(join(dist, "THIRD-PARTY-LICENSES.txt"), noticeOf(inputs));
 }
 
-/** Of an earlier version of this file, and what was kept of them: a package must not carry them along. */
-function removeOldBundles(dist) {
-  const prefixes = bundles.flatMap(({ pieces }) => (pieces === undefined ? [] : [pieces]));
-  const isWanted = (name) =>
-    bundles.some(({ out }) => name === out || name.startsWith(`${out}.`)) ||
-    prefixes.some((prefix) => name.startsWith(prefix));
+/** Pieces whose names have changed with what is in them, bundles of an earlier version of this file, what was kept of these. */
+function removeOld(dist, written) {
+  const names = [...written].filter((path) => dirname(path) === resolve(dist)).map((path) => basename(path));
+  const isWanted = (name) => names.some((one) => name === one || name.startsWith(`${one}.`));
   for (const name of readdirSync(dist)) {
     if (/\.c?js(\.|$)/.test(name) && !isWanted(name)) {
       rmSync(join(dist, name));
@@ -169,13 +172,14 @@ function removeOldBundles(dist) {
   }
 }
 
-/** Answers the files that went into the bundle. */
+/** Answers the files that went into the bundle, and those that it was written to. */
 async function bundleOne(
   esbuild,
   { entry, out, executable, pieces, later = [], inside = [] },
   { version, dist, sources },
 ) {
   const { dir, name } = parse(join(dist, out));
+  const commonJs = isCommonJs(out);
   const result = await esbuild.build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -185,7 +189,7 @@ async function bundleOne(
     splitting: pieces !== undefined,
     bundle: true,
     platform: "node",
-    format: isCommonJs(out) ? "cjs" : "esm",
+    format: commonJs ? "cjs" : "esm",
     target: "node20",
     external: [...external.filter((name) => !inside.includes(name)), ...later],
     // A character beyond Latin-1 would have the whole file kept in two bytes each, and read at half the speed.
@@ -194,9 +198,9 @@ async function bundleOne(
     define: {
       "process.env.HOLDFAST_VERSION": JSON.stringify(version),
       // src/store/pipe/kept-code.ts gives it.
-      ...(isCommonJs(out) ? { "import.meta.url": "__moduleUrl" } : {}),
+      ...(commonJs ? { "import.meta.url": "__moduleUrl" } : {}),
     },
-    outExtension: isCommonJs(out) ? { ".js": ".cjs" } : {},
+    outExtension: commonJs ? { ".js": ".cjs" } : {},
     plugins: sources.size === 0 ? [] : [inPlaceOf(sources)],
     metafile: true,
     write: false,
@@ -207,10 +211,7 @@ async function bundleOne(
   for (const { path, text } of files) {
     writeBundle(path, text, executable === true && path.endsWith(out));
   }
-  if (pieces !== undefined) {
-    removeOldPieces(dir, pieces, new Set(files.map(({ path }) => basename(path))));
-  }
-  return Object.keys(result.metafile.inputs);
+  return { inputs: Object.keys(result.metafile.inputs), written: files.map(({ path }) => path) };
 }
 
 function isCommonJs(out) {
@@ -226,15 +227,6 @@ function inPlaceOf(sources) {
         return contents === undefined ? undefined : { contents, loader: "ts" };
       }),
   };
-}
-
-/** Pieces of an earlier build; their names change with what is in them. */
-function removeOldPieces(dir, prefix, wanted) {
-  for (const name of readdirSync(dir)) {
-    if (name.startsWith(prefix) && !wanted.has(name)) {
-      rmSync(join(dir, name));
-    }
-  }
 }
 
 /**

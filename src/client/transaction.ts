@@ -380,7 +380,6 @@ export async function transact<T>(
   work: (transaction: Transaction) => T | Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
-  checkOptions("a transaction", options, transactionOptions);
   const { mode, retries = retriesDefault, signal, release } = options;
   if (mode === "read") mustNotRelease(options);
   for (let left = retries; ; left--) {

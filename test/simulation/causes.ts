@@ -5,8 +5,6 @@
 import type { Command, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
 
-type TransferCommand = Extract<Command, { kind: "transfer" }>;
-
 /** By somebody's will: his own, or another's. */
 interface Wish {
   readonly kind: "released" | "broken" | "handed" | "taken";
@@ -19,7 +17,7 @@ interface Wish {
   readonly request: string | number;
   /** Not before, in running time of the broker. */
   readonly from: number;
-  /** Only what was granted by then. */
+  /** Only what was granted by then; of what is handed on the answer says which it was, and it may come later. */
   tokenHigh: number;
 }
 
@@ -32,8 +30,6 @@ export class Causes {
   readonly #shadow: Shadow;
   readonly #running: () => number;
   #wishes: Wish[] = [];
-  /** Transfers of what somebody may hold when the writes sent before them are settled: until that is known. */
-  readonly #unsaid = new Map<string, { readonly name: string; readonly session: string; readonly from: number }>();
   /** What a client that came back did not list. */
   readonly #unlisted = new Set<number>();
   /** Grants that ended by their holders' own will. */
@@ -47,7 +43,6 @@ export class Causes {
   /** Another life of the broker: what was asked of the one before is asked again, or forgotten. */
   forget(): void {
     this.#wishes = [];
-    this.#unsaid.clear();
     this.#givenBack.clear();
   }
 
@@ -59,8 +54,7 @@ export class Causes {
       case "break":
         return this.#wish("broken", command, session, from + command.graceMs);
       case "transfer":
-        if (command.token !== undefined) return this.#wish("handed", command, session, from);
-        return void this.#unsaid.set(askedBy(command), { name: command.name, session, from });
+        return this.#wish("handed", command, session, from);
       case "acquire":
         if (!command.steal) return;
         for (const { name } of command.claims)
@@ -68,15 +62,6 @@ export class Causes {
         return;
       default:
     }
-  }
-
-  /** The core says which grant it has handed on. */
-  handed(letter: Extract<Letter, { kind: "transferred" }>): void {
-    const asker = { connection: letter.to, request: letter.request };
-    const unsaid = this.#unsaid.get(askedBy(asker));
-    if (unsaid === undefined) return;
-    this.#unsaid.delete(askedBy(asker));
-    this.#wish("handed", { ...asker, name: unsaid.name, token: letter.from }, unsaid.session, unsaid.from);
   }
 
   unlisted(token: number): void {
@@ -106,12 +91,12 @@ export class Causes {
     const now = this.#running();
     const found = this.#wishes.filter(
       (wish) =>
-        origin <= wish.tokenHigh &&
+        (wish.kind === "handed" || origin <= wish.tokenHigh) &&
         now >= wish.from - 0.001 &&
         this.#means(wish, token, origin) &&
         claims.some(({ name }) => name === wish.name) &&
         (wish.kind !== "released" || wish.session === session) &&
-        isGranted(wish, send),
+        isGranted(wish, token, send),
     );
     const own = found.find((wish) => wish.session === session && givesBack(wish, token));
     return (own ?? found[0])?.kind;
@@ -125,7 +110,7 @@ export class Causes {
         wish.session === session &&
         givesBack(wish, token) &&
         claims.some(({ name }) => name === wish.name) &&
-        isGranted(wish, send),
+        isGranted(wish, token, send),
     );
   }
 
@@ -151,22 +136,17 @@ export class Causes {
   }
 }
 
-function askedBy({ connection, request }: Pick<TransferCommand, "connection" | "request">): string {
-  return `${connection}/${request}`;
-}
-
 /** Of his own: a client that has heard of an upgrade speaks of the token of now. */
 function givesBack({ kind, token: meant }: Wish, token: number): boolean {
   return kind === "released" || (kind === "handed" && (meant ?? token) === token);
 }
 
-/** What waits behind writes, and how it is told that it has taken effect: in the same turn. */
-const answers: Partial<Record<Wish["kind"], Letter["kind"]>> = { released: "released", handed: "transferred" };
-
-function isGranted({ kind, connection, request }: Wish, send: readonly Letter[]): boolean {
-  const told = answers[kind];
-  if (told === undefined) return true;
-  return send.some(
-    (letter) => letter.kind === told && letter.to === connection && "request" in letter && letter.request === request,
-  );
+/** What waits behind writes is told in the turn in which it takes effect: a release, or a transfer, of which grant. */
+function isGranted({ kind, connection, request }: Wish, token: number, send: readonly Letter[]): boolean {
+  if (kind !== "released" && kind !== "handed") return true;
+  return send.some((letter) => {
+    if (letter.kind !== (kind === "released" ? "released" : "transferred")) return false;
+    if (letter.to !== connection || letter.request !== request) return false;
+    return letter.kind === "released" || letter.from === token;
+  });
 }

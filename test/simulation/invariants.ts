@@ -114,7 +114,6 @@ export class Invariants implements Observer, Standing {
     }
     const alone = this.#only?.kind === "acquire" ? this.#only : undefined;
     if (alone !== undefined) this.#refusedRightly(alone, send);
-    for (const letter of send) if (letter.kind === "transferred") this.#causes.handed(letter);
     for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
     this.#commands = 0;

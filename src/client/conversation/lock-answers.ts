@@ -114,6 +114,7 @@ export class LockAnswers {
   }
 
   giveUpRest(now: Instant): void {
+    if (this.#rest.length === 0) return; // As after nearly every answer.
     for (const grant of this.#rest.splice(0)) this.giveUp(grant, now);
   }
 

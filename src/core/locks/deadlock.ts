@@ -198,7 +198,9 @@ function* grantsUnder(waiting: Waiting): Iterable<Grant> {
  * when it begins to wait is another task's, whatever becomes of it.
  */
 export function underAtFirst(request: LockRequest): readonly Grant[] | undefined {
-  const own = [...request.session.grants.values()];
+  const { grants } = request.session;
+  if (grants.size === 0) return undefined;
+  const own = [...grants.values()];
   const under = own.filter((grant) => !isInTheWayItself(grant, request));
   return under.length === own.length ? undefined : under;
 }

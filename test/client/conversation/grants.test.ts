@@ -11,6 +11,14 @@ function holding(): Rig {
   return rig;
 }
 
+function leased(): Rig {
+  const rig = new Rig();
+  rig.begin();
+  rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
+  rig.granted("a", 7);
+  return rig;
+}
+
 describe("an acquire", () => {
   it("that waits is sent again after a reconnect, under its key and with the time that is left", () => {
     const rig = new Rig();
@@ -334,10 +342,7 @@ describe("a write that gives a lock back", () => {
   });
 
   it("does not end its lease: it is kept up until the write is known to be on disk", () => {
-    const rig = new Rig();
-    rig.begin();
-    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
-    rig.granted("a", 7);
+    const rig = leased();
     rig.givingBack("w", "a");
     assert.deepEqual(rig.passes(1100), ["→ session.ping"]);
     assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
@@ -345,10 +350,7 @@ describe("a write that gives a lock back", () => {
   });
 
   it("that is in flight for longer than the lease does not make it lost before it is refused", () => {
-    const rig = new Rig();
-    rig.begin();
-    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
-    rig.granted("a", 7);
+    const rig = leased();
     rig.givingBack("w", "a");
     rig.breaks();
     const lines = rig.passes(5000);
@@ -380,10 +382,7 @@ describe("a write that gives a lock back", () => {
   });
 
   it("that is refused after the lock was lost by our own clock: the broker, which was told that it is held, is told", () => {
-    const rig = new Rig();
-    rig.begin();
-    rig.ask("a", "acquire", { name: "a", ttlMs: 3000 });
-    rig.granted("a", 7);
+    const rig = leased();
     rig.givingBack("w", "a");
     rig.breaks();
     rig.passes(2900);
