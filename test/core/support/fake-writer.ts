@@ -151,7 +151,7 @@ export class FakeWriter {
   /** How many of what waits can be run: those before the first that does not end. */
   get runnable(): number {
     const endless = this.waiting.findIndex(
-      ({ parcel }) => parcel !== undefined && this.#spelling.whatOf(parcel).endless,
+      (job) => job.parcel !== undefined && !isReplay(job) && this.#spelling.whatOf(job.parcel).endless,
     );
     return endless < 0 ? this.waiting.length : endless;
   }
@@ -289,4 +289,9 @@ export class FakeWriter {
     const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`)?.what }));
     return { kind: "done", body: this.#spelling.outcomes(known, parcel) };
   }
+}
+
+/** It is answered from what is stored, and never run. */
+function isReplay(job: WorkJob): boolean {
+  return job.kind === "write" && job.mode === "replay";
 }
