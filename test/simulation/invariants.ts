@@ -20,7 +20,7 @@ import type { Applied } from "../core/support/fake-writer.js";
 import type { LedgerRows } from "../core/support/ledger-rows.js";
 import type { Wanted } from "./banker.js";
 import type { Observer } from "./broker.js";
-import { Causes } from "./causes.js";
+import { Causes, isByHolder } from "./causes.js";
 import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
@@ -165,6 +165,7 @@ export class Invariants implements Observer, Standing {
 
   /** A write is there for all to see. */
   applied(applied: Applied): void {
+    this.#causes.applied(applied.what);
     this.writes.applied(applied);
   }
 
@@ -253,7 +254,7 @@ export class Invariants implements Observer, Standing {
       this.#causes.saidGoodbye(held);
     const why = cause ?? (over === undefined ? "lease" : "session");
     this.#parts.onEnded(held, why.replace(" ", "-"));
-    if (cause === "released" || cause === "given up") return;
+    if (isByHolder(cause)) return;
     this.#taken.add(token);
     if (over !== undefined) return;
     if (cause === undefined && !this.#leaseIsOver(held))
@@ -290,6 +291,17 @@ export class Invariants implements Observer, Standing {
     this.#decided.add(id);
     const what = this.writes.whatOf(id);
     if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
+    if (what !== undefined && letter.kind === "answer") this.#isGivenBack(what);
+  }
+
+  /** What a write gives back is given back with its answer. */
+  #isGivenBack(what: string): void {
+    const gift = this.#causes.givenBy(what);
+    for (const { name, token } of gift?.fences ?? []) {
+      const held = this.shadow.held.get(token);
+      if (held !== undefined && !held.ending && held.session === gift?.session)
+        throw new Error(`${what} was answered, and ${name} (token ${token}) is held on`);
+    }
   }
 
   #letter(letter: Letter): void {

@@ -213,7 +213,7 @@ export class Program implements Wisher {
     const upgrades = this.#open.some(({ kind }) => kind === "upgrade");
     if ((ask.kind === "write" || ask.kind === "once") && !upgrades)
       ask.sure = ask.fences.every(({ name, token }) =>
-        held.some((grant) => grant.token === token && grant.names.includes(name)),
+        held.some((grant) => grant.token === token && grant.names.includes(name) && grant.leaving === 0),
       );
     this.asks.push(ask);
     this.#open.push(ask);

@@ -32,6 +32,7 @@ const wishes = {
   acquire: [30, acquire],
   release: [24, release],
   write: [24, write],
+  lastWrite: [8, lastWrite],
   strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
   read: [6, read],
   stream: [6, stream],
@@ -164,12 +165,26 @@ function write(program: Wisher, around: Surroundings): Ask {
   return writeUnder(around.weather.random.chance(0.7) ? program.fences : [], around);
 }
 
-function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings): Ask {
+/** Under a lock, which it gives back when it is on disk. */
+function lastWrite(program: Wisher, around: Surroundings): Ask | undefined {
+  const { random } = around.weather;
+  const grants = program.mayGiveBack ? program.held.filter((grant) => !program.guards.has(grant)) : [];
+  if (grants.length === 0) return undefined;
+  const grant = random.pick(grants);
+  return writeUnder([{ name: random.pick(grant.names), token: grant.token }], around, grant);
+}
+
+function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings, gives?: Grant): Ask {
   const { random, rates } = weather;
   const what = `w${nextWhat()}`;
   const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
-  const params = { sql: insertSql, args: [what, ...marks], ...(fences.length === 0 ? {} : { fence: fences }) };
-  return new Ask(random.chance(0.85) ? "write" : "once", "db.execute", params, { what, fences });
+  const params = {
+    ...{ sql: insertSql, args: [what, ...marks] },
+    ...(fences.length === 0 ? {} : { fence: fences }),
+    ...(gives === undefined ? {} : { release: fences }),
+  };
+  const kind = gives !== undefined || random.chance(0.85) ? "write" : "once";
+  return new Ask(kind, "db.execute", params, { what, fences, gives: gives === undefined ? [] : [gives] });
 }
 
 function read(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
