@@ -22,9 +22,11 @@ interface Wish {
   tokenHigh: number;
 }
 
-/** Locks that a write gives back when it is there. */
+/** Locks that a write gives back when it is there, or a commit with nothing to write when it is answered. */
 interface Gift {
   readonly session: string;
+  readonly connection: number;
+  readonly request: string | number;
   readonly fences: readonly Fence[];
   isThere: boolean;
 }
@@ -61,10 +63,12 @@ export class Causes {
     switch (command.kind) {
       case "release":
         return this.#wish("released", command, session, from);
-      case "write": {
+      case "write":
+      case "tx-commit": {
         const { what } = whatOf(command.parcel);
         const isThere = this.#gifts.get(what)?.isThere ?? false;
-        if (command.release !== undefined) this.#gifts.set(what, { session, fences: command.release, isThere });
+        const { connection, request, release } = command;
+        if (release !== undefined) this.#gifts.set(what, { session, connection, request, fences: release, isThere });
         return;
       }
       case "break":
@@ -116,7 +120,11 @@ export class Causes {
   #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
     if (this.#unlisted.has(token)) return "given up";
     for (const gift of this.#gifts.values())
-      if (gift.isThere && gift.session === session && gift.fences.some((fence) => fence.token === token))
+      if (
+        (gift.isThere || isAnswered(gift, send)) &&
+        gift.session === session &&
+        gift.fences.some((fence) => fence.token === token)
+      )
         return "written";
     const now = this.#running();
     const found = this.#wishes.filter(
@@ -164,6 +172,15 @@ export class Causes {
     const tokenHigh = Number.POSITIVE_INFINITY;
     this.#wishes.push({ kind, name, token, session, connection, request, from, tokenHigh });
   }
+}
+
+function isAnswered({ connection, request }: Gift, send: readonly Letter[]): boolean {
+  return send.some(
+    (letter) =>
+      (letter.kind === "answer" || letter.kind === "committed") &&
+      letter.to === connection &&
+      letter.request === request,
+  );
 }
 
 /** The client asked for it, or did not list it. */

@@ -21,6 +21,7 @@ import type { LedgerRows } from "../core/support/ledger-rows.js";
 import type { Wanted } from "./banker.js";
 import type { Observer } from "./broker.js";
 import { Causes, isByHolder } from "./causes.js";
+import { isCommit } from "./deal.js";
 import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
@@ -291,10 +292,10 @@ export class Invariants implements Observer, Standing {
     this.#decided.add(id);
     const what = this.writes.whatOf(id);
     if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
-    if (what !== undefined && letter.kind === "answer") this.#isGivenBack(what);
+    if (what !== undefined && letter.kind === "answer" && !isCommit(what)) this.#isGivenBack(what);
   }
 
-  /** What a write gives back is given back with its answer. */
+  /** What a write gives back is given back with its answer; after a commit writes may have to go first that were sent before. */
   #isGivenBack(what: string): void {
     const gift = this.#causes.givenBy(what);
     for (const { name, token } of gift?.fences ?? []) {

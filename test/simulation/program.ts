@@ -7,6 +7,7 @@ import type { ProcessIdentity } from "../../src/core/index.js";
 import { guardedStartMs } from "../../src/protocol/index.js";
 import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
+import type { Deal } from "./deal.js";
 import type { Command } from "./processes.js";
 import type { Style, Surroundings } from "./surroundings.js";
 import { Terminal, type Told } from "./terminal.js";
@@ -24,6 +25,7 @@ export class Program implements Wisher {
   readonly number: number;
   readonly process: ProcessIdentity;
   readonly style: Style;
+  readonly transacts: boolean;
   alive = true;
   /** It asks nothing new. */
   leaving = false;
@@ -43,6 +45,8 @@ export class Program implements Wisher {
   /** What it lost by its own clock; the broker may still have it. */
   readonly expired = new Set<number>();
   readonly watches: WatchView[] = [];
+  /** All transactions that it ever began. */
+  readonly deals: Deal[] = [];
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
@@ -58,6 +62,7 @@ export class Program implements Wisher {
     this.process = process;
     this.#around = around;
     this.style = random.pick(["blocking", "free", "silent"]);
+    this.transacts = random.chance(0.15);
     const readable = random.chance(0.8);
     const bound = readable && random.chance(0.2);
     const introduction = {
@@ -127,6 +132,11 @@ export class Program implements Wisher {
     return [{ name: this.#around.weather.random.pick(names), token }];
   }
 
+  get deal(): Deal | undefined {
+    const last = this.deals.at(-1);
+    return last?.over === false ? last : undefined;
+  }
+
   get stopped(): boolean {
     return this.#terminal.stopped;
   }
@@ -147,8 +157,17 @@ export class Program implements Wisher {
     if (random.chance(0.08)) return this.#nurse();
     // It waits for the command that it has started.
     if (this.#runsInner) return;
-    const wish = drawWish(this, this.#around);
-    if (wish !== undefined) this.#ask(wish);
+    for (const ask of drawWish(this, this.#around)) this.#ask(ask);
+  }
+
+  begins(deal: Deal): void {
+    this.deals.push(deal);
+  }
+
+  /** Whatever it has begun. */
+  endDeal(): void {
+    const { deal } = this;
+    if (deal !== undefined) this.#ask(deal.end(this.#around, this.mayGiveBack));
   }
 
   releaseOne(): void {

@@ -10,6 +10,7 @@ import { FakeSnapshots, type StreamSpelling } from "../core/support/fake-snapsho
 import { type Death, FakeWriter, type Spelling } from "../core/support/fake-writer.js";
 import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
 import type { Agenda, Appointment } from "./agenda.js";
+import { committing } from "./deal.js";
 import type { Random } from "./random.js";
 import type { Rates } from "./rates.js";
 
@@ -30,14 +31,21 @@ const rowBytesMax = 100;
 /** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`. */
 function whatIn(request: Parcel): TestParcel {
   if (!(request instanceof StoreRequest)) throw new Error("a parcel that is no request of the store");
-  const { args = [] } = paramsOf(request);
-  const [what = "settle", ...marks] = args;
-  return parcel(what, { size: request.size, fails: marks.includes("fails"), endless: marks.includes("endless") });
+  const { args = [], tx } = paramsOf(request);
+  const [what = tx === undefined ? "settle" : committing(tx), ...marks] = args;
+  const is = (mark: string) => marks.includes(mark);
+  return parcel(what, { size: request.size, fails: is("fails"), ends: is("ends"), endless: is("endless") });
+}
+
+/** Of which transaction it is. */
+export function transactionOf(request: Parcel): number | undefined {
+  return paramsOf(request as StoreRequest).tx;
 }
 
 interface Params {
   readonly args?: readonly string[];
   readonly stream?: number;
+  readonly tx?: number;
 }
 
 function paramsOf(request: StoreRequest): Params {
