@@ -147,8 +147,10 @@ export class WrittenOrder {
     const broken = fences.find((fence) => holds(fence) === undefined);
     if (broken !== undefined && runs)
       throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
-    // Of one that is converted in this turn both: as it was before it drains until this is settled.
-    for (const fence of fences) for (const held of allUnder(fence)) held.lastSeq = job.seq;
+    // Of one that is converted in this turn both: as it was before it drains until this is settled, and so does what it is now.
+    for (const fence of fences)
+      for (const held of [...allUnder(fence), ...shadow.held.values()])
+        if (held.origin === shadow.originOf(fence.token)) held.lastSeq = job.seq;
     const isAnother = this.#over.delete(what);
     if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);
