@@ -21,11 +21,11 @@ import type { LedgerRows } from "../core/support/ledger-rows.js";
 import type { Wanted } from "./banker.js";
 import type { Observer } from "./broker.js";
 import { Causes, isByHolder } from "./causes.js";
-import { isCommit } from "./deal.js";
 import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
 import { whatOf } from "./store.js";
+import { isCommit } from "./transaction.js";
 import { WrittenOrder } from "./written-order.js";
 
 export interface InvariantParts {

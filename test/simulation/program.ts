@@ -7,10 +7,10 @@ import type { ProcessIdentity } from "../../src/core/index.js";
 import { guardedStartMs } from "../../src/protocol/index.js";
 import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
-import type { Deal } from "./deal.js";
 import type { Command } from "./processes.js";
 import type { Style, Surroundings } from "./surroundings.js";
 import { Terminal, type Told } from "./terminal.js";
+import type { Transaction } from "./transaction.js";
 import { WatchView } from "./watch-view.js";
 import { drawWish, type Wisher } from "./wishes.js";
 
@@ -46,7 +46,7 @@ export class Program implements Wisher {
   readonly expired = new Set<number>();
   readonly watches: WatchView[] = [];
   /** All transactions that it ever began. */
-  readonly deals: Deal[] = [];
+  readonly transactions: Transaction[] = [];
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
@@ -132,8 +132,8 @@ export class Program implements Wisher {
     return [{ name: this.#around.weather.random.pick(names), token }];
   }
 
-  get deal(): Deal | undefined {
-    const last = this.deals.at(-1);
+  get transaction(): Transaction | undefined {
+    const last = this.transactions.at(-1);
     return last?.over === false ? last : undefined;
   }
 
@@ -160,14 +160,14 @@ export class Program implements Wisher {
     for (const ask of drawWish(this, this.#around)) this.#ask(ask);
   }
 
-  begins(deal: Deal): void {
-    this.deals.push(deal);
+  begins(transaction: Transaction): void {
+    this.transactions.push(transaction);
   }
 
   /** Whatever it has begun. */
-  endDeal(): void {
-    const { deal } = this;
-    if (deal !== undefined) this.#ask(deal.end(this.#around, this.mayGiveBack));
+  endTransaction(): void {
+    const { transaction } = this;
+    if (transaction !== undefined) this.#ask(transaction.end(this.#around, this.mayGiveBack));
   }
 
   releaseOne(): void {

@@ -10,9 +10,9 @@ import { FakeSnapshots, type StreamSpelling } from "../core/support/fake-snapsho
 import { type Death, FakeWriter, type Spelling } from "../core/support/fake-writer.js";
 import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
 import type { Agenda, Appointment } from "./agenda.js";
-import { committing } from "./deal.js";
 import type { Random } from "./random.js";
 import type { Rates } from "./rates.js";
+import { committing } from "./transaction.js";
 
 export interface StoreParts {
   readonly agenda: Agenda;

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import type { Counts } from "./coverage.js";
-import type { Deal } from "./deal.js";
 import type { Program } from "./program.js";
 import { type Happening, happeningNames, ratesText } from "./rates.js";
+import type { Transaction } from "./transaction.js";
 import { World } from "./world.js";
 
 export interface LifeStory {
@@ -170,7 +170,7 @@ function calm(world: World): void {
 function settleDown(program: Program): void {
   if (!program.alive || program.ended) return;
   program.closeStreams();
-  program.endDeal();
+  program.endTransaction();
   if (program.held.length > 0) return program.releaseOne();
   if (program.open.length === 0) program.close();
 }
@@ -196,9 +196,9 @@ function verdicts({ programs, buried, store }: World): void {
   for (const { what } of store.writer.applied) times.set(what, (times.get(what) ?? 0) + 1);
   const twice = [...times].filter(([, count]) => count > 1);
   assert.deepEqual(twice, [], "applied more than once");
-  for (const { asks, deals } of [...programs, ...buried]) {
-    for (const deal of deals) dealVerdict(deal, times);
-    const empty = new Set(deals.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ commit }) => commit));
+  for (const { asks, transactions } of [...programs, ...buried]) {
+    for (const transaction of transactions) transactionVerdict(transaction, times);
+    const empty = new Set(transactions.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ commit }) => commit));
     for (const ask of asks) {
       const { kind, what, outcome } = ask;
       if (kind !== "write" && kind !== "once") continue;
@@ -209,7 +209,7 @@ function verdicts({ programs, buried, store }: World): void {
   }
 }
 
-function dealVerdict({ what: commit, steps }: Deal, times: ReadonlyMap<string, number>): void {
+function transactionVerdict({ what: commit, steps }: Transaction, times: ReadonlyMap<string, number>): void {
   const isCommitted = times.has(commit);
   for (const { what, outcome } of steps) {
     const isThere = times.has(what);

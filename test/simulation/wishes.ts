@@ -2,8 +2,8 @@
 import type { Grant } from "../../src/client/conversation/index.js";
 import type { SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
-import { Deal } from "./deal.js";
 import type { Style, Surroundings } from "./surroundings.js";
+import { Transaction } from "./transaction.js";
 
 /** Who wishes: how it stands with its locks. */
 export interface Wisher {
@@ -21,11 +21,11 @@ export interface Wisher {
   readonly guards: ReadonlyMap<Grant, unknown>;
   /** Grants that were shared when they were given. */
   readonly shared: ReadonlySet<Grant>;
-  readonly deals: readonly Deal[];
+  readonly transactions: readonly Transaction[];
   /** Its transaction, until it has ended that. */
-  readonly deal: Deal | undefined;
+  readonly transaction: Transaction | undefined;
   releasing(grant: Grant): Ask;
-  begins(deal: Deal): void;
+  begins(transaction: Transaction): void;
 }
 
 const insertSql = "insert into happened values (?)";
@@ -202,17 +202,20 @@ function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surrounding
 function transact(program: Wisher, around: Surroundings): Ask[] {
   const { random } = around.weather;
   const asks: Ask[] = [];
-  let { deal } = program;
-  if (deal === undefined) {
+  let { transaction } = program;
+  if (transaction === undefined) {
     const grants = program.held.filter((grant) => !program.guards.has(grant));
     const grant = grants.length > 0 && random.chance(0.7) ? random.pick(grants) : undefined;
     const fences = grant === undefined ? [] : [{ name: random.pick(grant.names), token: grant.token }];
-    deal = new Deal(around.nextWhat(), random.chance(0.2), { fences, gives: random.chance(0.4) ? grant : undefined });
-    program.begins(deal);
-    asks.push(deal.begin());
+    transaction = new Transaction(around.nextWhat(), random.chance(0.2), {
+      fences,
+      gives: random.chance(0.4) ? grant : undefined,
+    });
+    program.begins(transaction);
+    asks.push(transaction.begin());
   }
-  for (let steps = random.below(3); steps > 0; steps--) asks.push(deal.step(around));
-  if (random.chance(0.6)) asks.push(deal.end(around, program.mayGiveBack));
+  for (let steps = random.below(3); steps > 0; steps--) asks.push(transaction.step(around));
+  if (random.chance(0.6)) asks.push(transaction.end(around, program.mayGiveBack));
   return asks;
 }
 
@@ -233,9 +236,9 @@ function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
 }
 
 /** Its writes that have no answer. A commit of what has only read has nothing to write. */
-function unanswered({ open, deals }: Wisher): Ask[] {
+function unanswered({ open, transactions }: Wisher): Ask[] {
   const empty = new Set(
-    deals.filter(({ deferred, steps }) => deferred && steps.length === 0).map(({ commit }) => commit),
+    transactions.filter(({ deferred, steps }) => deferred && steps.length === 0).map(({ commit }) => commit),
   );
   return open.filter((ask) => (ask.kind === "write" || ask.kind === "once") && !empty.has(ask));
 }

@@ -6,7 +6,7 @@ import { type Grant, Tie } from "../../src/client/conversation/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Surroundings } from "./surroundings.js";
 
-export interface DealWords {
+export interface TransactionWords {
   readonly fences: readonly Fence[];
   /** The lock that it relies on, and that its commit gives back. */
   readonly gives: Grant | undefined;
@@ -14,7 +14,7 @@ export interface DealWords {
 
 const insertSql = "insert into happened values (?)";
 
-export class Deal {
+export class Transaction {
   /** No two transactions have the same number, of whatever session. */
   readonly tie: Tie;
   readonly steps: Ask[] = [];
@@ -24,9 +24,9 @@ export class Deal {
   over = false;
   /** Until it writes it only reads. */
   readonly deferred: boolean;
-  readonly #words: DealWords;
+  readonly #words: TransactionWords;
 
-  constructor(number: number, deferred: boolean, words: DealWords) {
+  constructor(number: number, deferred: boolean, words: TransactionWords) {
     this.deferred = deferred;
     this.tie = new Tie(number);
     this.#words = words;
