@@ -9,7 +9,7 @@
  */
 import type { ChangedKey, ChangedTable } from "../../core/index.js";
 import { type BoundValue, wireOfBound } from "../../protocol/index.js";
-import type { Database, Statement } from "../../sqlite/index.js";
+import { type Database, isSqliteFailure, primaryCode, type Statement } from "../../sqlite/index.js";
 import type { WatchedTable } from "../pipe/messages.js";
 import { type Definition, definitionOf, triggerNames, triggersOf } from "./watch-sql.js";
 
@@ -218,11 +218,17 @@ export class WatchTriggers {
     this.#database.prepare("DELETE FROM temp._holdfast_watch WHERE id = ?").run(entry.id);
   }
 
+  /** All of its triggers, or none where SQLite takes none: on what a virtual table is made of, for a key of very many columns. */
   #hang(entry: Entry, definition: Definition): void {
     this.#unhang(entry);
     if (definition.kind !== "table") return;
-    for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
-      this.#database.exec(sql);
+    try {
+      for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
+        this.#database.exec(sql);
+    } catch (error) {
+      if (!isSqliteFailure(error) || primaryCode(error) !== "SQLITE_ERROR") throw error;
+      this.#unhang(entry);
+    }
   }
 
   #unhang({ id }: Entry): void {
@@ -249,6 +255,8 @@ export class WatchTriggers {
       const definition = this.#definition(entry);
       if (definition.kind === "none") absent.push(entry.table);
       else if (definition.kind === "other") wrong.push({ table: entry.table, what: definition.what });
+      else if (!this.#hangs(entry))
+        wrong.push({ table: entry.table, what: "a table on which SQLite takes no triggers" });
     }
     return { absent, wrong };
   }

@@ -368,3 +368,25 @@ test("a reservation of tokens and stored replies are nobody's change", (t) => {
   w.run({ sql: "insert into plain values (1)", key: 1 });
   assert.deepEqual(told(w), []);
 });
+
+// One client's wish must not be the end of the writer, and of the next one.
+test("a table on which SQLite takes no triggers is named, and nothing else is lost by it", (t) => {
+  const w = withTables(t);
+  w.run("create virtual table f using fts5 (body)");
+  const columns = Array.from({ length: 600 }, (_, at) => `c${at}`);
+  w.run(`create table wide (${columns.join(", ")}, primary key (${columns.join(", ")}))`);
+  const what = "a table on which SQLite takes no triggers";
+  const { absent, wrong } = watch(w, "f_content", "wide*", "g_data", "t");
+  assert.deepEqual(wrong, [
+    { table: "f_content", what },
+    { table: "wide", what },
+  ]);
+  assert.deepEqual(absent, ["g_data"]);
+  told(w);
+  assert.deepEqual(codes([w.run("create virtual table g using fts5 (body)")]), ["done"]);
+  w.run("insert into g values ('x')");
+  w.run("insert into t (a) values (1)");
+  assert.deepEqual(told(w), ["g_data +0 ~0 -0 created", "t +1 ~0 -0"]);
+  w.asStranger("create table strange (a)");
+  assert.deepEqual(codes([w.run("insert into t (a) values (2)")]), ["done"]);
+});
