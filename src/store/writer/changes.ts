@@ -66,14 +66,14 @@ export class ChangeRunner {
     if (marked) this.#setMark();
     const before = this.#last;
     if (!prepared.reader) {
-      const { changes, lastInsertRowid } = prepared.run(...values);
+      const { changes, lastInsertRowid } = this.#known(() => prepared.run(...values));
       this.#last = lastInsertRowid as bigint;
       const changed = isChange(statement.verb) ? changes : 0;
       const rowid = inserts && changed > 0 ? this.#inserted(statement.text, before, { marked, masked }) : null;
       const counted = counts(changed, rowid, options);
       return { body: changesBody(counted, options.encoding), changes: counted };
     }
-    const rows = readRows(prepared, values, options);
+    const rows = this.#known(() => readRows(prepared, values, options));
     const [changes, last] = this.#said.get() as [bigint, bigint];
     this.#last = last;
     if (isRefusal(rows)) return rows;
@@ -81,6 +81,16 @@ export class ChangeRunner {
     const rowid = inserts && changed > 0 ? this.#inserted(statement.text, before, { marked, masked }) : null;
     const body = finishRows(prepared, rows, counts(changed, rowid, options));
     return isRefusal(body) ? body : { body, changes: undefined };
+  }
+
+  /** A statement that fails in its middle has inserted rows before; they are undone, and the last of them stays the last rowid. */
+  #known<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      [, this.#last] = this.#said.get() as [bigint, bigint];
+      throw error;
+    }
   }
 
   #inserted(text: string, before: bigint, { marked, masked }: { marked: boolean; masked: boolean }): bigint | null {

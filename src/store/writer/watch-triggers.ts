@@ -39,15 +39,16 @@ interface Tools {
 /** What the keys of one table in one commit may take as JSON; beyond it they are cut. */
 const keysBytesMax = 64 * 1024;
 
+/** Without rowid: a row of ours must not show as the last that was inserted (rule 16). */
 const createCounts = `CREATE TEMP TABLE _holdfast_watch (
-  id INTEGER PRIMARY KEY,
+  id INTEGER NOT NULL PRIMARY KEY,
   inserts INTEGER NOT NULL DEFAULT 0,
   updates INTEGER NOT NULL DEFAULT 0,
   deletes INTEGER NOT NULL DEFAULT 0,
   definition TEXT,
   existed INTEGER NOT NULL,
   redefined INTEGER NOT NULL DEFAULT 0
-)`;
+) WITHOUT ROWID`;
 /** One row for each value of a key; `place` is negative for the key before an update. */
 const createKeys = `CREATE TEMP TABLE _holdfast_watch_keys (
   n INTEGER PRIMARY KEY,

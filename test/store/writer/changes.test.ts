@@ -162,3 +162,32 @@ test("values keep their type on the way in", (t) => {
     ["integer", "real", "real", "integer", "text", "blob", "null"],
   );
 });
+
+test("rows that a refused insert had inserted before it was refused give their rowids to nobody", (t) => {
+  const w = withTables(t);
+  w.run("insert into t values (3, 'there')");
+  const refused = w.group([
+    "insert into t values (101, 'a'), (102, 'b'), (103, 'b')",
+    "insert into plain values (1, 1)",
+  ]);
+  assert.deepEqual(
+    refused.map(({ refusal, result }) => refusal?.refused ?? result.lastInsertRowid),
+    ["SQLITE_CONSTRAINT", null],
+  );
+  const returning = w.group([
+    "insert into t values (201, 'a'), (202, 'b'), (203, 'b') returning id",
+    "insert into t values (3, 'x') on conflict (id) do update set a = 'y' returning id",
+  ]);
+  assert.deepEqual(
+    returning.map(({ refusal, result }) => refusal?.refused ?? result.lastInsertRowid),
+    ["SQLITE_CONSTRAINT", null],
+  );
+});
+
+test("that a table is watched gives no rowid to anybody", (t) => {
+  const w = withTables(t);
+  w.run("insert into t values (7, 'a')");
+  w.writer.take({ kind: "watch", set: 1, tables: [{ table: "other", keys: true }] });
+  w.turn();
+  assert.deepEqual(changes(w, "insert into plain values (1, 1)"), [[1, null]]);
+});
