@@ -36,8 +36,10 @@ export class OwnKeys {
   readonly #sql: Sql;
   /** Of the open transaction, written at its end. */
   readonly #pending = new Map<string, Row>();
-  /** About: counted when it was first needed, and from then on as rows come and go. */
+  /** About: counted when it was first needed, and from then on as rows come and go. As the open transaction would leave it. */
   #bytes: number | undefined;
+  /** As the last COMMIT has left it: counting anew reads every row. */
+  #bytesStored: number | undefined;
   #prunedAt = 0;
 
   constructor(database: Database, limits: Limits, nowWall: () => number = Date.now) {
@@ -64,7 +66,9 @@ export class OwnKeys {
   /** In the transaction, before COMMIT. */
   write(): void {
     if (this.#pending.size === 0) return;
-    let bytes = this.#bytes ?? this.#count();
+    // Nothing of the open transaction is in it yet.
+    this.#bytesStored ??= this.#count();
+    let bytes = this.#bytes ?? this.#bytesStored;
     for (const [key, { reply, hash, until }] of this.#pending) {
       this.#sql.put.run(key, BigInt(hash), BigInt(reply.kind), reply.result, BigInt(until));
       bytes += rowBytes + Buffer.byteLength(key) + sizeOf(reply.result);
@@ -74,10 +78,15 @@ export class OwnKeys {
     this.#prune();
   }
 
+  /** After COMMIT. */
+  committed(): void {
+    this.#bytesStored = this.#bytes;
+  }
+
   /** After ROLLBACK. */
   rolledBack(): void {
     this.#pending.clear();
-    this.#bytes = undefined;
+    this.#bytes = this.#bytesStored;
   }
 
   #prune(): void {

@@ -117,7 +117,7 @@ export class Transaction {
   }
 
   #attempt(options: CommitOptions, undo: (failure: SqliteFailure) => void): Refusal | undefined {
-    const { replies, schema, watches, told: changed } = this.#parts;
+    const { replies, ownKeys, schema, watches, told: changed } = this.#parts;
     let changes: readonly ChangedTable[];
     try {
       changes = this.#finish(options);
@@ -131,6 +131,7 @@ export class Transaction {
     }
     if (options.upTo > this.#storedSeq) this.#storedSeq = options.upTo;
     replies.committed();
+    ownKeys.committed();
     changed.add(options.noted, changes, watches.active && this.#outside);
     this.#outside = false;
     if (options.schemaChange) schema.refresh();

@@ -111,6 +111,38 @@ test("when there are too many, those that are kept the shortest go first, and th
   assert.equal(names().at(-1), "key-11");
 });
 
+test("what they take is counted once, and not again because a transaction was undone", (t) => {
+  const { database, made, keep, names } = keys(t, { ownKeysBytesMax: 64 * 1024 });
+  let counted = 0;
+  const prepare = database.prepare.bind(database);
+  t.mock.method(database, "prepare", (sql: string) => {
+    const statement = prepare(sql);
+    if (!sql.startsWith("SELECT coalesce(sum")) return statement;
+    const get = statement.get.bind(statement);
+    return Object.assign(statement, {
+      get: (...values: unknown[]) => {
+        counted++;
+        return get(...values);
+      },
+    });
+  });
+  const kept = made();
+  for (let n = 0; n < 100; n++) {
+    const key = `key-${String(n).padStart(3, "0")}`;
+    database.exec("begin");
+    keep(kept, key, 1000 + n, 6000);
+    if (n % 2 === 0) {
+      database.exec("commit");
+      kept.committed();
+    } else {
+      database.exec("rollback");
+      kept.rolledBack();
+    }
+  }
+  assert.equal(counted, 1);
+  assert.ok(names().length < 12 && names().length >= 8, names().join());
+});
+
 test("an answer that is too large is not kept, and is not given again", (t) => {
   const { made, keep } = keys(t, { replyBytesKeptMax: 100 });
   const kept = made();
