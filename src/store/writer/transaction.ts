@@ -54,6 +54,8 @@ export class Transaction {
   #storedSeq = seq(0);
   /** Another process has written since the last commit. */
   #outside = false;
+  /** The same, and who watches has not been told: that goes with a commit that has a number. */
+  #untold = false;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
@@ -132,8 +134,9 @@ export class Transaction {
     if (options.upTo > this.#storedSeq) this.#storedSeq = options.upTo;
     replies.committed();
     ownKeys.committed();
-    changed.add(options.noted, changes, watches.active && this.#outside);
+    changed.add(options.noted, changes, watches.active && this.#untold && options.noted > 0);
     this.#outside = false;
+    if (options.noted > 0) this.#untold = false;
     if (options.schemaChange) schema.refresh();
     return undefined;
   }
@@ -151,7 +154,7 @@ export class Transaction {
     if (!meta.advance(upTo, replies.bytes))
       throw new ProcessMustEnd(exitCodes.superseded, "another writer has taken over the database");
     // What another process has made of tables that are watched is seen now at the latest.
-    if (this.#outside) watches.schemaChanged();
+    if (this.#untold && noted > 0) watches.schemaChanged();
     const changes = watches.take();
     progress.note(noted, "committing");
     this.#commit.run();
@@ -168,6 +171,7 @@ export class Transaction {
   /** Another process has written to the database since the last commit (rule 26): the next one says so. */
   strangerWrote(): void {
     this.#outside = true;
+    this.#untold = true;
   }
 
   /**

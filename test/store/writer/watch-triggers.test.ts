@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChangedTable } from "../../../src/core/index.js";
 import type { FromWriter } from "../../../src/store/pipe/messages.js";
-import { bench, codes, type WriterBench } from "../writer-bench.js";
+import { bench, bob, codes, type WriterBench } from "../writer-bench.js";
 
 type Watched = Extract<FromWriter, { kind: "watched" }>;
 
@@ -358,6 +358,24 @@ test("a stranger's write is noticed with the next of ours, and what it did to th
   w.run("insert into plain values (1)");
   w.run("insert into t values ('x')");
   assert.deepEqual(told(w), ["t +0 ~0 -0 changed () and a stranger", 't +1 ~0 -0 (insert ["x"])']);
+});
+
+test("a stranger's write is told with the next commit that has a number, and not with what the house commits for itself", (t) => {
+  const w = withTables(t);
+  watch(w, "t", "later");
+  told(w);
+  w.asStranger("insert into t (a) values (9); create table later (a)");
+  // It is noticed, and nothing is committed.
+  w.run("insert into nowhere values (1)");
+  w.writer.take({ kind: "end-session", session: bob });
+  w.turn();
+  w.writer.take({ kind: "reserve", above: 0, newIncarnation: false });
+  w.turn();
+  assert.deepEqual(told(w), []);
+  w.run("insert into t (a) values (1)");
+  assert.deepEqual(told(w), ["t +1 ~0 -0, later +0 ~0 -0 created and a stranger"]);
+  w.run("insert into t (a) values (2)");
+  assert.deepEqual(told(w), ["t +1 ~0 -0"]);
 });
 
 test("a reservation of tokens and stored replies are nobody's change", (t) => {
