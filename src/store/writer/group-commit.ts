@@ -10,6 +10,7 @@
  * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
  * the group is. While it syncs, the next group gathers by itself.
  */
+import { isBusy } from "../../sqlite/index.js";
 import { isRefusal, type Limits, type Refusal, type Seq, seq } from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { JobRunner } from "./job-runner.js";
@@ -107,11 +108,30 @@ export class GroupCommit {
 
   #settleEach(members: readonly Job[], broken: Attempt, answers: Map<Job, Answer>): void {
     let attempt = broken;
+    let readable = true;
     for (const job of members) {
       // Whoever is in the way was waited for once; it is not waited for again for each.
       if (attempt.kind !== "barred") attempt = this.#attempt([job], false);
       if (attempt.kind === "settled") this.#take(attempt, [job], answers);
-      else answers.set(job, answerOfBroken(job, attempt));
+      else if (attempt.kind !== "barred") answers.set(job, answerOfBroken(job, attempt));
+      else {
+        const known = this.#lookUp(job, readable);
+        if (known === "unreadable") readable = false;
+        answers.set(job, answerOfBarred(job, attempt.refusal, known));
+      }
+    }
+  }
+
+  /** Rule 6: what is stored under a key is told although nothing can be written. Nothing: it was not applied. */
+  #lookUp(job: Job, readable: boolean): Answer | "unreadable" | undefined {
+    if (job.opened === undefined) return undefined;
+    const { opened, message } = job;
+    if (!readable) return message.key === undefined && opened.own === undefined ? undefined : "unreadable";
+    try {
+      return this.#jobs.admit(job);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return "unreadable";
     }
   }
 
@@ -154,7 +174,8 @@ export class GroupCommit {
     }
     const schemaChange = members.some(changesSchema);
     const refusal = transaction.commit({ upTo, noted: upTo, housekeeping, schemaChange });
-    return refusal === undefined ? settled : { kind: "failed", refusal };
+    // When nobody has changed anything only the house was not kept, and every answer stands.
+    return refusal === undefined || !wrote ? settled : { kind: "failed", refusal };
   }
 
   /** Another process has written to the file: what was known of the schema may be wrong (rule 26). */
@@ -181,6 +202,12 @@ function changesSchema({ opened }: Job): boolean {
 
 function isFullAnswer(answer: Answer): boolean {
   return answer.kind === "refused" && answer.refusal.refused === "DISK_FULL";
+}
+
+function answerOfBarred(job: Job, refusal: Refusal, known: Answer | "unreadable" | undefined): Answer {
+  if (known === "unreadable")
+    return { id: job.message.seq, kind: "refused", refusal: { ...refusal, outcome: "unknown" } };
+  return known ?? { id: job.message.seq, kind: "refused", refusal };
 }
 
 function answerOfBroken(job: Job, attempt: Exclude<Attempt, { kind: "settled" }>): Answer {

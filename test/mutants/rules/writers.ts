@@ -22,7 +22,7 @@ export const writers: readonly Removal[] = [
         file: "src/store/writer/group-commit.ts",
         patch: [
           [
-            'return refusal === undefined ? settled : { kind: "failed", refusal };',
+            'return refusal === undefined || !wrote ? settled : { kind: "failed", refusal };',
             'return refusal === undefined || members.length > 0 ? settled : { kind: "failed", refusal };',
           ],
         ],

@@ -13,7 +13,7 @@ import { FaultyDisk } from "../../support/faulty-disk.js";
 import { until } from "../../support/patience.js";
 import type { KnownProcess } from "../../support/processes.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
-import { type Answered, alice, type Result, rig, type StoreRig } from "../store-rig.js";
+import { type Answered, alice, bob, type Result, rig, type StoreRig } from "../store-rig.js";
 
 const table = "create table t (id integer primary key, a)";
 const insert = "insert into t (a) values (?)";
@@ -170,6 +170,22 @@ test("on a full disk writes are refused and nothing of them is applied, reads go
   const applied = await r.together([1, 2, 3].map((a) => ({ sql: insert, args: [a], options: { key: a } })));
   assert.deepEqual(applied.map(code), ["done", "done", "done"]);
   assert.deepEqual(await r.rows("select count(*) from t"), [[4]]);
+});
+
+// rule 6: what is stored is never told not to be
+test("on a full disk a write that was applied before is answered as it was, also when an ended session waits to be noted down", async (t) => {
+  const { r, disk } = rigOnDisk(t);
+  await r.startWriter();
+  await r.execute(table);
+  const first = await r.execute(insert, ["x"], { key: 1 });
+  disk.fill(wal);
+  r.obey({ to: "writer", kind: "end-session", session: bob });
+  assert.deepEqual(await r.execute(insert, ["x"], { key: 1 }), first);
+  assert.equal(code(await r.execute(insert, ["y"], { key: 2, mode: "replay" })), "absent");
+  assert.equal(code(await r.execute("insert into nowhere values (1)", [], { key: 3 })), "SQLITE_ERROR");
+  assert.equal(code(await r.execute(insert, ["z"], { key: 4 })), "DISK_FULL");
+  disk.makeRoom();
+  assert.equal(code(await r.execute(insert, ["z"], { key: 4 })), "done");
 });
 
 // rule 3: SQLite may end the whole transaction when a statement finds the disk full, and need not
