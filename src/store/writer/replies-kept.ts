@@ -9,7 +9,8 @@
  *   not stored, else            never applied; may run
  *
  * A session's tombstone is kept `tombstoneMs` after its answers were forgotten. A client that was away for longer and
- * settles then hears "never" of keys that nobody knows any more.
+ * settles then hears "never" of keys that nobody knows any more. One that has never had an answer needs none: that nothing
+ * was applied under its keys stays true.
  */
 import type { Database, Statement } from "../../sqlite/index.js";
 import { type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../../terms/index.js";
@@ -71,6 +72,8 @@ const tombstoneMs = 30 * 24 * hourMs;
 /** Forgetting waits until it is worth a deletion, so that an acknowledgement costs nothing by itself. */
 const forgetKeysMin = 32;
 const sessionsPerGroupMax = 64;
+/** Once a minute: more than programs come and go. About 20 ms when there are so many. */
+const sessionsPrunedMax = 512;
 const pruneEveryMs = 60_000;
 
 export class RepliesKept {
@@ -84,6 +87,8 @@ export class RepliesKept {
   /** Marks that are known and not yet carried out. */
   readonly #forget = new Map<SessionId, number>();
   readonly #ends: SessionId[] = [];
+  /** Those of them that are not in the tables yet. */
+  readonly #endsWaiting = new Set<SessionId>();
   /** Committed, and as the open transaction would leave it. */
   #bytes: number;
   #bytesNext: number;
@@ -162,8 +167,10 @@ export class RepliesKept {
   }
 
   endSession(session: SessionId): void {
-    this.#state(session).ended = true;
     this.#ends.push(session);
+    this.#endsWaiting.add(session);
+    const state = this.#states.get(session);
+    if (state !== undefined) state.ended = true;
   }
 
   /** For good: also a session that nobody knew is marked, so that what was answered stays true. */
@@ -202,7 +209,7 @@ export class RepliesKept {
 
   /** After COMMIT. */
   committed(): void {
-    this.#ends.splice(0, this.#endsNext);
+    for (const session of this.#ends.splice(0, this.#endsNext)) this.#endsWaiting.delete(session);
     this.#endsStored += this.#endsNext;
     this.#endsNext = 0;
     this.#bytes = this.#bytesNext;
@@ -220,7 +227,7 @@ export class RepliesKept {
     this.#pending = [];
     this.#bytesNext = this.#bytes;
     this.#endsNext = 0;
-    this.#forgetStates();
+    this.#states.clear();
   }
 
   #state(session: SessionId): SessionState {
@@ -236,17 +243,12 @@ export class RepliesKept {
       below,
       pendingFrom: Infinity,
       seen: Number(row?.[1] ?? 0),
-      ended: (row?.[2] ?? null) !== null,
+      ended: (row?.[2] ?? null) !== null || this.#endsWaiting.has(session),
     };
-    if (this.#states.size >= statesMax && this.#pending.length === 0) this.#forgetStates();
+    // What is not in the tables yet is kept.
+    if (this.#states.size >= statesMax && this.#pending.length === 0) this.#states.clear();
     this.#states.set(session, state);
     return state;
-  }
-
-  /** What is not in the tables yet is kept. */
-  #forgetStates(): void {
-    this.#states.clear();
-    for (const session of this.#ends) this.#state(session).ended = true;
   }
 
   /** Of this very transaction: only a request that came twice in one group is looked for here. */
@@ -303,7 +305,7 @@ export class RepliesKept {
 
   #prune(now: number): void {
     const endedBefore = BigInt(now - this.#limits.endedKeysMs);
-    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPerGroupMax)) as [Buffer][])
+    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPrunedMax)) as [Buffer][])
       this.#pruneEnded(id);
     if (now - this.#sweptAt >= hourMs) this.#sweep(now);
     if (this.#bytesNext > this.#limits.repliesBytesAllMax) this.#pruneToSize();
@@ -317,12 +319,12 @@ export class RepliesKept {
     this.#sweptAt = now;
     const before = BigInt(now - tombstoneMs);
     for (const [id] of this.#sql.silent.all(before) as [Buffer][]) {
-      this.#pruneEnded(id);
+      if (!this.#pruneEnded(id)) continue;
       this.#sql.touch.run(id, BigInt(now));
       this.#sql.pruned.run(id);
     }
     this.#sql.dropTombstones.run(before, before);
-    this.#forgetStates();
+    this.#states.clear();
   }
 
   /** The oldest ended sessions first; when none is left, the older half of what the sessions seen longest ago have. */
@@ -341,11 +343,18 @@ export class RepliesKept {
     }
   }
 
-  #pruneEnded(id: Buffer): void {
-    const state = this.#state(id.toString("hex") as SessionId);
+  /** Its answers go; whether a tombstone is left. */
+  #pruneEnded(id: Buffer): boolean {
+    const session = id.toString("hex") as SessionId;
+    const state = this.#state(session);
     const keyMax = (this.#sql.keyMax.get(id) as [bigint | null])[0];
     if (keyMax !== null) this.#drop(state, Math.max(Number(keyMax) + 1, state.below));
-    this.#sql.pruned.run(id);
+    if (state.below > 0) this.#sql.pruned.run(id);
+    else {
+      this.#sql.dropSession.run(id);
+      this.#states.delete(session);
+    }
+    return state.below > 0;
   }
 }
 
@@ -380,6 +389,7 @@ function prepare(database: Database) {
     ),
     drop: to("DELETE FROM _holdfast_replies WHERE session = ? AND key < ?"),
     endedBefore: from("SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?"),
+    dropSession: to("DELETE FROM _holdfast_sessions WHERE session = ?"),
     pruned: to("UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?"),
     silent: from("SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?"),
     dropTombstones: to("DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?"),

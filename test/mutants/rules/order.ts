@@ -202,8 +202,8 @@ export const order: readonly Removal[] = [
         file: "src/store/writer/replies-kept.ts",
         patch: [
           [
-            "    this.#state(session).ended = true;\n    this.#ends.push(session);",
-            "    this.forget(session, Number.MAX_SAFE_INTEGER);\n    this.#state(session).ended = true;\n    this.#ends.push(session);",
+            "    this.#ends.push(session);\n    this.#endsWaiting.add(session);",
+            "    this.forget(session, Number.MAX_SAFE_INTEGER);\n    this.#ends.push(session);\n    this.#endsWaiting.add(session);",
           ],
         ],
       },

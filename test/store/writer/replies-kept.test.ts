@@ -1,8 +1,13 @@
 /** What a request key promises (rule 6): run once, answered the same for as long as it is kept, never run when it is not. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { requestKey } from "../../../src/terms/index.js";
-import { tempDir } from "../../support/temp-dir.js";
+import { openDatabase } from "../../../src/sqlite/index.js";
+import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { OwnKeys } from "../../../src/store/writer/own-keys.js";
+import { RepliesKept, replyKinds } from "../../../src/store/writer/replies-kept.js";
+import { limitsWith, requestKey, type SessionId, sessionId } from "../../../src/terms/index.js";
+import { type TestLife, tempDir } from "../../support/temp-dir.js";
 import { alice, bench, bob, codes, type WriterBench } from "../writer-bench.js";
 
 const insert = "insert into t (a) values (?)";
@@ -199,4 +204,104 @@ test("answers beyond the bound go, those of ended sessions first, and their keys
   assert.equal(w.value("select count(*) from t"), 10);
   const counted = w.value("select count(*) * 64 + sum(length(cast(result as blob))) from _holdfast_replies");
   assert.equal(w.value("select replies_bytes from _holdfast_meta"), counted);
+});
+
+/** The tables by themselves, under a clock that the test moves. */
+function kept(t: TestLife) {
+  const database = openDatabase({ path: join(tempDir(t), "d"), role: "writer", durability: "full", busyMs: 0 });
+  t.after(() => database.close());
+  MetaRow.start(database, "boot-1");
+  const clock = { now: Date.UTC(2026, 0, 1) };
+  const replies = new RepliesKept(database, limitsWith(), 0, () => clock.now);
+  const commit = () => {
+    replies.write();
+    replies.housekeep();
+    replies.committed();
+  };
+  const sessions = () => database.prepare("select count(*), sum(pruned) from _holdfast_sessions").raw(true).get();
+  return { replies, clock, commit, sessions };
+}
+
+test("of sessions that come and go by the hundred those that have never had an answer leave nothing after a day", (t) => {
+  const { replies, clock, commit, sessions } = kept(t);
+  const ids = Array.from({ length: 500 }, (_, n) => sessionId((n + 1).toString(16).padStart(32, "0")));
+  const reply = { kind: replyKinds.change, result: "1," } as const;
+  for (const [n, session] of ids.entries()) {
+    if (n % 10 === 0) replies.keep({ session, key: requestKey(1), hash: 7, reply, again: false });
+    commit();
+    replies.endSession(session);
+  }
+  commit();
+  assert.deepEqual(sessions(), [500, 0]);
+  const [answered, silent] = ids as [SessionId, SessionId];
+  assert.deepEqual(
+    [answered, silent].map((session) => replies.find(session, requestKey(1)).state),
+    ["stored", "forgotten"],
+  );
+  clock.now += limitsWith().endedKeysMs + 60_001;
+  commit();
+  assert.deepEqual(sessions(), [50, 50]);
+  assert.deepEqual(
+    [answered, silent].map((session) => replies.find(session, requestKey(1)).state),
+    ["forgotten", "never"],
+  );
+  clock.now += 40 * 24 * 3_600_000;
+  commit();
+  assert.deepEqual(sessions(), [0, null]);
+});
+
+// rule 6: what is stored is never told not to be
+test("while a stranger has the database locked, a write that was applied before is answered as it was", (t) => {
+  const w = withTable(bench(t));
+  const first = w.run({ sql: insert, args: ["x"], key: 1 });
+  const stranger = openDatabase({ path: w.orders.database, role: "writer", durability: "off", busyMs: 0 });
+  t.after(() => stranger.close());
+  stranger.exec("begin immediate");
+  const settled = w.group([
+    { sql: insert, args: ["x"], key: 1 },
+    { sql: insert, args: ["y"], key: 2 },
+    { sql: insert, args: ["z"], key: 3, mode: "replay" },
+    { sql: insert, args: ["other"], key: 1 },
+  ]);
+  assert.deepEqual(settled[0], first);
+  assert.deepEqual(codes(settled), ["done", "SQLITE_BUSY", "absent", "KEY_REUSED"]);
+  stranger.exec("rollback");
+  assert.deepEqual(w.rows("select a from t"), [["x"]]);
+});
+
+test("while nothing can be looked up either, nobody is told that a write with a key was not applied", (t) => {
+  const w = withTable(bench(t));
+  w.run({ sql: insert, args: ["x"], key: 1 });
+  const stranger = openDatabase({ path: w.orders.database, role: "writer", durability: "off", busyMs: 0 });
+  t.after(() => stranger.close());
+  stranger.exec("begin immediate");
+  t.mock.method(OwnKeys.prototype, "admit", unreadable);
+  t.mock.method(RepliesKept.prototype, "admit", unreadable);
+  const outcomes = w
+    .group([
+      { sql: insert, args: ["x"], key: 1 },
+      { params: { sql: insert, args: ["y"], key: "own" } },
+      { sql: insert, args: ["z"] },
+    ])
+    .map(({ refusal }) => [refusal?.refused, refusal?.outcome]);
+  assert.deepEqual(outcomes, [
+    ["SQLITE_BUSY", "unknown"],
+    ["SQLITE_BUSY", "unknown"],
+    ["SQLITE_BUSY", undefined],
+  ]);
+});
+
+function unreadable(): never {
+  throw Object.assign(new Error("database is locked"), { name: "SqliteError", code: "SQLITE_BUSY" });
+}
+
+test("sessions that have ended and cannot be noted down keep nobody from being served, however many they are", (t) => {
+  const w = withTable(bench(t));
+  for (let n = 1; n <= 20_100; n++)
+    w.writer.take({ kind: "end-session", session: sessionId(n.toString(16).padStart(32, "0")) });
+  assert.deepEqual(codes([w.run("insert into nowhere values (1)")]), ["SQLITE_ERROR"]);
+  const ended = sessionId("1".padStart(32, "0"));
+  assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], session: ended, key: 1 })]), ["RETRY_TOO_OLD"]);
+  w.turn();
+  assert.equal(w.value("select count(*) from _holdfast_sessions where ended is not null"), 20_100);
 });
