@@ -48,6 +48,7 @@ const ofRefusal: Partial<Record<RefusalCode, ExitCode>> = {
   FORBIDDEN: exitCodes.permission,
   PERMISSION: exitCodes.permission,
   CONFIGURATION: exitCodes.configuration,
+  DATA_FOREIGN: exitCodes.configuration,
 };
 
 export function exitCodeOf(code: RefusalCode): ExitCode {

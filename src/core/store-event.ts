@@ -1,5 +1,5 @@
 /** What the store says to the core: the desk makes these events, the front hands them on as they are. */
-import type { ReaderId, Refusal, Seq, SnapshotProcessId } from "../terms/index.js";
+import type { ReaderId, Refusal, RefusalCode, Seq, SnapshotProcessId } from "../terms/index.js";
 import type { Parcel } from "./command.js";
 
 /**
@@ -69,8 +69,13 @@ export type StoreEvent =
       readonly ioFailed: boolean;
       readonly reason: string;
     }
-  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. */
-  | { readonly kind: "writer-unavailable"; readonly reason: string; readonly lockHeld?: boolean }
+  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. `refused`: where that has a word. */
+  | {
+      readonly kind: "writer-unavailable";
+      readonly reason: string;
+      readonly lockHeld?: boolean;
+      readonly refused?: RefusalCode;
+    }
   | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined }
   | {
       readonly kind: "tokens-reserved";

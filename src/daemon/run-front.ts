@@ -11,6 +11,7 @@ const exitCodes: { readonly [Code in RefusalCode]?: number } = {
   ALREADY_RUNNING: 75,
   PERMISSION: 77,
   CONFIGURATION: 78,
+  DATA_FOREIGN: 78,
   NATIVE_MODULE: 78,
 };
 

@@ -43,6 +43,8 @@ export async function settleThePast(
   // One of ours that does not even end when it is killed will end at last; anybody else's lock is another broker's.
   if (event.kind === "writer-unavailable" && event.lockHeld === true && stuck.length > 0) return event;
   const reason = event.kind === "writer-unavailable" ? event.reason : event.kind;
+  if (event.kind === "writer-unavailable" && event.refused !== undefined)
+    throw new HoldfastError(event.refused, reason);
   throw new HoldfastError("START_FAILED", `the writer could not be started: ${reason}`);
 }
 

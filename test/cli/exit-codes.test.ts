@@ -16,5 +16,6 @@ test("a script can tell refused, nobody there and somebody else has it apart", (
   assert.equal(exitCodeOf("ALREADY_RUNNING"), 75);
   assert.equal(exitCodeOf("PERMISSION"), 77);
   assert.equal(exitCodeOf("CONFIGURATION"), 78);
+  assert.equal(exitCodeOf("DATA_FOREIGN"), 78);
   assert.equal(exitCodeOf("NAME_INVALID"), 64);
 });

@@ -245,8 +245,10 @@ export class WriterDesk {
     if (before.kind === "starting") {
       if (before.excuse === undefined && ++this.#silentDeaths < silentDeathsMax) return this.#startAgain(before.repair);
       this.#silentDeaths = 0;
-      const { reason: said = reason, lockHeld = false } = before.excuse ?? {};
-      return this.#on({ kind: "writer-unavailable", reason: said, lockHeld });
+      const { excuse } = before;
+      const word = excuse?.refused === undefined ? {} : { refused: excuse.refused };
+      const { reason: said = reason, lockHeld = false } = excuse ?? {};
+      return this.#on({ kind: "writer-unavailable", reason: said, lockHeld, ...word });
     }
     const ioFailed = exitCode === exitCodes.diskFailed;
     this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });

@@ -15,6 +15,7 @@ import {
   impossible,
   type Limits,
   type Refusal,
+  type RefusalCode,
   type RequestKey,
   requestKey,
   type Seq,
@@ -146,8 +147,13 @@ export type FromWriter =
       readonly outside: boolean;
       readonly tables: readonly ChangedTable[];
     }
-  /** `lockHeld`: because another process has the writer's lock. */
-  | { readonly kind: "unavailable"; readonly reason: string; readonly lockHeld: boolean };
+  /** `lockHeld`: because another process has the writer's lock. `refused`: what it is refused with, where that has a word. */
+  | {
+      readonly kind: "unavailable";
+      readonly reason: string;
+      readonly lockHeld: boolean;
+      readonly refused?: RefusalCode;
+    };
 
 export type FromReader =
   | { readonly kind: "loaded" }

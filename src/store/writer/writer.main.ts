@@ -1,5 +1,6 @@
 /** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
 import { loadSqlite } from "../../sqlite/index.js";
+import { isHoldfastError } from "../../terms/index.js";
 import { compileEarly } from "../pipe/early-compiler.js";
 import { afterReading, FrameQueue } from "../pipe/frames.js";
 import { memoryTaken, worthALookMs } from "../pipe/memory.js";
@@ -39,7 +40,8 @@ function begin(orders: WriterOrders): void {
     unavailable = true;
     const reason = error instanceof Error ? error.message : String(error);
     report(`no writer: ${reason}`);
-    send({ kind: "unavailable", reason, lockHeld: error instanceof WriterLockHeld });
+    const word = isHoldfastError(error) ? { refused: error.code } : {};
+    send({ kind: "unavailable", reason, lockHeld: error instanceof WriterLockHeld, ...word });
     parent.endAfter(out, 0);
   }
 }
