@@ -5,14 +5,14 @@
  *   2. The writer takes its lock, settles what was in doubt with one durable write, reserves tokens (rule 1). If it cannot,
  *      because one of those children does not end, that is told, and reads are served until it does (`past.ts`).
  *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13). One that
- *      lies beside a database that no writer has had before is not believed, but for the tokens that were given.
+ *      lies beside a database that was put there (a backup, an import) is not believed, but for the tokens that were given.
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
 import { Core, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
-import { killOrphans } from "../store/index.js";
+import { bootIdElsewhere, killOrphans } from "../store/index.js";
 import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
@@ -56,9 +56,9 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   return { core: recall(ledger, ready, parts), ledger };
 }
 
-/** Whether the ledger can be of this run of the machine. Of a database that no writer had before nobody can tell. */
+/** Whether the ledger can be of this run of the machine. Of a database that was put there as it is nobody can tell. */
 export function isOfThisRun({ previousBootId }: WriterReady, { bootId }: RecallParts): boolean {
-  return previousBootId === bootId || previousBootId === null;
+  return previousBootId === bootId || previousBootId === null || previousBootId === bootIdElsewhere;
 }
 
 /** What the ledger tells is taken up by a core: a new one, unless one has waited for it. */
@@ -92,9 +92,12 @@ function afterDamage(ready: WriterReady, { log, limits, wallNow }: RecallParts):
 /** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
 function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
   const { sessions, grants, waiters, capacities, mark } = contents;
-  if (mark === undefined) return { sessions, grants, waiters, capacities, tokensAbove: 0, graceMs: 0 };
-  const { tokensTo, seq, incarnation } = mark;
   const { storedSeq, tokensFrom, previousBootId } = ready;
+  if (mark === undefined) {
+    const known = previousBootId === bootIdElsewhere ? nothing : { sessions, grants, waiters };
+    return { ...nothing, ...known, capacities };
+  }
+  const { tokensTo, seq, incarnation } = mark;
   const another = previousBootId === null || incarnation !== ready.incarnation;
   if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
     return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };

@@ -27,3 +27,4 @@ export { type Restored, type RestoreOrder, restoreDatabase } from "./keeper/rest
 export { compileEarly } from "./pipe/early-compiler.js";
 export { type Bundle, loadBundle } from "./pipe/kept-code.js";
 export { type Judgement, Planner, type StoreParams } from "./statement/plan.js";
+export { bootIdElsewhere } from "./writer/internal-tables.sql.js";

@@ -5,6 +5,7 @@ import type { LedgerEntry } from "../../src/core/index.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
 import { Ledger } from "../../src/ledger/index.js";
 import { type Places, placesFor } from "../../src/places/index.js";
+import { bootIdElsewhere } from "../../src/store/index.js";
 import {
   after,
   connectionId,
@@ -130,17 +131,24 @@ test("the first start of all asks for nothing", (t) => {
 });
 
 // promise 4: who held a lock lives on, and has not heard yet that it is void
-test("when the database was put back, nothing is granted until the holders have been told", (t) => {
-  const { core } = born(tempDir(t), { incarnation: "second" });
-  core.handle({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
-  const connection = connectionId(1);
-  const identity = { program: "other", version: "", process: undefined, bound: false };
-  core.handle({ kind: "connected", connection }, now);
-  core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
-  const name = lockName("index/rebuild", 512);
-  if (typeof name !== "string") throw new Error("not a name");
-  core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
-  assert.equal(core.counts.held, 0);
-  core.expire(after(now, limitsWith().resumeWindowMs));
-  assert.equal(core.counts.held, 1);
-});
+for (const [what, said] of [
+  ["was put back", {}],
+  ["was restored", { previousBootId: bootIdElsewhere }],
+] as const)
+  test(`when the database ${what}, nothing is granted until the holders have been told`, (t) => {
+    const { core, turn } = born(tempDir(t), { incarnation: "second", ...said });
+    assert.equal(core.counts.sessions, 0);
+    const reserve = turn.dispatch.find((job) => job.kind === "reserve");
+    assert.ok(reserve?.kind === "reserve" && reserve.above >= 100);
+    core.handle({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
+    const connection = connectionId(1);
+    const identity = { program: "other", version: "", process: undefined, bound: false };
+    core.handle({ kind: "connected", connection }, now);
+    core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
+    const name = lockName("index/rebuild", 512);
+    if (typeof name !== "string") throw new Error("not a name");
+    core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
+    assert.equal(core.counts.held, 0);
+    core.expire(after(now, limitsWith().resumeWindowMs));
+    assert.equal(core.counts.held, 1);
+  });

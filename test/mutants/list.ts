@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
     file: "src/front/rebirth.ts",
     patch: [
       [
-        "  return previousBootId === bootId || previousBootId === null;",
-        "  return previousBootId !== bootId || previousBootId === null || previousBootId === bootId;",
+        "  return previousBootId === bootId || previousBootId === null || previousBootId === bootIdElsewhere;",
+        "  return previousBootId === bootId || previousBootId !== bootId || previousBootId === bootIdElsewhere;",
       ],
     ],
   },

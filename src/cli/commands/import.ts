@@ -14,8 +14,8 @@
  *   3. refuses when the broker's database has tables of its own (CONFIGURATION) unless --force, which puts it aside as
  *      data.db.before-import-TIME, never away;
  *   4. copies FILE page by page with SQLite's backup (VACUUM INTO would renumber rowids) to a draft beside data.db,
- *      syncs it, renames it into place without the old -wal and -shm, and syncs the directory. The ledger stays: its
- *      token mark must not go back, and a database without `_holdfast_meta` is a new incarnation.
+ *      notes in it where the tokens end that were given here, syncs it, renames it into place without the old -wal and
+ *      -shm, and syncs the directory. The ledger stays: its token mark must not go back either.
  */
 import { resolve } from "node:path";
 import { type Call, type Command, optionsOf } from "../command.js";
@@ -115,8 +115,11 @@ async function importTable(
 
 async function takeOver(call: Call, file: string, { force, stop }: ImportOptions): Promise<ExitCode> {
   checkDatabaseFile(file);
-  await makeRoom(call, "import", stop === true);
-  const words = ["--import", file, ...(force === true ? ["--force"] : [])];
+  const place = await makeRoom(call, "import", stop === true);
+  const words = [
+    ...["--import", file, ...(force === true ? ["--force"] : [])],
+    ...(place === undefined ? [] : ["--database", place]),
+  ];
   const done = await runErrand<Imported>(call, words);
   call.output.thing(done, () => [
     `imported ${count(done.tables, "table")}, ${formatBytes(done.bytes)}, into ${done.database}`,

@@ -1,6 +1,16 @@
 /** What the keeper's works have in common: drafts that become files in one step, and failures in words. */
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { FileLock, isBusy, isSqliteFailure, loadSqlite, primaryCode } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { told, writersOf } from "../writer/lock-holders.js";
@@ -22,13 +32,29 @@ export const userTables =
 export const internalTables =
   "select count(*) from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\'";
 
-const companions = ["-wal", "-shm", "-journal"];
+/** What SQLite keeps beside a database. */
+export const companions = ["-wal", "-shm", "-journal"] as const;
 
 /** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there. */
 export function takeWriterLock({ database, writerLock }: KeeperPlaces): FileLock {
   const lock = FileLock.take(writerLock, lockMs);
-  if (lock !== undefined) return lock;
-  throw new HoldfastError("ALREADY_RUNNING", `a writer has ${database} open: ${told(writersOf(writerLock))}`);
+  if (lock === undefined)
+    throw new HoldfastError("ALREADY_RUNNING", `a writer has ${database} open: ${told(writersOf(writerLock))}`);
+  sweepDrafts(database);
+  return lock;
+}
+
+/** The draft of a file that is to take the database's place. */
+export function draftFor(database: string, why: "restore" | "import", wallNow: number): string {
+  return `${database}.${why}-${wallNow}`;
+}
+
+/** Drafts of works that were killed. Nobody is at one: the writer's lock is ours. */
+function sweepDrafts(database: string): void {
+  const head = basename(database);
+  for (const name of readdirSync(dirname(database)))
+    if (name.startsWith(head) && /^\.(?:restore|import)-\d+(?:-wal|-shm|-journal)?$/.test(name.slice(head.length)))
+      rmSync(join(dirname(database), name), { force: true });
 }
 
 /** In exclusive mode the first access takes a lock that nobody else's connection survives. */
@@ -64,6 +90,15 @@ export function count(connection: Connection, sql: string): number {
   return connection.prepare(sql).pluck().get() as number;
 }
 
+/**
+ * Where the tokens end that were reserved in a broker's database, so that what takes its place goes on above them; 1 of
+ * one that no broker has had.
+ */
+export function tokensGivenIn(connection: Connection): number {
+  const known = connection.prepare("select 1 from sqlite_schema where name = '_holdfast_meta'").get();
+  return known === undefined ? 1 : count(connection, "select coalesce(max(tokens_to), 1) from _holdfast_meta");
+}
+
 /** The first thing that is wrong with the file, or undefined. `quick` leaves out whether indexes fit their tables. */
 export function damageIn(connection: Connection, { quick }: { readonly quick: boolean }): string | undefined {
   const verdict = connection.pragma(quick ? "quick_check(1)" : "integrity_check(1)", { simple: true });
@@ -87,21 +122,23 @@ export function putInPlace(draft: string, path: string): void {
 
 /**
  * What the broker has now gets a second name, whole: nothing is deleted. Its first name stays until another file takes
- * it, so there is no moment without a database. Undefined: there was nothing.
+ * it, so there is no moment without a database. Undefined: there was nothing, or an empty file.
  */
 export function putAside(database: string, why: string, wallNow: number): string | undefined {
-  if (!existsSync(database)) return undefined;
   const aside = `${database}.before-${why}-${new Date(wallNow).toISOString().replaceAll(":", "")}`;
-  try {
-    linkSync(database, aside);
-  } catch {
-    // A file system without links: for a moment there is no file under the first name.
-    renameSync(database, aside);
+  const isThere = (statSync(database, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (isThere) {
+    try {
+      linkSync(database, aside);
+    } catch {
+      // A file system without links: for a moment there is no file under the first name.
+      renameSync(database, aside);
+    }
   }
-  // A log that is left belongs to this file and would be taken for the next one's.
+  // A log that is left belongs to this file, or to one that is gone, and would be taken for the next one's.
   for (const suffix of companions)
     if (existsSync(`${database}${suffix}`)) renameSync(`${database}${suffix}`, `${aside}${suffix}`);
-  return aside;
+  return isThere ? aside : undefined;
 }
 
 export function sizeOf(path: string): number {
@@ -150,5 +187,7 @@ function explainedFile(error: unknown, from: string): unknown {
     return new HoldfastError("DISK_FULL", `no room for a copy of ${from}`, { details: { path: from }, cause: error });
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return new HoldfastError("PERMISSION", `${path}: ${message}`, { details: { path }, cause: error });
+  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR")
+    return new HoldfastError("CONFIGURATION", `${path}: ${message}`, { details: { path }, cause: error });
   return error;
 }

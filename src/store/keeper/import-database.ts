@@ -6,12 +6,15 @@
 import { statSync } from "node:fs";
 import { loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
+import { bootIdElsewhere } from "../writer/internal-tables.sql.js";
+import { createTables } from "../writer/meta-row.js";
 import {
   busyMs,
   type Connection,
   claim,
   copyClaimed,
   count,
+  draftFor,
   explained,
   internalTables,
   type KeeperPlaces,
@@ -20,6 +23,7 @@ import {
   removeWithCompanions,
   sizeOf,
   takeWriterLock,
+  tokensGivenIn,
   userTables,
 } from "./files.js";
 
@@ -43,12 +47,14 @@ export interface Imported {
 export async function importDatabase(order: ImportOrder): Promise<Imported> {
   const { from, places } = order;
   const lock = takeWriterLock(places);
-  const draft = `${places.database}.import-${order.wallNow}`;
+  const draft = draftFor(places.database, "import", order.wallNow);
   try {
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
     const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from) });
-    makeRoom(order);
+    const tokensTo = lookAtPresent(order);
+    if (tokensTo !== undefined) takeOver(draft, tokensTo);
+    putAside(places.database, "import", order.wallNow);
     putInPlace(draft, places.database);
     return { database: places.database, bytes: sizeOf(places.database), tables };
   } catch (error) {
@@ -70,24 +76,45 @@ function checkOrigin(source: Connection, from: string): number {
   return count(source, userTables);
 }
 
-function makeRoom({ places, force, wallNow }: ImportOrder): void {
-  const { database } = places;
-  const stats = statSync(database, { throwIfNoEntry: false });
-  if (stats === undefined || stats.size === 0) return;
+/**
+ * What the broker has now: refused when it has tables of its own, unless they may be put aside, and folded, so that it is
+ * whole by itself. Gives where the tokens end that were reserved in it; undefined when no broker has had it.
+ */
+function lookAtPresent({ places: { database }, force }: ImportOrder): number | undefined {
+  if ((statSync(database, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
   const Sqlite = loadSqlite();
-  const present = new Sqlite(database, { timeout: busyMs });
+  const connection = new Sqlite(database, { timeout: busyMs });
   try {
-    claim(present);
-    const tables = count(present, userTables);
+    claim(connection);
+    const tables = count(connection, userTables);
     if (tables > 0 && !force)
       throw new HoldfastError(
         "CONFIGURATION",
         `the broker's database has ${tables} tables of its own; --force puts it aside`,
         { details: { path: database, tables } },
       );
+    const tokensTo = tokensGivenIn(connection);
+    return tokensTo === 1 ? undefined : tokensTo;
+  } catch (error) {
+    const why = explained(error, database);
+    // What cannot be read any more is put aside as it is.
+    if (force && why instanceof HoldfastError && why.code === "SQLITE_CORRUPT") return 1;
+    throw why;
   } finally {
-    // Closing the last connection folds its log into the file, so that what is put aside is whole.
-    present.close();
+    // Closing the last connection folds its log into the file.
+    connection.close();
   }
-  putAside(database, "import", wallNow);
+}
+
+/** The broker's own tables, so that its writer knows that this file takes the place of another, and goes on above its tokens. */
+function takeOver(draft: string, tokensTo: number): void {
+  const Sqlite = loadSqlite();
+  const copy = new Sqlite(draft, { fileMustExist: true });
+  try {
+    // What is changed now must be in the one file that gets the name.
+    copy.pragma("journal_mode = DELETE");
+    copy.transaction(() => createTables(copy, { bootId: bootIdElsewhere, tokensTo }))();
+  } finally {
+    copy.close();
+  }
 }

@@ -3,20 +3,22 @@
  * writer's lock is taken here. What was there before is kept beside it.
  *
  * The data goes back, time does not (rules 14 and 20): the copy becomes a new incarnation, so sessions, stored answers
- * and cursors of before mean nothing to it; and it is marked as having been elsewhere, so that its writer begins with
- * tokens by the clock, above all that were given since the backup was made, also where the ledger is gone.
+ * and cursors of before mean nothing to it. Its tokens go on above those of what it takes the place of, whatever the
+ * clock says; and it is marked as having been elsewhere, so that its writer begins by the clock as well, above all that
+ * were given since the backup was made, also where neither a database of before nor the ledger is left.
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
-import { tablesVersion } from "../writer/internal-tables.sql.js";
+import { bootIdElsewhere, tablesVersion } from "../writer/internal-tables.sql.js";
+import { makeIncarnation } from "../writer/meta-row.js";
 import {
   busyMs,
   type Connection,
   claim,
   copyClaimed,
   count,
+  draftFor,
   explained,
   type KeeperPlaces,
   putAside,
@@ -24,6 +26,7 @@ import {
   removeWithCompanions,
   sizeOf,
   takeWriterLock,
+  tokensGivenIn,
   userTables,
 } from "./files.js";
 
@@ -47,12 +50,11 @@ export interface Restored {
 export async function restoreDatabase({ from, places, wallNow }: RestoreOrder): Promise<Restored> {
   const { database } = places;
   const lock = takeWriterLock(places);
-  const draft = `${database}.restore-${wallNow}`;
+  const draft = draftFor(database, "restore", wallNow);
   try {
     if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
     await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from) });
-    const tables = makeAnother(draft);
-    foldPresent(database);
+    const tables = makeAnother(draft, foldPresent(database));
     const before = putAside(database, "restore", wallNow) ?? null;
     putInPlace(draft, database);
     return { database, bytes: sizeOf(database), tables, before };
@@ -81,23 +83,22 @@ function checkOrigin(source: Connection, from: string): void {
     );
 }
 
-/** No run of a machine has this name. */
-const elsewhere = "restored";
-
-function makeAnother(draft: string): number {
+/** `tokensTo`: where those end that were reserved in what it takes the place of. */
+function makeAnother(draft: string, tokensTo: number): number {
   const Sqlite = loadSqlite();
   const copy = new Sqlite(draft, { fileMustExist: true });
   try {
-    claim(copy);
+    // What is changed now must be in the one file that gets the name.
+    copy.pragma("journal_mode = DELETE");
+    const change = copy.prepare(
+      "UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, replies_bytes = 0, tokens_to = max(tokens_to, ?) WHERE id = 1",
+    );
     copy.transaction(() => {
-      copy
-        .prepare("UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, replies_bytes = 0 WHERE id = 1")
-        .run(randomBytes(16).toString("hex"), elsewhere);
+      change.run(makeIncarnation(), bootIdElsewhere, tokensTo);
       for (const table of answers(copy)) copy.exec(`DELETE FROM ${table}`);
     })();
     return count(copy, userTables);
   } finally {
-    // Closing folds the log, if it has one, into the file.
     copy.close();
   }
 }
@@ -112,16 +113,21 @@ function answers(copy: Connection): readonly string[] {
     .all() as string[];
 }
 
-/** What is put aside must be whole without its log. A file that is no database any more is put aside as it is, with it. */
-function foldPresent(database: string): void {
-  if (!existsSync(database) || !hasDatabaseHead(database)) return;
+/**
+ * What is put aside must be whole without its log. A file that is no database any more is put aside as it is, with it.
+ * Gives where the tokens end that were reserved in it.
+ */
+function foldPresent(database: string): number {
+  if (!existsSync(database) || !hasDatabaseHead(database)) return 1;
   const Sqlite = loadSqlite();
   const present = new Sqlite(database, { timeout: busyMs });
   try {
     claim(present);
+    return tokensGivenIn(present);
   } catch (error) {
     const why = explained(error, database);
     if (!(why instanceof HoldfastError) || why.code !== "SQLITE_CORRUPT") throw why;
+    return 1;
   } finally {
     present.close();
   }

@@ -8,6 +8,12 @@
 export const tablesVersion = 3;
 
 /**
+ * In the place of a boot id: the file was put here by a restore or an import, and nobody can tell which run of the machine
+ * has last had what was here before.
+ */
+export const bootIdElsewhere = "restored";
+
+/**
  * One row, id 1. `epoch` rises with every writer; `seq` is the last request that is settled, `commits` how many there were,
  * those among them too that settle nothing; `tokens_to` is where the reserved lock tokens end; `replies_bytes` is what the
  * stored answers take.

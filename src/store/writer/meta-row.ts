@@ -112,7 +112,7 @@ export class MetaRow {
 
 function readOrCreate(database: Database): Stored {
   const known = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = '_holdfast_meta'").get() !== undefined;
-  if (!known) create(database);
+  if (!known) createTables(database);
   const row = readRow(database);
   if (row.version > tablesVersion)
     throw new HoldfastError(
@@ -129,12 +129,16 @@ function migrate(database: Database, from: number): void {
   database.prepare("UPDATE _holdfast_meta SET version = ? WHERE id = 1").run(tablesVersion);
 }
 
-function create(database: Database): void {
+/** In a transaction. `bootId`, `tokensTo`: of a file that takes the place of another, what it must know of that one. */
+export function createTables(
+  database: Database,
+  { bootId = null, tokensTo = 1 }: { readonly bootId?: string | null; readonly tokensTo?: number } = {},
+): void {
   const tables = [createMeta, createReplies, createSessions, createSessionsEnded, createKeys, createKeysUntil];
   for (const sql of tables) database.exec(sql);
   database
-    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, NULL, ?, 1, 0, 0)")
-    .run(tablesVersion, makeIncarnation());
+    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, ?, ?, ?, 0, 0)")
+    .run(tablesVersion, bootId, makeIncarnation(), tokensTo);
 }
 
 function readRow(database: Database): Stored {
@@ -148,7 +152,7 @@ function readRow(database: Database): Stored {
 }
 
 /** Names this lineage of the data: a file that was put back gets another one. */
-function makeIncarnation(): string {
+export function makeIncarnation(): string {
   return randomBytes(16).toString("hex");
 }
 

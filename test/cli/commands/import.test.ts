@@ -50,6 +50,21 @@ test("a broker that runs is stopped only with consent, and its tables are put as
   assert.equal(await holdfast.print("sql", "select text from note"), "seven\n");
 });
 
+test("a database is imported into the one that the broker served that was stopped for it", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { path, db } = appDatabase(holdfast.dir);
+  db.close();
+  const served = join(holdfast.dir, "served.db");
+  const server = holdfast.start(["serve", "--database", served]);
+  await server.until(/ready/);
+  const imported = JSON.parse(await holdfast.print("import", "--stop", "--json", path));
+  assert.equal((await server.ended).code, 0);
+  assert.equal(imported.database, served);
+  const again = holdfast.start(["serve", "--database", served]);
+  await again.until(/ready/);
+  assert.equal(await holdfast.print("sql", "select text from note"), "seven\n");
+});
+
 test("what is no database is refused before anything is touched", async (t) => {
   const holdfast = new Holdfast(t);
   const text = join(holdfast.dir, "notes.txt");

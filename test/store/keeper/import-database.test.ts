@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { loadSqlite } from "../../../src/sqlite/index.js";
+import { loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
 import { importDatabase } from "../../../src/store/index.js";
+import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { isHoldfastError, type RefusalCode } from "../../../src/terms/index.js";
 import { tempDir } from "../../support/temp-dir.js";
 
@@ -68,6 +69,52 @@ test("a database with tables of its own is not written over, and is put aside wh
   await importDatabase(order(dir, true));
   assert.deepEqual(ask(places.database, "select count(*) from fresh"), [0]);
   assert.deepEqual(ask(`${places.database}.before-import-2026-01-02T030405.000Z`, "select a from old"), [1]);
+});
+
+function open(path: string) {
+  return openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
+}
+
+// promise 5; the machine may have been restarted since, and the ledger be gone
+test("tokens go on above those that were given in what is put aside, whatever the clock says and whether there is a ledger", async (t) => {
+  const dir = tempDir(t);
+  const { from, places } = order(dir);
+  make(from, "create table t (a)");
+  const before = open(places.database);
+  MetaRow.start(before, "boot", wallNow);
+  const { tokensTo } = MetaRow.start(before, "a run whose clock was ahead", Date.UTC(2030, 0, 1)).ready;
+  before.close();
+  await importDatabase(order(dir));
+  const next = open(places.database);
+  t.after(() => next.close());
+  const { ready } = MetaRow.start(next, "boot", wallNow);
+  assert.ok(ready.tokensFrom >= tokensTo, `${ready.tokensFrom} after ${tokensTo}`);
+  assert.deepEqual(next.prepare("select count(*) from t").pluck().all(), [0]);
+});
+
+test("the log that is left of a database that is gone is not taken for that of the imported one", async (t) => {
+  const dir = tempDir(t);
+  const { from, places } = order(dir);
+  make(from, "create table t (a)", "insert into t values ('mine')");
+  const gone = open(places.database);
+  gone.exec("create table t (a); insert into t values ('of the log')");
+  copyFileSync(`${places.database}-wal`, join(dir, "left"));
+  gone.close();
+  rmSync(places.database);
+  copyFileSync(join(dir, "left"), `${places.database}-wal`);
+  await importDatabase(order(dir));
+  assert.deepEqual(ask(places.database, "select a from t"), ["mine"]);
+});
+
+test("what the broker has now and cannot be read is named, and by force put aside as it is", async (t) => {
+  const dir = tempDir(t);
+  const { from, places } = order(dir);
+  make(from, "create table t (a)");
+  writeFileSync(places.database, "destroyed ".repeat(1000));
+  await assert.rejects(importDatabase(order(dir)), { code: "SQLITE_CORRUPT", message: /data\.db cannot be read/ });
+  await importDatabase(order(dir, true));
+  assert.deepEqual(ask(places.database, "select count(*) from t"), [0]);
+  assert.ok(existsSync(`${places.database}.before-import-2026-01-02T030405.000Z`));
 });
 
 test("a file that another program has open is not taken over", async (t) => {

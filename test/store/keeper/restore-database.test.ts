@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { FileLock, loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
@@ -65,6 +65,48 @@ test("tokens do not go back, though neither the ledger nor the clock at the back
   // The same run of the machine: without a mark of the restore it would go on where the backup was made.
   const next = MetaRow.start(again, "boot", wallNow);
   assert.ok(next.ready.tokensFrom >= (given?.tokensTo ?? 0), `${next.ready.tokensFrom} after ${given?.tokensTo}`);
+});
+
+test("tokens do not go back either when the clock was set back since they were given", async (t) => {
+  const { database, places, from, connection } = await backedUp(t);
+  const ahead = MetaRow.start(connection, "a run whose clock was ahead", Date.UTC(2030, 0, 1));
+  connection.close();
+  await restoreDatabase({ from, places, wallNow });
+  const again = open(database);
+  t.after(() => again.close());
+  const { tokensFrom } = MetaRow.start(again, "boot", wallNow).ready;
+  assert.ok(tokensFrom >= ahead.ready.tokensTo, `${tokensFrom} after ${ahead.ready.tokensTo}`);
+});
+
+test("the log that is left of a database that is gone is not taken for the backup's", async (t) => {
+  const { dir, database, places, from, connection } = await backedUp(t);
+  connection.exec("insert into t values ('of the log')");
+  copyFileSync(`${database}-wal`, join(dir, "left"));
+  connection.close();
+  rmSync(database);
+  copyFileSync(join(dir, "left"), `${database}-wal`);
+  const { before } = await restoreDatabase({ from, places, wallNow });
+  assert.equal(before, null);
+  assert.deepEqual(rows(database), ["then"]);
+  assert.ok(existsSync(`${database}.before-restore-2026-01-02T030405.000Z-wal`), "the log was thrown away");
+});
+
+test("what one that was killed has left of its draft is cleared away by the next, and nothing else", async (t) => {
+  const { dir, database, places, from, connection } = await backedUp(t);
+  connection.close();
+  const left = ["restore-1767000000000", "restore-1767000000000-journal", "import-1767000000000-wal"];
+  for (const name of left) writeFileSync(`${database}.${name}`, "half");
+  const others = [`${database}.before-restore-1`, `${database}.restore-notes`, join(dir, "other.db.restore-1")];
+  for (const path of others) writeFileSync(path, "precious");
+  await restoreDatabase({ from, places, wallNow });
+  assert.deepEqual(
+    left.filter((name) => existsSync(`${database}.${name}`)),
+    [],
+  );
+  assert.deepEqual(
+    others.filter((path) => !existsSync(path)),
+    [],
+  );
 });
 
 test("while a writer has the database nothing is restored", async (t) => {
