@@ -3,11 +3,13 @@
  * writes never ends), by a process of its own, verified before it gets its name. Writers are not in its way, nor it in
  * theirs; but the log cannot be folded while it runs. So it gives up when the log comes to its hard cap.
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { loadSqlite, openDatabase } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import {
   type Connection,
+  companions,
   count,
   damaged,
   damageIn,
@@ -49,16 +51,24 @@ const busyMs = 10_000;
 
 /** Throws DISK_FULL, SQLITE_CORRUPT, PERMISSION, CONFIGURATION (the file is there); then there is no file. */
 export async function backupDatabase(order: BackupOrder): Promise<BackedUp> {
-  const { database, to, force } = order;
-  if (!existsSync(database))
-    throw new HoldfastError("CONFIGURATION", `there is no database ${database}`, { details: { path: database } });
-  if (existsSync(to) && !force)
-    throw new HoldfastError("CONFIGURATION", `${to} is there already; --force replaces it`, { details: { path: to } });
-  if (to === database) throw new HoldfastError("CONFIGURATION", `${to} is the database itself`);
+  if (!existsSync(order.database))
+    throw new HoldfastError("CONFIGURATION", `there is no database ${order.database}`, {
+      details: { path: order.database },
+    });
+  // Its log lies beside the file itself, and not beside a link to it.
+  const database = realpathSync(order.database);
+  const { to } = order;
+  try {
+    checkPlace(order, database);
+  } catch (error) {
+    throw explained(error, database);
+  }
   const draft = `${to}.draft-${process.pid}`;
   try {
-    await copySnapshot(order, draft);
+    await copySnapshot({ ...order, database }, draft);
     const found = verify(draft);
+    // What is left of a database that had this name would be taken for a part of the copy.
+    for (const suffix of companions) rmSync(`${to}${suffix}`, { force: true });
     putInPlace(draft, to);
     return { file: to, bytes: sizeOf(to), ...found };
   } catch (error) {
@@ -66,6 +76,22 @@ export async function backupDatabase(order: BackupOrder): Promise<BackedUp> {
   } finally {
     removeWithCompanions(draft);
   }
+}
+
+/** Where the copy is to lie: not where there is something else, and never where the database lies, whatever it is called. */
+function checkPlace({ to, force }: BackupOrder, database: string): void {
+  const refused = (message: string) => new HoldfastError("CONFIGURATION", message, { details: { path: to } });
+  if (statSync(dirname(to), { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw refused(`${to} cannot be there: ${dirname(to)} is no directory`);
+  const there = statSync(to, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isFile()) throw refused(`${to} is ${there.isDirectory() ? "a directory" : "no plain file"}`);
+  for (const part of [database, ...companions.map((suffix) => `${database}${suffix}`)]) {
+    const its = statSync(part, { throwIfNoEntry: false });
+    if (its?.ino === there.ino && its.dev === there.dev)
+      throw refused(part === database ? `${to} is the database itself` : `${to} belongs to the database itself`);
+  }
+  if (!force) throw refused(`${to} is there already; --force replaces it`);
 }
 
 async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder, draft: string): Promise<void> {

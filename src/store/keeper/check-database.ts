@@ -66,6 +66,8 @@ function foreignKeysOf(connection: Connection): string[] {
 
 function internalsOf(connection: Connection): string[] {
   if (count(connection, internalTables) === 0) return [];
+  if (connection.prepare("select 1 from sqlite_schema where name = '_holdfast_meta'").get() === undefined)
+    return ["the broker's own table _holdfast_meta is gone"];
   const row = connection.prepare("select version, epoch from _holdfast_meta where id = 1").raw(true).get();
   if (row === undefined) return ["the broker's own table _holdfast_meta has lost its row"];
   const [version] = row as [number, number];

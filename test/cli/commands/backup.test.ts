@@ -114,7 +114,10 @@ test("what cannot be backed up or put back is refused, and leaves nothing", asyn
   assert.deepEqual([none.code, /there is no database/.test(none.err)], [78, true]);
   await holdfast.print("sql", "create table t (a)");
   const nowhere = await holdfast.run(["backup", join(dir, "no", "where.db")]);
-  assert.notEqual(nowhere.code, 0);
+  assert.deepEqual(
+    [nowhere.code, nowhere.err],
+    [78, `holdfast: ${join(dir, "no", "where.db")} cannot be there: ${join(dir, "no")} is no directory\n`],
+  );
   writeFileSync(join(dir, "text"), "no database");
   const text = await holdfast.run(["restore", "--stop", join(dir, "text")]);
   assert.deepEqual([text.code, /is not an SQLite database/.test(text.err)], [1, true]);

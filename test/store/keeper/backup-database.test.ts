@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
@@ -79,6 +89,71 @@ test("a file that is there is replaced only by force, and the database never", a
   assert.equal(ask(to, "select count(*) from t"), 10);
 });
 
+test("the database is not written over under another of its names, nor is what lies beside it", async (t) => {
+  const dir = realpathSync(tempDir(t));
+  const path = join(dir, "data.db");
+  const { database, add } = served(path, 10);
+  t.after(() => database.close());
+  mkdirSync(join(dir, "links"));
+  const link = join(dir, "links", "link.db");
+  const folder = join(dir, "links", "folder");
+  const hard = join(dir, "links", "hard.db");
+  symlinkSync(path, link);
+  symlinkSync(dir, folder);
+  linkSync(path, hard);
+  for (const [from, to] of [
+    [link, path],
+    [path, join(folder, "data.db")],
+    [path, hard],
+    [path, `${path}-wal`],
+    [link, `${path}-shm`],
+  ] as const)
+    await assert.rejects(
+      backupDatabase({ ...order, database: from, to, force: true }),
+      { code: "CONFIGURATION", message: /the database itself/ },
+      to,
+    );
+  add(10, 20);
+  assert.equal(ask(path, "select count(*) from t"), 20);
+  // The log's size is that of the file that the link leads to.
+  await assert.rejects(backupDatabase({ ...order, database: link, to: join(dir, "copy.db"), walBytesHardMax: 1000 }), {
+    code: "DISK_FULL",
+  });
+});
+
+test("a place where no file can be is a refusal that names it", async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, "data.db");
+  served(path, 10).database.close();
+  mkdirSync(join(dir, "folder"));
+  execFileSync("mkfifo", [join(dir, "pipe")]);
+  writeFileSync(join(dir, "file"), "");
+  for (const [to, message] of [
+    [join(dir, "none", "copy.db"), /none is no directory/],
+    [join(dir, "file", "copy.db"), /file is no directory/],
+    [join(dir, "file", "below", "copy.db"), /below/],
+    [join(dir, "folder"), /folder is a directory/],
+    [join(dir, "pipe"), /pipe is no plain file/],
+  ] as const)
+    await assert.rejects(backupDatabase({ ...order, database: path, to, force: true }), {
+      code: "CONFIGURATION",
+      message,
+    });
+});
+
+test("the log that is left of another database is not taken for a part of the copy that gets its name", async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, "data.db");
+  served(path, 10).database.close();
+  const to = join(dir, "copy.db");
+  const { database } = served(to, 20);
+  copyFileSync(`${to}-wal`, join(dir, "left"));
+  database.close();
+  copyFileSync(join(dir, "left"), `${to}-wal`);
+  await backupDatabase({ ...order, database: path, to, force: true });
+  assert.equal(ask(to, "select count(*) from t"), 10);
+});
+
 test("a backup ends when the log has come to its cap, and leaves nothing", async (t) => {
   const dir = tempDir(t);
   const path = join(dir, "data.db");
@@ -124,6 +199,13 @@ test("a check finds rows whose parents are gone, and a missing row of the broker
     "row 1 of c refers to a row of p that is not there",
     "the broker's own table _holdfast_meta has lost its row",
   ]);
+  const again = openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
+  again.exec("drop table _holdfast_meta");
+  again.close();
+  assert.equal(
+    checkDatabase({ database: path, quick: false }).problems.at(-1),
+    "the broker's own table _holdfast_meta is gone",
+  );
   assert.throws(() => checkDatabase({ database: `${path}.none`, quick: false }), { code: "CONFIGURATION" });
   writeFileSync(path, "this is no database, however long it may be, and has never been one".repeat(100));
   assert.throws(() => checkDatabase({ database: path, quick: false }), { code: "SQLITE_CORRUPT" });
