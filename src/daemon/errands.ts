@@ -9,7 +9,7 @@
  */
 import { homedir, tmpdir, userInfo } from "node:os";
 import { type BackupProgress, backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
-import { isHoldfastError } from "../terms/index.js";
+import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { type Config, configFrom, type Errand, type ServeOptions } from "./config.js";
 import { prepareDirectories } from "./directories.js";
 import { wallNow } from "./pulse.js";
@@ -17,6 +17,8 @@ import { SingleInstance } from "./single-instance.js";
 
 /** Resolves with the exit code. */
 export async function runErrand(errand: Errand, options: ServeOptions): Promise<number> {
+  // Whoever reads it may be gone, of the same Ctrl-C; what was begun is cleared away all the same.
+  process.stdout.on("error", () => undefined);
   try {
     process.umask(0o077);
     say(await outcomeOf(errand, options));
@@ -57,8 +59,24 @@ function backup({ file, force }: Errand & { kind: "backup" }, { places, limits }
     to: file,
     force,
     walBytesHardMax,
-    progress: (progress) => teller.tell(progress),
+    progress: untilSignalled((progress) => teller.tell(progress)),
   });
+}
+
+/** A signal ends it at its next step, so that no draft as large as the database is left behind. */
+export function untilSignalled<Progress>(
+  tell: (progress: Progress) => void,
+  signals: Pick<NodeJS.EventEmitter, "once"> = process,
+): (progress: Progress) => void {
+  let signalled = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    signals.once(signal, () => {
+      signalled = true;
+    });
+  return (progress) => {
+    if (signalled) throw new HoldfastError("CANCELLED", "interrupted: nothing was written");
+    tell(progress);
+  };
 }
 
 async function withoutBroker(
