@@ -40,13 +40,19 @@ export function jsonMembers(line: string): Map<string, Value> {
   return members;
 }
 
-/** A text in quotes, or anything that is no quote, bracket, comma or space. Only for text that is known to be JSON. */
-const piece = /\s*("(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+)/y;
+/** The beginning of a text in quotes, or anything that is no quote, bracket, comma or space. Only for text that is known to be JSON. */
+const piece = /\s*(["{}[\],:]|[^\s"{}[\],:]+)/y;
 
 /** Names, and the values as they are written. */
 function* membersOf(line: string): Generator<[name: string, text: string]> {
   piece.lastIndex = line.indexOf("{") + 1;
-  const next = () => piece.exec(line)?.[1] ?? "}";
+  const next = () => {
+    const part = piece.exec(line)?.[1] ?? "}";
+    if (part !== '"') return part;
+    const from = piece.lastIndex - 1;
+    piece.lastIndex = endOfText(line, from + 1);
+    return line.slice(from, piece.lastIndex);
+  };
   for (let name = next(); name !== "}"; name = next()) {
     if (name === ",") continue;
     next();
@@ -60,6 +66,19 @@ function* membersOf(line: string): Generator<[name: string, text: string]> {
     yield [JSON.parse(name) as string, line.slice(from, to).trim()];
     piece.lastIndex = to;
   }
+}
+
+/**
+ * Behind the quote that ends a text. Not by a pattern that tries sign for sign: of a text of some megabytes it has more to
+ * remember than it may.
+ */
+function endOfText(line: string, from: number): number {
+  for (let quote = line.indexOf('"', from); quote >= 0; quote = line.indexOf('"', quote + 1)) {
+    let escapes = 0;
+    while (line[quote - 1 - escapes] === "\\") escapes++;
+    if (escapes % 2 === 0) return quote + 1;
+  }
+  return line.length;
 }
 
 function memberOf(name: string, text: string): Value {
@@ -123,7 +142,10 @@ function realOf(name: string, content: string, text: string): Real {
 }
 
 function blobOf(name: string, content: string, text: string): Uint8Array {
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2})?$/.test(content)) throw wrong(name, text, "holds no base64");
+  const digits = content.replace(/={1,2}$/, "");
+  const over = digits.length % 4;
+  if (/[^A-Za-z0-9+/]/.test(digits) || over === 1 || (over === 0 && digits !== content))
+    throw wrong(name, text, "holds no base64");
   return Uint8Array.from(Buffer.from(content, "base64"));
 }
 

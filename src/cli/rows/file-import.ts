@@ -9,9 +9,9 @@ import { exitCodeOf, exitCodes } from "../exit-codes.js";
 import { Meter } from "../meter.js";
 import { placesOf } from "../surroundings.js";
 import { ImportNotes, newNote } from "./import-note.js";
-import { type ImportOutcome, importRows, keepMs } from "./row-import.js";
+import { Forgotten, type ImportOutcome, importRows, keepMs } from "./row-import.js";
 import { RowFault, type RowForm } from "./row-source.js";
-import { NotUtf8, textFile } from "./text-file.js";
+import { LineTooLong, NotUtf8, textFile } from "./text-file.js";
 
 export interface FileImport {
   readonly broker: Broker;
@@ -51,13 +51,18 @@ export async function importFileRows(call: Call, wish: FileImport): Promise<Impo
   try {
     const outcome = await importRows(wish.broker, open, {
       ...{ text: source.text, form, table, id: note.id, asText: wish.asText, fence: wish.fence, signal: wish.signal },
+      known: note.batches,
       creates: note.rows > 0 || resume ? note.creates : undefined,
       onBegin: (creates) => {
         note = { ...note, creates };
         notes?.write(note);
       },
-      onStored: (rows) => {
+      onStored: (rows, batches) => {
         stored = rows;
+        if (batches > note.batches) {
+          note = { ...note, rows, batches };
+          notes?.write(note);
+        }
         meter.show(() => progressText(rows, source.bytes(), bytesAll));
       },
     });
@@ -114,7 +119,12 @@ function explained(
     signal,
   }: FileImport & { readonly stored: number; readonly resumable: boolean },
 ): unknown {
-  const isOurs = error instanceof RowFault || error instanceof NotUtf8 || isHoldfastError(error) || signal.aborted;
+  const isOfFile = [RowFault, NotUtf8, LineTooLong].some((fault) => error instanceof fault);
+  const isOurs = isOfFile || isHoldfastError(error) || signal.aborted;
+  if (error instanceof Forgotten)
+    return refusedWith(
+      `${file}: ${error.message}; was another database put in the place of that one?\n--anew begins from the start`,
+    );
   if (!isOurs) return error;
   const what = signal.aborted && !(error instanceof RowFault) ? "interrupted" : (error as Error).message;
   const where = error instanceof RowFault ? `${file}, line ${error.line}: ` : `${file}: `;

@@ -3,8 +3,8 @@
  * state directory, one a source and table, gone when the import has ended.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 export interface ImportNote {
   readonly id: string;
@@ -14,8 +14,9 @@ export interface ImportNote {
   readonly since: number;
   /** The table is made with the first batch. */
   readonly creates: boolean;
-  /** Rows that are stored, at least. */
+  /** Rows that are stored, at least, and the batches in which they are. */
   readonly rows: number;
+  readonly batches: number;
 }
 
 export class ImportNotes {
@@ -31,8 +32,9 @@ export class ImportNotes {
   /** Undefined: none has begun. */
   find(): ImportNote | undefined {
     try {
-      const found = JSON.parse(readFileSync(this.#path, "utf8")) as ImportNote;
-      return typeof found.id === "string" && typeof found.since === "number" ? found : undefined;
+      const found = JSON.parse(readFileSync(this.#path, "utf8")) as Omit<ImportNote, "batches"> & { batches?: number };
+      if (typeof found.id !== "string" || typeof found.since !== "number") return undefined;
+      return { ...found, batches: found.batches ?? 0 };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof SyntaxError) return undefined;
       throw error;
@@ -46,11 +48,15 @@ export class ImportNotes {
     renameSync(draft, this.#path);
   }
 
+  /** With what an import that was killed while it wrote has left beside it. */
   remove(): void {
-    rmSync(this.#path, { force: true });
+    const directory = dirname(this.#path);
+    if (!existsSync(directory)) return;
+    for (const file of readdirSync(directory))
+      if (file.startsWith(basename(this.#path))) rmSync(join(directory, file), { force: true });
   }
 }
 
 export function newNote(file: string, table: string): ImportNote {
-  return { id: randomUUID(), file, table, since: Date.now(), creates: false, rows: 0 };
+  return { id: randomUUID(), file, table, since: Date.now(), creates: false, rows: 0, batches: 0 };
 }

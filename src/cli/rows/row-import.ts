@@ -4,6 +4,10 @@
  * leaves whole batches and a note (import-note.ts); with `resume` the batches are asked for again under the same keys, and
  * those that are stored are not run again.
  *
+ * The broker has only so much room for keys, and those that came first go first. So the note counts as well: a batch that it
+ * knows to be stored is asked for so that the broker answers what it knows and runs nothing. Of the last of them the broker
+ * must still know, or it is not the database in which they are stored.
+ *
  * Inside a transaction (the shell's) it is all part of that.
  */
 import type { Broker, Fence, Transaction } from "../../client/index.js";
@@ -23,13 +27,18 @@ export interface ImportPlan {
   readonly asText: boolean;
   readonly fence: readonly Fence[];
   readonly signal: AbortSignal;
+  /** So many batches are stored, at least. */
+  readonly known: number;
   /** That the table is made with the first batch, when that was found at an earlier beginning. */
   readonly creates: boolean | undefined;
   /** Before anything is stored. */
   readonly onBegin: (creates: boolean) => void;
-  /** After each batch: rows that are stored by now. */
-  readonly onStored: (rows: number) => void;
+  /** After each batch: what is stored by now. */
+  readonly onStored: (rows: number, batches: number) => void;
 }
+
+/** The broker knows nothing of batches that are stored. */
+export class Forgotten extends Error {}
 
 export interface ImportOutcome {
   readonly rows: number;
@@ -60,6 +69,8 @@ class RowImport {
   #created = false;
   #batches = 0;
   #rows = 0;
+  /** The broker did not know the last batch, which was known to be stored. */
+  #forgotten = false;
 
   constructor(broker: Broker, open: Transaction | undefined, plan: ImportPlan) {
     this.#broker = broker;
@@ -88,6 +99,7 @@ class RowImport {
       // A fault that is found meanwhile comes after what becomes of this one.
       await storing;
     }
+    this.#mustBeKnown();
     if (this.#columns === undefined && !this.#created) await this.#createEmpty(header);
     return { rows: this.#rows, created: this.#created };
   }
@@ -118,7 +130,7 @@ class RowImport {
       this.#columns = columnsIn(rows).map((name) => ({ name, type: "" }));
     }
     this.#rows += rows.length;
-    this.#plan.onStored(this.#rows);
+    this.#plan.onStored(this.#rows, this.#batches);
   }
 
   async #createEmpty(columns: readonly string[]): Promise<void> {
@@ -133,15 +145,25 @@ class RowImport {
     rows: readonly SourceRow[],
     create: readonly BatchStatement[],
   ): Promise<void> {
-    const { id, fence } = this.#plan;
+    const { id, fence, known } = this.#plan;
     const key = `import ${id} ${this.#batches}`;
+    const isKnown = this.#batches < known;
+    if (!isKnown) this.#mustBeKnown();
+    // Under a lock that nobody has nothing is run; what is stored under the key is told before that is looked at.
+    const never = isKnown ? [{ name: `holdfast/import/${id}`, token: 1 }] : [];
     try {
       if (this.#open !== undefined) await this.#open.batch(statements);
-      else await this.#broker.batch(statements, { key, keepMs, fence });
+      else await this.#broker.batch(statements, { key, keepMs, fence: [...fence, ...never] });
+      this.#forgotten = false;
     } catch (error) {
-      if (!isStored(error)) throw await this.#withLine(error, rows, create);
+      this.#forgotten = isKnown && isFenced(error);
+      if (!isStored(error) && !this.#forgotten) throw await this.#withLine(error, rows, create);
     }
     this.#batches++;
+  }
+
+  #mustBeKnown(): void {
+    if (this.#forgotten) throw new Forgotten("the broker knows nothing any more of what was stored of it");
   }
 
   /** Of the row that was refused: found by storing them one by one, in a transaction that is undone. */
@@ -221,6 +243,11 @@ function columnsIn(rows: readonly SourceRow[]): string[] {
 function keepsNumbers(column: Column | undefined): boolean {
   const type = column?.type.toUpperCase() ?? "";
   return type === "" || type === "ANY" || (type.includes("BLOB") && !type.includes("INT"));
+}
+
+/** It was not run, and the broker does not know its key any more. */
+function isFenced(error: unknown): boolean {
+  return isHoldfastError(error) && error.code === "FENCED";
 }
 
 /** It was stored before, and only its answer was not kept. */

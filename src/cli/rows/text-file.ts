@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 
 export class NotUtf8 extends RangeError {}
+export class LineTooLong extends RangeError {}
 
 export interface TextFile {
   /** Without a byte order mark. Throws NotUtf8. */
@@ -46,7 +47,7 @@ export async function* linesOf(text: AsyncIterable<string>, unitsMax: number): A
     const lines = (rest + part).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) yield { text: line.replace(/\r$/, ""), at: ++at };
-    if (rest.length > unitsMax) throw new RangeError(`line ${at + 1} is longer than ${unitsMax} characters`);
+    if (rest.length > unitsMax) throw new LineTooLong(`line ${at + 1} is longer than ${unitsMax} characters`);
   }
   if (rest !== "") yield { text: rest.replace(/\r$/, ""), at: ++at };
 }

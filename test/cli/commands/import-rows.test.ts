@@ -139,6 +139,48 @@ test("killed at any moment and taken up again, every row is stored once", async 
   assert.deepEqual(readdirSync(notes), []);
 });
 
+test("a long import that is taken up again stores nothing twice, though the broker has no room for the keys of its beginning", async (t) => {
+  const holdfast = new Holdfast(t);
+  const server = holdfast.start(["serve", "--limit", "ownKeysBytesMax=65536"]);
+  await server.until(/ready/);
+  await holdfast.print("sql", "create table t(a integer, b, c)");
+  // Rows that take turns in what they have make a statement each, and so a long answer for each batch.
+  const lines = (odd: string) =>
+    Array.from({ length: 4000 }, (_, n) => (n === 3800 ? odd : `{"a":${n},"${n % 2 === 0 ? "b" : "c"}":1}`)).join("\n");
+  const file = fileIn(holdfast, "t.jsonl", lines('{"a":"broken'));
+  const first = await holdfast.run(["import", file, "--table", "t"]);
+  assert.match(first.err, /3,500 rows before it are stored/);
+  assert.ok(Number(await holdfast.print("sql", "select count(*) from t")) === 3500);
+  writeFileSync(file, lines('{"a":3800,"b":1}'));
+  await holdfast.print("import", file, "--table", "t", "--resume");
+  assert.equal(await holdfast.print("sql", "select count(*), count(distinct a), max(a) from t"), "4000\t4000\t3999\n");
+});
+
+test("an import is not taken up again in another database than the one in which its beginning is stored", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a integer primary key, b not null)");
+  const backup = join(holdfast.dir, "empty.db");
+  await holdfast.print("backup", backup);
+  const file = fileIn(holdfast, "t.csv", numbers(700, { 600: "7,again" }));
+  assert.match((await holdfast.run(["import", file, "--table", "t"])).err, /500 rows before it are stored/);
+  writeFileSync(file, numbers(700));
+  await holdfast.print("restore", "--stop", backup);
+  const refused = await holdfast.run(["import", file, "--table", "t", "--resume"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /knows nothing any more of what was stored of it; .*\n {2}--anew begins from the start\n$/);
+  assert.equal(await holdfast.print("sql", "select count(*) from t"), "0\n");
+  await holdfast.print("import", file, "--table", "t", "--anew");
+  assert.equal(await holdfast.print("sql", "select count(*) from t"), "700\n");
+});
+
+test("a line that is too long is told as what it is", async (t) => {
+  const holdfast = new Holdfast(t);
+  const file = fileIn(holdfast, "long.jsonl", `{"a":1}\n{"a":"${"x".repeat(17 * 2 ** 20)}"}\n`);
+  const { code, err } = await holdfast.run(["import", file, "--table", "t"]);
+  assert.equal(code, 1);
+  assert.match(err, /^holdfast: .*long\.jsonl: line 2 is longer than 16777216 characters\n {2}nothing is stored\n$/);
+});
+
 test("stdin is taken, and told what it is", async (t) => {
   const holdfast = new Holdfast(t);
   assert.equal((await holdfast.run(["import", "-", "--table", "t"], { input: "a\n1\n" })).code, 64);

@@ -81,3 +81,13 @@ test("what cannot be stored as it is written is refused with its place", () => {
   ] as const)
     assert.throws(() => jsonMembers(line), words, line);
 });
+
+test("texts and blobs of any size that a row may have are read", () => {
+  const text = `${'"\\'.repeat(2 ** 20)}${"x".repeat(8 * 2 ** 20)}`;
+  const blob = new Uint8Array(8 * 2 ** 20).fill(7);
+  const line = `{"a":${exactJson(text)},"b":${exactJson(blob)},"c":1}`;
+  const read = jsonMembers(line);
+  assert.ok(read.get("a") === text);
+  assert.ok(Buffer.compare(read.get("b") as Uint8Array, blob) === 0);
+  assert.equal(read.get("c"), 1n);
+});
