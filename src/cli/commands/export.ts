@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { RowStream } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
 import type { Cell } from "../cells.js";
+import { signalExitCode } from "../child.js";
 import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
 import { count, formatBytes, parseDuration } from "../durations.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
@@ -57,15 +58,19 @@ export const exportRows: Command = {
     const sql = statementFor(what);
     const broker = await reach(call, { start: true, integers: "bigint" });
     const stopping = new AbortController();
-    process.once("SIGINT", () => stopping.abort());
-    process.once("SIGTERM", () => stopping.abort());
+    let code: ExitCode = exitCodes.refused;
+    // A second one ends us at once.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => {
+        code = signalExitCode(signal);
+        stopping.abort();
+      });
     try {
       const rows = broker.stream(sql, [], { rows: "arrays", timeoutMs, signal: stopping.signal });
       await writeAll(call, rows, { form, header: options.header, file: options.out });
       return exitCodes.ok;
     } catch (error) {
-      if (stopping.signal.aborted)
-        throw new ExitWith("interrupted", { exitCode: exitCodes.signalBase + 2, cause: error });
+      if (stopping.signal.aborted) throw new ExitWith("interrupted", { exitCode: code, cause: error });
       if (!isHoldfastError(error)) throw error;
       complainOfSql(error, sql, call.io);
       return exitCodeOf(error.code);

@@ -52,19 +52,25 @@ test("a file has its name once it is whole, and tells the form by it", async (t)
   );
 });
 
-test("an export that is interrupted leaves no file", async (t) => {
+test("an export that is interrupted leaves no file, and ends with 128 and the signal's number", async (t) => {
   const holdfast = new Holdfast(t);
   const file = join(holdfast.dir, "endless.jsonl");
   const endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n";
-  const running = holdfast.start(["export", endless, "-o", file]);
-  await until(() => readdirSync(holdfast.dir).some((name) => name.endsWith(".part")), "it writes");
-  running.child.kill("SIGINT");
-  assert.equal((await running.ended).code, 130);
-  assert.equal(existsSync(file), false);
-  assert.deepEqual(
-    readdirSync(holdfast.dir).filter((name) => name.endsWith(".part")),
-    [],
-  );
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    const running = holdfast.start(["export", endless, "-o", file]);
+    await until(() => readdirSync(holdfast.dir).some((name) => name.endsWith(".part")), "it writes");
+    running.child.kill(signal);
+    assert.equal((await running.ended).code, code);
+    assert.equal(existsSync(file), false);
+    assert.deepEqual(
+      readdirSync(holdfast.dir).filter((name) => name.endsWith(".part")),
+      [],
+    );
+  }
 });
 
 test("memory stays bounded however large the result is", async (t) => {
