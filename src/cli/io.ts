@@ -1,6 +1,7 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
 import type { ReadStream, WriteStream } from "node:tty";
+import { textOfBytes } from "./utf8.js";
 
 export interface Environment {
   readonly [name: string]: string | undefined;
@@ -62,5 +63,5 @@ function terminalOfProcess(): Terminal | undefined {
 async function readStdin(): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString("utf8");
+  return textOfBytes(Buffer.concat(parts), "stdin");
 }

@@ -12,6 +12,7 @@ import { type ExitCode, exitCodeOf, exitCodes } from "../exit-codes.js";
 import { reach } from "../reach.js";
 import { complainOfSql, showResult } from "../sql-results.js";
 import { fenceOf, type NamedValue, namedValue, type TypedValue, valueOfWord } from "../sql-values.js";
+import { textOfBytes } from "../utf8.js";
 
 interface SqlOptions {
   readonly file?: string;
@@ -142,7 +143,7 @@ async function textOf(
   file: string | undefined,
 ): Promise<{ text: string; fromArgument: boolean }> {
   if (file !== undefined && statement !== undefined) call.misused("either a statement or -f FILE, not both");
-  if (file !== undefined && file !== "-") return { text: readFileSync(file, "utf8"), fromArgument: false };
+  if (file !== undefined && file !== "-") return { text: textOfBytes(readFileSync(file), file), fromArgument: false };
   if (statement !== undefined && statement !== "-") return { text: statement, fromArgument: true };
   if (file === undefined && statement === undefined && call.io.stdin.isTerminal)
     call.misused('sql wants a statement, a file (-f FILE) or SQL on stdin\nfor example: holdfast sql "select 1"');

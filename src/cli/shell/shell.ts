@@ -16,6 +16,7 @@ import { reach } from "../reach.js";
 import { importFileRows, rowFormOf } from "../rows/file-import.js";
 import { complainOfSql, showResult, showStream } from "../sql-results.js";
 import { placesOf } from "../surroundings.js";
+import { textOfBytes } from "../utf8.js";
 import { quoted } from "../words.js";
 import { type Completion, completeSql } from "./completion.js";
 import { type DotHost, runDotCommand, type View } from "./dot-commands.js";
@@ -286,9 +287,7 @@ class Shell {
         exitCode: exitCodes.refused,
       });
     const gatherer = new Gatherer();
-    const lines = readFileSync(resolve(this.#call.io.cwd, file), "utf8")
-      .replace(/^\ufeff/, "")
-      .split(/\r?\n/);
+    const lines = textOfBytes(readFileSync(resolve(this.#call.io.cwd, file)), file).split(/\r?\n/);
     for (const line of [...lines, undefined]) {
       const gathered = line === undefined ? gatherer.rest() : gatherer.add(line);
       if (gathered?.kind === "dot" && (await this.#dot(gathered.line, signal, depth + 1)) === "quit") return;

@@ -79,6 +79,24 @@ test("a file, stdin and several statements run as a script, all or nothing", asy
   assert.equal(await holdfast.print("sql", "select max(a) from t"), "4\n");
 });
 
+test("a script that is not UTF-8 is refused and nothing of it is run: what cannot be read is not stored as something else", async (t) => {
+  const holdfast = new Holdfast(t);
+  const latin = Buffer.from("create table t(a); insert into t values ('caf\xe9');", "latin1");
+  const file = join(holdfast.dir, "latin.sql");
+  writeFileSync(file, latin);
+  for (const [args, input] of [
+    [["sql", "-f", file], ""],
+    [["sql"], latin],
+  ] as const) {
+    const { code, err } = await holdfast.run(args, { input });
+    assert.equal(code, 1);
+    assert.match(err, /it is not UTF-8; `iconv -t UTF-8` makes it so/);
+  }
+  writeFileSync(file, "\ufeffcreate table t(a); insert into t values ('café');");
+  assert.equal((await holdfast.run(["sql", "-f", file])).code, 0);
+  assert.equal(await holdfast.print("sql", "select a from t"), "café\n");
+});
+
 test("raw output is the bytes of the value", async (t) => {
   const holdfast = new Holdfast(t);
   const running = holdfast.start(["sql", "--raw", "select x'00ff0a09'"]);
