@@ -1,10 +1,10 @@
 /** `holdfast release NAME`: gives back what `holdfast acquire` took, by the secret that it left. */
 
 import type { LockRow } from "../../client/index.js";
-import { BoundSecrets } from "../bound-secret.js";
+import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { isAlive } from "../processes.js";
+import { identityOf, isAlive } from "../processes.js";
 import { reachRunning, tryResume } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 import { holderText, quoted } from "../words.js";
@@ -26,7 +26,9 @@ export const release: Command = {
     const pid = word === undefined ? undefined : pidOf(call, word);
     const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
     secrets.sweep(isAlive);
-    const found = secrets.find({ name, pid }).filter(({ token }) => token !== undefined);
+    // Without a token its `acquire` waits still, or was killed before it could note that it had been granted.
+    const isDone = ({ token, maker }: BoundSecret) => token !== undefined || identityOf(maker) === undefined;
+    const found = secrets.find({ name, pid }).filter(isDone);
     const [secret, ...others] = found;
     if (secret === undefined) return notHeld(call, name);
     if (others.length > 0)
@@ -37,7 +39,7 @@ export const release: Command = {
     // With its session its locks go: the session was made for this one.
     await session?.broker.close();
     secrets.remove(secret);
-    if (session?.holds === true) return exitCodes.ok;
+    if (session?.holds === true || (session !== undefined && secret.token === undefined)) return exitCodes.ok;
     call.output.warn(`process ${secret.process.pid} had acquired ${quoted(name)}, but has lost it since`);
     return exitCodes.refused;
   },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Holdfast } from "../holdfast.js";
@@ -79,6 +80,23 @@ test("an acquire that is interrupted leaves neither place nor secret", async (t)
   const refused = await holdfast.run(["release", "demo"]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /is held by sh \(pid \d+.*did not get it by `holdfast acquire`/);
+});
+
+test("what an acquire that was killed in the middle has left held can be given back", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(pid));
+  const gone = spawn("true", { stdio: "ignore" });
+  await once(gone, "exit");
+  // As it lies there between the grant and the note of it.
+  const [file = ""] = secretsIn(holdfast);
+  const path = join(holdfast.dir, "run", "bound", file);
+  const { token: _, ...secret } = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...secret, maker: gone.pid }));
+  const { code, err } = await holdfast.run(["release", "demo"]);
+  assert.deepEqual([code, err], [0, ""]);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+  assert.deepEqual(secretsIn(holdfast), []);
 });
 
 test("a process that does not exist can have no lock", async (t) => {
