@@ -16,6 +16,7 @@ import { openRequest, type RawRequest } from "../statement/request.js";
 import { changesBody, resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { describeStatements } from "./describe.js";
+import type { Savepoints } from "./savepoints.js";
 
 /** Readers meet locks only while the log is being recovered or folded. */
 const busyMs = 5000;
@@ -56,8 +57,8 @@ export class Reader {
     return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
   }
 
-  /** A statement of a transaction, or several, in the snapshot that is open. */
-  runInSnapshot(request: RawRequest): Buffer | Refusal {
+  /** A statement of a transaction, or several, in the snapshot that is open, and has these savepoints. */
+  runInSnapshot(request: RawRequest, savepoints: Savepoints): Buffer | Refusal {
     const { plan } = openRequest(request, this.#planner, false);
     if (isRefusal(plan)) return plan;
     if (plan.access === "write") return refuse("READ_ONLY", "a statement that writes has reached a snapshot");
@@ -68,7 +69,7 @@ export class Reader {
       case "batch":
         return this.#batch(plan, encoding);
       case "savepoint":
-        return this.#savepoint(plan.text, encoding);
+        return savepoints.take(plan.savepoint) ?? changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding);
       default:
         return refuse("READ_ONLY", `a snapshot runs no request of the kind ${plan.kind}`);
     }
@@ -122,16 +123,6 @@ export class Reader {
       run: (index, bytesMax) => this.#one(plan, index, { encoding, bytesMax }),
       undone: () => !this.database.inTransaction,
     });
-  }
-
-  /** There is nothing that it could undo, but names may be set and are to be known. */
-  #savepoint(text: string, encoding: Encoding): Buffer | Refusal {
-    try {
-      this.database.prepare(text).run();
-      return changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding);
-    } catch (error) {
-      return refusalOf(error);
-    }
   }
 
   #describe(outline: readonly Admitted[], { encoding }: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
