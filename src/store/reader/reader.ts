@@ -24,6 +24,8 @@ const busyMs = 5000;
 /** A text that once took longer is answered for before the next one begins, so that the answers before it do not wait. */
 const quickMs = 1;
 const textsMax = 4096;
+/** A longer text is not remembered, so it is always answered for before. */
+const keptTextUnitsMax = 8192;
 
 export class Reader {
   readonly database: Database;
@@ -49,11 +51,11 @@ export class Reader {
     if (withoutWriter) syncLog(database);
   }
 
-  /** `beforeSlow` is called before a statement that may take long. */
-  answer(message: ReadMessage, beforeSlow: () => void): Answer {
+  /** `before` is called before anything runs, and told whether that may take long. */
+  answer(message: ReadMessage, before: (mayBeSlow: boolean) => void): Answer {
     const { read: id, encoding } = message;
     const { plan } = openRequest(message, this.#planner, false);
-    const result = isRefusal(plan) ? plan : this.#run(plan, message, beforeSlow);
+    const result = isRefusal(plan) ? plan : this.#run(plan, message, before);
     return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
   }
 
@@ -83,13 +85,16 @@ export class Reader {
     this.database.close();
   }
 
-  #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
+  #run(plan: RequestPlan, message: ReadMessage, before: (mayBeSlow: boolean) => void): Buffer | Refusal {
     if (plan.access === "write") return refuse("READ_ONLY", "a request that writes has reached a reader");
-    if (plan.kind === "describe") return this.#describe(plan.outline, message, beforeSlow);
+    if (plan.kind === "describe") {
+      before(true);
+      return this.#describe(plan.outline, message);
+    }
     if (plan.kind !== "one" && plan.kind !== "batch")
       return refuse("READ_ONLY", `a reader runs no request of the kind ${plan.kind}`);
     const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
-    if (text === undefined || !this.#quick.has(text)) beforeSlow();
+    before(text === undefined || !this.#quick.has(text));
     const began = performance.now();
     const result =
       plan.kind === "one"
@@ -100,6 +105,7 @@ export class Reader {
   }
 
   #learn(text: string, quick: boolean): void {
+    if (text.length > keptTextUnitsMax) return;
     if (!quick) this.#quick.delete(text);
     else if (this.#quick.size < textsMax) this.#quick.add(text);
     else this.#quick = new Set([text]);
@@ -125,8 +131,7 @@ export class Reader {
     });
   }
 
-  #describe(outline: readonly Admitted[], { encoding }: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
-    beforeSlow();
+  #describe(outline: readonly Admitted[], { encoding }: ReadMessage): Buffer | Refusal {
     this.#begin.run();
     try {
       // Only a statement that runs notices that the schema has changed; preparing one does not.
