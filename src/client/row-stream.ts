@@ -56,10 +56,12 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     question.onDone = (refusal) => this.#ends(refusal);
   }
 
-  /** The names of the columns. Begins the stream, as the first `next` does. */
+  /** The names of the columns. Begins the stream, as the first `next` does. CLOSED when it was closed before it had any. */
   async columns(): Promise<string[]> {
     await this.#open();
-    return [...(this.#parts.question.result as StreamResult).columns];
+    const result = this.#parts.question.result as StreamResult | undefined;
+    if (result === undefined) throw new HoldfastError("CLOSED", "the stream was closed before it was open");
+    return [...result.columns];
   }
 
   [Symbol.asyncIterator](): this {

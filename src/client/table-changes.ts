@@ -173,7 +173,8 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
 
   #push(news: readonly TableNews[], last: ChangeCursor): void {
     this.#cursor = last;
-    this.#news.push(...news);
+    // One by one: what was missed in a while may be more than a call takes as arguments.
+    for (const one of news) this.#news.push(one);
     if (this.#news.length > waitingMax) this.#news = [{ gap: true, seq: last.seq, cursor: cursorText(last) }];
     this.#wake();
   }

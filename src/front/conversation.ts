@@ -14,12 +14,15 @@ import {
   type RequestId,
 } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
+import { LargeRequests } from "./large-requests.js";
 import { Transacting } from "./transacting.js";
 
 /** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
 const badFramesMax = 10;
 const badFramesMs = 10_000;
 const longAgo = instant(0);
+/** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
+const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
 
 export class Conversation {
   readonly link: Link;
@@ -34,8 +37,11 @@ export class Conversation {
    */
   readonly #acquiring = new Map<RequestId, number>();
   readonly #transacting = new Transacting();
+  readonly #large = new LargeRequests();
   #inFlight = 0;
   #paused = false;
+  /** It is not read until the turn is over. */
+  #rests = false;
   #badFrames: number[] = [];
   /** Of what came, as much as had led to a command when the last one did. */
   #bytesCommanded = 0;
@@ -81,24 +87,43 @@ export class Conversation {
     return this.#inFlight;
   }
 
+  get rests(): boolean {
+    return this.#rests;
+  }
+
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
+    if (oneATurn.has(method)) {
+      this.#rests = true;
+      this.link.pause();
+    }
     if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
     this.#inFlight++;
-    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax);
+    this.#large.begun(request, bytes);
+    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.full);
   }
 
   answered(request: RequestId, refusal?: Refusal): void {
     if (this.#acquireAnswered(request)) return;
-    if (!this.#transacting.answered(request, refusal)) this.#inFlight--;
-    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2 || !this.#transacting.roomy) return;
+    if (!this.#transacting.answered(request, refusal)) {
+      this.#inFlight--;
+      this.#large.answered(request);
+    }
+    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
+    if (!this.#transacting.roomy || !this.#large.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
-    this.link.resume();
+    if (!this.#rests) this.link.resume();
+  }
+
+  /** The turn is over in which it was to rest. */
+  goOn(): void {
+    this.#rests = false;
+    if (!this.#paused) this.link.resume();
   }
 
   #holdBack(tooMuch: boolean): void {

@@ -101,13 +101,17 @@ export class Postman {
 
   /** What was delivered leaves; once a turn. */
   flush(now: Instant): void {
+    let rested: Conversation[] | undefined;
     for (const conversation of this.#touched) {
       conversation.link.flush();
       this.backlog.note(conversation);
+      if (conversation.rests) rested = [...(rested ?? []), conversation];
     }
     this.#touched.clear();
     this.#holds.look();
     for (const slow of this.backlog.takeSlow(now)) this.#cutOff(slow);
+    // What comes from them belongs to the next turn.
+    for (const conversation of rested ?? []) conversation.goOn();
   }
 
   sayClosing(reason: string): void {
@@ -159,8 +163,7 @@ export class Postman {
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {
-    const code = refusal.refused === "HELLO_TIMEOUT" ? closings.helloTimeout.code : closings.misbehaved.code;
-    conversation.link.close(code, refusal.message);
+    conversation.link.close(hangUpCode(refusal), refusal.message);
   }
 
   #cutOff({ link }: Conversation): void {
@@ -169,4 +172,9 @@ export class Postman {
     link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();
   }
+}
+
+function hangUpCode({ refused }: Refusal): number {
+  if (refused === "HELLO_TIMEOUT") return closings.helloTimeout.code;
+  return refused === "SLOW_CONSUMER" ? closings.slowConsumer.code : closings.misbehaved.code;
 }

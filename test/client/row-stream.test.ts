@@ -69,6 +69,19 @@ class Stage {
   }
 }
 
+test("a stream that was closed before it was open has no columns, and says so", async () => {
+  const closed = (error: unknown) => isHoldfastError(error) && error.code === "CLOSED";
+  const stage = new Stage();
+  const columns = stage.stream.columns();
+  await Promise.resolve();
+  await stage.stream.return();
+  await assert.rejects(columns, closed);
+  const never = new Stage();
+  await never.stream.return();
+  await assert.rejects(never.stream.columns(), closed);
+  assert.deepEqual(never.said, []);
+});
+
 /** A stage whose stream is open; what was said until then is forgotten. */
 async function opened(options: { readonly signal?: AbortSignal } = {}): Promise<Stage> {
   const stage = new Stage(options);

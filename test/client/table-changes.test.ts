@@ -5,6 +5,8 @@ import type { Driver, TableSubscription } from "../../src/client/driver.js";
 import { TableChanges, type TableNews, type TableWatchOptions } from "../../src/client/table-changes.js";
 import { isHoldfastError, refuse } from "../../src/terms/index.js";
 
+type Told = readonly [seq: number, table: string, more?: object];
+
 class Stage {
   readonly said: string[] = [];
   subscription: TableSubscription | undefined;
@@ -33,7 +35,11 @@ class Stage {
     watch.handlers.onNews({ kind: "tables-watched", watch, absent: ["u"] });
   }
 
-  tells(...rows: readonly (readonly [seq: number, table: string, more?: object])[]): void {
+  tells(...rows: readonly Told[]): void {
+    this.tellsAll(rows);
+  }
+
+  tellsAll(rows: readonly Told[]): void {
     const changes = rows.map(([seq, table, more]) => ({ seq, table, inserts: 1, updates: 0, deletes: 0, ...more }));
     this.#watch.handlers.onNews({ kind: "tables-changed", watch: this.#watch, source: "s", changes });
   }
@@ -130,6 +136,13 @@ test("what nobody takes is dropped when it is too much, and a gap stands for it"
   const news = await stage.take(2);
   assert.deepEqual(cursors(news), ["s:10011", "s:10012"]);
   assert.equal(news[0]?.gap, true);
+});
+
+test("what was missed may be told at once, however much it is", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.tellsAll(Array.from({ length: 300_000 }, (_, n) => [11 + n, "t"]));
+  assert.deepEqual(await stage.take(1), [{ gap: true, seq: 300_010, cursor: "s:300010" }]);
 });
 
 test("leaving the loop ends the watch", async () => {

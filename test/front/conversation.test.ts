@@ -38,6 +38,39 @@ test("a connection with too many unanswered requests is not read until half of t
   assert.deepEqual(said, ["pause", "resume"]);
 });
 
+test("large requests hold a connection back by how much they are, each until it is answered", () => {
+  const { said, conversation } = rig(1000);
+  const mebibyte = 1024 * 1024;
+  for (let request = 1; request <= 4; request++) conversation.begun(request, "db.query", {}, 10 * mebibyte);
+  assert.deepEqual(said, ["pause"]);
+  // The same id once more changes nothing for what waits under it.
+  conversation.begun(1, "session.ping", {}, 100);
+  conversation.result(1, Buffer.from("{}"));
+  for (const request of [2, 3]) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.result(4, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+  conversation.result(1, Buffer.from("{}"));
+  for (let request = 10; request <= 900; request++) conversation.begun(request, "db.query", {}, 60_000);
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("what may be answered with very much is taken once a turn, whatever stands behind it", () => {
+  const { said, conversation } = rig(2);
+  assert.equal(conversation.rests, false);
+  conversation.begun(1, "lock.list", {}, 100);
+  assert.deepEqual([said, conversation.rests], [["pause"], true]);
+  conversation.result(1, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.goOn();
+  assert.deepEqual([said, conversation.rests], [["pause", "resume"], false]);
+  for (const request of [2, 3]) conversation.begun(request, "lock.watch", {}, 100);
+  conversation.goOn();
+  assert.equal(said.at(-1), "pause", "there is too much in flight all the same");
+  conversation.result(2, Buffer.from("{}"));
+  assert.equal(said.at(-1), "resume");
+});
+
 test("requests for locks never stop the reading, for the release that they wait for may stand behind them", () => {
   const { said, conversation } = rig(4);
   for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire", {}, 100);

@@ -89,7 +89,7 @@ upgrade-timed  gone       | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD
 upgrade-timed  second     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  semaphore PARAMS_INVALID | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  shared     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
-upgrade-try    alone     converted | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
+upgrade-try    alone     converted | DEADLOCK DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
 upgrade-try    exclusive PARAMS_INVALID | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
 upgrade-try    gone       | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
 upgrade-try    second     | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
@@ -241,8 +241,13 @@ const impossible: readonly Impossible[] = [
   { in: /^[a-z]+-timed /, outcomes: "LOCK_HELD", why: "it waits, and then its time is over" },
   {
     in: /^[a-z]+-try /,
-    outcomes: "LOCK_TIMEOUT LOCK_LOST DEADLOCK CANCELLED SESSION_EXPIRED",
+    outcomes: "LOCK_TIMEOUT LOCK_LOST CANCELLED SESSION_EXPIRED",
     why: "it never waits, so nothing can happen to it meanwhile",
+  },
+  {
+    in: /^(?!upgrade-try alone)[a-z]+-try /,
+    outcomes: "DEADLOCK",
+    why: "it never waits, and gets in nobody's way but as the only one that shares a name",
   },
   {
     in: /^(upgrade|downgrade|release|break|transfer)/,

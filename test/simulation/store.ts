@@ -134,7 +134,8 @@ export class Store {
       return;
     }
     const begins = job.kind === "start" || job.kind === "read" || job.kind === "begin" || job.kind === "stream";
-    if (begins && this.writer.state === "starting")
+    // Where none could be had reads go on, whatever becomes of the next try.
+    if (begins && this.writer.state === "starting" && !this.writer.unavailable)
       throw new Error(`a ${job.to} was to ${job.kind} while the writer settles what was in doubt`);
     if (job.to === "snapshot") return this.snapshots.obey(job);
     // It is gone, and the word of it is on its way.
@@ -207,6 +208,7 @@ export class Store {
     if (writer.state === "ready")
       writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, agenda.now);
     writer.state = "none";
+    writer.unavailable = false;
     writer.asked.length = 0;
   }
 

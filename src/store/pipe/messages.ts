@@ -159,6 +159,8 @@ export type FromReader =
   | { readonly kind: "loaded" }
   | { readonly kind: "ready" }
   | { readonly kind: "answers"; readonly answers: readonly Answer[] }
+  /** A read that may be slow is begun, and all before it are answered. */
+  | { readonly kind: "begins"; readonly read: number }
   | { readonly kind: "unavailable"; readonly reason: string };
 
 const kinds = {
@@ -181,6 +183,7 @@ const kinds = {
   watch: 39,
   watched: 40,
   changed: 41,
+  begins: 42,
 } as const;
 
 const fromWriter = ["loaded", "ready", "reserved", "checkpointed", "watched", "changed", "unavailable"] as const;
@@ -385,7 +388,7 @@ export function readFromWriter({ kind, payload }: Frame): FromWriter {
 
 export function readFromReader({ kind, payload }: Frame): FromReader {
   if (kind === kinds.answers) return { kind: "answers", answers: unpackAnswers(payload, 0) };
-  return readJson<FromReader>(payload, kind, ["loaded", "ready", "unavailable"]);
+  return readJson<FromReader>(payload, kind, ["loaded", "ready", "begins", "unavailable"]);
 }
 
 /** Both ends are of one build and one machine: the kind is checked, the fields are taken at their word. */

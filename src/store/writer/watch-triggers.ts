@@ -17,6 +17,8 @@ interface Entry {
   readonly id: number;
   readonly table: string;
   keys: boolean;
+  /** It is a table, and this is why SQLite lets no trigger hang on it. */
+  barred: string | undefined;
 }
 
 /** What there is to be said after the set has changed. */
@@ -37,7 +39,7 @@ interface Tools {
 }
 
 /** What the keys of one table in one commit may take as JSON; beyond it they are cut. */
-const keysBytesMax = 64 * 1024;
+export const keysBytesMax = 64 * 1024;
 
 /** Without rowid: a row of ours must not show as the last that was inserted (rule 16). */
 const createCounts = `CREATE TEMP TABLE _holdfast_watch (
@@ -201,7 +203,7 @@ export class WatchTriggers {
 
   #want(table: string, keys: boolean): void {
     const known = this.#entries.get(table);
-    const entry = known ?? { id: ++this.#lastId, table, keys };
+    const entry = known ?? { id: ++this.#lastId, table, keys, barred: undefined };
     const definition = this.#definition(entry);
     if (known === undefined) {
       this.#entries.set(table, entry);
@@ -219,9 +221,10 @@ export class WatchTriggers {
     this.#database.prepare("DELETE FROM temp._holdfast_watch WHERE id = ?").run(entry.id);
   }
 
-  /** All of its triggers, or none where SQLite takes none: on what a virtual table is made of, for a key of very many columns. */
+  /** Where SQLite allows none, as on what a virtual table keeps its things in, nobody else is to suffer by the wish. */
   #hang(entry: Entry, definition: Definition): void {
     this.#unhang(entry);
+    entry.barred = undefined;
     if (definition.kind !== "table") return;
     try {
       for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
@@ -229,6 +232,7 @@ export class WatchTriggers {
     } catch (error) {
       if (!isSqliteFailure(error) || primaryCode(error) !== "SQLITE_ERROR") throw error;
       this.#unhang(entry);
+      entry.barred = error.message;
     }
   }
 
@@ -256,8 +260,8 @@ export class WatchTriggers {
       const definition = this.#definition(entry);
       if (definition.kind === "none") absent.push(entry.table);
       else if (definition.kind === "other") wrong.push({ table: entry.table, what: definition.what });
-      else if (!this.#hangs(entry))
-        wrong.push({ table: entry.table, what: "a table on which SQLite takes no triggers" });
+      else if (entry.barred !== undefined)
+        wrong.push({ table: entry.table, what: `a table that SQLite tells nothing of (${entry.barred})` });
     }
     return { absent, wrong };
   }

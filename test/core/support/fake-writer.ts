@@ -57,6 +57,8 @@ export const plain: Spelling = {
 
 export class FakeWriter {
   state: "none" | "starting" | "ready" = "none";
+  /** None could be had lately, and another try may be under way. */
+  unavailable = false;
   /** In its pipe, in order. */
   waiting: WorkJob[] = [];
   storedSeq: number;
@@ -121,6 +123,7 @@ export class FakeWriter {
   /** The start write has returned. */
   ready(): StoreEvent {
     this.state = "ready";
+    this.unavailable = false;
     this.#stored = 0;
     this.waiting = [];
     this.#open = undefined;
@@ -187,6 +190,7 @@ export class FakeWriter {
   /** The successor cannot be had. */
   refuse(reason = "no room"): StoreEvent {
     this.state = "none";
+    this.unavailable = true;
     return { kind: "writer-unavailable", reason };
   }
 
