@@ -204,7 +204,8 @@ export class Front {
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
     this.#past.hear(event, this.#pulse.now());
-    this.#pulse.soon();
+    // That a read has begun is only noted.
+    if (event.kind !== "read-begun") this.#pulse.soon();
   }
 
   #hold(process: SnapshotProcessId, held: boolean): void {
