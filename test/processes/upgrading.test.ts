@@ -105,7 +105,6 @@ test("a database whose tables are of an older version is taken over with its row
 // The tables are changed in the start write, which is one transaction.
 for (const [moment, syncs] of [
   ["before anything of it is written", 1],
-  ["when all of it is written and not synced", 2],
 ] as const)
   test(`a broker that ends while it brings the tables up to date, ${moment}, leaves the old ones or the new ones, and the next goes on`, async (t) => {
     for (const power of [false, true]) {
