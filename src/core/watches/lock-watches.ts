@@ -3,7 +3,7 @@
  * in one letter a turn; one that comes back says what it heard last and goes on from there, or is told that something is
  * missing and how things are now.
  *
- *   (none) ──watch──► watching ──unwatch, its connection is gone──► (none)
+ *   (none) ──watch──► watching ──unwatch, the same number again, its connection is gone──► (none)
  *
  * | state    | what holds                                                              | who may end it             |
  * |----------|-------------------------------------------------------------------------|----------------------------|
@@ -66,6 +66,9 @@ export class LockWatches {
     const { connection: to, request, watch: id, name, prefix, after } = ask;
     const { draft, history, shown } = this.#parts;
     this.#now = now;
+    // The same number again: its client wants it anew, and what it has not been told of the old one is in the answer.
+    const before = this.#byConnection.get(to)?.get(id);
+    if (before !== undefined) this.#remove(before);
     const refusal = this.#refusal(ask);
     if (refusal !== undefined) {
       draft.send.push({ kind: "refused", to, request, refusal });
@@ -119,12 +122,9 @@ export class LockWatches {
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #refusal({ connection, watch }: WatchCommand): Refusal | undefined {
-    const all = this.#byConnection.get(connection);
+  #refusal({ connection }: WatchCommand): Refusal | undefined {
     const { watchesPerSessionMax } = this.#parts.limits;
-    if (all?.has(watch))
-      return refuse("PARAMS_INVALID", `watch ${watch} is there already; end it, or take another number`);
-    if ((all?.size ?? 0) < watchesPerSessionMax) return undefined;
+    if ((this.#byConnection.get(connection)?.size ?? 0) < watchesPerSessionMax) return undefined;
     const message = `the connection has ${watchesPerSessionMax} watches already`;
     return refuse("WATCHES_FULL", message, { limit: "watchesPerSessionMax" });
   }

@@ -113,11 +113,28 @@ test("when nobody has watched for as many events as are kept, none are kept any 
   assert.equal(watching(carl.watch(3, { prefix: "", after: last - 1 })).gap, true);
 });
 
-test("a connection watches so much and no more, and each watch has a number of its own", () => {
+test("the same number again replaces the watch: its client is shown how things are, and hears each event once", () => {
+  const { anna, carl } = cast();
+  watching(carl.watch(1, { prefix: "" }));
+  anna.hold("x");
+  assert.deepEqual(
+    watching(carl.watch(1, { name: "x" })).locks?.map(({ name, holdersTotal }) => [name, holdersTotal]),
+    [["x", 1]],
+  );
+  anna.hold("y");
+  anna.release(anna.hold("z"));
+  carl.acquire("x");
+  assert.deepEqual(heard(carl), ["1: x granted", "1: x queued"]);
+  carl.unwatch(1);
+  anna.hold("w");
+  assert.equal(heard(carl).length, 2);
+});
+
+test("a connection watches so much and no more, but may put one watch in the place of another", () => {
   const { carl } = cast({ limits: { watchesPerSessionMax: 2 } });
   carl.watch(1, { prefix: "" });
-  assert.equal(carl.watch(1, { prefix: "x" }).refusal.code, "PARAMS_INVALID");
   carl.watch(2, { prefix: "x" });
+  watching(carl.watch(1, { prefix: "z" }));
   assert.deepEqual(carl.watch(3, { prefix: "y" }).refusal.details, { limit: "watchesPerSessionMax" });
   carl.unwatch(1);
   watching(carl.watch(3, { prefix: "y" }));
