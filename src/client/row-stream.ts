@@ -59,7 +59,9 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
   /** The names of the columns. Begins the stream, as the first `next` does. */
   async columns(): Promise<string[]> {
     await this.#open();
-    return [...(this.#parts.question.result as StreamResult).columns];
+    const result = this.#parts.question.result as StreamResult | undefined;
+    if (result === undefined) throw new HoldfastError("CANCELLED", "the stream was closed before it was open");
+    return [...result.columns];
   }
 
   [Symbol.asyncIterator](): this {

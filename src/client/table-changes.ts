@@ -173,7 +173,8 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
 
   #push(news: readonly TableNews[], last: ChangeCursor): void {
     this.#cursor = last;
-    this.#news.push(...news);
+    // One by one: after a lost connection there may be more of them than a function takes arguments.
+    for (const one of news) this.#news.push(one);
     if (this.#news.length > waitingMax) this.#news = [{ gap: true, seq: last.seq, cursor: cursorText(last) }];
     this.#wake();
   }

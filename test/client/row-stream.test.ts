@@ -94,6 +94,17 @@ test("nothing is asked before a row is wanted", async () => {
   assert.deepEqual(await row, { value: [1], done: false });
 });
 
+test("who closes it before it is open has no columns, and is told so", async () => {
+  const asked = new Stage();
+  const columns = asked.stream.columns();
+  await Promise.resolve();
+  await asked.stream.return();
+  const unasked = new Stage();
+  await unasked.stream.return();
+  for (const none of [columns, unasked.stream.columns()])
+    await assert.rejects(none, (error) => code(error) === "CANCELLED");
+});
+
 test("rows come in order, across messages, to whoever asks, and the end comes after the last", async () => {
   const stage = await opened();
   const early = [stage.stream.next(), stage.stream.next(), stage.stream.next()];

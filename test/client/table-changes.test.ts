@@ -38,6 +38,13 @@ class Stage {
     this.#watch.handlers.onNews({ kind: "tables-changed", watch: this.#watch, source: "s", changes });
   }
 
+  /** So many commits to the one table, from the eleventh on, in one breath. */
+  floods(count: number): void {
+    const counts = { table: "t", inserts: 1, updates: 0, deletes: 0 };
+    const changes = Array.from({ length: count }, (_, n) => ({ seq: 11 + n, ...counts }));
+    this.#watch.handlers.onNews({ kind: "tables-changed", watch: this.#watch, source: "s", changes });
+  }
+
   gap(seq: number): void {
     this.#watch.handlers.onNews({ kind: "tables-gap", watch: this.#watch, at: { seq, source: "s2" } });
   }
@@ -130,6 +137,13 @@ test("what nobody takes is dropped when it is too much, and a gap stands for it"
   const news = await stage.take(2);
   assert.deepEqual(cursors(news), ["s:10011", "s:10012"]);
   assert.equal(news[0]?.gap, true);
+});
+
+test("however much comes at once, it is taken or a gap stands for it", async () => {
+  const stage = new Stage();
+  stage.opens();
+  stage.floods(200_000);
+  assert.deepEqual(await stage.take(1), [{ gap: true, seq: 200_010, cursor: "s:200010" }]);
 });
 
 test("leaving the loop ends the watch", async () => {
