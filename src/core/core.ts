@@ -226,7 +226,7 @@ export class Core {
       case "log-fold":
         return this.#reads.due(deadline.kind, now);
       case "watch-linger":
-        return this.#tables.lingered(deadline.owner as TableWatch[]);
+        return this.#tables.lingered(deadline.owner as Set<TableWatch>);
       case "write-watch":
         return this.#writes.watch(now);
       case "transaction-limit":

@@ -16,7 +16,7 @@
  * | asked | a set with its tables is on the way to the writer, or waits for one       | the writer, its connection  |
  * | open  | it has heard, or has in its hands, every commit above its first number    | its client, its connection  |
  * | stale | open, but for a gap that it is told of as soon as it is known up to where | the next writer             |
- * | away  | its tables stay watched, so that it can go on without a gap               | the end of its window       |
+ * | away  | its tables stay watched, so that it can go on without a gap               | its window's end, a crowd   |
  *
  * The numbers are the sequences of the writes; they mean something only together with the source: another writer or
  * another file has numbers of its own (rule 22). Costs the writer nothing while nobody watches.
@@ -33,7 +33,7 @@ import {
   seq,
 } from "../../terms/index.js";
 import type { StoreEvent, UnwatchTablesCommand, WatchTablesCommand } from "../command.js";
-import type { Deadlines } from "../deadlines.js";
+import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { TableChange } from "../turn.js";
 import { ChangeRing } from "./change-ring.js";
@@ -50,6 +50,12 @@ interface Asked {
   readonly after: WatchTablesCommand["after"];
 }
 
+/** Those of one connection that is lost, and until when they may be asked for again. */
+interface Away {
+  readonly watches: Set<TableWatch>;
+  readonly until: Deadline<Set<TableWatch>>;
+}
+
 export interface TableWatch {
   readonly connection: ConnectionId;
   readonly id: number;
@@ -58,7 +64,7 @@ export interface TableWatch {
   readonly names: ReadonlyMap<string, string>;
   asked: Asked | undefined;
   stale: boolean;
-  away: boolean;
+  away: Away | undefined;
   /** Told when the turn ends. */
   changes: TableChange[];
 }
@@ -69,11 +75,17 @@ type Writer = { readonly is: "absent" | "ready" } | { readonly is: "unavailable"
 
 /** What the commits that are kept may take. */
 const keptBytesMax = 16 * 1024 * 1024;
+/** So much of them is told again in one turn, to all who come back; to others a gap. */
+const toldAgainBytesMax = 64 * 1024 * 1024;
+/** So many that are away are waited for. Beyond it those that went first may come back to a gap. */
+const awayMax = 4096;
 
 export class TableWatches {
   readonly #parts: TableWatchesParts;
   readonly #byConnection = new Map<ConnectionId, Map<number, TableWatch>>();
   readonly #all = new Set<TableWatch>();
+  /** In the order in which they went. */
+  readonly #away = new Set<TableWatch>();
   readonly #tables: WatchedTables<TableWatch>;
   readonly #ring: ChangeRing;
   readonly #stirred = new Set<TableWatch>();
@@ -82,6 +94,8 @@ export class TableWatches {
   #epoch = 0;
   /** The highest number that anything was told of. */
   #last = seq(0);
+  /** Bytes that were told again in this turn. */
+  #toldAgain = 0;
 
   constructor(parts: TableWatchesParts) {
     this.#parts = parts;
@@ -97,7 +111,7 @@ export class TableWatches {
     const refusal = this.#refusal(ask, names);
     if (refusal !== undefined) return this.#refuse({ connection, request }, refusal);
     const asked = { request, after: from };
-    const watch: TableWatch = { connection, id, keys, names, asked, stale: false, away: false, changes: [] };
+    const watch: TableWatch = { connection, id, keys, names, asked, stale: false, away: undefined, changes: [] };
     const all = this.#byConnection.get(connection) ?? new Map<number, TableWatch>();
     this.#byConnection.set(connection, all);
     all.set(id, watch);
@@ -121,17 +135,23 @@ export class TableWatches {
     const lost = [...(this.#byConnection.get(connection)?.values() ?? [])];
     if (lost.length === 0) return;
     this.#byConnection.delete(connection);
+    const watches = new Set(lost);
+    const away = { watches, until: this.#parts.deadlines.arm("watch-linger", watches, after(now, windowMs)) };
     for (const watch of lost) {
-      watch.away = true;
+      watch.away = away;
       watch.changes = [];
       this.#stirred.delete(watch);
       if (watch.asked !== undefined) this.#remove(watch);
+      else this.#away.add(watch);
     }
-    this.#parts.deadlines.arm("watch-linger", lost, after(now, windowMs));
+    for (const watch of this.#away) {
+      if (this.#away.size <= awayMax) return;
+      this.#remove(watch);
+    }
   }
 
   /** They were not asked for again in time. */
-  lingered(lost: readonly TableWatch[]): void {
+  lingered(lost: ReadonlySet<TableWatch>): void {
     for (const watch of lost) this.#remove(watch);
   }
 
@@ -192,6 +212,7 @@ export class TableWatches {
   turnEnded(): void {
     for (const watch of this.#stirred) this.#tell(watch, false);
     this.#stirred.clear();
+    this.#toldAgain = 0;
     if (this.#writer.is === "ready") this.#tables.sendIfChanged();
     if (this.#all.size === 0) this.#ring.forget();
   }
@@ -201,9 +222,13 @@ export class TableWatches {
     this.#tables.check(this.#all);
     for (const watch of this.#all) {
       const known = this.#byConnection.get(watch.connection)?.get(watch.id) === watch;
-      if (known === watch.away) throw new Error("table watches: one is lost, or kept for a connection that is gone");
+      if (known === (watch.away !== undefined))
+        throw new Error("table watches: one is lost, or kept for a connection that is gone");
       if (watch.changes.length > 0 !== this.#stirred.has(watch)) throw new Error("table watches: one is not told");
-      if (watch.away && watch.asked !== undefined) throw new Error("table watches: one is asked for by nobody");
+      if (watch.away !== undefined && watch.asked !== undefined)
+        throw new Error("table watches: one is asked for by nobody");
+      if (this.#away.has(watch) !== (watch.away?.watches.has(watch) ?? false))
+        throw new Error("table watches: one is wrongly listed as away");
     }
     for (const [, all] of this.#byConnection)
       for (const watch of all.values()) if (!this.#all.has(watch)) throw new Error("table watches: one is forgotten");
@@ -236,11 +261,13 @@ export class TableWatches {
   #since(watch: TableWatch, from: NonNullable<Asked["after"]>, tables: readonly Table<TableWatch>[]) {
     if (from.source !== this.#source || from.seq > this.#last) return undefined;
     const known = tables.every((table) => inForce(table, watch.keys, from.seq));
-    return known ? this.#ring.after(from.seq) : undefined;
+    const missed = known ? this.#ring.after(from.seq) : undefined;
+    for (const { bytes } of missed ?? []) this.#toldAgain += bytes;
+    return this.#toldAgain <= toldAgainBytesMax ? missed : undefined;
   }
 
   #give(watch: TableWatch, change: TableChange): void {
-    if (watch.away || watch.stale || watch.asked !== undefined) return;
+    if (watch.away !== undefined || watch.stale || watch.asked !== undefined) return;
     const { keys, keysCut, ...counts } = change;
     const table = watch.names.get(change.table) ?? change.table;
     const named = watch.keys && keys !== undefined ? { keys, ...(keysCut === true ? { keysCut } : {}) } : {};
@@ -252,12 +279,13 @@ export class TableWatches {
   #missed(): void {
     this.#ring.begin(this.#last);
     this.#tables.beginAgain(this.#last);
-    for (const watch of this.#all) if (watch.asked === undefined && !watch.away && !watch.stale) this.#tellGap(watch);
+    for (const watch of this.#all)
+      if (watch.asked === undefined && watch.away === undefined && !watch.stale) this.#tellGap(watch);
   }
 
   #tellGap(watch: TableWatch): void {
     watch.stale = false;
-    if (watch.away) return;
+    if (watch.away !== undefined) return;
     this.#stirred.delete(watch);
     this.#tell(watch, true);
   }
@@ -307,11 +335,18 @@ export class TableWatches {
 
   #remove(watch: TableWatch): void {
     if (!this.#all.delete(watch)) return;
+    if (watch.away !== undefined) this.#forgetAway(watch, watch.away);
     const all = this.#byConnection.get(watch.connection);
     all?.delete(watch.id);
     if (all?.size === 0) this.#byConnection.delete(watch.connection);
     this.#tables.remove(watch);
     this.#stirred.delete(watch);
+  }
+
+  #forgetAway(watch: TableWatch, { watches, until }: Away): void {
+    this.#away.delete(watch);
+    watches.delete(watch);
+    if (watches.size === 0) this.#parts.deadlines.cancel(until);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Letter } from "../../../src/core/index.js";
 import { cast, reborn } from "../support/cast.js";
 import type { Asked, TestClient } from "../support/test-client.js";
 import { changeWords } from "../support/transcript-words.js";
+import { seqOf } from "../support/values.js";
 
 type Watching = Extract<Letter, { kind: "table-watching" }>;
 
@@ -161,6 +162,50 @@ test("a table that was watched later than the number is a gap, though others wer
   const ask = (watch: number, tables: string[]) =>
     watching(bert.watchTables(watch, tables, { after: { seq: 6, source } })).gap;
   assert.deepEqual([ask(1, ["a"]), ask(2, ["a", "b"])], [false, true]);
+});
+
+test("a crowd of those who went is not waited for without an end: the first of them come back to a gap", () => {
+  const { broker, anna, bert } = cast({ limits: { watchesPerSessionMax: 5000 } });
+  bert.watchTables(1, ["a"]);
+  broker.watched(5);
+  anna.watchTables(1, ["early"]);
+  broker.watched(5);
+  anna.disconnect();
+  anna.resume();
+  for (let watch = 1; watch <= 4096; watch++) anna.watchTables(watch, ["a"]);
+  broker.writer.taken("watch");
+  assert.deepEqual(broker.writer.taken("watch"), []);
+  anna.disconnect();
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[{ table: "a", keys: false }]],
+  );
+  broker.changed(6, ["a"]);
+  anna.resume();
+  assert.equal(watching(anna.watchTables(1, ["a"], { after: { seq: 5, source } })).gap, false);
+  broker.pass(60_000);
+  assert.deepEqual(heard(bert), ["1: 6 a +1 ~0 -0"]);
+});
+
+test("so much is told again in one turn, and no more: the rest finds a gap", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  const large = { kind: "tables-changed", outside: false, bytes: 15 * 1024 * 1024 } as const;
+  const tables = [{ table: "a", inserts: 1, updates: 0, deletes: 0 }];
+  broker.do({ ...large, seq: seqOf(6), tables });
+  const ask = (watch: number) => ({
+    ...{ kind: "watch-tables", connection: bert.to, request: `w${watch}`, watch, tables: ["a"], keys: false },
+    after: { seq: seqOf(5), source },
+  });
+  for (let watch = 1; watch <= 6; watch++) broker.core.handle(ask(watch) as never, broker.now);
+  bert.ping();
+  const gaps = () =>
+    broker.letters.flatMap((letter) => (letter.kind === "table-watching" && letter.to === bert.to ? [letter.gap] : []));
+  assert.deepEqual(gaps(), [false, false, false, false, true, true]);
+  broker.core.handle(ask(7) as never, broker.now);
+  bert.ping();
+  assert.deepEqual(gaps().slice(6), [false]);
 });
 
 // rule 22
