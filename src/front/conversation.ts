@@ -14,6 +14,7 @@ import {
   type RequestId,
 } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
+import { LargeRequests } from "./large-requests.js";
 import { Transacting } from "./transacting.js";
 
 /** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
@@ -34,7 +35,12 @@ export class Conversation {
    */
   readonly #acquiring = new Map<RequestId, number>();
   readonly #transacting = new Transacting();
+  readonly #large = new LargeRequests();
   #inFlight = 0;
+  /** In this turn it has asked for something that shows locks. */
+  #shows = false;
+  /** It does not read, and was hung up on: nothing more is made for it. */
+  isCutOff = false;
   #paused = false;
   #badFrames: number[] = [];
   /** Of what came, as much as had led to a command when the last one did. */
@@ -64,12 +70,14 @@ export class Conversation {
     return this.#secret !== undefined;
   }
 
-  /** Answers whether it may: not before the one before it is answered. */
-  saysHello(request: RequestId, secret: string): boolean {
-    if (this.#hello !== undefined) return false;
+  /** Not before the one before it is answered. */
+  get maySayHello(): boolean {
+    return this.#hello === undefined;
+  }
+
+  saysHello(request: RequestId, secret: string): void {
     this.#hello = request;
     this.#secret = secret;
-    return true;
   }
 
   /** The core has answered: if that was a hello, another may come. */
@@ -81,21 +89,45 @@ export class Conversation {
     return this.#inFlight;
   }
 
-  /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
+  /**
+   * A request came in. Too many unanswered, or too large: the connection is not read until half of them are answered. An
+   * answer that shows all locks is made whole, and a thousand in one turn would fill the memory: one is taken in a turn.
+   */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
-    if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
+    if (method === "lock.list" || method === "lock.watch") this.#shows = true;
+    if (this.#transacting.begun(request, method, params, bytes))
+      return this.#holdBack(this.#shows || this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
     this.#inFlight++;
-    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax);
+    this.#large.begun(request, bytes);
+    this.#holdBack(this.#shows || this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.tooMuch);
   }
 
   answered(request: RequestId, refusal?: Refusal): void {
     if (this.#acquireAnswered(request)) return;
-    if (!this.#transacting.answered(request, refusal)) this.#inFlight--;
-    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2 || !this.#transacting.roomy) return;
+    if (!this.#transacting.answered(request, refusal)) {
+      this.#inFlight--;
+      this.#large.answered(request);
+    }
+    this.#readOn();
+  }
+
+  get shows(): boolean {
+    return this.#shows;
+  }
+
+  /** What was asked in this turn has been answered, as far as it can be. */
+  turnEnded(): void {
+    this.#shows = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (!this.#paused || this.#shows || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
+    if (!this.#transacting.roomy || !this.#large.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
     this.link.resume();

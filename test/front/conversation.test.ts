@@ -153,3 +153,56 @@ test("a commit that leaves its transaction open leaves it so here", () => {
   for (let request = 1; request <= 9; request++) conversation.begun(request, "db.execute", {}, 100);
   assert.deepEqual(said, []);
 });
+
+test("a connection with too much unanswered is not read until half of it is answered, whatever the number", () => {
+  const { said, conversation } = rig(1000);
+  const MiB = 1024 * 1024;
+  for (let request = 1; request <= 100; request++) conversation.begun(request, "db.query", {}, 100);
+  for (const request of [101, 102, 103, 104]) conversation.begun(request, "db.execute", {}, 16 * MiB);
+  assert.deepEqual(said, []);
+  conversation.begun(105, "db.execute", {}, 16 * MiB);
+  assert.deepEqual(said, ["pause"]);
+  for (let request = 1; request <= 100; request++) conversation.result(request, Buffer.from("{}"));
+  for (const request of [101, 102]) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"], "48 MiB are left");
+  conversation.result(105, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("an id that is used twice does not hide what was asked for under it", () => {
+  for (const begin of [undefined, { tx: 1 }]) {
+    const { said, conversation } = rig(1000);
+    if (begin !== undefined) conversation.begun("begin", "tx.begin", begin, 100);
+    for (let n = 0; n < 5; n++) {
+      conversation.begun(n, "db.execute", {}, 16 * 1024 * 1024);
+      conversation.begun(n, "db.query", {}, 100);
+      conversation.answered(n);
+    }
+    assert.deepEqual(said, ["pause"]);
+    for (let n = 0; n < 5; n++) conversation.answered(n);
+    assert.deepEqual(said, ["pause", "resume"]);
+  }
+});
+
+test("of what shows locks one is taken in a turn", () => {
+  for (const method of ["lock.list", "lock.watch"]) {
+    const { said, conversation } = rig(1000);
+    conversation.begun(1, method, {}, 100);
+    conversation.answered(1);
+    assert.deepEqual(said, ["pause"]);
+    conversation.turnEnded();
+    assert.deepEqual(said, ["pause", "resume"]);
+    conversation.turnEnded();
+    assert.deepEqual(said, ["pause", "resume"]);
+  }
+});
+
+test("the end of the turn reads nobody on who has too much unanswered", () => {
+  const { said, conversation } = rig(2);
+  conversation.begun(1, "lock.list", {}, 100);
+  conversation.begun(2, "db.query", {}, 100);
+  conversation.turnEnded();
+  assert.deepEqual(said, ["pause"]);
+  conversation.answered(2);
+  assert.deepEqual(said, ["pause", "resume"], "the list is not answered, as while the ledger is full");
+});
