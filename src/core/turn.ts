@@ -70,6 +70,8 @@ export interface WaiterRow {
   readonly guarded: boolean;
   readonly tell: Tell;
   readonly under: readonly Token[] | undefined;
+  /** Nothing was said of `under`: what another task of its session had when it began to wait. */
+  readonly beside: readonly Token[] | undefined;
   /** An upgrade of the grant under this token; `claims` has its one name. */
   readonly convertOf: Token | undefined;
 }

@@ -3,7 +3,7 @@
  * exclusively, without lease), so that it costs nothing there. Read back it is checked field by field.
  */
 import type { Claim, GrantRow, Mode, WaiterRow } from "../core/index.js";
-import { type LockName, requestKey, token } from "../terms/index.js";
+import { type LockName, requestKey, type Token, token } from "../terms/index.js";
 import { list, number, record, storedName, text } from "./checked.js";
 
 type Common = Pick<GrantRow, "claims" | "ttlMs" | "guarded" | "tell">;
@@ -20,6 +20,7 @@ interface More {
   converted?: number;
   ending?: { program: string; version: string; pid?: number; start?: string; bound: boolean };
   under?: number[];
+  beside?: number[];
   convert?: number;
 }
 
@@ -39,10 +40,11 @@ export function writtenGrantMore(row: GrantRow): string | null {
 }
 
 export function writtenWaiterMore(row: WaiterRow): string | null {
-  const { under, convertOf } = row;
-  if (isPlain(row) && under === undefined && convertOf === undefined) return null;
+  const { under, beside, convertOf } = row;
+  if (isPlain(row) && under === undefined && beside === undefined && convertOf === undefined) return null;
   const more = writtenCommon(row);
   if (under !== undefined) more.under = [...under];
+  if (beside !== undefined) more.beside = [...beside];
   if (convertOf !== undefined) more.convert = convertOf;
   return JSON.stringify(more);
 }
@@ -69,7 +71,7 @@ function writtenCommon({ claims, ttlMs, guarded, tell }: Common): More {
 // ── read ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 type GrantMore = Pick<GrantRow, "ttlMs" | "guarded" | "tell" | "converted" | "ending">;
-type WaiterMore = Pick<WaiterRow, "ttlMs" | "guarded" | "tell" | "under" | "convertOf">;
+type WaiterMore = Pick<WaiterRow, "ttlMs" | "guarded" | "tell" | "under" | "beside" | "convertOf">;
 
 const silent = { place: false, contended: false };
 
@@ -87,14 +89,26 @@ export function grantMore(stored: string | undefined): GrantMore {
 
 export function waiterMore(stored: string | undefined): WaiterMore {
   if (stored === undefined)
-    return { ttlMs: undefined, guarded: false, tell: silent, under: undefined, convertOf: undefined };
+    return {
+      ttlMs: undefined,
+      guarded: false,
+      tell: silent,
+      under: undefined,
+      beside: undefined,
+      convertOf: undefined,
+    };
   const more = parsed(stored);
-  const { under, convert } = more;
+  const { under, beside, convert } = more;
   return {
     ...commonMore(more),
-    under: under === undefined ? undefined : list(under).map((one) => token(number(one))),
+    under: under === undefined ? undefined : tokensOf(under),
+    beside: beside === undefined ? undefined : tokensOf(beside),
     convertOf: convert === undefined ? undefined : token(number(convert)),
   };
+}
+
+function tokensOf(stored: unknown): readonly Token[] {
+  return list(stored).map((one) => token(number(one)));
 }
 
 export function claimsOf(name: LockName, stored: string | undefined): readonly Claim[] {

@@ -52,6 +52,7 @@ function waiter(arrival: number): WaiterRow {
     guarded: false,
     tell: { place: false, contended: false },
     under: undefined,
+    beside: undefined,
     convertOf: undefined,
   };
 }
@@ -141,14 +142,15 @@ test("a grant or a wait with all that there can be is read again as it was", (t)
   const { claims, ttlMs, guarded, tell } = full;
   const waiters = [{ ...waiter(-2), claims, ttlMs, guarded, tell, under: [token(3), token(2 ** 40)] }, upgrade];
   const bare = { ...waiter(5), under: [] };
+  const withOther = { ...waiter(6), beside: [token(8)] };
   first.commit([
     ...grants.map((row): LedgerEntry => ({ kind: "granted", row })),
-    ...[bare, ...waiters].map((row): LedgerEntry => ({ kind: "queued", row })),
+    ...[bare, withOther, ...waiters].map((row): LedgerEntry => ({ kind: "queued", row })),
   ]);
   first.close();
   const contents = contentsOf(openLedger(t, path));
   assert.deepEqual(contents.grants, grants);
-  assert.deepEqual(contents.waiters, [...waiters, bare]);
+  assert.deepEqual(contents.waiters, [...waiters, bare, withOther]);
 });
 
 test("a grant that has changed is read as it is now, under its new token and no other", (t) => {

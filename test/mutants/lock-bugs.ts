@@ -124,8 +124,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/upgrade.ts",
     patch: [
       [
-        "    if (conversion !== undefined) return this.#refuseSecond(holding, conversion, ask, now);\n",
-        "    if (conversion === undefined && ask.waitMs === -1) return this.#refuseSecond(holding, new Conversion(holding, ask.key, 0, now), ask, now);\n",
+        "    if (lock.conversion !== undefined) return this.#refuseSecond(holding, lock.conversion, ask, now);\n",
+        "    if (lock.conversion !== undefined && ask.waitMs === -1) return this.#refuseSecond(holding, lock.conversion, ask, now);\n",
       ],
     ],
   },
@@ -135,8 +135,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/upgrade.ts",
     patch: [
       [
-        "const circle = mayCloseCircle(conversion, false) ? circleOf(conversion) : undefined;",
-        "const circle = mayCloseCircle(conversion, false) && ask.waitMs === -1 ? circleOf(conversion) : undefined;",
+        "const circle = circleOf(conversion, false);",
+        "const circle = ask.waitMs === -1 ? circleOf(conversion, false) : undefined;",
       ],
     ],
   },
@@ -146,8 +146,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/acquiring.ts",
     patch: [
       [
-        "const circle = mayCloseCircle(request, false) ? circleOf(request) : undefined;",
-        "const circle = mayCloseCircle(request, false) && ask.waitMs === -1 ? circleOf(request) : undefined;",
+        "const circle = circleOf(request, false);",
+        "const circle = ask.waitMs === -1 ? circleOf(request, false) : undefined;",
       ],
     ],
   },
@@ -157,21 +157,33 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/revoking.ts",
     patch: [
       [
-        "const circle = mayCloseCircle(request, true) ? circleOf(request, grant) : undefined;",
-        "const circle = mayCloseCircle(request, true) && now < 0 ? circleOf(request, grant) : undefined;",
+        "const circle = circleOf(request, true, grant);",
+        "const circle = now < 0 ? circleOf(request, true, grant) : undefined;",
       ],
     ],
   },
   {
     name: "a circle through the lock of an outer command is not seen",
     rule: "rule 14 of the lock service",
-    file: "src/core/locks/deadlock.ts",
+    file: "src/core/locks/under.ts",
     patch: [
       [
         "  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();\n",
         "  for (let { outer } = session; outer !== undefined; outer = undefined) yield* session.grants.values();\n",
       ],
     ],
+  },
+  {
+    name: "slots are taken for free because one of their holders was stuck before",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/deadlock.ts",
+    patch: [["      this.spared ||= taken > 0;\n", ""]],
+  },
+  {
+    name: "nobody looks who would wait for what is upgraded",
+    rule: "rule 14 of the lock service",
+    file: "src/core/locks/deadlock.ts",
+    patch: [["  if (lock.waiting === 1) return undefined;\n", "  if (lock.waiting > 0) return undefined;\n"]],
   },
   {
     name: "a lock is broken without its grace",

@@ -19,6 +19,8 @@ export interface Wanted {
   readonly convertOf: number | undefined;
   /** The grants, by their first tokens, that are not given back before this is done. Absent: all that its session had. */
   readonly under: readonly number[] | undefined;
+  /** Of these, by their first tokens, what another task of its session has, if nothing was said. */
+  readonly beside: readonly number[] | undefined;
   /** Of those that its session has, as far as to this token. */
   readonly knownUpTo: number;
 }
@@ -62,8 +64,9 @@ function ownedUnder(one: Wanted, owned: readonly Owned[], outerOf: Affairs["oute
   return found;
 }
 
-function isUnder({ under, claims, convertOf, knownUpTo }: Wanted, grant: Owned): boolean {
+function isUnder({ under, beside, claims, convertOf, knownUpTo }: Wanted, grant: Owned): boolean {
   if (under !== undefined) return under.includes(grant.origin);
+  if (beside?.includes(grant.origin) === true) return false;
   if (grant.token > knownUpTo) return false;
   // What it waits for and holds itself, another task of it will give back.
   return convertOf !== undefined || claims.every((claim) => !isInTheWay(claim, grant));

@@ -2,8 +2,9 @@
  * Why a grant may end: because somebody asked for it, or because nothing was heard for as long as a lease says. Written
  * down from what the core is told; what ends without a cause, or before its time, is an error of the core.
  */
-import type { Command, Letter } from "../../src/core/index.js";
+import type { Command, Fence, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
+import { whatOf } from "./store.js";
 
 /** By somebody's will: his own, or another's. */
 interface Wish {
@@ -21,15 +22,26 @@ interface Wish {
   tokenHigh: number;
 }
 
+/** Locks that a write gives back when it is there, or a commit with nothing to write when it is answered. */
+interface Gift {
+  readonly session: string;
+  readonly connection: number;
+  readonly request: string | number;
+  readonly fences: readonly Fence[];
+  isThere: boolean;
+}
+
 /** The words of the command. */
 type Wanted = Pick<Wish, "name" | "connection" | "request"> & { readonly token?: number | undefined };
 
-export type Cause = Wish["kind"] | "given up";
+export type Cause = Wish["kind"] | "given up" | "written";
 
 export class Causes {
   readonly #shadow: Shadow;
   readonly #running: () => number;
   #wishes: Wish[] = [];
+  /** By what the write does. It is there whatever becomes of the broker. */
+  readonly #gifts = new Map<string, Gift>();
   /** What a client that came back did not list. */
   readonly #unlisted = new Set<number>();
   /** Grants that ended by their holders' own will. */
@@ -51,6 +63,14 @@ export class Causes {
     switch (command.kind) {
       case "release":
         return this.#wish("released", command, session, from);
+      case "write":
+      case "tx-commit": {
+        const { what } = whatOf(command.parcel);
+        const isThere = this.#gifts.get(what)?.isThere ?? false;
+        const { connection, request, release } = command;
+        if (release !== undefined) this.#gifts.set(what, { session, connection, request, fences: release, isThere });
+        return;
+      }
       case "break":
         return this.#wish("broken", command, session, from + command.graceMs);
       case "transfer":
@@ -62,6 +82,17 @@ export class Causes {
         return;
       default:
     }
+  }
+
+  /** A write is there. */
+  applied(what: string): void {
+    const gift = this.#gifts.get(what);
+    if (gift !== undefined) gift.isThere = true;
+  }
+
+  /** What this write gives back. */
+  givenBy(what: string): Gift | undefined {
+    return this.#gifts.get(what);
   }
 
   unlisted(token: number): void {
@@ -82,12 +113,19 @@ export class Causes {
    */
   ends(held: Held, send: readonly Letter[]): Cause | undefined {
     const cause = this.#of(held, send);
-    if (cause === "released" || cause === "given up" || this.isOwn(held, send)) this.#givenBack.add(held.token);
+    if (isByHolder(cause) || this.isOwn(held, send)) this.#givenBack.add(held.token);
     return cause;
   }
 
   #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
     if (this.#unlisted.has(token)) return "given up";
+    for (const gift of this.#gifts.values())
+      if (
+        (gift.isThere || isAnswered(gift, send)) &&
+        gift.session === session &&
+        gift.fences.some((fence) => fence.token === token)
+      )
+        return "written";
     const now = this.#running();
     const found = this.#wishes.filter(
       (wish) =>
@@ -134,6 +172,20 @@ export class Causes {
     const tokenHigh = Number.POSITIVE_INFINITY;
     this.#wishes.push({ kind, name, token, session, connection, request, from, tokenHigh });
   }
+}
+
+function isAnswered({ connection, request }: Gift, send: readonly Letter[]): boolean {
+  return send.some(
+    (letter) =>
+      (letter.kind === "answer" || letter.kind === "committed") &&
+      letter.to === connection &&
+      letter.request === request,
+  );
+}
+
+/** The client asked for it, or did not list it. */
+export function isByHolder(cause: Cause | undefined): boolean {
+  return cause === "released" || cause === "given up" || cause === "written";
 }
 
 /** Of his own: a client that has heard of an upgrade speaks of the token of now. */

@@ -89,7 +89,7 @@ upgrade-timed  gone       | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD
 upgrade-timed  second     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  semaphore PARAMS_INVALID | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  shared     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
-upgrade-try    alone     converted | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
+upgrade-try    alone     converted | DEADLOCK DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
 upgrade-try    exclusive PARAMS_INVALID | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
 upgrade-try    gone       | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
 upgrade-try    second     | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
@@ -148,15 +148,21 @@ settle         live       | STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILAB
 settle         unknown    | STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE answer
 write          broken    FENCED SHUTTING_DOWN answer | CANCELLED CONNECTION_LOST DISK_FULL NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SQLITE_CONSTRAINT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 write          held      FENCED SQLITE_CONSTRAINT STATEMENT_TIMEOUT WRITER_UNAVAILABLE answer | CANCELLED CONNECTION_LOST DISK_FULL NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED
+last-write     broken    | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SQLITE_CONSTRAINT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE answer
+last-write     held      SQLITE_CONSTRAINT answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 write          unfenced  CANCELLED CONNECTION_LOST SHUTTING_DOWN SQLITE_CONSTRAINT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE answer | DISK_FULL NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED
+tx-begin       -         DISK_FULL TX_LOST WRITER_UNAVAILABLE begun | CANCELLED FENCED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT TX_EXPIRED
+tx-step        -         SQLITE_CONSTRAINT STATEMENT_TIMEOUT TX_LOST TX_ROLLED_BACK answer | CANCELLED DISK_FULL FENCED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED TX_EXPIRED WRITER_UNAVAILABLE
+tx-commit      -         TX_EXPIRED TX_LOST TX_ROLLED_BACK answer committed | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN READER_UNAVAILABLE RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
+tx-rollback    -         rolled-back | NOT_READY
 read           -         CANCELLED STATEMENT_TIMEOUT answer | NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED
 stream         -         STATEMENT_TIMEOUT answer | CANCELLED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_ERROR STATEMENT_CRASHED
-end            exclusive broken handed released session taken | given-up
+end            exclusive broken handed released session taken written | given-up
 end            guarded   broken handed released session taken | given-up lease
-end            leased    broken handed released session taken | given-up lease
-end            semaphore broken handed released session taken | given-up
-end            several   broken handed released session taken | given-up
-end            shared    broken handed released session taken | given-up
+end            leased    broken handed released session taken written | given-up lease
+end            semaphore broken handed released session taken written | given-up
+end            several   broken handed released session taken written | given-up
+end            shared    broken handed released session taken written | given-up
 `;
 
 /** Why the outcomes that the table does not name cannot happen, or not here. `in`: of these operations only. */
@@ -189,34 +195,39 @@ const impossible: readonly Impossible[] = [
     why: "the store of these lives knows one failure of a statement, a constraint; real ones are tested with real files",
   },
   {
-    outcomes: "TX_LOST TX_EXPIRED TX_ROLLED_BACK SQLITE_BUSY_SNAPSHOT TRANSACTIONS_FULL",
-    why: "in these lives nobody asks for a transaction of several requests",
+    in: /^(?!tx)/,
+    outcomes: "TX_LOST TX_EXPIRED TX_ROLLED_BACK SQLITE_BUSY_SNAPSHOT",
+    why: "it is of no transaction",
   },
   { outcomes: "FORBIDDEN", why: "every program of these lives may do everything" },
-  { outcomes: "SESSIONS_FULL WATCHES_FULL", why: "so few programs do not reach these limits" },
+  { outcomes: "SESSIONS_FULL WATCHES_FULL TRANSACTIONS_FULL", why: "so few programs do not reach these limits" },
   { outcomes: "INVALID_REQUEST", why: "the library says hello once on a connection" },
   { outcomes: "KEY_REUSED", why: "the library makes its keys, and no two requests have one" },
   {
-    in: /^(?!write)/,
+    in: /^(?!write|last-write|tx-commit)/,
     outcomes: "RETRY_TOO_OLD",
     why: "the library acknowledges a key when it has the answer, and asks no more then",
   },
   {
-    in: /^(?!write)/,
+    in: /^(?!write|last-write|tx-commit)/,
     outcomes: "FENCED SQLITE_CONSTRAINT CONNECTION_LOST OUTCOME_UNKNOWN",
     why: "only a write is fenced, changes anything, or may be lost on its way to the writer",
   },
-  { in: /^(?!stream)/, outcomes: "SNAPSHOT_ENDED", why: "it keeps no snapshot" },
+  { in: /^(?!stream|tx-(begin|step|commit))/, outcomes: "SNAPSHOT_ENDED", why: "it keeps no snapshot" },
   { in: /^write/, outcomes: "FENCED", why: "it says no locks that it relies on" },
-  { in: /^(?!write|read|stream|settle)/, outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED", why: "it runs no statement" },
-  { in: /^(?!read|stream)/, outcomes: "READER_UNAVAILABLE", why: "it asks no reader" },
   {
-    in: /^(?!write|settle|acquire|exclusive|shared|semaphore|several|leased|guarded|nested|steal)/,
+    in: /^(?!write|last-write|tx|read|stream|settle)/,
+    outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED",
+    why: "it runs no statement",
+  },
+  { in: /^(?!read|stream|tx-(begin|step|commit))/, outcomes: "READER_UNAVAILABLE", why: "it asks no reader" },
+  {
+    in: /^(?!write|last-write|tx|settle|acquire|exclusive|shared|semaphore|several|leased|guarded|nested|steal)/,
     outcomes: "WRITER_UNAVAILABLE",
     why: "it needs neither the writer nor a new token at once",
   },
   {
-    in: /^(write|read|stream|settle|hello|goodbye|ping|list|history|watch|unwatch|cancel)/,
+    in: /^(write|last-write|tx|read|stream|settle|hello|goodbye|ping|list|history|watch|unwatch|cancel)/,
     outcomes:
       "LOCK_HELD LOCK_TIMEOUT LOCK_NOT_HELD LOCK_LOST DEADLOCK SLOTS_MISMATCH NOT_WAITING QUEUE_FULL LOCKS_FULL PARAMS_INVALID",
     why: "it asks for no lock",
@@ -230,8 +241,13 @@ const impossible: readonly Impossible[] = [
   { in: /^[a-z]+-timed /, outcomes: "LOCK_HELD", why: "it waits, and then its time is over" },
   {
     in: /^[a-z]+-try /,
-    outcomes: "LOCK_TIMEOUT LOCK_LOST DEADLOCK CANCELLED SESSION_EXPIRED",
+    outcomes: "LOCK_TIMEOUT LOCK_LOST CANCELLED SESSION_EXPIRED",
     why: "it never waits, so nothing can happen to it meanwhile",
+  },
+  {
+    in: /^(?!upgrade-try alone)[a-z]+-try /,
+    outcomes: "DEADLOCK",
+    why: "it never waits, and gets in nobody's way but as the only one that shares a name",
   },
   {
     in: /^(upgrade|downgrade|release|break|transfer)/,
@@ -265,7 +281,22 @@ const impossible: readonly Impossible[] = [
     why: "it is answered at once",
   },
   { in: /^(ping|hello|settle)/, outcomes: "NOT_READY", why: "it may come before hello" },
+  {
+    in: /^tx-rollback/,
+    outcomes:
+      "SHUTTING_DOWN SESSION_EXPIRED CANCELLED DISK_FULL TX_LOST TX_EXPIRED TX_ROLLED_BACK SQLITE_BUSY_SNAPSHOT",
+    why: "it is never refused: what is over already has nothing to be undone",
+  },
+  {
+    in: /^tx-rollback/,
+    outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED WRITER_UNAVAILABLE",
+    why: "nor is it waited for",
+  },
+  { in: /^tx-begin/, outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED", why: "it runs no statement" },
+  { in: /^tx-commit/, outcomes: "SQLITE_CONSTRAINT", why: "no constraint of these lives waits for the commit" },
+  { in: /^tx-begin/, outcomes: "TX_ROLLED_BACK", why: "no statement of it has run" },
   { in: /^end/, outcomes: "lease", why: "it has no lease" },
+  { in: /^end guarded/, outcomes: "written", why: "a command runs under it, and ends before it is given back" },
 ];
 
 /** What is an answer to what. */
@@ -285,9 +316,12 @@ const answers: readonly (readonly [operations: RegExp, answers: string])[] = [
   [/^ping/, "pong"],
   [/^hello/, "welcome"],
   [/^goodbye/, "farewell"],
-  [/^(write|read|stream|settle)/, "answer"],
+  [/^(write|last-write|read|stream|settle|tx-step)/, "answer"],
+  [/^tx-begin/, "begun"],
+  [/^tx-commit/, "answer committed"],
+  [/^tx-rollback/, "rolled-back"],
 ];
-const ends = "released given-up broken handed taken session lease";
+const ends = "released written given-up broken handed taken session lease";
 
 const often: string[] = [];
 const known = new Set<string>();

@@ -2,18 +2,30 @@
  * What must hold whatever happens: the promises, as a bystander checks them who sees what the core is told, what it
  * decides, what is committed, dispatched and told, and knows nothing of how it decides.
  */
-import type { AcquireCommand, Command, Core, GrantRow, Job, LedgerEntry, Letter, Turn } from "../../src/core/index.js";
+import type {
+  AcquireCommand,
+  Command,
+  ConvertCommand,
+  Core,
+  GrantRow,
+  Job,
+  LedgerEntry,
+  Letter,
+  Turn,
+} from "../../src/core/index.js";
 import type { WriterReady } from "../../src/front/rebirth.js";
 import type { LedgerContents } from "../../src/ledger/index.js";
 import type { Instant, Limits, RefusalCode, SessionId } from "../../src/terms/index.js";
 import type { Applied } from "../core/support/fake-writer.js";
 import type { LedgerRows } from "../core/support/ledger-rows.js";
+import type { Wanted } from "./banker.js";
 import type { Observer } from "./broker.js";
-import { Causes } from "./causes.js";
+import { Causes, isByHolder } from "./causes.js";
 import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
 import { whatOf } from "./store.js";
+import { isCommit } from "./transaction.js";
 import { WrittenOrder } from "./written-order.js";
 
 export interface InvariantParts {
@@ -108,12 +120,12 @@ export class Invariants implements Observer, Standing {
     for (const hello of this.presence.turned(send)) {
       // What it does not list is given back.
       const tokens = new Set<number>(hello.grants.map(({ token }) => token));
-      for (const { token, key, session } of this.shadow.held.values())
+      for (const { token, key, session } of [...this.shadow.held.values(), ...bornAndGone(ledger)])
         if (session === hello.session && !tokens.has(token) && !hello.pending.includes(key as never))
           this.#causes.unlisted(token);
     }
-    const alone = this.#only?.kind === "acquire" ? this.#only : undefined;
-    if (alone !== undefined) this.#refusedRightly(alone, send);
+    const alone = this.#only;
+    if (alone?.kind === "acquire" || alone?.kind === "convert") this.#refusedRightly(alone, send);
     for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
     this.#commands = 0;
@@ -154,6 +166,7 @@ export class Invariants implements Observer, Standing {
 
   /** A write is there for all to see. */
   applied(applied: Applied): void {
+    this.#causes.applied(applied.what);
     this.writes.applied(applied);
   }
 
@@ -225,7 +238,7 @@ export class Invariants implements Observer, Standing {
     const { session, token } = row;
     if (this.presence.get(session)?.touched !== true)
       throw new Error(`grant ${token} was given to ${session}, which is not there`);
-    if (this.presence.running < this.#frozenUntil)
+    if (this.presence.running < this.#frozenUntil - 0.001)
       throw new Error(`grant ${token} was given while nobody knows who holds what`);
     const held = this.shadow.granted(row, this.presence.wasThere);
     held.since = this.presence.running;
@@ -242,7 +255,7 @@ export class Invariants implements Observer, Standing {
       this.#causes.saidGoodbye(held);
     const why = cause ?? (over === undefined ? "lease" : "session");
     this.#parts.onEnded(held, why.replace(" ", "-"));
-    if (cause === "released" || cause === "given up") return;
+    if (isByHolder(cause)) return;
     this.#taken.add(token);
     if (over !== undefined) return;
     if (cause === undefined && !this.#leaseIsOver(held))
@@ -261,6 +274,10 @@ export class Invariants implements Observer, Standing {
   }
 
   #isTold({ claims, token }: Held, to: number | undefined, send: Turn["send"]): void {
+    // It has come on another connection meanwhile, and is told there what it holds.
+    const isWelcome = (letter: Letter) =>
+      letter.kind === "welcome" && letter.to === to && !letter.grants.some((grant) => grant.token === token);
+    if (send.some(isWelcome)) return;
     for (const { name } of claims) {
       const isIt = (letter: Letter) =>
         letter.kind === "lost" && letter.to === to && letter.fence.token === token && letter.fence.name === name;
@@ -275,6 +292,17 @@ export class Invariants implements Observer, Standing {
     this.#decided.add(id);
     const what = this.writes.whatOf(id);
     if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
+    if (what !== undefined && letter.kind === "answer" && !isCommit(what)) this.#isGivenBack(what);
+  }
+
+  /** What a write gives back is given back with its answer; after a commit writes may have to go first that were sent before. */
+  #isGivenBack(what: string): void {
+    const gift = this.#causes.givenBy(what);
+    for (const { name, token } of gift?.fences ?? []) {
+      const held = this.shadow.held.get(token);
+      if (held !== undefined && !held.ending && held.session === gift?.session)
+        throw new Error(`${what} was answered, and ${name} (token ${token}) is held on`);
+    }
   }
 
   #letter(letter: Letter): void {
@@ -293,21 +321,30 @@ export class Invariants implements Observer, Standing {
     this.#told.add(id);
   }
 
-  /** Refused because of a deadlock: it would have waited for ever. Looked at when nothing else was asked in this turn. */
-  #refusedRightly({ connection, request, claims, under }: AcquireCommand, send: Turn["send"]): void {
+  /** Refused because of a deadlock: somebody would have waited for ever. Looked at when nothing else was asked in this turn. */
+  #refusedRightly(asked: AcquireCommand | ConvertCommand, send: Turn["send"]): void {
+    const { connection, request } = asked;
     const session = this.presence.sessionOf(connection);
     const refused = send.find(
       (letter) => letter.kind === "refused" && letter.to === connection && letter.request === request,
     );
     if (session === undefined || refused?.kind !== "refused" || refused.refusal.refused !== "DEADLOCK") return;
-    if (new Set(claims.map(({ name }) => name)).size < claims.length) return;
+    const newcomer = this.#newcomer(session, asked);
+    if (new Set(newcomer.claims.map(({ name }) => name)).size < newcomer.claims.length) return;
     const { shadow, presence } = this;
-    const newcomer = {
-      ...{ session, claims, convertOf: undefined, knownUpTo: Number.POSITIVE_INFINITY },
-      under: shadow.originsOf(under),
-    };
-    if (!shadow.stuck(presence.isThere, presence.outerOf, newcomer).includes(newcomer))
+    const stuck = shadow.stuck(presence.isThere, presence.outerOf, newcomer);
+    // Who upgrades may only make others wait for ever.
+    if (asked.kind === "acquire" ? !stuck.includes(newcomer) : stuck.length === 0)
       throw new Error(`${session} was refused for a deadlock that is none: ${refused.refusal.message}`);
+  }
+
+  #newcomer(session: string, asked: AcquireCommand | ConvertCommand): Wanted {
+    const { shadow } = this;
+    const whose = { session, beside: undefined, knownUpTo: Number.POSITIVE_INFINITY };
+    if (asked.kind === "acquire")
+      return { ...whose, claims: asked.claims, convertOf: undefined, under: shadow.originsOf(asked.under) };
+    const claims = [{ name: asked.name, mode: asked.to }];
+    return { ...whose, claims, convertOf: shadow.originOf(asked.token), under: undefined };
   }
 
   // ── after the turn ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -347,4 +384,15 @@ function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady): 
 
 function rowName({ kind, row }: RowOf<"granted" | "session-opened">): string | number {
   return kind === "granted" ? row.token : row.session;
+}
+
+/** Granted, and over in the same turn. */
+function bornAndGone(ledger: readonly LedgerEntry[]): GrantRow[] {
+  const gone = new Set(ledger.map(endedBy));
+  return ledger.flatMap((entry) => (entry.kind === "granted" && gone.has(entry.row.token) ? [entry.row] : []));
+}
+
+function endedBy(entry: LedgerEntry): number | undefined {
+  if (entry.kind === "grant-changed") return entry.row.ending === undefined ? undefined : entry.was;
+  return entry.kind === "grant-ended" ? entry.token : undefined;
 }

@@ -10,6 +10,7 @@ import { Ask, type Fence } from "./ask.js";
 import type { Command } from "./processes.js";
 import type { Style, Surroundings } from "./surroundings.js";
 import { Terminal, type Told } from "./terminal.js";
+import type { Transaction } from "./transaction.js";
 import { WatchView } from "./watch-view.js";
 import { drawWish, type Wisher } from "./wishes.js";
 
@@ -24,6 +25,7 @@ export class Program implements Wisher {
   readonly number: number;
   readonly process: ProcessIdentity;
   readonly style: Style;
+  readonly transacts: boolean;
   alive = true;
   /** It asks nothing new. */
   leaving = false;
@@ -43,6 +45,8 @@ export class Program implements Wisher {
   /** What it lost by its own clock; the broker may still have it. */
   readonly expired = new Set<number>();
   readonly watches: WatchView[] = [];
+  /** All transactions that it ever began. */
+  readonly transactions: Transaction[] = [];
   readonly #around: Surroundings;
   readonly #terminal: Terminal;
   #open: Ask[] = [];
@@ -58,6 +62,7 @@ export class Program implements Wisher {
     this.process = process;
     this.#around = around;
     this.style = random.pick(["blocking", "free", "silent"]);
+    this.transacts = random.chance(0.15);
     const readable = random.chance(0.8);
     const bound = readable && random.chance(0.2);
     const introduction = {
@@ -127,6 +132,11 @@ export class Program implements Wisher {
     return [{ name: this.#around.weather.random.pick(names), token }];
   }
 
+  get transaction(): Transaction | undefined {
+    const last = this.transactions.at(-1);
+    return last?.over === false ? last : undefined;
+  }
+
   get stopped(): boolean {
     return this.#terminal.stopped;
   }
@@ -147,8 +157,17 @@ export class Program implements Wisher {
     if (random.chance(0.08)) return this.#nurse();
     // It waits for the command that it has started.
     if (this.#runsInner) return;
-    const wish = drawWish(this, this.#around);
-    if (wish !== undefined) this.#ask(wish);
+    for (const ask of drawWish(this, this.#around)) this.#ask(ask);
+  }
+
+  begins(transaction: Transaction): void {
+    this.transactions.push(transaction);
+  }
+
+  /** Whatever it has begun. */
+  endTransaction(): void {
+    const { transaction } = this;
+    if (transaction !== undefined) this.#ask(transaction.end(this.#around, this.mayGiveBack));
   }
 
   releaseOne(): void {
@@ -213,7 +232,7 @@ export class Program implements Wisher {
     const upgrades = this.#open.some(({ kind }) => kind === "upgrade");
     if ((ask.kind === "write" || ask.kind === "once") && !upgrades)
       ask.sure = ask.fences.every(({ name, token }) =>
-        held.some((grant) => grant.token === token && grant.names.includes(name)),
+        held.some((grant) => grant.token === token && grant.names.includes(name) && grant.leaving === 0),
       );
     this.asks.push(ask);
     this.#open.push(ask);

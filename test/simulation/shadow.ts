@@ -177,13 +177,14 @@ export class Shadow {
     return given.find((one) => one.token > token && one.origin !== mine?.origin && excludes(claim, one.claim))?.token;
   }
 
-  /** Who would wait for ever, among those who are there. */
+  /** Who would wait for ever, among those who are there. A newcomer's upgrade has its name alone in the end. */
   stuck(there: There, outerOf: (session: string) => string | undefined, newcomer?: Wanted): readonly Wanted[] {
     const wanted: Wanted[] = this.places.filter(({ session }) => there(session));
     if (newcomer !== undefined) wanted.push(newcomer);
     if (wanted.length === 0) return [];
     const owned = [...this.held.values()].filter(({ ending }) => !ending);
-    return stuckIn({ owned, wanted, slots: this.#slotsOf, outerOf });
+    const then = owned.map((one) => (one.origin === newcomer?.convertOf ? upgraded(one, newcomer) : one));
+    return stuckIn({ owned: then, wanted, slots: this.#slotsOf, outerOf });
   }
 
   /** The grants that these tokens mean, or once meant. */
@@ -199,7 +200,8 @@ export class Shadow {
   #placeOf(row: WaiterRow, knownUpTo: number): Place {
     const { arrival, session, key, claims } = row;
     const convertOf = row.convertOf === undefined ? undefined : this.originOf(row.convertOf);
-    return { arrival, session, key, claims, convertOf, under: this.originsOf(row.under), knownUpTo };
+    const [under, beside] = [this.originsOf(row.under), this.originsOf(row.beside)];
+    return { arrival, session, key, claims, convertOf, under, beside, knownUpTo };
   }
 
   /** Whether the two grants of this name could not be there at once. */
@@ -249,4 +251,8 @@ function byPlace(a: Place, b: Place): number {
 function heldOf(row: GrantRow, origin: number): Held {
   const { token, session, key, claims, ending, ttlMs, guarded } = row;
   return { token, session, key, claims, ending: ending !== undefined, origin, ttlMs, guarded, since: 0, lastSeq: 0 };
+}
+
+function upgraded(held: Held, { claims: [alone] }: Wanted): Held {
+  return { ...held, claims: held.claims.map((claim) => (claim.name === alone?.name ? alone : claim)) };
 }

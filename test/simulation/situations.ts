@@ -32,6 +32,8 @@ export function situations(command: Asked, standing: Standing): string[] {
       return [`${command.to === "shared" ? "downgrade" : waiting("upgrade", command)} ${state}`];
     case "hello":
       return [`hello-${command.mode} ${state}`];
+    case "write":
+      return [`${command.release === undefined ? "write" : "last-write"} ${state}`];
     default:
       return [`${command.kind} ${state}`];
   }

@@ -12,6 +12,7 @@ import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
 import type { Agenda, Appointment } from "./agenda.js";
 import type { Random } from "./random.js";
 import type { Rates } from "./rates.js";
+import { committing } from "./transaction.js";
 
 export interface StoreParts {
   readonly agenda: Agenda;
@@ -30,14 +31,21 @@ const rowBytesMax = 100;
 /** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`. */
 function whatIn(request: Parcel): TestParcel {
   if (!(request instanceof StoreRequest)) throw new Error("a parcel that is no request of the store");
-  const { args = [] } = paramsOf(request);
-  const [what = "settle", ...marks] = args;
-  return parcel(what, { size: request.size, fails: marks.includes("fails"), endless: marks.includes("endless") });
+  const { args = [], tx } = paramsOf(request);
+  const [what = tx === undefined ? "settle" : committing(tx), ...marks] = args;
+  const is = (mark: string) => marks.includes(mark);
+  return parcel(what, { size: request.size, fails: is("fails"), ends: is("ends"), endless: is("endless") });
+}
+
+/** Of which transaction it is. */
+export function transactionOf(request: Parcel): number | undefined {
+  return paramsOf(request as StoreRequest).tx;
 }
 
 interface Params {
   readonly args?: readonly string[];
   readonly stream?: number;
+  readonly tx?: number;
 }
 
 function paramsOf(request: StoreRequest): Params {
@@ -126,7 +134,8 @@ export class Store {
       return;
     }
     const begins = job.kind === "start" || job.kind === "read" || job.kind === "begin" || job.kind === "stream";
-    if (begins && this.writer.state === "starting")
+    // Where none could be had reads go on, whatever becomes of the next try.
+    if (begins && this.writer.state === "starting" && !this.writer.unavailable)
       throw new Error(`a ${job.to} was to ${job.kind} while the writer settles what was in doubt`);
     if (job.to === "snapshot") return this.snapshots.obey(job);
     // It is gone, and the word of it is on its way.
@@ -199,6 +208,7 @@ export class Store {
     if (writer.state === "ready")
       writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, agenda.now);
     writer.state = "none";
+    writer.unavailable = false;
     writer.asked.length = 0;
   }
 

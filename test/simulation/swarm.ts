@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import type { Counts } from "./coverage.js";
 import type { Program } from "./program.js";
 import { type Happening, happeningNames, ratesText } from "./rates.js";
+import type { Transaction } from "./transaction.js";
 import { World } from "./world.js";
 
 export interface LifeStory {
@@ -169,6 +170,7 @@ function calm(world: World): void {
 function settleDown(program: Program): void {
   if (!program.alive || program.ended) return;
   program.closeStreams();
+  program.endTransaction();
   if (program.held.length > 0) return program.releaseOne();
   if (program.open.length === 0) program.close();
 }
@@ -188,16 +190,31 @@ function unrest({ programs, broker }: World): string {
   return `${open.join("; ")} ${JSON.stringify(broker?.core?.counts)}`;
 }
 
-/** What was told of a write is so: there once, or not at all. */
+/** What was told of a write is so: there once, or not at all. Of a transaction either all is there or nothing. */
 function verdicts({ programs, buried, store }: World): void {
   const times = new Map<string, number>();
   for (const { what } of store.writer.applied) times.set(what, (times.get(what) ?? 0) + 1);
   const twice = [...times].filter(([, count]) => count > 1);
   assert.deepEqual(twice, [], "applied more than once");
-  for (const { asks } of [...programs, ...buried])
-    for (const { kind, what, outcome } of asks) {
+  for (const { asks, transactions } of [...programs, ...buried]) {
+    for (const transaction of transactions) transactionVerdict(transaction, times);
+    const empty = new Set(transactions.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ commit }) => commit));
+    for (const ask of asks) {
+      const { kind, what, outcome } = ask;
       if (kind !== "write" && kind !== "once") continue;
-      if (outcome === "done") assert.equal(times.get(what), 1, `${what} was acknowledged and is not there`);
+      if (outcome === "done" && !empty.has(ask))
+        assert.equal(times.get(what), 1, `${what} was acknowledged and is not there`);
       if (outcome === "none") assert.equal(times.get(what) ?? 0, 0, `${what} was refused and is there`);
     }
+  }
+}
+
+function transactionVerdict({ what: commit, steps }: Transaction, times: ReadonlyMap<string, number>): void {
+  const isCommitted = times.has(commit);
+  for (const { what, outcome } of steps) {
+    const isThere = times.has(what);
+    if (isThere && !isCommitted) throw new Error(`${what} is there, and its transaction was not committed`);
+    if (isCommitted && outcome === "done" && !isThere) throw new Error(`${what} is not there, and ${commit} is`);
+    if (outcome === "none" && isThere) throw new Error(`${what} was refused and is there`);
+  }
 }

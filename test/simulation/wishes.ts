@@ -3,10 +3,13 @@ import type { Grant } from "../../src/client/conversation/index.js";
 import type { SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Style, Surroundings } from "./surroundings.js";
+import { Transaction } from "./transaction.js";
 
 /** Who wishes: how it stands with its locks. */
 export interface Wisher {
   readonly style: Style;
+  /** Most of what it does it does in transactions. */
+  readonly transacts: boolean;
   readonly session: SessionId | undefined;
   readonly held: readonly Grant[];
   readonly open: readonly Ask[];
@@ -18,7 +21,11 @@ export interface Wisher {
   readonly guards: ReadonlyMap<Grant, unknown>;
   /** Grants that were shared when they were given. */
   readonly shared: ReadonlySet<Grant>;
+  readonly transactions: readonly Transaction[];
+  /** Its transaction, until it has ended that. */
+  readonly transaction: Transaction | undefined;
   releasing(grant: Grant): Ask;
+  begins(transaction: Transaction): void;
 }
 
 const insertSql = "insert into happened values (?)";
@@ -26,13 +33,15 @@ const selectSql = "select what from happened where what = ?";
 /** As the broker's own limit has it. */
 const ttlMsMin = 1000;
 
-type Wish = (program: Wisher, around: Surroundings) => Ask | undefined;
+type Wish = (program: Wisher, around: Surroundings) => Ask | readonly Ask[] | undefined;
 
 const wishes = {
   acquire: [30, acquire],
   release: [24, release],
   write: [24, write],
+  lastWrite: [8, lastWrite],
   strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
+  transact: [12, transact],
   read: [6, read],
   stream: [6, stream],
   upgrade: [14, upgrade],
@@ -48,9 +57,12 @@ const weights = Object.fromEntries(Object.entries(wishes).map(([name, [weight]])
   readonly [Name in keyof typeof wishes]: number;
 };
 
-export function drawWish(program: Wisher, around: Surroundings): Ask | undefined {
-  const [, wish] = wishes[around.weather.random.weighted(weights)];
-  return wish(program, around);
+const weightsTransacting = { ...weights, transact: 120 };
+
+/** What it asks now, in one breath. */
+export function drawWish(program: Wisher, around: Surroundings): readonly Ask[] {
+  const [, wish] = wishes[around.weather.random.weighted(program.transacts ? weightsTransacting : weights)];
+  return [wish(program, around) ?? []].flat();
 }
 
 // ── locks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,26 +176,69 @@ function write(program: Wisher, around: Surroundings): Ask {
   return writeUnder(around.weather.random.chance(0.7) ? program.fences : [], around);
 }
 
-function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings): Ask {
+/** Under a lock, which it gives back when it is on disk. */
+function lastWrite(program: Wisher, around: Surroundings): Ask | undefined {
+  const { random } = around.weather;
+  const grants = program.mayGiveBack ? program.held.filter((grant) => !program.guards.has(grant)) : [];
+  if (grants.length === 0) return undefined;
+  const grant = random.pick(grants);
+  return writeUnder([{ name: random.pick(grant.names), token: grant.token }], around, grant);
+}
+
+function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings, gives?: Grant): Ask {
   const { random, rates } = weather;
   const what = `w${nextWhat()}`;
   const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
-  const params = { sql: insertSql, args: [what, ...marks], ...(fences.length === 0 ? {} : { fence: fences }) };
-  return new Ask(random.chance(0.85) ? "write" : "once", "db.execute", params, { what, fences });
+  const params = {
+    ...{ sql: insertSql, args: [what, ...marks] },
+    ...(fences.length === 0 ? {} : { fence: fences }),
+    ...(gives === undefined ? {} : { release: fences }),
+  };
+  const kind = gives !== undefined || random.chance(0.85) ? "write" : "once";
+  return new Ask(kind, "db.execute", params, { what, fences, gives: gives === undefined ? [] : [gives] });
+}
+
+/** Begins one, or goes on with it. */
+function transact(program: Wisher, around: Surroundings): Ask[] {
+  const { random } = around.weather;
+  const asks: Ask[] = [];
+  let { transaction } = program;
+  if (transaction === undefined) {
+    const grants = program.held.filter((grant) => !program.guards.has(grant));
+    const grant = grants.length > 0 && random.chance(0.7) ? random.pick(grants) : undefined;
+    const fences = grant === undefined ? [] : [{ name: random.pick(grant.names), token: grant.token }];
+    transaction = new Transaction(around.nextWhat(), random.chance(0.2), {
+      fences,
+      gives: random.chance(0.4) ? grant : undefined,
+    });
+    program.begins(transaction);
+    asks.push(transaction.begin());
+  }
+  for (let steps = random.below(3); steps > 0; steps--) asks.push(transaction.step(around));
+  if (random.chance(0.6)) asks.push(transaction.end(around, program.mayGiveBack));
+  return asks;
 }
 
 function read(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
   const what = `r${nextWhat()}`;
   const marks = weather.random.chance(weather.rates().endless) ? ["endless"] : [];
-  const behind = program.open.filter(({ kind }) => kind === "write" || kind === "once");
+  const behind = unanswered(program);
   return new Ask("read", "db.query", { sql: selectSql, args: [what, ...marks] }, { what, behind });
 }
 
-function stream({ open }: Wisher, { weather, nextWhat }: Surroundings): Ask {
+function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
   const { random, rates } = weather;
   const what = `s${nextWhat()}`;
   const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
-  const behind = open.filter(({ kind }) => kind === "write" || kind === "once");
+  const behind = unanswered(program);
   const credit = random.pick([50, 200, 1000]);
   return new Ask("stream", "db.stream", { sql: selectSql, args: [what, ...marks], credit }, { what, behind });
+}
+
+/** Its writes that have no answer. A commit of what has only read has nothing to write. */
+function unanswered({ open, transactions }: Wisher): Ask[] {
+  const empty = new Set(
+    transactions.filter(({ deferred, steps }) => deferred && steps.length === 0).map(({ commit }) => commit),
+  );
+  return open.filter((ask) => (ask.kind === "write" || ask.kind === "once") && !empty.has(ask));
 }

@@ -70,6 +70,8 @@ export class World implements Doorway {
       readMs: random.pick([200, 5000]),
       writeMs: random.pick([300, 5000]),
       writeContendedMs: 200,
+      txContendedMs: random.pick([300, 10_000]),
+      txIdleMs: random.pick([200, 5000]),
       resumeWindowMs: 1000,
     });
     const rates = () => this.rates;

@@ -7,9 +7,10 @@ import type { Applied } from "../core/support/fake-writer.js";
 import type { Causes } from "./causes.js";
 import type { Presence } from "./presence.js";
 import type { Held, Shadow, Under } from "./shadow.js";
-import { whatOf } from "./store.js";
+import { transactionOf, whatOf } from "./store.js";
 
 type WriteJob = Extract<Job, { to: "writer"; kind: "write" }>;
+type StepJob = Extract<Job, { to: "writer"; kind: "step" }>;
 
 export interface WrittenOrderParts {
   readonly shadow: Shadow;
@@ -25,6 +26,9 @@ export class WrittenOrder {
   readonly #sent = new Map<string, readonly Under[]>();
   readonly #fences = new Map<string, readonly Fence[]>();
   readonly #whats = new Map<string, string>();
+  /** Of transactions, by their numbers: what they rely on, and what of them was given to the writer. */
+  readonly #relied = new Map<number, readonly Fence[]>();
+  readonly #steps = new Map<number, Set<string>>();
   /** Refused: asked again, it is another one, under the locks of then. */
   readonly #over = new Set<string>();
   readonly #applied = new Set<string>();
@@ -49,6 +53,16 @@ export class WrittenOrder {
         this.#whats.set(`${command.connection}/${command.request}`, what);
         return;
       }
+      case "tx-begin":
+        this.#relied.set(command.transaction, command.fences);
+        return;
+      case "tx-commit":
+        this.#fences.set(whatOf(command.parcel).what, this.#relied.get(command.transaction) ?? []);
+        this.#whats.set(`${command.connection}/${command.request}`, whatOf(command.parcel).what);
+        return;
+      case "tx-step":
+        this.#whats.set(`${command.connection}/${command.request}`, whatOf(command.parcel).what);
+        return;
       case "writer-ready":
         this.#outstanding.clear();
         this.#seqHigh = 0;
@@ -78,13 +92,14 @@ export class WrittenOrder {
 
   /** `endedNow`: what ended in this turn, perhaps after the write was sent. */
   dispatched(job: Job, endedNow: readonly Held[]): void {
-    if (job.to !== "writer" || (job.kind !== "write" && job.kind !== "settle")) return;
+    if (job.to !== "writer" || (job.kind !== "write" && job.kind !== "step" && job.kind !== "settle")) return;
     if (job.seq <= this.#seqHigh) throw new Error(`write ${job.seq} was dispatched after ${this.#seqHigh}`);
     this.#seqHigh = job.seq;
     this.#outstanding.add(job.seq);
     const session = this.#parts.presence.get(job.session);
     if (session !== undefined) session.lastSeq = job.seq;
-    if (job.kind === "write") this.#write(job, endedNow);
+    if (job.kind === "write") this.#write(job, job.mode === "run", endedNow);
+    else if (job.kind === "step") this.#step(job, endedNow);
   }
 
   /** A write is there for all to see. */
@@ -100,7 +115,20 @@ export class WrittenOrder {
     }
   }
 
-  #write(job: WriteJob, endedNow: readonly Held[]): void {
+  /** What a transaction does is there with its commit, so what holds then is what counts. */
+  #step({ step, seq, session, parcel }: StepJob, endedNow: readonly Held[]): void {
+    const number = parcel === undefined ? undefined : transactionOf(parcel);
+    if (parcel === undefined || number === undefined) return;
+    const steps = this.#steps.get(number) ?? new Set();
+    this.#steps.set(number, steps);
+    if (step === "run") steps.add(whatOf(parcel).what);
+    if (step !== "commit") return;
+    const { what } = whatOf(parcel);
+    this.#write({ seq, session, parcel }, true, endedNow);
+    for (const one of steps) this.#sent.set(one, this.#sent.get(what) ?? []);
+  }
+
+  #write(job: Pick<WriteJob, "seq" | "session" | "parcel">, runs: boolean, endedNow: readonly Held[]): void {
     const { what } = whatOf(job.parcel);
     const { shadow, causes } = this.#parts;
     // What goes again because its writer died was sent while it was held. What was given back since still counts, and so
@@ -117,10 +145,12 @@ export class WrittenOrder {
     const holds = (fence: Fence) => allUnder(fence)[0];
     const fences = this.#fences.get(what) ?? [];
     const broken = fences.find((fence) => holds(fence) === undefined);
-    if (broken !== undefined && job.mode === "run")
+    if (broken !== undefined && runs)
       throw new Error(`${what} was sent to run, and its fence on ${broken.name} is broken`);
-    // Of one that is converted in this turn both: as it was before it drains until this is settled.
-    for (const fence of fences) for (const held of allUnder(fence)) held.lastSeq = job.seq;
+    // Of one that is converted in this turn both: as it was before it drains until this is settled, and so does what it is now.
+    for (const fence of fences)
+      for (const held of [...allUnder(fence), ...shadow.held.values()])
+        if (held.origin === shadow.originOf(fence.token)) held.lastSeq = job.seq;
     const isAnother = this.#over.delete(what);
     if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);

@@ -6,7 +6,7 @@ import type { AcquireCommand, Asker, CancelAcquireCommand, Claim } from "../comm
 import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
 import type { Session } from "../sessions/session.js";
-import { circleOf, mayCloseCircle, underAtFirst } from "./deadlock.js";
+import { circleOf } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
 import { type Ends, lost } from "./ends.js";
 import { type Asked, claimsOf, type Grant, isHeld, type Terms } from "./grant.js";
@@ -18,6 +18,7 @@ import { heldRefusal, nameOf, reused } from "./lock-view.js";
 import { admitsAll, merged, namesOf } from "./multi-lock.js";
 import type { PlaceNews } from "./place-news.js";
 import { claimsWanted, LockRequest, locksOf, type Waiting } from "./request.js";
+import { besideAtFirst } from "./under.js";
 import type { Waits } from "./waits.js";
 
 export interface AcquiringParts {
@@ -111,7 +112,7 @@ export class Acquiring {
   refuseIfStuck(waiting: Waiting, now: Instant): void {
     // Another that was refused before it may have made way for it.
     if (waiting.session.waits.get(waiting.key) !== waiting) return;
-    const circle = mayCloseCircle(waiting, true) ? circleOf(waiting) : undefined;
+    const circle = circleOf(waiting, true);
     if (circle !== undefined) this.refuseWaiting(waiting, "refused-deadlock", deadlockRefusal(circle), now);
   }
 
@@ -202,7 +203,7 @@ export class Acquiring {
   #enqueue(asked: Asked, ask: AcquireCommand, now: Instant): void {
     const { waits } = this.#parts;
     const request = this.#join(asked, ask, now);
-    const circle = mayCloseCircle(request, false) ? circleOf(request) : undefined;
+    const circle = circleOf(request, false);
     if (circle === undefined) return waits.settle(request, ask.waitMs, now);
     waits.withdraw(request);
     const refusal = deadlockRefusal(circle);
@@ -214,7 +215,8 @@ export class Acquiring {
     const { waits } = this.#parts;
     const request = new LockRequest(asked, steal ? waits.firstArrival() : waits.nextArrival(), now);
     request.asker = { connection, request: id };
-    request.under = under === undefined ? underAtFirst(request) : grantsUnder(asked.session, under);
+    if (under === undefined) request.beside = besideAtFirst(request);
+    else request.under = grantsOf(asked.session, under);
     waits.join(request);
     return request;
   }
@@ -273,7 +275,7 @@ function termsOf({ ttlMs, guarded, tell }: AcquireCommand): Terms {
 }
 
 /** Of these tokens what the session holds, or those under whose commands it runs. */
-export function grantsUnder(session: Session, tokens: readonly Token[]): Grant[] {
+export function grantsOf(session: Session, tokens: readonly Token[]): Grant[] {
   const found: Grant[] = [];
   for (let one: Session | undefined = session; one !== undefined; one = one.outer)
     for (const grant of one.grants.values()) if (isMeant(grant, tokens)) found.push(grant);

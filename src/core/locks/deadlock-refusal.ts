@@ -1,17 +1,35 @@
 /** A circle of waits in words and as fields: everybody in it, what each holds and what each waits for. */
-import { type Refusal, refuse } from "../../terms/index.js";
+import { type LockName, type Refusal, refuse } from "../../terms/index.js";
 import type { Session } from "../sessions/session.js";
 import type { Wait } from "./deadlock.js";
 import { nameOf, quote } from "./lock-view.js";
+import type { Conversion } from "./request.js";
 
 export function deadlockRefusal(circle: readonly Wait[]): Refusal {
+  const first = firstOf(circle);
+  if (circle.length === 1) return refuse("DEADLOCK", nested(first), detailsOf(first.name, circle));
+  return refusalOf(`to wait for ${quote(first.name)}`, first.name, circle);
+}
+
+/** The circle may be one of others, who would wait for what is upgraded. */
+export function upgradeRefusal(name: LockName, upgrade: Conversion, circle: readonly Wait[]): Refusal {
+  if (firstOf(circle).waiting === upgrade) return deadlockRefusal(circle);
+  return refusalOf(`with ${quote(name)} held exclusively a wait`, name, circle);
+}
+
+function refusalOf(what: string, name: LockName, circle: readonly Wait[]): Refusal {
+  const message = `${what} would never end: ${circle.map(inWords).join("; ")}`;
+  return refuse("DEADLOCK", message, detailsOf(name, circle));
+}
+
+function detailsOf(name: LockName, circle: readonly Wait[]): { readonly [field: string]: unknown } {
+  return { name, cycle: circle.map((wait, i) => entryOf(wait, circle.at(i - 1) ?? wait)) };
+}
+
+function firstOf(circle: readonly Wait[]): Wait {
   const [first] = circle;
   if (first === undefined) throw new Error("a circle of nobody");
-  const cycle = circle.map((wait, i) => entryOf(wait, circle.at(i - 1) ?? wait));
-  const details = { name: first.name, cycle };
-  if (circle.length === 1) return refuse("DEADLOCK", nested(first), details);
-  const message = `to wait for ${quote(first.name)} would never end: ${circle.map(inWords).join("; ")}`;
-  return refuse("DEADLOCK", message, details);
+  return first;
 }
 
 /** `before`: the wait that ends at this one. */

@@ -10,20 +10,18 @@
  *
  * until nothing more is found. If then the newcomer itself waits for something stuck, the circle is closed. Slots of a
  * semaphore may come from any of its holders, so a request for some is stuck only when those who are not stuck could
- * never give it enough.
+ * never give it enough; where that was so near, stuck-slots.ts has the last word.
  *
- * A grant is not given back before a request is done if the request was made under it: the client says so, or else all
- * that its session holds counts; and all that the session holds under whose command the client runs. A session that says
- * nothing and asks for a name which it holds itself is taken to have two tasks: one will give it to the other, also when
- * it is downgraded meanwhile. Who is away is passed over, so nobody waits for it; its waits are looked at again when it is
- * back.
+ * A grant is not given back before a request is done if the request was made under it (under.ts). Who is away is passed
+ * over, so nobody waits for it; its waits are looked at again when it is back.
  */
 import type { LockName } from "../../terms/index.js";
-import type { Mode } from "../command.js";
 import { isPresent } from "../sessions/session.js";
-import { Grant, type Holding, holdingsOf, isHeld } from "./grant.js";
+import { Grant, holdingsOf, isHeld } from "./grant.js";
 import type { Lock } from "./lock.js";
-import { type LockRequest, locksOf, type Place, placesOf, type Waiting } from "./request.js";
+import { type Conversion, type LockRequest, locksOf, type Place, placesOf, type Waiting } from "./request.js";
+import { circleThroughSlots } from "./stuck-slots.js";
+import { excludes, grantsUnder, waitsUnder } from "./under.js";
 
 /** One wait of a circle: who waits for which name, and for whom in the end. */
 export interface Wait {
@@ -49,13 +47,36 @@ interface Stuck {
 }
 
 /**
- * The circle that this newcomer closes, from its own wait on. It must have its places already. `ends`: a grant that is to
- * end in any case, so that nobody waits for it.
+ * The circle that this one closes. It must have its places already.
+ *
+ * `isBack`: not at the end of its queues, but in the middle. `ends`: a grant that is to end in any case, so that nobody
+ * waits for it.
  */
-export function circleOf(newcomer: Waiting, ends?: Grant): readonly Wait[] | undefined {
+export function circleOf(newcomer: Waiting, isBack: boolean, ends?: Grant): readonly Wait[] | undefined {
+  const circle = mayCloseCircle(newcomer, isBack) ? ownCircleOf(newcomer, ends) : undefined;
+  return circle ?? (newcomer.kind === "conversion" ? circleBehind(newcomer) : undefined);
+}
+
+/** From its own wait on. */
+function ownCircleOf(newcomer: Waiting, ends?: Grant): readonly Wait[] | undefined {
   const search = new Search(newcomer, ends);
   const cause = search.causeOf(newcomer);
-  return cause === undefined ? undefined : search.wayBack(newcomer, cause);
+  if (cause !== undefined) return search.wayBack(newcomer, cause);
+  return search.spared ? circleThroughSlots(newcomer, ends) : undefined;
+}
+
+/**
+ * Who waits to share what is upgraded waits for that grant then, which it did not before: it may not be given back before
+ * something is done that waits for them.
+ */
+function circleBehind(conversion: Conversion): readonly Wait[] | undefined {
+  const { grant, lock } = conversion.holding;
+  if (lock.waiting === 1) return undefined;
+  for (const waiting of waitsUnder(grant)) {
+    const circle = waiting === conversion || !isPresent(waiting.session) ? undefined : ownCircleOf(waiting);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
 }
 
 class Search {
@@ -67,6 +88,8 @@ class Search {
   /** Names to be looked at, because something on them is newly stuck. */
   readonly #look: Lock[] = [];
   readonly #ends: Grant | undefined;
+  /** A wait for slots was not stuck, though something stuck was in its way. */
+  spared = false;
 
   constructor(newcomer: Waiting, ends: Grant | undefined) {
     this.#ends = ends;
@@ -150,12 +173,16 @@ class Search {
   #inTheWay({ request, lock, mode, take }: Place, ahead: Ahead): Grant | Waiting | undefined {
     const stuck = this.#locks.get(lock);
     if (mode === "semaphore") {
-      if (lock.slots - (stuck?.takes ?? 0) - ahead.takes - this.#kept(request, lock) >= take) return undefined;
-      return stuck?.holder ?? ahead.any;
+      const taken = (stuck?.takes ?? 0) + ahead.takes + this.#kept(request, lock);
+      if (lock.slots - taken < take) return stuck?.holder ?? ahead.any;
+      this.spared ||= taken > 0;
+      return undefined;
     }
     if (stuck?.holder !== undefined && (mode === "exclusive" || lock.mode === "exclusive")) return stuck.holder;
     const { conversion } = lock;
     if (conversion !== undefined && this.#waiting.has(conversion)) return conversion;
+    const upgraded = conversion?.holding;
+    if (upgraded !== undefined && this.#grants.has(upgraded.grant) && excludes(upgraded, mode)) return upgraded.grant;
     return mode === "exclusive" ? ahead.any : ahead.exclusive;
   }
 
@@ -183,46 +210,12 @@ class Ahead {
   }
 }
 
-// ── under what ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** All that is not given back before this is done. */
-function* grantsUnder(waiting: Waiting): Iterable<Grant> {
-  const { session } = waiting;
-  if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
-  else for (const grant of session.grants.values()) if (!isInTheWayItself(grant, waiting)) yield grant;
-  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
-}
-
-/**
- * Under what a request of a session that says nothing was made, if that is not all that it holds: what is in its own way
- * when it begins to wait is another task's, whatever becomes of it.
- */
-export function underAtFirst(request: LockRequest): readonly Grant[] | undefined {
-  const { grants } = request.session;
-  if (grants.size === 0) return undefined;
-  const own = [...grants.values()];
-  const under = own.filter((grant) => !isInTheWayItself(grant, request));
-  return under.length === own.length ? undefined : under;
-}
-
-/** Whether the grant is what its own session's request waits for: then another task is taken to give it back. */
-function isInTheWayItself(grant: Grant, waiting: Waiting): boolean {
-  if (waiting.kind === "conversion") return false;
-  for (const { lock, mode } of placesOf(waiting))
-    for (const holding of holdingsOf(grant)) if (holding.lock === lock && excludes(holding, mode)) return true;
-  return false;
-}
-
-function excludes({ mode }: Holding, wanted: Mode): boolean {
-  return mode !== "shared" || wanted !== "shared";
-}
-
 /**
  * Whether a wait that begins can close a circle at all. One at the end of its queues can if something was granted to it
  * before. One that comes back into the middle of a queue can also hold up who is behind it, unless those wait for what
  * it waits for just as well.
  */
-export function mayCloseCircle(waiting: Waiting, isBack: boolean): boolean {
+function mayCloseCircle(waiting: Waiting, isBack: boolean): boolean {
   for (const _ of grantsUnder(waiting)) return true;
   if (!isBack || waiting.kind === "conversion") return false;
   const { next, mode, lock } = waiting.first;

@@ -1,4 +1,5 @@
 /** What the ledger is told of a grant and of what waits. */
+import type { Token } from "../../terms/index.js";
 import type { GrantRow, WaiterRow } from "../turn.js";
 import { claimsOf, type Grant, isHeld } from "./grant.js";
 import { claimsWanted, type Waiting } from "./request.js";
@@ -22,6 +23,7 @@ export function grantRow(grant: Grant, claims = claimsOf(grant)): GrantRow {
 
 export function waiterRow(waiting: Waiting): WaiterRow {
   const { session, key, arrival, since, reason } = waiting;
+  const request = waiting.kind === "request" ? waiting : undefined;
   const terms = waiting.kind === "request" ? waiting.terms : waiting.holding.grant.terms;
   return {
     arrival,
@@ -33,7 +35,12 @@ export function waiterRow(waiting: Waiting): WaiterRow {
     ttlMs: terms.ttlMs,
     guarded: terms.guarded,
     tell: terms.tell,
-    under: waiting.kind === "request" ? waiting.under?.map(({ token }) => token) : undefined,
+    under: request?.under?.map(tokenOf),
+    beside: request?.beside?.map(tokenOf),
     convertOf: waiting.kind === "conversion" ? waiting.holding.grant.token : undefined,
   };
+}
+
+function tokenOf({ token }: Grant): Token {
+  return token;
 }

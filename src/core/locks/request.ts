@@ -62,6 +62,8 @@ export class LockRequest {
   timeout: Deadline<Waiting> | undefined = undefined;
   /** Grants that are not given back before this is done. Absent: all that its session holds. */
   under: readonly Grant[] | undefined = undefined;
+  /** Of these what another task of its session has, if nothing is said. */
+  beside: readonly Grant[] | undefined = undefined;
   /** A place that was in the way when it was last looked at whether all can be granted; that decides until it passes. */
   blocked: Place | undefined = undefined;
 

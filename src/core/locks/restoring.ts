@@ -6,7 +6,7 @@ import type { Instant } from "../../terms/index.js";
 import type { Leases } from "../sessions/lease.js";
 import type { Session } from "../sessions/session.js";
 import type { GrantRow, WaiterRow } from "../turn.js";
-import { grantsUnder } from "./acquiring.js";
+import { grantsOf } from "./acquiring.js";
 import type { Ends } from "./ends.js";
 import { type Asked, Grant, holdingsOf } from "./grant.js";
 import type { Granting } from "./granting.js";
@@ -54,11 +54,12 @@ export class Restoring {
   }
 
   #waitingOf(row: WaiterRow, session: Session): Waiting | undefined {
-    const { key, arrival, since, under, convertOf } = row;
+    const { key, arrival, since, under, beside, convertOf } = row;
     const asked = this.#askedOf(row, session);
     if (convertOf === undefined) {
       const request = new LockRequest(asked, arrival, since);
-      request.under = under === undefined ? undefined : grantsUnder(session, under);
+      if (under !== undefined) request.under = grantsOf(session, under);
+      if (beside !== undefined) request.beside = grantsOf(session, beside);
       return request;
     }
     for (const grant of session.grants.values())

@@ -28,7 +28,7 @@ import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { connectionOf, isPresent, type Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
-import { circleOf, mayCloseCircle } from "./deadlock.js";
+import { circleOf } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
 import { type End, type Ends, handedOn, lost } from "./ends.js";
 import { type Grant, isHeld } from "./grant.js";
@@ -169,7 +169,7 @@ export class Revoking {
     }
     // Who stood before it waits for it now; it must not wait for them.
     const stuck = this.#parts.waits.toHead(request, () => {
-      const circle = mayCloseCircle(request, true) ? circleOf(request, grant) : undefined;
+      const circle = circleOf(request, true, grant);
       return circle === undefined ? undefined : deadlockRefusal(circle);
     });
     if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);

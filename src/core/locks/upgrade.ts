@@ -24,8 +24,8 @@ import type { ConvertCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
-import { circleOf, mayCloseCircle } from "./deadlock.js";
-import { deadlockRefusal } from "./deadlock-refusal.js";
+import { circleOf } from "./deadlock.js";
+import { deadlockRefusal, upgradeRefusal } from "./deadlock-refusal.js";
 import type { Ends } from "./ends.js";
 import { type Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Granting } from "./granting.js";
@@ -105,31 +105,35 @@ export class Upgrades {
   #upgrade(holding: Holding, ask: ConvertCommand, now: Instant): void {
     const { granting, waits } = this.#parts;
     const { lock } = holding;
-    if (granting.open && lock.count === 1) {
-      granting.upgrade(holding, ask.key, { waitedMs: 0, now });
-      return this.#tell(holding, ask);
-    }
-    const { conversion } = lock;
     const { session } = holding.grant;
-    if (ask.waitMs === 0) {
+    const isAlone = granting.open && lock.count === 1;
+    if (isAlone && lock.waiting === 0) return this.#goOn(holding, ask, now);
+    if (!isAlone && ask.waitMs === 0) {
       // Only for its words: it waits for nothing.
       const asked = new Conversion(holding, ask.key, 0, now);
       return waits.refuse(session, ask.key, ask, heldRefusal(lock, "LOCK_HELD", now, asked));
     }
-    if (conversion !== undefined) return this.#refuseSecond(holding, conversion, ask, now);
-    this.#wait(holding, ask, now);
+    if (lock.conversion !== undefined) return this.#refuseSecond(holding, lock.conversion, ask, now);
+    this.#join(holding, ask, isAlone, now);
   }
 
-  #wait(holding: Holding, ask: ConvertCommand, now: Instant): void {
+  #goOn(holding: Holding, ask: ConvertCommand, now: Instant): void {
+    this.#parts.granting.upgrade(holding, ask.key, { waitedMs: 0, now });
+    this.#tell(holding, ask);
+  }
+
+  /** Waits, or goes on if it is alone: unless somebody could never come to his end then. */
+  #join(holding: Holding, ask: ConvertCommand, isAlone: boolean, now: Instant): void {
     const { waits, table, granting } = this.#parts;
     const { lock, grant } = holding;
     const conversion = new Conversion(holding, ask.key, waits.nextArrival(), now);
     conversion.asker = { connection: ask.connection, request: ask.request };
     waits.join(conversion);
-    const circle = mayCloseCircle(conversion, false) ? circleOf(conversion) : undefined;
-    if (circle === undefined) return waits.settle(conversion, ask.waitMs, now);
+    const circle = circleOf(conversion, false);
+    if (circle === undefined && !isAlone) return waits.settle(conversion, ask.waitMs, now);
     waits.withdraw(conversion);
-    const refusal = deadlockRefusal(circle);
+    if (circle === undefined) return this.#goOn(holding, ask, now);
+    const refusal = upgradeRefusal(lock.name, conversion, circle);
     table.history.noteWhy(lock, { kind: "refused-deadlock", reason: refusal.message }, grant, now);
     waits.refuse(grant.session, ask.key, ask, refusal);
     granting.wake(lock, now);

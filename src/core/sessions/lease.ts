@@ -32,6 +32,9 @@ export type Lease =
   | { readonly kind: "due"; readonly due: Due }
   | { readonly kind: "asked-again"; readonly due: Due };
 
+/** Sums of the same times in another order may differ by so much. */
+const roundingMs = 1e-6;
+
 export const noLease: Lease = { kind: "none" };
 
 export interface LeasesParts {
@@ -156,7 +159,7 @@ export class Leases {
       if (leased !== session.leased || leased === 0) throw new Error(`lease of ${session.id}: the count is wrong`);
       const { lease, id } = session;
       if (lease.kind === "none") throw new Error(`lease of ${id}: it holds leases and has no deadline`);
-      if (lease.kind === "safe" && (!lease.deadline.armed || lease.deadline.at > firstOver(session)))
+      if (lease.kind === "safe" && (!lease.deadline.armed || lease.deadline.at > firstOver(session) + roundingMs))
         throw new Error(`lease of ${id}: its deadline is too late`);
       const due = lease.kind === "due" || lease.kind === "asked-again";
       if (due !== this.#due.has(session)) throw new Error(`lease of ${id}: wrongly listed as due`);

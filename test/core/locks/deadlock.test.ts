@@ -117,7 +117,58 @@ test("when all who hold slots wait for one that wants some, it is refused", () =
   anna.acquire("b");
   carl.acquire("b");
   assert.equal(bert.acquire("pool", { mode: "semaphore" }).refusal.code, "DEADLOCK");
-  // As it is when the last of them comes to wait.
+});
+
+test("of those who hold slots the last who comes to wait for one that wants some is refused", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("pool", { slots: 2 });
+  const other = carl.hold("pool", { mode: "semaphore" });
+  bert.hold("b");
+  anna.acquire("b");
+  // It may have a slot from carl.
+  const waiting = bert.acquire("pool", { mode: "semaphore" });
+  const { refusal } = carl.acquire("b");
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.deepEqual(cycleOf(refusal), ["carl: pool -> b", "bert: b -> pool"]);
+  assert.ok(waiting.open);
+  carl.release(other);
+  assert.ok(!waiting.open);
+});
+
+test("two who hold slots may both wait behind one that wants some, while a third is free to give", () => {
+  const { anna, bert, carl, dora } = cast();
+  anna.hold("pool", { slots: 3 });
+  carl.hold("pool", { mode: "semaphore" });
+  const third = dora.hold("pool", { mode: "semaphore" });
+  bert.hold("b");
+  anna.acquire("b");
+  const waiting = bert.acquire("pool", { mode: "semaphore" });
+  assert.ok(carl.acquire("b").open);
+  // Now only it is left.
+  assert.equal(dora.acquire("b").refusal.code, "DEADLOCK");
+  dora.release(third);
+  assert.ok(!waiting.open);
+});
+
+test("one who stands before a request for slots and one who holds some may both wait behind it", () => {
+  const { anna, carl, dora } = cast();
+  const slot = { mode: "semaphore", slots: 3 } as const;
+  const annas = anna.hold([
+    { name: "s", ...slot },
+    { name: "c", ...shared },
+  ]);
+  carl.hold([{ name: "s", ...slot, take: 2 }, { name: "d" }]);
+  const waiting = dora.acquire([{ name: "a" }, { name: "s", ...slot }], { under: [] });
+  carl.acquire("a");
+  const { refusal } = anna.acquire(
+    [
+      { name: "a", ...shared },
+      { name: "s", ...slot },
+    ],
+    { under: [annas.token] },
+  );
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.ok(waiting.open);
 });
 
 test("one that wants more slots than those who are not stuck can give is refused", () => {
@@ -166,6 +217,46 @@ test("an upgrade that waits for one that waits for the same session is refused",
   assert.equal(anna.upgrade(a).refusal.code, "DEADLOCK");
 });
 
+test("an upgrade that needs not wait is refused when its own session's request would wait for it", () => {
+  const { anna, bert } = cast();
+  const mine = anna.hold("x", shared);
+  const other = bert.hold("y");
+  const waiting = anna.acquire([{ name: "y" }, { name: "x", ...shared }], { under: [mine.token] });
+  const { refusal } = anna.upgrade(mine);
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.match(refusal.message, /with "x" held exclusively a wait would never end: anna waits for "x", held by anna/);
+  bert.release(other);
+  assert.ok(!waiting.open);
+});
+
+test("an upgrade is refused when one who wants to share would wait for it, and its session's request for that one", () => {
+  const { anna, bert, carl } = cast();
+  const mine = anna.hold("x", shared);
+  carl.hold("z");
+  bert.hold("y");
+  const shares = bert.acquire([{ name: "z" }, { name: "x", ...shared }]);
+  const behind = anna.acquire("y", { under: [mine.token] });
+  const { refusal } = anna.upgrade(mine);
+  assert.equal(refusal.code, "DEADLOCK");
+  assert.deepEqual(cycleOf(refusal), ["anna: x -> y", "bert: y -> x"]);
+  // As it is while the upgrade has to wait.
+  const others = carl.hold("x", shared);
+  assert.equal(anna.upgrade(mine).refusal.code, "DEADLOCK");
+  carl.release(others);
+  assert.ok(shares.open && behind.open);
+});
+
+test("while an upgrade waits, what it will have alone is in the way of those who want to share it", () => {
+  const { anna, bert, carl } = cast();
+  const mine = anna.hold("x", shared);
+  carl.hold("x", shared);
+  carl.hold("z");
+  bert.hold("y");
+  assert.ok(anna.upgrade(mine).open);
+  assert.ok(bert.acquire([{ name: "z" }, { name: "x", ...shared }]).open);
+  assert.equal(anna.acquire("y", { under: [mine.token] }).refusal.code, "DEADLOCK");
+});
+
 // ── under what it was asked for ─────────────────────────────────────────────────────────────────────────────────────
 
 test("a session that asks for what it holds itself waits for itself: another of its tasks will give it back", () => {
@@ -194,6 +285,20 @@ test("what was in the way of its own session's request is another task's, also w
   assert.ok(between.open && again.open);
   anna.release(held);
   assert.ok(!between.open);
+});
+
+test("what its own session upgrades while a request waits for it is another task's", () => {
+  const { anna, bert } = cast();
+  const y = anna.hold("y");
+  const x = anna.hold("x", shared);
+  const again = anna.acquire(["y", { name: "x", ...shared }]);
+  const { answer: upgraded } = anna.upgrade(x);
+  assert.ok(upgraded.kind === "converted");
+  assert.ok(bert.acquire("y").open);
+  anna.release(y);
+  assert.ok(again.open);
+  anna.release(upgraded.fence);
+  assert.ok(!again.open);
 });
 
 test("a request that was made under a grant of the same name is refused at once", () => {

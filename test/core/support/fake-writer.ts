@@ -57,6 +57,8 @@ export const plain: Spelling = {
 
 export class FakeWriter {
   state: "none" | "starting" | "ready" = "none";
+  /** None could be had lately, and another try may be under way. */
+  unavailable = false;
   /** In its pipe, in order. */
   waiting: WorkJob[] = [];
   storedSeq: number;
@@ -121,6 +123,7 @@ export class FakeWriter {
   /** The start write has returned. */
   ready(): StoreEvent {
     this.state = "ready";
+    this.unavailable = false;
     this.#stored = 0;
     this.waiting = [];
     this.#open = undefined;
@@ -151,7 +154,7 @@ export class FakeWriter {
   /** How many of what waits can be run: those before the first that does not end. */
   get runnable(): number {
     const endless = this.waiting.findIndex(
-      ({ parcel }) => parcel !== undefined && this.#spelling.whatOf(parcel).endless,
+      (job) => job.parcel !== undefined && !isReplay(job) && this.#spelling.whatOf(job.parcel).endless,
     );
     return endless < 0 ? this.waiting.length : endless;
   }
@@ -187,6 +190,7 @@ export class FakeWriter {
   /** The successor cannot be had. */
   refuse(reason = "no room"): StoreEvent {
     this.state = "none";
+    this.unavailable = true;
     return { kind: "writer-unavailable", reason };
   }
 
@@ -289,4 +293,9 @@ export class FakeWriter {
     const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`)?.what }));
     return { kind: "done", body: this.#spelling.outcomes(known, parcel) };
   }
+}
+
+/** It is answered from what is stored, and never run. */
+function isReplay(job: WorkJob): boolean {
+  return job.kind === "write" && job.mode === "replay";
 }

@@ -1,0 +1,57 @@
+/**
+ * Under what a wait began: the grants that are not given back before it is done.
+ *
+ * The client says so, or else all that its session holds counts; and all that the session holds under whose command the
+ * client runs. A session that says nothing and asks for a name which it holds itself, or is about to have alone, is taken
+ * to have two tasks: one will give it to the other, also when it is downgraded meanwhile.
+ */
+import type { Mode } from "../command.js";
+import { isPresent, type Session } from "../sessions/session.js";
+import { type Grant, type Holding, holdingsOf } from "./grant.js";
+import { type LockRequest, placesOf, type Waiting } from "./request.js";
+
+/** All that is not given back before this is done. */
+export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
+  const { session } = waiting;
+  if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
+  else for (const grant of session.grants.values()) if (!isOfAnotherTask(grant, waiting)) yield grant;
+  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
+}
+
+/** What waits, or began to, under this grant. */
+export function* waitsUnder(grant: Grant): Iterable<Waiting> {
+  for (const session of withInner(grant.session))
+    for (const waiting of session.waits.values())
+      for (const under of grantsUnder(waiting)) if (under === grant) yield waiting;
+}
+
+/** What of its session's own is in the way of a request that says nothing: another task has it, whatever becomes of it. */
+export function besideAtFirst(request: LockRequest): readonly Grant[] | undefined {
+  const { grants } = request.session;
+  if (grants.size === 0) return undefined;
+  const beside = [...grants.values()].filter((grant) => isInTheWay(grant, request));
+  return beside.length === 0 ? undefined : beside;
+}
+
+/** A lock that is to be had alone soon counts as held so: who waits will wait for that too. */
+export function excludes({ mode, lock, grant }: Holding, wanted: Mode): boolean {
+  if (mode !== "shared" || wanted !== "shared") return true;
+  return lock.conversion?.holding.grant === grant && isPresent(grant.session);
+}
+
+function isOfAnotherTask(grant: Grant, waiting: Waiting): boolean {
+  if (waiting.kind === "conversion") return false;
+  return waiting.beside?.includes(grant) === true || isInTheWay(grant, waiting);
+}
+
+/** Whether the grant is what its own session's request waits for. */
+function isInTheWay(grant: Grant, request: LockRequest): boolean {
+  for (const { lock, mode } of placesOf(request))
+    for (const holding of holdingsOf(grant)) if (holding.lock === lock && excludes(holding, mode)) return true;
+  return false;
+}
+
+function* withInner(session: Session): Iterable<Session> {
+  yield session;
+  for (const inner of session.inner ?? []) yield* withInner(inner);
+}
