@@ -56,11 +56,11 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     question.onDone = (refusal) => this.#ends(refusal);
   }
 
-  /** The names of the columns. Begins the stream, as the first `next` does. */
+  /** The names of the columns. Begins the stream, as the first `next` does. CLOSED when it was closed before it had any. */
   async columns(): Promise<string[]> {
     await this.#open();
     const result = this.#parts.question.result as StreamResult | undefined;
-    if (result === undefined) throw new HoldfastError("CANCELLED", "the stream was closed before it was open");
+    if (result === undefined) throw new HoldfastError("CLOSED", "the stream was closed before it was open");
     return [...result.columns];
   }
 

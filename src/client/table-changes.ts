@@ -173,7 +173,7 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
 
   #push(news: readonly TableNews[], last: ChangeCursor): void {
     this.#cursor = last;
-    // One by one: after a lost connection there may be more of them than a function takes arguments.
+    // One by one: what was missed in a while may be more than a call takes as arguments.
     for (const one of news) this.#news.push(one);
     if (this.#news.length > waitingMax) this.#news = [{ gap: true, seq: last.seq, cursor: cursorText(last) }];
     this.#wake();

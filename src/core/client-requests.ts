@@ -2,7 +2,15 @@
  * What a client asked, and what it sets in motion: who may ask, under which key, after which of its own earlier
  * requests. The machines do the rest.
  */
-import { type Instant, type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../terms/index.js";
+import {
+  type Instant,
+  type Limits,
+  type Refusal,
+  type RequestKey,
+  refuse,
+  requestKey,
+  type SessionId,
+} from "../terms/index.js";
 import type {
   Asker,
   BeginCommand,
@@ -235,9 +243,11 @@ export class ClientRequests {
 
   #acknowledge(session: Session, below: RequestKey): void {
     session.finished.acknowledge(below);
-    if (below - session.forgottenBelow < forgetEvery) return;
-    session.forgottenBelow = below;
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "forget", session: session.id, below });
+    // Of keys that it was never given the writer has nothing to forget, and a busy one does not read what it is sent.
+    const known = session.restored ? below : requestKey(Math.min(below, session.keyHigh + 1));
+    if (known - session.forgottenBelow < forgetEvery) return;
+    session.forgottenBelow = known;
+    this.#parts.draft.dispatch.push({ to: "writer", kind: "forget", session: session.id, below: known });
   }
 
   #goodbye(session: Session, asker: Asker, now: Instant): void {

@@ -31,7 +31,7 @@ import { isPresent, rowOf, type Session } from "./sessions/session.js";
 import { type Connection, SessionTable } from "./sessions/session-table.js";
 import { StoreEvents } from "./store-events.js";
 import type { SessionRow, Turn } from "./turn.js";
-import { type TableWatch, TableWatches } from "./watches/table-watches.js";
+import { TableWatches } from "./watches/table-watches.js";
 import type { Transaction } from "./writes/transaction.js";
 import { Transactions } from "./writes/transactions.js";
 import { WriteLine } from "./writes/write-line.js";
@@ -226,7 +226,7 @@ export class Core {
       case "log-fold":
         return this.#reads.due(deadline.kind, now);
       case "watch-linger":
-        return this.#tables.lingered(deadline.owner as Set<TableWatch>);
+        return this.#tables.lingered(now);
       case "write-watch":
         return this.#writes.watch(now);
       case "transaction-limit":
@@ -249,6 +249,7 @@ export class Core {
     this.#reads.paused(ms);
     this.#sessions.paused(ms);
     this.#locks.paused(ms);
+    this.#tables.paused(ms);
   }
 
   #pollHolders(now: Instant): void {

@@ -28,7 +28,7 @@ export type DeadlineKind =
   | "read-watch"
   /** Is a snapshot over one of its limits, or is a process idle? Owner: none. */
   | "snapshot-watch"
-  /** Watches of tables that lost their connection and were not asked for again. Owner: the set of them. */
+  /** Tables that were watched by connections that were lost are not any more. Owner: none. */
   | "watch-linger"
   /** A log that is full is to be folded; nothing else will bring it about. Owner: none. */
   | "log-fold"

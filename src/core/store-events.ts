@@ -64,6 +64,7 @@ export class StoreEvents {
         writes.writerUnavailable(event, now);
         return reads.writerIs("unavailable", now);
       case "writer-progress":
+        reads.fold.writerAt(event.progress, now);
         return writes.progressSeen(event.progress, now);
       case "tokens-reserved":
         tables.incarnationIs(event.incarnation);

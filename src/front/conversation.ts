@@ -21,6 +21,8 @@ import { Transacting } from "./transacting.js";
 const badFramesMax = 10;
 const badFramesMs = 10_000;
 const longAgo = instant(0);
+/** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
+const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
 
 export class Conversation {
   readonly link: Link;
@@ -37,11 +39,11 @@ export class Conversation {
   readonly #transacting = new Transacting();
   readonly #large = new LargeRequests();
   #inFlight = 0;
-  /** In this turn it has asked for something that shows locks. */
-  #shows = false;
+  #paused = false;
+  /** It is not read until the turn is over. */
+  #rests = false;
   /** It does not read, and was hung up on: nothing more is made for it. */
   isCutOff = false;
-  #paused = false;
   #badFrames: number[] = [];
   /** Of what came, as much as had led to a command when the last one did. */
   #bytesCommanded = 0;
@@ -89,21 +91,24 @@ export class Conversation {
     return this.#inFlight;
   }
 
-  /**
-   * A request came in. Too many unanswered, or too large: the connection is not read until half of them are answered. An
-   * answer that shows all locks is made whole, and a thousand in one turn would fill the memory: one is taken in a turn.
-   */
+  get rests(): boolean {
+    return this.#rests;
+  }
+
+  /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
-    if (method === "lock.list" || method === "lock.watch") this.#shows = true;
-    if (this.#transacting.begun(request, method, params, bytes))
-      return this.#holdBack(this.#shows || this.#transacting.full);
+    if (oneATurn.has(method)) {
+      this.#rests = true;
+      this.link.pause();
+    }
+    if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
       return;
     }
     this.#inFlight++;
     this.#large.begun(request, bytes);
-    this.#holdBack(this.#shows || this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.tooMuch);
+    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.full);
   }
 
   answered(request: RequestId, refusal?: Refusal): void {
@@ -112,25 +117,17 @@ export class Conversation {
       this.#inFlight--;
       this.#large.answered(request);
     }
-    this.#readOn();
-  }
-
-  get shows(): boolean {
-    return this.#shows;
-  }
-
-  /** What was asked in this turn has been answered, as far as it can be. */
-  turnEnded(): void {
-    this.#shows = false;
-    this.#readOn();
-  }
-
-  #readOn(): void {
-    if (!this.#paused || this.#shows || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
+    if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
     if (!this.#transacting.roomy || !this.#large.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
-    this.link.resume();
+    if (!this.#rests) this.link.resume();
+  }
+
+  /** The turn is over in which it was to rest. */
+  goOn(): void {
+    this.#rests = false;
+    if (!this.#paused) this.link.resume();
   }
 
   #holdBack(tooMuch: boolean): void {

@@ -52,8 +52,6 @@ export class Front {
   #wasIdle = true;
   #idleSince: number;
   #ledgerFull = false;
-  /** As it was told in this turn: a thousand who ask look at the same. */
-  #statusNow: StatusResult | undefined;
 
   /** Resolves when clients may come. Rejects with START_FAILED, or what the ledger or the store say. */
   static async start(options: FrontOptions): Promise<Front> {
@@ -91,7 +89,7 @@ export class Front {
     this.#store = new Store({ entry: entries, begun, places, limits, bootId, nowWall: wallNow, log }, (event) =>
       this.#fromStore(event),
     );
-    const status = () => (this.#statusNow ??= this.#status());
+    const status = () => this.#status();
     const stop = () => options.onStopRequested();
     const roleOf = (connection: ConnectionId) => this.#core.roleOf(connection);
     const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
@@ -169,7 +167,6 @@ export class Front {
 
   #turn(): void {
     const now = this.#pulse.now();
-    this.#statusNow = undefined;
     this.#core.expire(now);
     this.#outbox.obey(this.#core.takeTurn());
     this.#postman.flush(now);
@@ -207,7 +204,8 @@ export class Front {
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
     this.#past.hear(event, this.#pulse.now());
-    this.#pulse.soon();
+    // That a read has begun is only noted.
+    if (event.kind !== "read-begun") this.#pulse.soon();
   }
 
   #hold(process: SnapshotProcessId, held: boolean): void {

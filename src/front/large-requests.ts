@@ -1,51 +1,49 @@
 /**
- * Large requests of one connection that are not answered yet: what they keep in the broker's memory. Small ones are
- * bounded by their number, and nothing is noted of them.
+ * What the large requests of one connection take until they are answered: of small ones the number is bound enough, but a
+ * thousand that wait for one slow write, each as large as a frame may be, would be more than there is memory.
  */
 import type { RequestId } from "../terms/index.js";
 
-/** Of smaller requests the number that may be in flight is bound enough. */
-const largeBytes = 16 * 1024;
-/** What a connection may have asked for at once; the request that goes beyond it is the last that is read. */
-const largeBytesMax = 64 * 1024 * 1024;
+/** From here on a request is large (bytes). */
+const largeBytes = 64 * 1024;
+/** What a connection may have asked for with them and not been answered; one more is read than fits (bytes). */
+const bytesMax = 32 * 1024 * 1024;
 
-interface Large {
-  readonly bytes: number;
-  readonly times: number;
+interface Asked {
+  bytes: number;
+  open: number;
 }
 
 export class LargeRequests {
-  readonly #open = new Map<RequestId, Large>();
+  readonly #asked = new Map<RequestId, Asked>();
   #bytes = 0;
 
-  /** The connection is not to be read. */
-  get tooMuch(): boolean {
-    return this.#bytes > largeBytesMax;
+  /** Too much is asked for: the connection is not to be read. */
+  get full(): boolean {
+    return this.#bytes > bytesMax;
   }
 
   /** Little enough is left of it to read on. */
   get roomy(): boolean {
-    return this.#bytes <= largeBytesMax / 2;
+    return this.#bytes <= bytesMax / 2;
   }
 
   begun(request: RequestId, bytes: number): void {
-    if (bytes < largeBytes && this.#open.size === 0) return;
-    // An id may be in use twice, against the rules: then nothing is given free before both are answered.
-    const before = this.#open.get(request);
-    if (bytes < largeBytes && before === undefined) return;
+    // An id may be in use twice, against the rules: it counts until the last of them is answered.
+    const known = this.#asked.size === 0 ? undefined : this.#asked.get(request);
+    if (known === undefined && bytes < largeBytes) return;
     this.#bytes += bytes;
-    this.#open.set(request, { bytes: bytes + (before?.bytes ?? 0), times: 1 + (before?.times ?? 0) });
+    if (known === undefined) this.#asked.set(request, { bytes, open: 1 });
+    else {
+      known.bytes += bytes;
+      known.open++;
+    }
   }
 
   answered(request: RequestId): void {
-    if (this.#open.size === 0) return;
-    const large = this.#open.get(request);
-    if (large === undefined) return;
-    if (large.times > 1) {
-      this.#open.set(request, { ...large, times: large.times - 1 });
-      return;
-    }
-    this.#open.delete(request);
-    this.#bytes -= large.bytes;
+    const asked = this.#asked.size === 0 ? undefined : this.#asked.get(request);
+    if (asked === undefined || --asked.open > 0) return;
+    this.#asked.delete(request);
+    this.#bytes -= asked.bytes;
   }
 }

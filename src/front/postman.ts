@@ -42,8 +42,8 @@ export class Postman {
   readonly #conversations = new Map<ConnectionId, Conversation>();
   /** Conversations that have something to flush. */
   readonly #touched = new Set<Conversation>();
-  /** Those that have asked in this turn for what shows locks. */
-  readonly #shown = new Set<Conversation>();
+  /** Those that are not read until the turn is over. */
+  readonly #resting = new Set<Conversation>();
   /** Bytes of notifications since something left. */
   #noticed = 0;
   readonly backlog: Backlog<Conversation>;
@@ -74,7 +74,7 @@ export class Postman {
     if (conversation === undefined) return false;
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
-    this.#shown.delete(conversation);
+    this.#resting.delete(conversation);
     this.backlog.gone(conversation);
     this.#holds.release(conversation);
     return true;
@@ -111,11 +111,11 @@ export class Postman {
   /** The turn is over: what was delivered leaves. */
   flush(now: Instant): void {
     this.#sendOff(now);
-    if (this.#shown.size === 0) return;
-    const shown = [...this.#shown];
-    this.#shown.clear();
-    // What else they have asked for is looked at from within this, and belongs to the next turn.
-    for (const conversation of shown) conversation.turnEnded();
+    if (this.#resting.size === 0) return;
+    const rested = [...this.#resting];
+    this.#resting.clear();
+    // What comes from them belongs to the next turn.
+    for (const conversation of rested) conversation.goOn();
   }
 
   #sendOff(now: Instant): void {
@@ -123,7 +123,7 @@ export class Postman {
     for (const conversation of this.#touched) {
       conversation.link.flush();
       this.backlog.note(conversation);
-      if (conversation.shows) this.#shown.add(conversation);
+      if (conversation.rests) this.#resting.add(conversation);
     }
     this.#touched.clear();
     this.#holds.look();
@@ -200,8 +200,7 @@ export class Postman {
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {
-    const code = refusal.refused === "HELLO_TIMEOUT" ? closings.helloTimeout.code : closings.misbehaved.code;
-    conversation.link.close(code, refusal.message);
+    conversation.link.close(hangUpCode(refusal), refusal.message);
   }
 
   #cutOff(conversation: Conversation): void {
@@ -212,4 +211,9 @@ export class Postman {
     link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();
   }
+}
+
+function hangUpCode({ refused }: Refusal): number {
+  if (refused === "HELLO_TIMEOUT") return closings.helloTimeout.code;
+  return refused === "SLOW_CONSUMER" ? closings.slowConsumer.code : closings.misbehaved.code;
 }

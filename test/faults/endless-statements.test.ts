@@ -70,6 +70,18 @@ test("reads behind an endless one are answered while it runs", async () => {
   await assert.rejects(hung);
 });
 
+test("of reads that were always quick only the one that does not end is ended, whatever was answered with it", async () => {
+  const wire = await home.wire();
+  const sql = endless.replace("from c)", "from c where x < ?)");
+  const quick = (n: number) => wire.post("db.query", { sql: "select ?", args: [n] });
+  const counts = (n: number) => wire.post("db.query", { sql, args: [n] });
+  // So that every reader has met them.
+  for (let n = 0; n < 50; n++) await Promise.all([quick(n), counts(1)]);
+  const answers = await Promise.all([...[1, 2, 3, 4, 5].map(quick), counts(1e15), ...[6, 7, 8, 9, 10].map(quick)]);
+  const codes = answers.map(({ error }) => error?.data.code);
+  assert.deepEqual(codes, [...Array(5).fill(undefined), "STATEMENT_TIMEOUT", ...Array(5).fill(undefined)]);
+});
+
 test("a client that fills every reader with endless reads does not keep others from reading", async () => {
   const [greedy, other] = [await home.wire(), await home.wire()];
   for (let n = 0; n < 20; n++) void greedy.post("db.query", { sql: endless, timeoutMs: 60_000 });

@@ -38,6 +38,39 @@ test("a connection with too many unanswered requests is not read until half of t
   assert.deepEqual(said, ["pause", "resume"]);
 });
 
+test("large requests hold a connection back by how much they are, each until it is answered", () => {
+  const { said, conversation } = rig(1000);
+  const mebibyte = 1024 * 1024;
+  for (let request = 1; request <= 4; request++) conversation.begun(request, "db.query", {}, 10 * mebibyte);
+  assert.deepEqual(said, ["pause"]);
+  // The same id once more changes nothing for what waits under it.
+  conversation.begun(1, "session.ping", {}, 100);
+  conversation.result(1, Buffer.from("{}"));
+  for (const request of [2, 3]) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.result(4, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+  conversation.result(1, Buffer.from("{}"));
+  for (let request = 10; request <= 900; request++) conversation.begun(request, "db.query", {}, 60_000);
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("what may be answered with very much is taken once a turn, whatever stands behind it", () => {
+  const { said, conversation } = rig(2);
+  assert.equal(conversation.rests, false);
+  conversation.begun(1, "lock.list", {}, 100);
+  assert.deepEqual([said, conversation.rests], [["pause"], true]);
+  conversation.result(1, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause"]);
+  conversation.goOn();
+  assert.deepEqual([said, conversation.rests], [["pause", "resume"], false]);
+  for (const request of [2, 3]) conversation.begun(request, "lock.watch", {}, 100);
+  conversation.goOn();
+  assert.equal(said.at(-1), "pause", "there is too much in flight all the same");
+  conversation.result(2, Buffer.from("{}"));
+  assert.equal(said.at(-1), "resume");
+});
+
 test("requests for locks never stop the reading, for the release that they wait for may stand behind them", () => {
   const { said, conversation } = rig(4);
   for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire", {}, 100);
@@ -154,55 +187,15 @@ test("a commit that leaves its transaction open leaves it so here", () => {
   assert.deepEqual(said, []);
 });
 
-test("a connection with too much unanswered is not read until half of it is answered, whatever the number", () => {
+test("an id that is used twice beside a transaction does not hide what was asked for under it", () => {
   const { said, conversation } = rig(1000);
-  const MiB = 1024 * 1024;
-  for (let request = 1; request <= 100; request++) conversation.begun(request, "db.query", {}, 100);
-  for (const request of [101, 102, 103, 104]) conversation.begun(request, "db.execute", {}, 16 * MiB);
-  assert.deepEqual(said, []);
-  conversation.begun(105, "db.execute", {}, 16 * MiB);
+  conversation.begun("begin", "tx.begin", { tx: 1 }, 100);
+  for (let n = 0; n < 3; n++) {
+    conversation.begun(n, "db.execute", {}, 8 * 1024 * 1024);
+    conversation.begun(n, "db.query", {}, 100);
+    conversation.answered(n);
+  }
   assert.deepEqual(said, ["pause"]);
-  for (let request = 1; request <= 100; request++) conversation.result(request, Buffer.from("{}"));
-  for (const request of [101, 102]) conversation.result(request, Buffer.from("{}"));
-  assert.deepEqual(said, ["pause"], "48 MiB are left");
-  conversation.result(105, Buffer.from("{}"));
+  for (let n = 0; n < 3; n++) conversation.answered(n);
   assert.deepEqual(said, ["pause", "resume"]);
-});
-
-test("an id that is used twice does not hide what was asked for under it", () => {
-  for (const begin of [undefined, { tx: 1 }]) {
-    const { said, conversation } = rig(1000);
-    if (begin !== undefined) conversation.begun("begin", "tx.begin", begin, 100);
-    for (let n = 0; n < 5; n++) {
-      conversation.begun(n, "db.execute", {}, 16 * 1024 * 1024);
-      conversation.begun(n, "db.query", {}, 100);
-      conversation.answered(n);
-    }
-    assert.deepEqual(said, ["pause"]);
-    for (let n = 0; n < 5; n++) conversation.answered(n);
-    assert.deepEqual(said, ["pause", "resume"]);
-  }
-});
-
-test("of what shows locks one is taken in a turn", () => {
-  for (const method of ["lock.list", "lock.watch"]) {
-    const { said, conversation } = rig(1000);
-    conversation.begun(1, method, {}, 100);
-    conversation.answered(1);
-    assert.deepEqual(said, ["pause"]);
-    conversation.turnEnded();
-    assert.deepEqual(said, ["pause", "resume"]);
-    conversation.turnEnded();
-    assert.deepEqual(said, ["pause", "resume"]);
-  }
-});
-
-test("the end of the turn reads nobody on who has too much unanswered", () => {
-  const { said, conversation } = rig(2);
-  conversation.begun(1, "lock.list", {}, 100);
-  conversation.begun(2, "db.query", {}, 100);
-  conversation.turnEnded();
-  assert.deepEqual(said, ["pause"]);
-  conversation.answered(2);
-  assert.deepEqual(said, ["pause", "resume"], "the list is not answered, as while the ledger is full");
 });

@@ -237,8 +237,9 @@ function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
 
 /** Its writes that have no answer. A commit of what has only read has nothing to write. */
 function unanswered({ open, transactions }: Wisher): Ask[] {
-  const empty = new Set(
-    transactions.filter(({ deferred, steps }) => deferred && steps.length === 0).map(({ commit }) => commit),
+  const reads = transactions.filter(
+    ({ deferred, steps }) => deferred && steps.every(({ outcome }) => outcome === "none"),
   );
+  const empty = new Set(reads.map(({ commit }) => commit));
   return open.filter((ask) => (ask.kind === "write" || ask.kind === "once") && !empty.has(ask));
 }

@@ -98,6 +98,10 @@ export class WrittenOrder {
     this.#outstanding.add(job.seq);
     const session = this.#parts.presence.get(job.session);
     if (session !== undefined) session.lastSeq = job.seq;
+    // Its session may be over: what undoes its transaction is with the writer all the same.
+    const { held, draining } = this.#parts.shadow;
+    for (const one of [...held.values(), ...draining.map((over) => over.held)])
+      if (one.session === job.session) one.lastSeq = job.seq;
     if (job.kind === "write") this.#write(job, job.mode === "run", endedNow);
     else if (job.kind === "step") this.#step(job, endedNow);
   }

@@ -6,8 +6,12 @@
  *   quiet ──log too large──► snapshots end ──none is open──► reads are held ──none runs──► asked ──folded──► quiet
  *     ▲                            │                                │                        │
  *     └────────────────────────────┴────── the writer is gone ──────┴────────────────────────┘
+ *
+ * Asked while the writer is at a statement that takes long, it does so late: then reads go on meanwhile, and if one of
+ * them is in the way the log is tried to be folded another time.
  */
 import { after, type Instant, type Limits } from "../../terms/index.js";
+import type { WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 
@@ -29,10 +33,12 @@ export interface LogFoldParts {
 
 /** A log over its hard limit is tried to be folded again after so long (ms): nothing is written, so it cannot grow. */
 const againMs = 1000;
+/** For a statement that the writer is at for so long nobody waits who only reads (ms). */
+const patienceMs = 1000;
 
 export class LogFold {
   readonly #parts: LogFoldParts;
-  #state: "quiet" | "snapshots" | "reads" | "asked" = "quiet";
+  #state: "quiet" | "snapshots" | "reads" | "asked" | "late" = "quiet";
   /** There is a writer that can fold the log. */
   #canFold = false;
   #walBytes = 0;
@@ -86,6 +92,14 @@ export class LogFold {
     draft.dispatch.push({ to: "writer", kind: "checkpoint" });
   }
 
+  /** What the writer is at. */
+  writerAt(progress: WriterProgress | undefined, now: Instant): void {
+    if (this.#state !== "asked" || progress?.phase !== "running") return;
+    if (now - progress.since < patienceMs) return;
+    this.#state = "late";
+    this.#letGo(now);
+  }
+
   /** The time for another try has come. */
   tryAgain(now: Instant): void {
     if (this.#full && this.#canFold && this.#state === "quiet") this.#begin(now);
@@ -103,6 +117,10 @@ export class LogFold {
   #release(now: Instant): void {
     if (this.#state === "quiet") return;
     this.#state = "quiet";
+    this.#letGo(now);
+  }
+
+  #letGo(now: Instant): void {
     this.#parts.reads.holdForFold(false, now);
     this.#parts.snapshots.holdForFold(false, now);
   }

@@ -21,7 +21,17 @@ import { connectionOf, type Session } from "../sessions/session.js";
 import { HeldReads } from "./held-reads.js";
 import { chooseReader, greediestReader, hasRoom, needsMore } from "./pool-share.js";
 import { isAskedBy, type Read } from "./read.js";
-import { checkReader, give, headRefusal, newReader, type Reader, rowMax, takeBackBehind, takeFirst } from "./reader.js";
+import {
+  checkReader,
+  give,
+  headRefusal,
+  isInDoubt,
+  newReader,
+  type Reader,
+  rowMax,
+  takeBack,
+  takeFirst,
+} from "./reader.js";
 
 export interface ReadLineParts {
   readonly limits: Limits;
@@ -36,6 +46,9 @@ type ReadSettled = Extract<StoreEvent, { kind: "read-settled" }>;
 const watchMs = 20;
 /** A read that has run so long is slow: those behind it are given to others (ms). */
 const slowMs = 50;
+/** When it is not certain that it runs at all, it goes to another itself after so long; its reader may take so long (ms). */
+const doubtMs = 250;
+const doubtedMs = 1250;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
 const idleMs = 30_000;
@@ -175,6 +188,12 @@ export class ReadLine {
     this.#pump(now);
   }
 
+  /** Of those that may be slow a reader says which one it runs. */
+  begun(id: ReaderId, read: number): void {
+    const reader = this.#readers.get(id);
+    if (reader !== undefined) reader.begun = read;
+  }
+
   settled(event: ReadSettled, now: Instant): void {
     const reader = this.#readers.get(event.reader);
     const first = reader?.row[0];
@@ -184,6 +203,7 @@ export class ReadLine {
     const read = takeFirst(reader);
     if (!reader.stuck && between(reader.headSince, now) < slowMs && this.#depth < rowMax) this.#depth++;
     reader.stuck = false;
+    reader.doubted = false;
     reader.headSince = now;
     reader.idleSince = now;
     if (read !== undefined) this.#answer(read, event.answer);
@@ -267,11 +287,14 @@ export class ReadLine {
     const runningMs = between(reader.headSince, now);
     if (runningMs < slowMs) return;
     this.#depth = 1;
-    this.#giveBack(takeBackBehind(reader));
+    this.#giveBack(takeBack(reader, 1));
     reader.stuck = true;
     if (head.read === undefined) return this.#lookAtGap(reader, runningMs);
     const verdict = this.#overdue(head.read, runningMs);
-    if (verdict !== undefined) {
+    if (isInDoubt(reader) && (runningMs >= doubtMs || verdict === "timeout")) {
+      reader.doubted = true;
+      this.#giveBack(takeBack(reader, 0));
+    } else if (verdict !== undefined) {
       reader.killed = verdict;
       this.#kill(reader, `a read over its time (${verdict})`);
     } else if (this.#holding.fold && runningMs >= foldPatienceMs) {
@@ -282,7 +305,8 @@ export class ReadLine {
 
   /** It runs what was given to another long ago; nobody waits for that, and nothing else would ever end it. */
   #lookAtGap(reader: Reader, runningMs: number): void {
-    if (runningMs >= this.#parts.limits.cancelRunningMs) this.#kill(reader, "it runs a read that was taken back");
+    const patienceMs = reader.doubted ? doubtedMs : this.#parts.limits.cancelRunningMs;
+    if (runningMs >= patienceMs) this.#kill(reader, "it runs a read that was taken back");
   }
 
   #overdue(read: Read, runningMs: number): "timeout" | "cancel" | undefined {
@@ -363,7 +387,7 @@ export class ReadLine {
 
   #kill(reader: Reader, why: string): void {
     if (reader.state === "ending") return;
-    this.#giveBack(takeBackBehind(reader));
+    this.#giveBack(takeBack(reader, 1));
     reader.row.length = Math.min(reader.row.length, 1);
     reader.state = "ending";
     this.#parts.draft.dispatch.push({ to: "reader", kind: "kill", reader: reader.id, why });

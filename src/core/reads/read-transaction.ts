@@ -83,5 +83,6 @@ export function checkReadTransaction(transaction: ReadTransaction): void {
   if (state.kind === "poisoned" && (queue.length > 0 || stream !== undefined))
     throw wrong("and something waits for it");
   const head = queue[0];
-  if (state.kind === "open" && head !== undefined && given.length === 0) throw wrong("and what could be done is not");
+  if (state.kind !== "open" || head === undefined || given.length > 0) return;
+  if (head.kind !== "stream" || state.snapshot.opening === 0) throw wrong("and what could be done is not");
 }

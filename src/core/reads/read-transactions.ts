@@ -3,7 +3,7 @@
  * of their snapshots. The states are drawn in read-transaction.ts. Nothing that follows from an answer is waited for
  * before the next step goes to the process: begin and statements that are sent in one breath take one round trip.
  */
-import { type Instant, type Refusal, refuse, type TransactionNumber } from "../../terms/index.js";
+import { after, type Instant, type Refusal, refuse, type TransactionNumber } from "../../terms/index.js";
 import type {
   Asker,
   BeginCommand,
@@ -157,8 +157,8 @@ export class ReadTransactions {
   }
 
   check(): void {
-    for (const { given, stream } of this.#gone)
-      if (given.length === 0 && stream === undefined)
+    for (const { given, queue, stream } of this.#gone)
+      if (given.length + queue.length === 0 && stream === undefined)
         throw new Error("read transactions: one that is gone keeps a snapshot");
     for (const [session, numbered] of this.#bySession) {
       if (numbered.size === 0) throw new Error("read transactions: a session without any is kept");
@@ -194,6 +194,8 @@ export class ReadTransactions {
       if (state.kind !== "opening" && state.kind !== "open") return;
       const ends = step.kind === "commit" || step.kind === "rollback";
       if (ends && (state.kind === "opening" || given.length > 0)) return;
+      // What is asked for and closed at once, again and again, must not pile up before a process that does not listen.
+      if (step.kind === "stream" && state.snapshot.opening > 0) return;
       queue.shift();
       switch (step.kind) {
         case "run":
@@ -250,7 +252,7 @@ export class ReadTransactions {
     if (opening && transaction.deaths++ === 0) return this.#again(transaction, now);
     const begun = state.kind === "open";
     const refusal = endOfTransaction(number, end, { reason, begun });
-    const running = begun ? transaction.given.shift() : undefined;
+    const running = wasRunning(transaction, end, now) ? transaction.given.shift() : undefined;
     if (this.#gone.has(transaction)) this.#forget(transaction, refusal);
     else if (begun) transaction.state = { kind: "poisoned", refusal };
     else {
@@ -290,6 +292,7 @@ export class ReadTransactions {
         snapshot.closeStream(now);
         this.#isOver(transaction, stream, now);
       },
+      closed: (now) => this.#goOn(transaction, now),
     };
   }
 
@@ -309,7 +312,8 @@ export class ReadTransactions {
     const { session, begin, state, controls, given, queue } = transaction;
     const words = ({ asker, parcel, timeoutMs }: RunStep, silent: boolean) => ({ asker, parcel, timeoutMs, silent });
     if (state.kind === "open") {
-      const steps = controls.map((step) => words(step, true));
+      const waiting = queue.flatMap((step) => (step.kind === "run" && step.control ? [step] : []));
+      const steps = [...controls, ...waiting].map((step) => words(step, true));
       this.#unlist(transaction);
       this.#gone.add(transaction);
       this.#leave(transaction, now);
@@ -325,7 +329,8 @@ export class ReadTransactions {
 
   /** Nothing of it is left in the snapshot that it had. */
   #leave(transaction: ReadTransaction, now: Instant): void {
-    if (transaction.given.length > 0 || transaction.stream !== undefined || !this.#gone.delete(transaction)) return;
+    const { given, queue, stream } = transaction;
+    if (given.length + queue.length > 0 || stream !== undefined || !this.#gone.delete(transaction)) return;
     const snapshot = snapshotOf(transaction);
     if (snapshot !== undefined) this.#parts.snapshots.giveBack(snapshot, now);
   }
@@ -413,6 +418,14 @@ export class ReadTransactions {
 }
 
 const gone = refuse("TX_LOST", "the transaction went with its connection");
+
+/** Whether the first of what the process had is why it ended. Else a stream is, and that one was not begun. */
+function wasRunning({ state, given }: ReadTransaction, end: SnapshotEnd, now: Instant): boolean {
+  const run = given[0]?.run;
+  if (state.kind !== "open" || run === undefined || state.snapshot.runs[0] !== run) return false;
+  if (end === "cancel") return run.cancelledAt !== undefined;
+  return end !== "timeout" || after(state.snapshot.headSince, run.timeoutMs) <= now;
+}
 
 function noneToRead({ transactions }: Session, number: TransactionNumber): Refusal {
   if (transactions?.has(number) !== true) return lost(number);

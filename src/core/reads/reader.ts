@@ -26,8 +26,12 @@ export interface Reader {
   readonly owners: Map<string, number>;
   /** When the first of the row began to run, as far as the core can know. */
   headSince: Instant;
+  /** The last of which it has said that it runs; it says so of those that may be slow. */
+  begun: number | undefined;
   /** Its row was taken back because the first is slow: nobody is put behind that one. */
   stuck: boolean;
+  /** So was the first itself, which may not be what is slow. */
+  doubted: boolean;
   /** Why it was killed, if because of the first of its row. */
   killed: "timeout" | "cancel" | "crowded" | undefined;
   /** Since when it has had nothing to do: at first, since it was started. */
@@ -40,7 +44,9 @@ export const rowMax = 32;
 export function newReader(id: ReaderId, now: Instant): Reader {
   const row: Row[] = [];
   const owners = new Map<string, number>();
-  return { id, state: "starting", row, owners, headSince: now, stuck: false, killed: undefined, idleSince: now };
+  const since = { headSince: now, idleSince: now };
+  const quiet = { begun: undefined, stuck: false, doubted: false, killed: undefined };
+  return { id, state: "starting", row, owners, ...since, ...quiet };
 }
 
 export function give(reader: Reader, number: number, read: Read): void {
@@ -56,16 +62,24 @@ export function takeFirst(reader: Reader): Read | undefined {
   return read;
 }
 
-/** All but the first go to others; the reader runs them all the same, so they leave gaps. */
-export function takeBackBehind(reader: Reader): Read[] {
-  const behind: Read[] = [];
+/** All behind the first `kept` go to others; the reader runs them all the same, so they leave gaps. */
+export function takeBack(reader: Reader, kept: 0 | 1): Read[] {
+  const back: Read[] = [];
   for (const [place, row] of reader.row.entries()) {
-    if (place === 0 || row.read === undefined) continue;
-    behind.push(row.read);
+    if (place < kept || row.read === undefined) continue;
+    back.push(row.read);
     disown(reader, row.read);
     row.read = undefined;
   }
-  return behind;
+  return back;
+}
+
+/**
+ * Whether it may be one behind the first that is slow: what was quick whenever it ran before is answered together with
+ * what follows it, so that the first may have been run long ago.
+ */
+export function isInDoubt({ row, begun }: Reader): boolean {
+  return begun !== undefined && row.length > 1 && row[0]?.number !== begun;
 }
 
 function disown({ owners }: Reader, { session: { id } }: Read): void {

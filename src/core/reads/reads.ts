@@ -105,7 +105,7 @@ export class Reads {
 
   /** What readers and snapshots say. */
   handle(
-    event: Extract<StoreEvent, { kind: `reader-${string}` | `snapshot-${string}` | "read-settled" }>,
+    event: Extract<StoreEvent, { kind: `reader-${string}` | `snapshot-${string}` | `read-${string}` }>,
     now: Instant,
   ) {
     switch (event.kind) {
@@ -113,6 +113,8 @@ export class Reads {
         return this.line.readerReady(event.reader, now);
       case "reader-gone":
         return this.line.readerGone(event.reader, event.reason, now);
+      case "read-begun":
+        return this.line.begun(event.reader, event.read);
       case "read-settled":
         return this.line.settled(event, now);
       case "snapshot-ready":

@@ -19,12 +19,12 @@ export function nextDue(snapshot: Snapshot, limits: Limits, folding: boolean): D
     if (at < due.at) due = { at, end };
   };
   if (folding) sooner(after(openedAt, foldPatienceMs), "fold");
-  for (const since of snapshot.closing.values()) sooner(after(since, limits.cancelRunningMs), "cancel");
   const { flow, headSince } = snapshot;
   const head = snapshot.runs[0];
   if (head?.cancelledAt !== undefined) sooner(after(headSince, limits.cancelRunningMs), "cancel");
-  // What is held back by its client is not known to work.
+  // What is held back by its client is not known to work, and may have ended what was closed.
   if (held) return due;
+  for (const since of snapshot.closing.values()) sooner(after(since, limits.cancelRunningMs), "cancel");
   if (head !== undefined) sooner(after(headSince, head.timeoutMs), "timeout");
   if (flow !== undefined && !flow.waits) sooner(after(flow.since, flow.timeoutMs), "timeout");
   return due;

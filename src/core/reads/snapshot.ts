@@ -68,8 +68,11 @@ export interface Flow {
   readonly run: number;
   /** How long it may work without a message. */
   readonly timeoutMs: Millis;
-  /** All that it was given, as the process counts it. */
+  /** All that it was given, as the process will count it. */
   credit: number;
+  /** What of it the process is not told yet, and how often it was told since it last said something. */
+  owed: number;
+  unheard: number;
   waits: boolean;
   /** When it began to work on the message that comes next; while it waits, this says nothing. */
   since: Instant;
@@ -103,6 +106,12 @@ export interface SnapshotParts {
   readonly changed: (now: Instant) => void;
 }
 
+/**
+ * A process that works on a row does not listen: what it is told fills the memory of the broker. So often it is told of
+ * credit before it has said something; what comes then is told together.
+ */
+const unheardMax = 16;
+
 type Heard = Exclude<SnapshotEvent, { kind: "snapshot-ready" | "snapshot-cleared" | "snapshot-gone" }>;
 
 export class Snapshot {
@@ -115,6 +124,8 @@ export class Snapshot {
   readonly runs: Run[] = [];
   headSince: Instant;
   flow: Flow | undefined;
+  /** How many streams it was asked to open and has not: one at most. */
+  opening = 0;
   /** Streams that were closed in the middle and have not ended yet, since when. */
   readonly closing = new Map<number, Instant>();
   /** What its process sends is not taken, because its client does not read: it cannot be said to work. */
@@ -149,23 +160,34 @@ export class Snapshot {
     const { draft } = this.#parts;
     const timeoutMs = this.#timeOf(wish);
     const flows = (answer: RunAnswer, at: Instant) => {
+      this.opening--;
+      const told = { credit, owed: 0, unheard: 0 };
       if (answer.kind === "done")
-        this.flow = { run: run.number, timeoutMs, credit, waits: false, since: at, sent: 0, rows, done };
+        this.flow = { run: run.number, timeoutMs, ...told, waits: false, since: at, sent: 0, rows, done };
       answered(answer, at);
     };
+    this.opening++;
     const run = this.#ask(timeoutMs, flows, now);
     draft.dispatch.push({ to: "snapshot", process: this.process, kind: "stream", run: run.number, credit, parcel });
     return run;
   }
 
   credit(bytes: number, now: Instant): void {
-    const { flow, process } = this;
+    const { flow } = this;
     if (flow === undefined) return;
     flow.credit += bytes;
+    flow.owed += bytes;
     if (flow.waits) flow.since = now;
     flow.waits = false;
-    this.#parts.draft.dispatch.push({ to: "snapshot", process, kind: "credit", run: flow.run, bytes });
+    if (flow.unheard < unheardMax) this.#tellCredit(flow);
     this.#parts.changed(now);
+  }
+
+  #tellCredit(flow: Flow): void {
+    const { run, owed: bytes } = flow;
+    flow.owed = 0;
+    flow.unheard++;
+    this.#parts.draft.dispatch.push({ to: "snapshot", process: this.process, kind: "credit", run, bytes });
   }
 
   /** Ends its stream and leaves the snapshot open. */
@@ -208,9 +230,7 @@ export class Snapshot {
       case "snapshot-rows":
         return this.#rows(event, now);
       case "snapshot-waits":
-        // One that has not heard of the last credit does not wait.
-        if (this.flow?.run === event.run && event.credit === this.flow.credit) this.flow.waits = true;
-        return;
+        return this.#waits(event);
       case "snapshot-streamed":
         return this.#streamed(event, now);
     }
@@ -220,6 +240,7 @@ export class Snapshot {
   hold(held: boolean, now: Instant): void {
     this.held = held;
     this.headSince = now;
+    for (const run of this.closing.keys()) this.closing.set(run, now);
     if (this.flow !== undefined) this.flow.since = now;
     this.#parts.changed(now);
   }
@@ -236,7 +257,21 @@ export class Snapshot {
     if (flow?.run !== run) return;
     flow.since = now;
     flow.sent = rows;
+    this.#listens(flow);
     flow.rows(message);
+  }
+
+  #waits({ run, credit }: Extract<Heard, { kind: "snapshot-waits" }>): void {
+    const { flow } = this;
+    if (flow?.run !== run) return;
+    // One that has not heard of the last credit does not wait.
+    if (credit === flow.credit) flow.waits = true;
+    this.#listens(flow);
+  }
+
+  #listens(flow: Flow): void {
+    flow.unheard = 0;
+    if (flow.owed > 0) this.#tellCredit(flow);
   }
 
   #streamed({ run, refusal }: Extract<Heard, { kind: "snapshot-streamed" }>, now: Instant): void {

@@ -36,6 +36,8 @@ export interface Lender {
   withdraw(stream: Borrower, now: Instant): void;
   /** It is over, or is to be ended where it runs. */
   giveBack(snapshot: Snapshot, now: Instant, stream: Borrower): void;
+  /** One that was given back while it was being opened is not in the way of another any more. */
+  readonly closed?: (now: Instant) => void;
 }
 
 type StreamState =
@@ -160,7 +162,10 @@ export class Streams {
   #answered(stream: Stream, snapshot: Snapshot, answer: RunAnswer, now: Instant): void {
     const { connection: to, request } = stream.asker;
     // Closed while a transaction's process was opening it: that lives on, and has it open now.
-    if (stream.state.kind === "over") return snapshot.closeStream(now);
+    if (stream.state.kind === "over") {
+      snapshot.closeStream(now);
+      return stream.lender.closed?.(now);
+    }
     switch (answer.kind) {
       case "done":
         this.#parts.draft.send.push({ kind: "answer", to, request, body: answer.body });

@@ -3,7 +3,9 @@
  * in one letter a turn; one that comes back says what it heard last and goes on from there, or is told that something is
  * missing and how things are now.
  *
- *   (none) ──watch──► watching ──unwatch, the same number again, its connection is gone──► (none)
+ *   (none) ──watch──► watching ──unwatch, its connection is gone──► (none)
+ *                       │  ▲
+ *                       └──┘ the same number again: another takes its place
  *
  * | state    | what holds                                                              | who may end it             |
  * |----------|-------------------------------------------------------------------------|----------------------------|
@@ -26,6 +28,7 @@ import type { History } from "../locks/history.js";
 import type { LockEvent, LockView } from "../turn.js";
 import { EventRing } from "./event-ring.js";
 import { NameIndex } from "./name-index.js";
+import { TellBudget } from "./tell-budget.js";
 
 export interface LockWatchesParts {
   readonly limits: Limits;
@@ -34,6 +37,10 @@ export interface LockWatchesParts {
   /** How the watched names are now. */
   readonly shown: (name: LockName | undefined, prefix: string) => LockView[];
 }
+
+/** Events: one takes some 300 bytes, and 2 µs to be written. */
+const toldMax = { alwaysMax: 1000, eachMax: 50_000, allMax: 100_000 };
+const tooMuch = refuse("SLOW_CONSUMER", "what is watched on this connection would be too much to be told at once");
 
 interface Watch {
   readonly connection: ConnectionId;
@@ -51,6 +58,9 @@ export class LockWatches {
   readonly #ring: EventRing;
   /** Those that have something to be told. */
   readonly #stirred = new Set<Watch>();
+  readonly #budget = new TellBudget(toldMax);
+  /** Those that would have to be told too much in this turn. */
+  readonly #flooded = new Set<ConnectionId>();
   #watches = 0;
   /** Events that came while nobody watched. */
   #unheard = 0;
@@ -66,7 +76,6 @@ export class LockWatches {
     const { connection: to, request, watch: id, name, prefix, after } = ask;
     const { draft, history, shown } = this.#parts;
     this.#now = now;
-    // The same number again: its client wants it anew, and what it has not been told of the old one is in the answer.
     const before = this.#byConnection.get(to)?.get(id);
     if (before !== undefined) this.#remove(before);
     const refusal = this.#refusal(ask);
@@ -94,16 +103,23 @@ export class LockWatches {
     for (const watch of [...(this.#byConnection.get(connection)?.values() ?? [])]) this.#remove(watch);
   }
 
-  /** Once a turn: what has happened is told. */
+  /**
+   * Once a turn: what has happened is told. Who would have to be told too much of it is hung up on; when he comes back,
+   * he goes on or sees how things are.
+   */
   flush(): void {
-    if (this.#stirred.size === 0) return;
+    this.#budget.turnEnded();
+    if (this.#stirred.size + this.#flooded.size === 0) return;
     const now = this.#now;
+    const { send } = this.#parts.draft;
     for (const watch of this.#stirred) {
       const { connection: to, id, events } = watch;
       watch.events = [];
-      this.#parts.draft.send.push({ kind: "events", to, watch: id, events, now });
+      if (!this.#flooded.has(to)) send.push({ kind: "events", to, watch: id, events, now });
     }
     this.#stirred.clear();
+    for (const to of this.#flooded) send.push({ kind: "hangup", to, refusal: tooMuch });
+    this.#flooded.clear();
   }
 
   check(): void {
@@ -129,11 +145,12 @@ export class LockWatches {
     return refuse("WATCHES_FULL", message, { limit: "watchesPerSessionMax" });
   }
 
-  /** What it has not heard, if all of that is still known. */
-  #missed({ name, prefix }: Watch, after: number): LockEvent[] | undefined {
+  /** What it has not heard, if all of that is still known and not too much for one turn. */
+  #missed({ connection, name, prefix }: Watch, after: number): LockEvent[] | undefined {
     const { last } = this.#parts.history;
-    const events = this.#ring.after(after, last);
-    return events?.filter((event) => (name === undefined ? event.name.startsWith(prefix) : event.name === name));
+    const all = this.#ring.after(after, last);
+    const events = all?.filter((event) => (name === undefined ? event.name.startsWith(prefix) : event.name === name));
+    return events !== undefined && this.#budget.takes(connection, events.length) ? events : undefined;
   }
 
   #add(watch: Watch): void {
@@ -160,12 +177,17 @@ export class LockWatches {
   #heard(event: LockEvent): void {
     this.#now = event.at;
     this.#ring.push(event);
-    if (this.#watches > 0) return this.#index.forEach(event.name, (watch) => this.#give(watch, event));
+    if (this.#watches > 0) return this.#index.forEach(event.name, (watch) => this.#tell(watch, event));
     this.#unheard++;
     if (this.#unheard < this.#parts.limits.lockEventsKeptMax) return;
     // Nobody who comes back now could go on from what is kept.
     this.#ring.clear();
     this.#parts.history.listen(undefined);
+  }
+
+  #tell(watch: Watch, event: LockEvent): void {
+    this.#give(watch, event);
+    if (!this.#budget.takes(watch.connection, 1)) this.#flooded.add(watch.connection);
   }
 
   #give(watch: Watch, event: LockEvent): void {

@@ -4,19 +4,20 @@
  * lost its connection goes on after the last number that it heard, or is told that something is missing.
  *
  *                        the writer watches
- *   (none) ──watch──► asked ──────────────► open ──unwatch──► (none)
+ *   (none) ──watch──► asked ──────────────► open ──unwatch, connection lost──► (none)
  *                       │                    │ ▲
  *                       │ refused            │ └─ the next writer watches: it is told of a gap
- *                       ▼     connection lost│ ├─ the writer is gone: stale, and what was committed last is not known
- *                     (none)                 ▼
- *                                          away ──in time, nobody asks any more──► (none)
+ *                       ▼                    └── the writer is gone: stale, and what was committed last is not known
+ *                     (none)
  *
  * | state | what holds                                                                | who may end it              |
  * |-------|---------------------------------------------------------------------------|-----------------------------|
  * | asked | a set with its tables is on the way to the writer, or waits for one       | the writer, its connection  |
  * | open  | it has heard, or has in its hands, every commit above its first number    | its client, its connection  |
  * | stale | open, but for a gap that it is told of as soon as it is known up to where | the next writer             |
- * | away  | its tables stay watched, so that it can go on without a gap               | its window's end, a crowd   |
+ *
+ * When a connection is lost the tables that it watched stay watched for the window of its session, so that its client can
+ * come back and go on without a gap. That is kept by table: however many connections come and go, it is no more than that.
  *
  * The numbers are the sequences of the writes; they mean something only together with the source: another writer or
  * another file has numbers of its own (rule 22). Costs the writer nothing while nobody watches.
@@ -25,6 +26,7 @@ import {
   after,
   type ConnectionId,
   type Instant,
+  instant,
   type Limits,
   type Millis,
   type Refusal,
@@ -37,6 +39,7 @@ import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { TableChange } from "../turn.js";
 import { ChangeRing } from "./change-ring.js";
+import { TellBudget } from "./tell-budget.js";
 import { foldedName, inForce, type Table, WatchedTables } from "./watched-tables.js";
 
 export interface TableWatchesParts {
@@ -50,13 +53,7 @@ interface Asked {
   readonly after: WatchTablesCommand["after"];
 }
 
-/** Those of one connection that is lost, and until when they may be asked for again. */
-interface Away {
-  readonly watches: Set<TableWatch>;
-  readonly until: Deadline<Set<TableWatch>>;
-}
-
-export interface TableWatch {
+interface TableWatch {
   readonly connection: ConnectionId;
   readonly id: number;
   readonly keys: boolean;
@@ -64,9 +61,10 @@ export interface TableWatch {
   readonly names: ReadonlyMap<string, string>;
   asked: Asked | undefined;
   stale: boolean;
-  away: Away | undefined;
   /** Told when the turn ends. */
   changes: TableChange[];
+  /** It would have to be told too much in this turn, and is told of a gap instead. */
+  flooded: boolean;
 }
 
 type Watched = Extract<StoreEvent, { kind: "tables-watched" }>;
@@ -75,27 +73,27 @@ type Writer = { readonly is: "absent" | "ready" } | { readonly is: "unavailable"
 
 /** What the commits that are kept may take. */
 const keptBytesMax = 16 * 1024 * 1024;
-/** So much of them is told again in one turn, to all who come back; to others a gap. */
-const toldAgainBytesMax = 64 * 1024 * 1024;
-/** So many that are away are waited for. Beyond it those that went first may come back to a gap. */
-const awayMax = 4096;
+/** Of what is told, in bytes as they are written, about: some 10 ms for each MiB. */
+const toldBytesMax = { alwaysMax: 64 * 1024, eachMax: 4 * 1024 * 1024, allMax: 16 * 1024 * 1024 };
+/** A change without its keys. */
+const changeBytes = 128;
 
 export class TableWatches {
   readonly #parts: TableWatchesParts;
   readonly #byConnection = new Map<ConnectionId, Map<number, TableWatch>>();
   readonly #all = new Set<TableWatch>();
-  /** In the order in which they went. */
-  readonly #away = new Set<TableWatch>();
   readonly #tables: WatchedTables<TableWatch>;
   readonly #ring: ChangeRing;
   readonly #stirred = new Set<TableWatch>();
+  readonly #budget = new TellBudget(toldBytesMax);
+  /** What the keys of a change take when they are written. */
+  readonly #keysBytes = new WeakMap<object, number>();
+  #linger: Deadline | undefined;
   #writer: Writer = { is: "absent" };
   #incarnation = "";
   #epoch = 0;
   /** The highest number that anything was told of. */
   #last = seq(0);
-  /** Bytes that were told again in this turn. */
-  #toldAgain = 0;
 
   constructor(parts: TableWatchesParts) {
     this.#parts = parts;
@@ -111,7 +109,7 @@ export class TableWatches {
     const refusal = this.#refusal(ask, names);
     if (refusal !== undefined) return this.#refuse({ connection, request }, refusal);
     const asked = { request, after: from };
-    const watch: TableWatch = { connection, id, keys, names, asked, stale: false, away: undefined, changes: [] };
+    const watch: TableWatch = { connection, id, keys, names, asked, stale: false, changes: [], flooded: false };
     const all = this.#byConnection.get(connection) ?? new Map<number, TableWatch>();
     this.#byConnection.set(connection, all);
     all.set(id, watch);
@@ -132,27 +130,24 @@ export class TableWatches {
 
   /** Its tables stay watched for so long, so that its client can come back and go on. */
   connectionLost(connection: ConnectionId, windowMs: Millis, now: Instant): void {
-    const lost = [...(this.#byConnection.get(connection)?.values() ?? [])];
-    if (lost.length === 0) return;
-    this.#byConnection.delete(connection);
-    const watches = new Set(lost);
-    const away = { watches, until: this.#parts.deadlines.arm("watch-linger", watches, after(now, windowMs)) };
-    for (const watch of lost) {
-      watch.away = away;
-      watch.changes = [];
-      this.#stirred.delete(watch);
-      if (watch.asked !== undefined) this.#remove(watch);
-      else this.#away.add(watch);
-    }
-    for (const watch of this.#away) {
-      if (this.#away.size <= awayMax) return;
+    const lost = this.#byConnection.get(connection);
+    if (lost === undefined) return;
+    const until = after(now, windowMs);
+    for (const watch of [...lost.values()]) {
+      if (watch.asked === undefined) this.#tables.linger(watch, until);
       this.#remove(watch);
     }
+    this.#armLinger(until);
   }
 
-  /** They were not asked for again in time. */
-  lingered(lost: ReadonlySet<TableWatch>): void {
-    for (const watch of lost) this.#remove(watch);
+  /** Those that were not asked for again in time are watched no more. */
+  lingered(now: Instant): void {
+    const next = this.#tables.endLingering(now);
+    if (next !== undefined) this.#armLinger(next);
+  }
+
+  paused(ms: Millis): void {
+    this.#tables.paused(ms);
   }
 
   // ── the store ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -210,25 +205,21 @@ export class TableWatches {
 
   /** What has happened is told, and what is wanted now is asked of the writer. */
   turnEnded(): void {
-    for (const watch of this.#stirred) this.#tell(watch, false);
+    for (const watch of this.#stirred) this.#tell(watch, watch.flooded);
     this.#stirred.clear();
-    this.#toldAgain = 0;
+    this.#budget.turnEnded();
     if (this.#writer.is === "ready") this.#tables.sendIfChanged();
-    if (this.#all.size === 0) this.#ring.forget();
+    if (this.#tables.size === 0) this.#ring.forget();
   }
 
   check(): void {
     this.#ring.check();
     this.#tables.check(this.#all);
     for (const watch of this.#all) {
-      const known = this.#byConnection.get(watch.connection)?.get(watch.id) === watch;
-      if (known === (watch.away !== undefined))
+      if (this.#byConnection.get(watch.connection)?.get(watch.id) !== watch)
         throw new Error("table watches: one is lost, or kept for a connection that is gone");
-      if (watch.changes.length > 0 !== this.#stirred.has(watch)) throw new Error("table watches: one is not told");
-      if (watch.away !== undefined && watch.asked !== undefined)
-        throw new Error("table watches: one is asked for by nobody");
-      if (this.#away.has(watch) !== (watch.away?.watches.has(watch) ?? false))
-        throw new Error("table watches: one is wrongly listed as away");
+      if ((watch.changes.length > 0 || watch.flooded) !== this.#stirred.has(watch))
+        throw new Error("table watches: one is not told");
     }
     for (const [, all] of this.#byConnection)
       for (const watch of all.values()) if (!this.#all.has(watch)) throw new Error("table watches: one is forgotten");
@@ -253,39 +244,52 @@ export class TableWatches {
       ...{ kind: "table-watching", to: watch.connection, request },
       ...{ upTo: this.#last, source: this.#source, gap: missed === undefined, absent },
     });
-    for (const { seq: at, tables: changes } of missed ?? [])
+    for (const { seq: at, tables: changes } of missed ?? []) {
+      if (watch.flooded) return;
       for (const change of changes) if (watch.names.has(change.table)) this.#give(watch, { seq: at, ...change });
+    }
   }
 
   /** What was committed after what it heard last, if all of that is known. */
   #since(watch: TableWatch, from: NonNullable<Asked["after"]>, tables: readonly Table<TableWatch>[]) {
     if (from.source !== this.#source || from.seq > this.#last) return undefined;
     const known = tables.every((table) => inForce(table, watch.keys, from.seq));
-    const missed = known ? this.#ring.after(from.seq) : undefined;
-    for (const { bytes } of missed ?? []) this.#toldAgain += bytes;
-    return this.#toldAgain <= toldAgainBytesMax ? missed : undefined;
+    return known ? this.#ring.after(from.seq) : undefined;
   }
 
   #give(watch: TableWatch, change: TableChange): void {
-    if (watch.away !== undefined || watch.stale || watch.asked !== undefined) return;
+    if (watch.stale || watch.asked !== undefined || watch.flooded) return;
     const { keys, keysCut, ...counts } = change;
     const table = watch.names.get(change.table) ?? change.table;
-    const named = watch.keys && keys !== undefined ? { keys, ...(keysCut === true ? { keysCut } : {}) } : {};
-    watch.changes.push({ ...counts, ...named, table });
+    const isNamed = watch.keys && keys !== undefined;
+    const bytes = changeBytes + table.length + (isNamed ? this.#bytesOf(keys) : 0);
     this.#stirred.add(watch);
+    if (this.#budget.takes(watch.connection, bytes)) {
+      const named = isNamed ? { keys, ...(keysCut === true ? { keysCut } : {}) } : {};
+      watch.changes.push({ ...counts, ...named, table });
+      return;
+    }
+    watch.flooded = true;
+    watch.changes = [];
+  }
+
+  #bytesOf(keys: object): number {
+    const known = this.#keysBytes.get(keys);
+    if (known !== undefined) return known;
+    const bytes = JSON.stringify(keys).length;
+    this.#keysBytes.set(keys, bytes);
+    return bytes;
   }
 
   /** Nobody knows all that was committed up to now; from here on it is known again. */
   #missed(): void {
     this.#ring.begin(this.#last);
     this.#tables.beginAgain(this.#last);
-    for (const watch of this.#all)
-      if (watch.asked === undefined && watch.away === undefined && !watch.stale) this.#tellGap(watch);
+    for (const watch of this.#all) if (watch.asked === undefined && !watch.stale) this.#tellGap(watch);
   }
 
   #tellGap(watch: TableWatch): void {
     watch.stale = false;
-    if (watch.away !== undefined) return;
     this.#stirred.delete(watch);
     this.#tell(watch, true);
   }
@@ -293,6 +297,7 @@ export class TableWatches {
   #tell(watch: TableWatch, gap: boolean): void {
     const { connection: to, id, changes } = watch;
     watch.changes = [];
+    watch.flooded = false;
     const upTo = gap ? this.#last : (changes.at(-1)?.seq ?? this.#last);
     this.#parts.draft.send.push({ kind: "table-changes", to, watch: id, source: this.#source, upTo, gap, changes });
   }
@@ -310,6 +315,9 @@ export class TableWatches {
       const message = `the connection watches tables ${watchesPerSessionMax} times already`;
       return refuse("WATCHES_FULL", message, { limit: "watchesPerSessionMax" });
     }
+    if (this.#tables.with(names.keys()) <= tablesWatchedMax) return undefined;
+    // Who is here comes before those who may come back.
+    this.#tables.endLingering(instant(Number.POSITIVE_INFINITY), names);
     if (this.#tables.with(names.keys()) <= tablesWatchedMax) return undefined;
     return refuse("WATCHES_FULL", `${tablesWatchedMax} tables are watched already`, { limit: "tablesWatchedMax" });
   }
@@ -333,20 +341,19 @@ export class TableWatches {
     this.#parts.draft.send.push({ kind: "refused", to, request, refusal });
   }
 
+  #armLinger(at: Instant): void {
+    if (this.#linger?.armed && this.#linger.at <= at) return;
+    this.#parts.deadlines.cancel(this.#linger);
+    this.#linger = this.#parts.deadlines.arm("watch-linger", undefined, at);
+  }
+
   #remove(watch: TableWatch): void {
     if (!this.#all.delete(watch)) return;
-    if (watch.away !== undefined) this.#forgetAway(watch, watch.away);
     const all = this.#byConnection.get(watch.connection);
     all?.delete(watch.id);
     if (all?.size === 0) this.#byConnection.delete(watch.connection);
     this.#tables.remove(watch);
     this.#stirred.delete(watch);
-  }
-
-  #forgetAway(watch: TableWatch, { watches, until }: Away): void {
-    this.#away.delete(watch);
-    watches.delete(watch);
-    if (watches.size === 0) this.#parts.deadlines.cancel(until);
   }
 }
 

@@ -1,5 +1,9 @@
-/** Which tables are watched, for whom, and since when the writer watches them: sets of them, sent whole and numbered. */
-import type { Seq } from "../../terms/index.js";
+/**
+ * Which tables are watched, for whom, and since when the writer watches them: sets of them, sent whole and numbered. The
+ * next set is sent when the one before is in force: a writer that is busy does not read, and what it is sent meanwhile
+ * would fill the memory of the broker.
+ */
+import { after, type Instant, later, type Millis, type Seq } from "../../terms/index.js";
 import type { Draft } from "../draft.js";
 
 export interface Table<Watch> {
@@ -16,6 +20,9 @@ export interface Table<Watch> {
   set: number;
   keysSet: number;
   absent: boolean;
+  /** Until then it stays watched for those whose connection was lost, without keys and with them. */
+  lingersUntil: Instant | undefined;
+  keysLingerUntil: Instant | undefined;
 }
 
 interface Wanted {
@@ -34,11 +41,17 @@ export function inForce<Watch>(table: Table<Watch>, keys: boolean, from?: number
   return since !== undefined && (from === undefined || since <= from);
 }
 
+function wantsKeys<Watch>({ keys, keysLingerUntil }: Table<Watch>): boolean {
+  return keys > 0 || keysLingerUntil !== undefined;
+}
+
 export class WatchedTables<Watch extends Wanted> {
   readonly #draft: Draft;
   readonly #tables = new Map<string, Table<Watch>>();
   /** The last that was sent. */
   #set = 0;
+  /** It is not in force yet. */
+  #awaited = false;
   #changed = false;
 
   constructor(draft: Draft) {
@@ -60,29 +73,73 @@ export class WatchedTables<Watch extends Wanted> {
     return this.#tables.size + more;
   }
 
+  get size(): number {
+    return this.#tables.size;
+  }
+
   add(watch: Watch): void {
     for (const name of watch.names.keys()) {
       const table = this.#tables.get(name) ?? this.#new(name);
       table.watches.add(watch);
-      if (watch.keys && table.keys++ === 0) {
-        table.keysSet = this.#set + 1;
-        this.#changed = true;
-      }
+      if (!watch.keys) continue;
+      const keysWanted = wantsKeys(table);
+      table.keys++;
+      if (keysWanted) continue;
+      table.keysSet = this.#set + 1;
+      this.#changed = true;
     }
   }
 
   remove(watch: Watch): void {
     for (const name of watch.names.keys()) {
       const table = this.#tables.get(name) as Table<Watch>;
+      const keysWanted = wantsKeys(table);
       table.watches.delete(watch);
-      if (watch.keys && --table.keys === 0) {
-        table.keysSince = undefined;
-        this.#changed = true;
-      }
-      if (table.watches.size > 0) continue;
-      this.#tables.delete(name);
+      if (watch.keys) table.keys--;
+      this.#dropUnwanted(table, keysWanted);
+    }
+  }
+
+  /** The tables of a watch stay watched until then, when it is removed. */
+  linger(watch: Watch, until: Instant): void {
+    for (const name of watch.names.keys()) {
+      const table = this.#tables.get(name) as Table<Watch>;
+      table.lingersUntil = later(table.lingersUntil ?? until, until);
+      if (watch.keys) table.keysLingerUntil = later(table.keysLingerUntil ?? until, until);
+    }
+  }
+
+  /** Those for which the time has come are not kept any more. Gives when it comes for the next one. */
+  endLingering(now: Instant, except?: ReadonlyMap<string, string>): Instant | undefined {
+    let next: Instant | undefined;
+    for (const table of this.#tables.values()) {
+      if (except?.has(table.name) === true) continue;
+      const keysWanted = wantsKeys(table);
+      if (table.keysLingerUntil !== undefined && table.keysLingerUntil <= now) table.keysLingerUntil = undefined;
+      if (table.lingersUntil !== undefined && table.lingersUntil <= now) table.lingersUntil = undefined;
+      this.#dropUnwanted(table, keysWanted);
+      for (const until of [table.lingersUntil, table.keysLingerUntil])
+        if (until !== undefined && (next === undefined || until < next)) next = until;
+    }
+    return next;
+  }
+
+  /** The broker stood still: no time has passed for anybody. */
+  paused(ms: Millis): void {
+    for (const table of this.#tables.values()) {
+      if (table.lingersUntil !== undefined) table.lingersUntil = after(table.lingersUntil, ms);
+      if (table.keysLingerUntil !== undefined) table.keysLingerUntil = after(table.keysLingerUntil, ms);
+    }
+  }
+
+  #dropUnwanted(table: Table<Watch>, keysWanted: boolean): void {
+    if (keysWanted && !wantsKeys(table)) {
+      table.keysSince = undefined;
       this.#changed = true;
     }
+    if (table.watches.size > 0 || table.lingersUntil !== undefined) return;
+    this.#tables.delete(table.name);
+    this.#changed = true;
   }
 
   /** To a writer that has never heard of any. */
@@ -94,23 +151,26 @@ export class WatchedTables<Watch extends Wanted> {
       table.keysSet = this.#set + 1;
     }
     this.#changed = this.#tables.size > 0;
+    this.#awaited = false;
     this.sendIfChanged();
   }
 
   sendIfChanged(): void {
-    if (!this.#changed) return;
+    if (!this.#changed || this.#awaited) return;
     this.#changed = false;
-    const tables = [...this.#tables.values()].map(({ name, keys }) => ({ table: name, keys: keys > 0 }));
+    this.#awaited = true;
+    const tables = [...this.#tables.values()].map((table) => ({ table: table.name, keys: wantsKeys(table) }));
     this.#draft.dispatch.push({ to: "writer", kind: "watch", set: ++this.#set, tables });
   }
 
   /** The writer has this set, or a later one. */
   inForce(set: number, upTo: Seq, absent: ReadonlySet<string>): void {
+    if (set === this.#set) this.#awaited = false;
     for (const table of this.#tables.values()) {
       if (table.set > set) continue;
       table.since ??= upTo;
       table.absent = absent.has(table.name);
-      if (table.keys > 0 && table.keysSet <= set) table.keysSince ??= upTo;
+      if (wantsKeys(table) && table.keysSet <= set) table.keysSince ??= upTo;
     }
   }
 
@@ -126,8 +186,10 @@ export class WatchedTables<Watch extends Wanted> {
     let all = 0;
     for (const table of this.#tables.values()) {
       const keys = [...table.watches].filter((watch) => watch.keys).length;
-      if (table.watches.size === 0 || keys !== table.keys) throw new Error("watched tables: the counts are wrong");
-      if (table.keysSince !== undefined && (table.since === undefined || keys === 0))
+      if (keys !== table.keys) throw new Error("watched tables: the counts are wrong");
+      if (table.watches.size === 0 && table.lingersUntil === undefined)
+        throw new Error("watched tables: one is watched for nobody");
+      if (table.keysSince !== undefined && (table.since === undefined || !wantsKeys(table)))
         throw new Error("watched tables: keys are told that nobody wants");
       all += table.watches.size;
     }
@@ -137,7 +199,8 @@ export class WatchedTables<Watch extends Wanted> {
 
   #new(name: string): Table<Watch> {
     const set = this.#set + 1;
-    const nothing = { keys: 0, since: undefined, keysSince: undefined, absent: false };
+    const unknown = { since: undefined, keysSince: undefined, absent: false };
+    const nothing = { keys: 0, ...unknown, lingersUntil: undefined, keysLingerUntil: undefined };
     const table: Table<Watch> = { name, watches: new Set(), ...nothing, set, keysSet: set };
     this.#tables.set(name, table);
     this.#changed = true;

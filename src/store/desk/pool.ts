@@ -103,6 +103,8 @@ export class ReaderPool {
       case "ready":
         seat.state = "ready";
         return this.#on({ kind: "reader-ready", reader });
+      case "begins":
+        return this.#on({ kind: "read-begun", reader, read: message.read });
       case "unavailable":
         seat.reason = message.reason;
         return;

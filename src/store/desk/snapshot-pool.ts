@@ -116,7 +116,8 @@ export class SnapshotPool {
         seat.reason = message.reason;
         return;
       case "answers":
-        throw new Error("a process for snapshots has answered a plain read");
+      case "begins":
+        throw new Error("a process for snapshots has run a plain read");
       default:
         return impossible(message, "message from a snapshot");
     }

@@ -153,6 +153,8 @@ export type FromReader =
   | { readonly kind: "loaded" }
   | { readonly kind: "ready" }
   | { readonly kind: "answers"; readonly answers: readonly Answer[] }
+  /** A read that may be slow is begun, and all before it are answered. */
+  | { readonly kind: "begins"; readonly read: number }
   | { readonly kind: "unavailable"; readonly reason: string };
 
 const kinds = {
@@ -175,6 +177,7 @@ const kinds = {
   watch: 39,
   watched: 40,
   changed: 41,
+  begins: 42,
 } as const;
 
 const fromWriter = ["loaded", "ready", "reserved", "checkpointed", "watched", "changed", "unavailable"] as const;
@@ -379,7 +382,7 @@ export function readFromWriter({ kind, payload }: Frame): FromWriter {
 
 export function readFromReader({ kind, payload }: Frame): FromReader {
   if (kind === kinds.answers) return { kind: "answers", answers: unpackAnswers(payload, 0) };
-  return readJson<FromReader>(payload, kind, ["loaded", "ready", "unavailable"]);
+  return readJson<FromReader>(payload, kind, ["loaded", "ready", "begins", "unavailable"]);
 }
 
 /** Both ends are of one build and one machine: the kind is checked, the fields are taken at their word. */

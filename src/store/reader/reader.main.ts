@@ -25,6 +25,10 @@ let requests: ReadMessage[] = [];
 let answers: Answer[] = [];
 let answersBytes = 0;
 let held = false;
+/** The number of the read that is looked at. */
+let running = 0;
+/** The last that was run was said to run: nothing else is run before its answer is sent. */
+let saidToRun = false;
 /** It says no more, and is gone when all that it has said has left. */
 let leaving = false;
 let snapshot: Snapshot | undefined;
@@ -38,10 +42,25 @@ function send(message: FromReader): void {
 
 function flush(): void {
   if (answers.length === 0) return;
+  gather();
+  parent.flush(out);
+}
+
+function gather(): void {
+  if (answers.length === 0) return;
   const ready = answers;
   answers = [];
   answersBytes = 0;
-  send({ kind: "answers", answers: ready });
+  sendFromReader(out, { kind: "answers", answers: ready });
+}
+
+/** Of a read that may be slow the front is told that it is the one that runs; of one that is against all experience it cannot be. */
+function begins(mayBeSlow: boolean): void {
+  if (mayBeSlow) {
+    gather();
+    send({ kind: "begins", read: running });
+  } else if (saidToRun) flush();
+  saidToRun = mayBeSlow;
 }
 
 function work(current: Reader): void {
@@ -50,7 +69,8 @@ function work(current: Reader): void {
   requests = [];
   for (const [place, request] of batch.entries()) {
     if (parent.waitingBytes > waitingBytesMax) return hold(current, batch.slice(place));
-    const answer = current.answer(request, flush);
+    running = request.read;
+    const answer = current.answer(request, begins);
     answers.push(answer);
     answersBytes += answer.kind === "done" ? answer.bytes.length : 0;
     if (answersBytes > answersBytesMax) flush();

@@ -16,6 +16,7 @@ import { openRequest, type RawRequest } from "../statement/request.js";
 import { changesBody, resultOfRead } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { describeStatements } from "./describe.js";
+import type { Savepoints } from "./savepoints.js";
 
 /** Readers meet locks only while the log is being recovered or folded. */
 const busyMs = 5000;
@@ -23,6 +24,8 @@ const busyMs = 5000;
 /** A text that once took longer is answered for before the next one begins, so that the answers before it do not wait. */
 const quickMs = 1;
 const textsMax = 4096;
+/** A longer text is not remembered, so it is always answered for before. */
+const keptTextUnitsMax = 8192;
 
 export class Reader {
   readonly database: Database;
@@ -48,16 +51,16 @@ export class Reader {
     if (withoutWriter) syncLog(database);
   }
 
-  /** `beforeSlow` is called before a statement that may take long. */
-  answer(message: ReadMessage, beforeSlow: () => void): Answer {
+  /** `before` is called before anything runs, and told whether that may take long. */
+  answer(message: ReadMessage, before: (mayBeSlow: boolean) => void): Answer {
     const { read: id, encoding } = message;
     const { plan } = openRequest(message, this.#planner, false);
-    const result = isRefusal(plan) ? plan : this.#run(plan, message, beforeSlow);
+    const result = isRefusal(plan) ? plan : this.#run(plan, message, before);
     return isRefusal(result) ? { id, kind: "refused", refusal: result } : { id, kind: "done", encoding, bytes: result };
   }
 
-  /** A statement of a transaction, or several, in the snapshot that is open. */
-  runInSnapshot(request: RawRequest): Buffer | Refusal {
+  /** A statement of a transaction, or several, in the snapshot that is open, and has these savepoints. */
+  runInSnapshot(request: RawRequest, savepoints: Savepoints): Buffer | Refusal {
     const { plan } = openRequest(request, this.#planner, false);
     if (isRefusal(plan)) return plan;
     if (plan.access === "write") return refuse("READ_ONLY", "a statement that writes has reached a snapshot");
@@ -68,7 +71,7 @@ export class Reader {
       case "batch":
         return this.#batch(plan, encoding);
       case "savepoint":
-        return this.#savepoint(plan.text, encoding);
+        return savepoints.take(plan.savepoint) ?? changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding);
       default:
         return refuse("READ_ONLY", `a snapshot runs no request of the kind ${plan.kind}`);
     }
@@ -82,13 +85,16 @@ export class Reader {
     this.database.close();
   }
 
-  #run(plan: RequestPlan, message: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
+  #run(plan: RequestPlan, message: ReadMessage, before: (mayBeSlow: boolean) => void): Buffer | Refusal {
     if (plan.access === "write") return refuse("READ_ONLY", "a request that writes has reached a reader");
-    if (plan.kind === "describe") return this.#describe(plan.outline, message, beforeSlow);
+    if (plan.kind === "describe") {
+      before(true);
+      return this.#describe(plan.outline, message);
+    }
     if (plan.kind !== "one" && plan.kind !== "batch")
       return refuse("READ_ONLY", `a reader runs no request of the kind ${plan.kind}`);
     const text = plan.kind === "one" ? plan.statements[0].statement.text : undefined;
-    if (text === undefined || !this.#quick.has(text)) beforeSlow();
+    before(text === undefined || !this.#quick.has(text));
     const began = performance.now();
     const result =
       plan.kind === "one"
@@ -99,6 +105,7 @@ export class Reader {
   }
 
   #learn(text: string, quick: boolean): void {
+    if (text.length > keptTextUnitsMax) return;
     if (!quick) this.#quick.delete(text);
     else if (this.#quick.size < textsMax) this.#quick.add(text);
     else this.#quick = new Set([text]);
@@ -124,18 +131,7 @@ export class Reader {
     });
   }
 
-  /** There is nothing that it could undo, but names may be set and are to be known. */
-  #savepoint(text: string, encoding: Encoding): Buffer | Refusal {
-    try {
-      this.database.prepare(text).run();
-      return changesBody({ rowsAffected: 0, lastInsertRowid: null }, encoding);
-    } catch (error) {
-      return refusalOf(error);
-    }
-  }
-
-  #describe(outline: readonly Admitted[], { encoding }: ReadMessage, beforeSlow: () => void): Buffer | Refusal {
-    beforeSlow();
+  #describe(outline: readonly Admitted[], { encoding }: ReadMessage): Buffer | Refusal {
     this.#begin.run();
     try {
       // Only a statement that runs notices that the schema has changed; preparing one does not.

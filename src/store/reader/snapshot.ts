@@ -14,6 +14,7 @@ import { openParams } from "../statement/request.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import type { Reader } from "./reader.js";
 import { RowStream } from "./row-stream.js";
+import { Savepoints } from "./savepoints.js";
 
 interface Streaming {
   readonly run: number;
@@ -35,6 +36,7 @@ export class Snapshot {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #meta: Statement;
+  readonly #savepoints = new Savepoints();
   #streaming: Streaming | undefined;
 
   constructor(parts: SnapshotParts) {
@@ -102,7 +104,7 @@ export class Snapshot {
   #run(message: RunMessage): void {
     const { run, encoding } = message;
     const { reader } = this.#parts;
-    const result = reader.runInSnapshot(message);
+    const result = reader.runInSnapshot(message, this.#savepoints);
     // What would be run after that, would be run by itself.
     this.#answer(run, result, { encoding, ended: !reader.database.inTransaction });
   }
@@ -157,6 +159,7 @@ export class Snapshot {
   #end(): void {
     this.#streaming?.rows.close();
     this.#streaming = undefined;
+    this.#savepoints.clear();
     if (this.#parts.reader.database.inTransaction) this.#commit.run();
     this.#parts.send({ kind: "cleared" });
   }

@@ -20,6 +20,7 @@ import { isRefusal, type Limits, type Refusal, refuse } from "../../terms/index.
 import {
   type Admitted,
   arrange,
+  type Control,
   Gate,
   outlineOf,
   type Permissions,
@@ -46,6 +47,8 @@ export interface BoundStatement {
   readonly values: readonly unknown[];
 }
 
+export type SavepointControl = Extract<Control, { readonly savepoint: string }>;
+
 export type RequestPlan = Judgement &
   (
     | { readonly kind: "one"; readonly statements: readonly [BoundStatement]; readonly rowsMax: number }
@@ -59,7 +62,12 @@ export type RequestPlan = Judgement &
       }
     | { readonly kind: "script"; readonly statements: readonly BoundStatement[]; readonly atomic: boolean }
     /** SAVEPOINT, RELEASE, ROLLBACK TO: in a transaction of the client's own. */
-    | { readonly kind: "savepoint"; readonly statements: readonly []; readonly text: string }
+    | {
+        readonly kind: "savepoint";
+        readonly statements: readonly [];
+        readonly text: string;
+        readonly savepoint: SavepointControl;
+      }
     /** Nothing is run for it: what the statements are is all that is asked. */
     | { readonly kind: "describe"; readonly statements: readonly []; readonly outline: readonly Admitted[] }
     /** Nothing is run for it; what is planned is what its key stands for. */
@@ -155,7 +163,9 @@ export class Planner {
     if (found.kind === "statement") return this.#planStatement(found, params);
     const values = this.#bind(found, params.args, params.named);
     if (isRefusal(values)) return values;
-    return { kind: "savepoint", access: "read", alone: false, statements: [], text: found.text };
+    const { text, control: savepoint } = found;
+    if (!("savepoint" in savepoint)) throw new Error(`a ${savepoint.action} is no step of a transaction`);
+    return { kind: "savepoint", access: "read", alone: false, statements: [], text, savepoint };
   }
 
   #planStatement(statement: Statement, params: QueryParams): RequestPlan | Refusal {

@@ -4,6 +4,7 @@
  */
 import type { ChangedTable } from "../../core/index.js";
 import { type Seq, seq } from "../../terms/index.js";
+import { keysBytesMax } from "./watch-triggers.js";
 
 export interface ToldCommit {
   readonly seq: Seq;
@@ -13,20 +14,30 @@ export interface ToldCommit {
 }
 
 export class ToldChanges {
+  readonly #keysMax: number;
   #commits: ToldCommit[] = [];
+  /** What the keys in the last of them take as JSON, by table; where more than one commit is told as one. */
+  readonly #keysBytes = new Map<string, number>();
   /** The highest number of a commit so far. */
   last: Seq;
 
-  constructor(last: Seq) {
+  constructor(last: Seq, keysMax = Number.POSITIVE_INFINITY) {
     this.last = last;
+    this.#keysMax = keysMax;
   }
 
-  add(at: Seq, tables: readonly ChangedTable[], outside: boolean): void {
-    this.last = seq(Math.max(this.last, at));
+  /** `noted`: the number of the commit; one that has none, 0, counts as the last. */
+  add(noted: Seq, tables: readonly ChangedTable[], outside: boolean): void {
+    this.last = seq(Math.max(this.last, noted));
     if (tables.length === 0 && !outside) return;
+    const at = noted === 0 ? this.last : noted;
     const before = this.#commits.at(-1);
-    if (before?.seq !== at) this.#commits.push({ seq: at, outside, tables });
-    else this.#commits[this.#commits.length - 1] = merged(before, tables, outside);
+    if (before?.seq === at) {
+      this.#commits[this.#commits.length - 1] = this.#merged(before, tables, outside);
+      return;
+    }
+    this.#commits.push({ seq: at, outside, tables });
+    this.#keysBytes.clear();
   }
 
   take(): readonly ToldCommit[] {
@@ -35,15 +46,27 @@ export class ToldChanges {
     this.#commits = [];
     return commits;
   }
-}
 
-function merged(before: ToldCommit, tables: readonly ChangedTable[], outside: boolean): ToldCommit {
-  const byName = new Map(before.tables.map((change) => [change.table, change]));
-  for (const change of tables) {
-    const earlier = byName.get(change.table);
-    byName.set(change.table, earlier === undefined ? change : both(earlier, change));
+  #merged(before: ToldCommit, tables: readonly ChangedTable[], outside: boolean): ToldCommit {
+    const byName = new Map(before.tables.map((change) => [change.table, change]));
+    for (const change of tables) {
+      const earlier = byName.get(change.table);
+      byName.set(change.table, earlier === undefined ? change : both(earlier, this.#cut(earlier, change)));
+    }
+    return { seq: before.seq, outside: before.outside || outside, tables: [...byName.values()] };
   }
-  return { seq: before.seq, outside: before.outside || outside, tables: [...byName.values()] };
+
+  /** What comes on top, without keys when there are enough. */
+  #cut(earlier: ChangedTable, change: ChangedTable): ChangedTable {
+    const { table, keys } = change;
+    if (keys === undefined || keys.length === 0) return change;
+    const named = earlier.keys ?? [];
+    const bytes = (this.#keysBytes.get(table) ?? JSON.stringify(named).length) + JSON.stringify(keys).length;
+    if (named.length + keys.length > this.#keysMax || bytes > keysBytesMax)
+      return { ...change, keys: [], keysCut: true };
+    this.#keysBytes.set(table, bytes);
+    return change;
+  }
 }
 
 function both(a: ChangedTable, b: ChangedTable): ChangedTable {

@@ -18,6 +18,8 @@ export const watchPrefix = "_holdfast_watch";
 
 /** A key with a longer value is counted and not named. */
 const keyLengthMax = 1024;
+/** Neither is one of more columns: what names it grows with their square. */
+const keyColumnsMax = 16;
 const operations = ["insert", "update", "delete"] as const;
 
 export function triggerNames(id: number): string[] {
@@ -61,7 +63,8 @@ export function triggersOf(
 ): string[] {
   return operations.map((operation, change) => {
     const count = `UPDATE _holdfast_watch SET ${operation}s = ${operation}s + 1 WHERE id = ${id};`;
-    const named = keysMax === undefined || key.length === 0 ? "" : naming({ id, change, key, keysMax });
+    const isNamed = keysMax !== undefined && key.length > 0 && key.length <= keyColumnsMax;
+    const named = isNamed ? naming({ id, change, key, keysMax }) : "";
     const trigger = `_holdfast_watch_${id}_${operation}`;
     return `CREATE TEMP TRIGGER ${trigger} AFTER ${operation.toUpperCase()} ON main.${quoted(name)} BEGIN ${count}${named} END`;
   });

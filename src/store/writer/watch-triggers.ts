@@ -9,7 +9,7 @@
  */
 import type { ChangedKey, ChangedTable } from "../../core/index.js";
 import { type BoundValue, wireOfBound } from "../../protocol/index.js";
-import type { Database, Statement } from "../../sqlite/index.js";
+import { type Database, isSqliteFailure, primaryCode, type Statement } from "../../sqlite/index.js";
 import type { WatchedTable } from "../pipe/messages.js";
 import { type Definition, definitionOf, triggerNames, triggersOf } from "./watch-sql.js";
 
@@ -17,6 +17,8 @@ interface Entry {
   readonly id: number;
   readonly table: string;
   keys: boolean;
+  /** It is a table, and this is why SQLite lets no trigger hang on it. */
+  barred: string | undefined;
 }
 
 /** What there is to be said after the set has changed. */
@@ -37,7 +39,7 @@ interface Tools {
 }
 
 /** What the keys of one table in one commit may take as JSON; beyond it they are cut. */
-const keysBytesMax = 64 * 1024;
+export const keysBytesMax = 64 * 1024;
 
 const createCounts = `CREATE TEMP TABLE _holdfast_watch (
   id INTEGER PRIMARY KEY,
@@ -200,7 +202,7 @@ export class WatchTriggers {
 
   #want(table: string, keys: boolean): void {
     const known = this.#entries.get(table);
-    const entry = known ?? { id: ++this.#lastId, table, keys };
+    const entry = known ?? { id: ++this.#lastId, table, keys, barred: undefined };
     const definition = this.#definition(entry);
     if (known === undefined) {
       this.#entries.set(table, entry);
@@ -218,11 +220,19 @@ export class WatchTriggers {
     this.#database.prepare("DELETE FROM temp._holdfast_watch WHERE id = ?").run(entry.id);
   }
 
+  /** Where SQLite allows none, as on what a virtual table keeps its things in, nobody else is to suffer by the wish. */
   #hang(entry: Entry, definition: Definition): void {
     this.#unhang(entry);
+    entry.barred = undefined;
     if (definition.kind !== "table") return;
-    for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
-      this.#database.exec(sql);
+    try {
+      for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
+        this.#database.exec(sql);
+    } catch (error) {
+      if (!isSqliteFailure(error) || primaryCode(error) !== "SQLITE_ERROR") throw error;
+      this.#unhang(entry);
+      entry.barred = error.message;
+    }
   }
 
   #unhang({ id }: Entry): void {
@@ -249,6 +259,8 @@ export class WatchTriggers {
       const definition = this.#definition(entry);
       if (definition.kind === "none") absent.push(entry.table);
       else if (definition.kind === "other") wrong.push({ table: entry.table, what: definition.what });
+      else if (entry.barred !== undefined)
+        wrong.push({ table: entry.table, what: `a table that SQLite tells nothing of (${entry.barred})` });
     }
     return { absent, wrong };
   }

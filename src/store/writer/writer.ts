@@ -82,7 +82,7 @@ export class Writer {
     const planner = new Planner(limits);
     this.#queue = new WriteQueue(planner, limits);
     const watches = new WatchTriggers(database, limits.changedKeysMax);
-    const told = new ToldChanges(seq(this.#meta.ready.storedSeq));
+    const told = new ToldChanges(seq(this.#meta.ready.storedSeq), limits.changedKeysMax);
     this.#watches = watches;
     this.#told = told;
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });

@@ -147,6 +147,31 @@ test("a write behind its commit is refused, and does not go to the writer", () =
   assert.deepEqual(inHand(), []);
 });
 
+test("what waits for a stream to be opened is still read from its snapshot, and a savepoint set in the writer too", () => {
+  const { broker, anna, answers, open, inHand } = stage();
+  open();
+  anna.stream("s", { transaction: 1 });
+  anna.closeStream(1);
+  const stream = anna.stream("t", { number: 2, transaction: 1 });
+  const waiting = [anna.step("savepoint", { control: true }), anna.step("r", reads)];
+  const write = anna.step("w");
+  assert.deepEqual(inHand(), ["begin", "run savepoint", "run w"]);
+  anna.closeStream(2);
+  assert.equal(stream.refusal.code, "CANCELLED");
+  answers();
+  broker.do(broker.snapshots.streamed(broker.snapshots.of("s").id));
+  broker.settle();
+  answers();
+  assert.equal(broker.core.counts.snapshotsOpen, 1);
+  answers();
+  assert.deepEqual(
+    [...waiting, write].map(({ body }) => body),
+    ["saw savepoint", "saw r", "did w"],
+  );
+  broker.clearSnapshots();
+  assert.equal(broker.core.counts.snapshotsOpen, 0);
+});
+
 test("savepoints that it has set are set again in the writer, and answered once", () => {
   const { broker, anna, answers, open, inHand } = stage();
   open();

@@ -19,6 +19,14 @@ function rows(broker: TestBroker): string[] {
   return [...broker.readers.all.values()].map((reader) => whats(reader).join(" "));
 }
 
+/** The first that its reader has is one that may be slow, and so it says that it runs it. */
+function begins(broker: TestBroker, what: string): void {
+  const reader = broker.readers.running(what);
+  const [job] = reader?.row ?? [];
+  assert.ok(reader !== undefined && job !== undefined);
+  broker.do({ kind: "read-begun", reader: job.reader, read: job.read });
+}
+
 function killed(broker: TestBroker): number[] {
   return [...broker.readers.all.values()].filter((reader) => reader.killed !== undefined).map(({ id }) => id);
 }
@@ -187,6 +195,70 @@ test("what was taken back and is answered by the slow reader after all is not an
     ({ id, row }) => id !== 1 && row.length > 0 && whats({ row } as FakeReader).includes("quick"),
   );
   assert.ok(again !== undefined);
+});
+
+test("a read behind which a slow one stands is not taken for it, when it may have been run before", () => {
+  const [broker, a, b] = two({ readersMin: 1 });
+  const first = a.read("first");
+  begins(broker, "first");
+  broker.read("first");
+  assert.equal(first.body, "saw first");
+  const [hasty, quick] = [a.read("hasty", { timeoutMs: 100 }), a.read("quick")];
+  const slow = b.read("slow", { timeoutMs: 1000 });
+  assert.deepEqual(rows(broker), ["hasty quick slow"]);
+  // It has run two of them, and can say nothing before the third is done.
+  const elsewhere = (what: string) =>
+    [...broker.readers.all.values()].find((reader) => reader.id !== 1 && whats(reader)[0] === what);
+  for (const [what, read] of [
+    ["quick", quick],
+    ["hasty", hasty],
+  ] as const) {
+    for (let i = 0; i < 8 && elsewhere(what) === undefined; i++) {
+      broker.pass(40);
+      broker.startReaders();
+    }
+    broker.do(broker.readers.answer(elsewhere(what)?.id ?? 0));
+    assert.equal(read.body, `saw ${what}`);
+  }
+  broker.pass(700);
+  assert.deepEqual(killed(broker), []);
+  broker.pass(700);
+  broker.buryReaders();
+  assert.equal(broker.readers.all.get(1), undefined);
+  assert.equal(slow.refusal.code, "STATEMENT_TIMEOUT");
+});
+
+test("a read of which it is not certain that it is the slow one goes to another reader after a while", () => {
+  const [broker, a, b] = two({ readersMin: 1 });
+  a.read("first");
+  begins(broker, "first");
+  broker.read("first");
+  const quick = a.read("quick");
+  b.read("slow");
+  for (let i = 0; i < 6; i++) {
+    broker.pass(50);
+    broker.startReaders();
+  }
+  const again = [...broker.readers.all.values()].find((reader) => reader.id !== 1 && whats(reader)[0] === "quick");
+  broker.do(broker.readers.answer(again?.id ?? 0));
+  assert.equal(quick.body, "saw quick");
+});
+
+test("a read that is said to run is what is slow, whatever stands behind it", () => {
+  const [broker, a, b] = two({ readersMin: 1 });
+  const slow = a.read("slow", { timeoutMs: 500 });
+  const quick = b.read("quick");
+  begins(broker, "slow");
+  for (let i = 0; i < 3; i++) {
+    broker.pass(60);
+    broker.startReaders();
+  }
+  broker.read("quick");
+  assert.equal(quick.body, "saw quick");
+  assert.deepEqual(rows(broker).slice(1).join(""), "");
+  broker.pass(500);
+  broker.buryReaders();
+  assert.equal(slow.refusal.code, "STATEMENT_TIMEOUT");
 });
 
 test("a reader that runs what was taken back without end is ended, and nobody is told", () => {
@@ -504,6 +576,33 @@ test("a fold that did not finish is tried again when the log has grown by a quar
   broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
   logIs(broker, walBytesMax);
   assert.equal(folds(), 1);
+});
+
+test("who reads waits for the log to be folded, but not for a long statement that the writer is at before", () => {
+  const [broker, a] = two();
+  const { walBytesMax } = broker.limits;
+  const writerAt = (phase: "running" | "committing", since: number) =>
+    broker.do({ kind: "writer-progress", progress: { seq: seqOf(7), phase, since } });
+  logIs(broker, walBytesMax);
+  assert.equal(broker.writer.taken("checkpoint").length, 1);
+  const began = broker.now;
+  const read = a.read("r");
+  writerAt("running", began);
+  broker.pass(1500);
+  writerAt("committing", began);
+  assert.deepEqual(rows(broker).join(""), "");
+  writerAt("running", began);
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+  logIs(broker, walBytesMax * 2);
+  assert.equal(broker.writer.taken("checkpoint").length, 0, "it has not done the first yet");
+  broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
+  logIs(broker, walBytesMax);
+  assert.equal(broker.writer.taken("checkpoint").length, 1);
+  const held = a.read("held");
+  broker.do({ kind: "checkpointed", walBytes: 0, complete: true });
+  broker.read("held");
+  assert.equal(held.body, "saw held");
 });
 
 test("a fold that the writer died in is over", () => {

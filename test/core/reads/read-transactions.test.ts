@@ -1,6 +1,7 @@
 /** Transactions that only read, as their clients see them: one snapshot each, in order, and how each ends. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { snapshotProcessId } from "../../../src/terms/index.js";
 import { TestBroker } from "../support/test-broker.js";
 
 const reading = { mode: "read", writes: false } as const;
@@ -300,6 +301,68 @@ test("a stream that is closed while it is being opened is closed when it is open
   const read = anna.step("r", reading);
   answers();
   assert.equal(read.body, "saw r");
+});
+
+test("streams that are closed while they are opened, one after the other, do not pile up before their process", () => {
+  const { broker, anna, answers, open } = stage();
+  open();
+  for (let number = 1; number <= 20; number++) {
+    anna.stream("s", { number, transaction: 1 });
+    anna.closeStream(number);
+  }
+  const stream = anna.stream("t", { number: 21, transaction: 1 });
+  const read = anna.step("r", reading);
+  const asked = () => broker.turns.flatMap(({ dispatch }) => dispatch).filter(({ kind }) => kind === "stream").length;
+  assert.equal(asked(), 1);
+  answers();
+  assert.equal(asked(), 2);
+  broker.do(broker.snapshots.streamed(broker.snapshots.of("s").id));
+  answers();
+  answers();
+  assert.deepEqual([stream.body, read.body], ["columns of t", "saw r"]);
+});
+
+test("a stream that was closed is not missed while its client does not read: the word of its end may be on the way", () => {
+  const { broker, anna, answers, open } = stage();
+  open();
+  anna.stream("s", { transaction: 1 });
+  answers();
+  broker.rows("s");
+  const { id } = broker.snapshots.of("s");
+  const held = (isHeld: boolean) => broker.do({ kind: "snapshot-held", process: snapshotProcessId(id), held: isHeld });
+  held(true);
+  anna.closeStream(1);
+  broker.pass(5000);
+  held(false);
+  broker.pass(200);
+  broker.do(broker.snapshots.streamed(id));
+  const read = anna.step("r", reading);
+  answers();
+  assert.equal(read.body, "saw r");
+  anna.stream("t", { transaction: 1 });
+  answers();
+  anna.closeStream(1);
+  broker.pass(300);
+  assert.equal(anna.step("r", reading).refusal.code, "TX_LOST");
+});
+
+test("a statement that stood behind a stream is not told of what the stream was ended for", () => {
+  const { broker, anna, open } = stage();
+  open();
+  anna.stream("s", { transaction: 1 });
+  const behind = anna.step("r", reading);
+  anna.closeStream(1);
+  broker.pass(300);
+  assert.equal(behind.refusal.code, "TX_LOST");
+  const second = stage();
+  second.open();
+  second.anna.stream("s", { transaction: 1, timeoutMs: 500 });
+  second.answers();
+  second.broker.pass(300);
+  const beside = second.anna.step("r", reading);
+  second.broker.pass(300);
+  assert.deepEqual(second.anna.streamed, ["1 done after 0: STATEMENT_TIMEOUT"]);
+  assert.equal(beside.refusal.code, "TX_LOST");
 });
 
 test("the transaction's end ends its stream, and its loss too", () => {

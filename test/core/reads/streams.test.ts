@@ -82,6 +82,23 @@ test("credit goes to the process, also what came before the stream was open", ()
   client.credit(2, 1000);
 });
 
+test("credit that comes while its process does not listen is told together when it does", () => {
+  const { broker, client } = stage();
+  client.stream("s", { credit: 100 });
+  broker.startSnapshots();
+  broker.opens("s");
+  const { id } = broker.snapshots.of("s");
+  const told = () => broker.turns.flatMap(({ dispatch }) => dispatch).filter(({ kind }) => kind === "credit").length;
+  for (let i = 0; i < 1000; i++) client.credit(1, 1);
+  assert.equal(told(), 16);
+  broker.rows("s", 50);
+  assert.equal(told(), 17);
+  assert.equal(broker.snapshots.get(id).stream?.given, 1100);
+  for (let i = 0; i < 20; i++) client.credit(1, 1);
+  broker.do(broker.snapshots.waits(id));
+  assert.equal(broker.snapshots.get(id).stream?.given, 1120);
+});
+
 test("a stream that is closed in the middle is done at once, and its process is free when it has let go", () => {
   const { broker, client } = stage();
   client.stream("s");

@@ -46,9 +46,28 @@ test("what a client acknowledges at hello counts as well", () => {
 test("the writer may forget replies when many were acknowledged, not one by one", () => {
   const broker = new TestBroker();
   const client = broker.client();
-  for (let below = 2; below <= 200; below++) client.ack(below);
+  for (let key = 1; key < 200; key++) {
+    client.write("w", { key });
+    broker.settle();
+    client.ack(key + 1);
+  }
   assert.deepEqual(
     broker.writer.taken("forget").map(({ below }) => below),
     [64, 128, 192],
+  );
+});
+
+test("the writer is not told to forget what it was never given, whatever is acknowledged", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  for (let n = 1; n <= 100; n++) client.ack(1000 * n);
+  assert.deepEqual(broker.writer.taken("forget"), []);
+  client.write("w", { key: 200_000 });
+  broker.settle();
+  client.ack(300_000);
+  client.ack(400_000);
+  assert.deepEqual(
+    broker.writer.taken("forget").map(({ below }) => below),
+    [200_001],
   );
 });

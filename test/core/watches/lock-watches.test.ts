@@ -101,6 +101,34 @@ test("nobody hears anything after the watch, or its connection, has ended", () =
   );
 });
 
+test("who would have to be told too much at once is hung up on, and sees how things are when he comes back", () => {
+  const { broker, anna, carl, dora } = cast();
+  const { upTo } = watching(carl.watch(0, { prefix: "" }));
+  for (let n = 1; n < 1000; n++) carl.watch(n, { prefix: "" });
+  dora.watch(1, { prefix: "" });
+  anna.hold(Array.from({ length: 60 }, (_, n) => `x${n}`));
+  assert.deepEqual(heard(carl), []);
+  assert.equal(heard(dora).length, 1);
+  const hungUp = () => broker.letters.flatMap((letter) => (letter.kind === "hangup" ? [letter.to] : []));
+  assert.deepEqual(hungUp(), [carl.to]);
+  carl.disconnect();
+  carl.resume();
+  for (let n = 0; n < 1000; n++)
+    broker.core.handle(
+      { kind: "watch", connection: carl.to, request: 5000 + n, watch: n, name: undefined, prefix: "", after: upTo },
+      broker.now,
+    );
+  carl.ping();
+  const begun = broker.letters.flatMap((letter) =>
+    letter.kind === "watching" && letter.to === carl.to ? [letter.gap] : [],
+  );
+  assert.equal(begun.length, 1000);
+  const gaps = begun.filter((gap) => gap).length;
+  assert.ok(gaps > 100 && gaps < 300, `${gaps} gaps`);
+  assert.equal(heard(carl).length, 1000 - gaps);
+  assert.equal(hungUp().length, 1);
+});
+
 test("when nobody has watched for as many events as are kept, none are kept any more", () => {
   const { anna, carl } = cast({ limits: { lockEventsKeptMax: 4 } });
   const { upTo } = watching(carl.watch(1, { prefix: "" }));
@@ -113,28 +141,25 @@ test("when nobody has watched for as many events as are kept, none are kept any 
   assert.equal(watching(carl.watch(3, { prefix: "", after: last - 1 })).gap, true);
 });
 
-test("the same number again replaces the watch: its client is shown how things are, and hears each event once", () => {
-  const { anna, carl } = cast();
-  watching(carl.watch(1, { prefix: "" }));
+test("a watch under the number of another takes its place, from how things are or from behind an event", () => {
+  const { anna, carl } = cast({ limits: { watchesPerSessionMax: 1 } });
+  carl.watch(1, { prefix: "" });
   anna.hold("x");
+  const { locks, upTo } = watching(carl.watch(1, { prefix: "x" }));
   assert.deepEqual(
-    watching(carl.watch(1, { name: "x" })).locks?.map(({ name, holdersTotal }) => [name, holdersTotal]),
-    [["x", 1]],
+    locks?.map(({ name }) => name),
+    ["x"],
   );
   anna.hold("y");
-  anna.release(anna.hold("z"));
-  carl.acquire("x");
-  assert.deepEqual(heard(carl), ["1: x granted", "1: x queued"]);
-  carl.unwatch(1);
-  anna.hold("w");
-  assert.equal(heard(carl).length, 2);
+  assert.deepEqual(heard(carl), ["1: x granted"]);
+  assert.equal(watching(carl.watch(1, { prefix: "y", after: upTo })).locks, undefined);
+  assert.deepEqual(heard(carl), ["1: x granted", "1: y granted"]);
 });
 
-test("a connection watches so much and no more, but may put one watch in the place of another", () => {
+test("a connection watches so much and no more", () => {
   const { carl } = cast({ limits: { watchesPerSessionMax: 2 } });
   carl.watch(1, { prefix: "" });
   carl.watch(2, { prefix: "x" });
-  watching(carl.watch(1, { prefix: "z" }));
   assert.deepEqual(carl.watch(3, { prefix: "y" }).refusal.details, { limit: "watchesPerSessionMax" });
   carl.unwatch(1);
   watching(carl.watch(3, { prefix: "y" }));

@@ -1,11 +1,15 @@
 /** Who hears of which commit: each once, with its number, or of a gap; whatever becomes of connections and writers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Deadlines } from "../../../src/core/deadlines.js";
+import { Draft } from "../../../src/core/draft.js";
 import type { Letter } from "../../../src/core/index.js";
+import { TableWatches } from "../../../src/core/watches/table-watches.js";
+import { limitsWith } from "../../../src/terms/index.js";
 import { cast, reborn } from "../support/cast.js";
 import type { Asked, TestClient } from "../support/test-client.js";
 import { changeWords } from "../support/transcript-words.js";
-import { seqOf } from "../support/values.js";
+import { at, connection, seqOf } from "../support/values.js";
 
 type Watching = Extract<Letter, { kind: "table-watching" }>;
 
@@ -75,11 +79,13 @@ test("the writer watches only what somebody wants, and nothing when nobody does"
   anna.watchTables(1, ["a", "b"]);
   bert.watchTables(1, ["b"], { keys: true });
   broker.watched(5);
+  broker.watched(5);
   anna.unwatchTables(1);
   assert.deepEqual(
     broker.writer.taken("watch").map(({ tables }) => tables),
     [[{ table: "b", keys: true }]],
   );
+  broker.do({ kind: "tables-watched", set: 3, upTo: seqOf(5), absent: [], wrong: [] });
   bert.unwatchTables(1);
   assert.deepEqual(
     broker.writer.taken("watch").map(({ tables }) => tables),
@@ -87,6 +93,24 @@ test("the writer watches only what somebody wants, and nothing when nobody does"
   );
   broker.changed(6, ["b"]);
   assert.deepEqual([heard(anna), heard(bert)], [[], []]);
+});
+
+test("a writer that is busy is told of one set of tables at a time, however often watches come and go", () => {
+  const { broker, anna, bert } = cast();
+  const first = anna.watchTables(1, ["a"]);
+  for (let n = 1; n <= 20; n++) {
+    bert.watchTables(n, ["b"], { keys: true });
+    if (n < 20) bert.unwatchTables(n);
+  }
+  assert.deepEqual(
+    broker.writer.asked.flatMap((job) => (job.kind === "watch" ? [job.tables.length] : [])),
+    [1],
+  );
+  broker.watched(5);
+  assert.equal(watching(first).upTo, 5);
+  broker.watched(6);
+  broker.changed(7, ["b"]);
+  assert.deepEqual(heard(bert), ["20: 7 b +1 ~0 -0"]);
 });
 
 test("keys are told to those who want them, and only they wait until the writer names them", () => {
@@ -125,6 +149,7 @@ test("one that comes back too late finds a gap, because its table was watched no
   bert.watchTables(1, ["b"]);
   anna.watchTables(1, ["a"]);
   broker.watched(5);
+  broker.watched(5);
   anna.disconnect();
   broker.pass(4900);
   assert.deepEqual(broker.writer.taken("watch"), []);
@@ -133,10 +158,107 @@ test("one that comes back too late finds a gap, because its table was watched no
     broker.writer.taken("watch").map(({ tables }) => tables),
     [[{ table: "b", keys: false }]],
   );
+  broker.do({ kind: "tables-watched", set: 3, upTo: seqOf(5), absent: [], wrong: [] });
   const late = broker.client("late");
   const asked = late.watchTables(1, ["a"], { after: { seq: 5, source } });
   broker.watched(9);
   assert.deepEqual([watching(asked).gap, watching(asked).upTo], [true, 9]);
+});
+
+test("keys are named for one that is away as well, and no longer than it may come back", () => {
+  const { broker, anna, bert } = cast({ limits: { resumeWindowMs: 5000 } });
+  bert.watchTables(1, ["a"]);
+  anna.watchTables(1, ["a"], { keys: true });
+  broker.watched(5);
+  broker.watched(5);
+  anna.disconnect();
+  broker.pass(2000);
+  broker.pause(60_000);
+  broker.pass(2900);
+  assert.deepEqual(broker.writer.taken("watch"), []);
+  broker.pass(200);
+  assert.deepEqual(
+    broker.writer.taken("watch").map(({ tables }) => tables),
+    [[{ table: "a", keys: false }]],
+  );
+});
+
+test("however often a client comes and goes, what is kept for its return does not grow", () => {
+  const [draft, deadlines] = [new Draft(), new Deadlines()];
+  const tables = new TableWatches({ limits: limitsWith(), draft, deadlines });
+  tables.writerReady(1, "first");
+  for (let n = 1; n <= 100; n++) {
+    const asker = { connection: connection(n), request: n };
+    tables.watch({ kind: "watch-tables", ...asker, watch: 1, tables: ["a", "b"], keys: true, after: undefined });
+    tables.turnEnded();
+    if (n === 1) tables.watched({ kind: "tables-watched", set: 1, upTo: seqOf(5), absent: [], wrong: [] });
+    tables.connectionLost(connection(n), 5000, at(n));
+    tables.turnEnded();
+    tables.check();
+  }
+  assert.equal(deadlines.size, 1);
+  const sets = () => draft.take().dispatch.filter(({ kind }) => kind === "watch").length;
+  assert.equal(sets(), 1);
+  for (const [ms, sent] of [
+    [5001, 0],
+    [5100, 1],
+  ] as const) {
+    assert.equal(deadlines.takeDue(at(ms))?.at, ms);
+    tables.lingered(at(ms));
+    tables.turnEnded();
+    assert.equal(sets(), sent);
+  }
+});
+
+test("tables that are watched for those who are away give way to those who are here", () => {
+  const { broker, anna, bert } = cast({ limits: { tablesWatchedMax: 3 } });
+  anna.watchTables(1, ["a", "b", "c"]);
+  broker.watched(5);
+  anna.disconnect();
+  broker.writer.taken("watch");
+  const asked = bert.watchTables(1, ["c", "d"]);
+  broker.watched(7);
+  assert.equal(watching(asked).upTo, 7);
+  anna.resume();
+  const back = watching(anna.watchTables(1, ["c"], { after: { seq: 5, source } }));
+  assert.equal(back.gap, false);
+  const lost = anna.watchTables(2, ["a"], { after: { seq: 5, source } });
+  broker.watched(8);
+  assert.equal(watching(lost).gap, true);
+  assert.equal(code(anna.watchTables(3, ["b"])), "WATCHES_FULL");
+});
+
+test("who watches so much that it cannot be told at once is told of a gap, and his neighbour of everything", () => {
+  const { broker, anna, bert } = cast();
+  for (let n = 1; n <= 100; n++) anna.watchTables(n, ["a"], { keys: true });
+  bert.watchTables(1, ["a"], { keys: true });
+  broker.watched(5);
+  const key = "x".repeat(50);
+  const keys = Array.from({ length: 1000 }, (_, n) => ({ change: "insert" as const, key: [`${key}${n}`] }));
+  broker.changed(6, [{ table: "a", inserts: 1000, updates: 0, deletes: 0, keys }]);
+  const lines = heard(anna);
+  const gaps = lines.filter((line) => line.endsWith(": gap up to 6"));
+  assert.equal(lines.length, 100);
+  assert.ok(gaps.length > 30 && gaps.length < 70, `${gaps.length} gaps`);
+  assert.equal(heard(bert).length, 1);
+  assert.doesNotMatch(heard(bert)[0] ?? "", /gap/);
+  broker.changed(7, ["a"]);
+  assert.equal(heard(anna).filter((line) => line.endsWith(": 7 a +1 ~0 -0")).length, 100);
+  // What is gone on from is as much as what is told.
+  anna.disconnect();
+  anna.resume();
+  for (let n = 1; n <= 100; n++)
+    broker.core.handle(
+      {
+        ...{ kind: "watch-tables", connection: anna.to, request: 1000 + n, watch: n, tables: ["a"], keys: true },
+        after: { seq: seqOf(5), source },
+      },
+      broker.now,
+    );
+  anna.ping();
+  const later = heard(anna);
+  assert.equal(later.length, 100);
+  assert.ok(later.filter((line) => line.endsWith(": gap up to 7")).length > 30);
 });
 
 test("what is not kept any more is a gap, and so is a number of nobody's", () => {
@@ -162,50 +284,6 @@ test("a table that was watched later than the number is a gap, though others wer
   const ask = (watch: number, tables: string[]) =>
     watching(bert.watchTables(watch, tables, { after: { seq: 6, source } })).gap;
   assert.deepEqual([ask(1, ["a"]), ask(2, ["a", "b"])], [false, true]);
-});
-
-test("a crowd of those who went is not waited for without an end: the first of them come back to a gap", () => {
-  const { broker, anna, bert } = cast({ limits: { watchesPerSessionMax: 5000 } });
-  bert.watchTables(1, ["a"]);
-  broker.watched(5);
-  anna.watchTables(1, ["early"]);
-  broker.watched(5);
-  anna.disconnect();
-  anna.resume();
-  for (let watch = 1; watch <= 4096; watch++) anna.watchTables(watch, ["a"]);
-  broker.writer.taken("watch");
-  assert.deepEqual(broker.writer.taken("watch"), []);
-  anna.disconnect();
-  assert.deepEqual(
-    broker.writer.taken("watch").map(({ tables }) => tables),
-    [[{ table: "a", keys: false }]],
-  );
-  broker.changed(6, ["a"]);
-  anna.resume();
-  assert.equal(watching(anna.watchTables(1, ["a"], { after: { seq: 5, source } })).gap, false);
-  broker.pass(60_000);
-  assert.deepEqual(heard(bert), ["1: 6 a +1 ~0 -0"]);
-});
-
-test("so much is told again in one turn, and no more: the rest finds a gap", () => {
-  const { broker, anna, bert } = cast();
-  anna.watchTables(1, ["a"]);
-  broker.watched(5);
-  const large = { kind: "tables-changed", outside: false, bytes: 15 * 1024 * 1024 } as const;
-  const tables = [{ table: "a", inserts: 1, updates: 0, deletes: 0 }];
-  broker.do({ ...large, seq: seqOf(6), tables });
-  const ask = (watch: number) => ({
-    ...{ kind: "watch-tables", connection: bert.to, request: `w${watch}`, watch, tables: ["a"], keys: false },
-    after: { seq: seqOf(5), source },
-  });
-  for (let watch = 1; watch <= 6; watch++) broker.core.handle(ask(watch) as never, broker.now);
-  bert.ping();
-  const gaps = () =>
-    broker.letters.flatMap((letter) => (letter.kind === "table-watching" && letter.to === bert.to ? [letter.gap] : []));
-  assert.deepEqual(gaps(), [false, false, false, false, true, true]);
-  broker.core.handle(ask(7) as never, broker.now);
-  bert.ping();
-  assert.deepEqual(gaps().slice(6), [false]);
 });
 
 // rule 22
@@ -316,6 +394,7 @@ test("watches and watched tables have an end, each with its own refusal", () => 
   assert.equal(code(bert.watchTables(1, ["c", "d"])), "WATCHES_FULL");
   anna.watchTables(2, ["c"]);
   assert.equal(code(anna.watchTables(3, ["a"])), "WATCHES_FULL");
+  broker.watched(1);
   broker.watched(1);
   assert.equal(code(bert.watchTables(1, ["a", "b", "c"])), "table-watching");
 });

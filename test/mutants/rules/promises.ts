@@ -182,7 +182,7 @@ export const promises: readonly Removal[] = [
         file: "src/core/reads/read-line.ts",
         patch: [
           [
-            "    this.#giveBack(takeBackBehind(reader));\n    reader.stuck = true;\n    if (head.read",
+            "    this.#giveBack(takeBack(reader, 1));\n    reader.stuck = true;\n    if (head.read",
             "    if (head.read",
           ],
         ],

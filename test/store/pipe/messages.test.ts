@@ -121,6 +121,8 @@ test("a writer's and a reader's answers come back", () => {
   assert.deepEqual(messages.readFromWriter(through((queue) => messages.sendFromWriter(queue, settled))), settled);
   const read: messages.FromReader = { kind: "answers", answers };
   assert.deepEqual(messages.readFromReader(through((queue) => messages.sendFromReader(queue, read))), read);
+  const begins: messages.FromReader = { kind: "begins", read: 7 };
+  assert.deepEqual(messages.readFromReader(through((queue) => messages.sendFromReader(queue, begins))), begins);
 });
 
 test("a reader is told what to read", () => {

@@ -138,6 +138,37 @@ test("it says of which write the snapshot is", (t) => {
   assert.deepEqual(s.said, [{ kind: "begun", run: 1, seq, commits }]);
 });
 
+test("savepoints have their names as in SQLite, beside a stream that is open too, and go with the snapshot", (t) => {
+  const { s } = benches(t);
+  s.snapshot.take({ kind: "begin", run: 1 });
+  s.stream(2, "with recursive c(x) as (select 1 union all select x + 1 from c) select x from c");
+  s.snapshot.advance();
+  s.take();
+  let run = 2;
+  const says = (sql: string): string => {
+    run++;
+    const raw = encodeRequest(1, "tx.execute", { tx: 1, sql }, "json");
+    s.snapshot.take({ kind: "run", run, method: "tx.execute", encoding: "json", raw });
+    return (s.take()[0] ?? "").split(" {")[0] ?? "";
+  };
+  assert.equal(says("savepoint a"), "answered");
+  assert.equal(says("savepoint B"), "answered");
+  assert.equal(says("savepoint a"), "answered");
+  assert.equal(says("release a"), "answered");
+  assert.equal(says("rollback to b"), "answered");
+  assert.equal(says("rollback to b"), "answered");
+  assert.equal(says("release A"), "answered");
+  assert.equal(says("release b"), "refused SQLITE_ERROR");
+  assert.equal(says("select count(*) from t"), "answered");
+  s.snapshot.advance();
+  assert.match(s.take()[0] ?? "", /^rows /);
+  assert.equal(says("savepoint a"), "answered");
+  s.snapshot.take({ kind: "end" });
+  s.snapshot.take({ kind: "begin", run: ++run });
+  s.take();
+  assert.equal(says("release a"), "refused SQLITE_ERROR");
+});
+
 test("an end in the middle of a stream leaves nothing open", (t) => {
   const { w, s } = benches(t);
   s.snapshot.take({ kind: "begin", run: 1 });

@@ -28,6 +28,15 @@ test("the number of the last commit does not go back", () => {
   assert.equal(told.last, 4);
 });
 
+test("what another process has done, and a commit without a number has found, is told under the last number", () => {
+  const told = new ToldChanges(seq(4));
+  told.add(seq(0), [one("a")], true);
+  assert.deepEqual(told.take(), [{ seq: 4, outside: true, tables: [one("a")] }]);
+  told.add(seq(6), [one("a")], false);
+  told.add(seq(0), [], true);
+  assert.deepEqual(told.take(), [{ seq: 6, outside: true, tables: [one("a")] }]);
+});
+
 test("commits under one number are told as one", () => {
   const told = new ToldChanges(seq(4));
   told.add(seq(5), [one("a", { keys: [{ change: "insert", key: [1] }] })], false);
@@ -47,6 +56,21 @@ test("commits under one number are told as one", () => {
       ],
     },
   ]);
+});
+
+test("of commits that are told as one no more keys are named than of one", () => {
+  const keyed = (key: unknown) => one("a", { keys: [{ change: "insert", key: [key] }] });
+  const told = new ToldChanges(seq(4), 3);
+  for (let n = 1; n <= 5; n++) told.add(seq(5), [keyed(n)], false);
+  const few = told.take()[0]?.tables[0];
+  assert.deepEqual([few?.inserts, few?.keys?.map(({ key }) => key), few?.keysCut], [5, [[1], [2], [3]], true]);
+  const long = new ToldChanges(seq(4), 1000);
+  for (let n = 1; n <= 100; n++) long.add(seq(5), [keyed("x".repeat(1000))], false);
+  const cut = long.take()[0]?.tables[0];
+  assert.equal(cut?.keysCut, true);
+  assert.ok(JSON.stringify(cut?.keys).length <= 64 * 1024);
+  for (let n = 1; n <= 3; n++) long.add(seq(6), [keyed("x".repeat(30_000))], false);
+  assert.equal(long.take()[0]?.tables[0]?.keys?.length, 2);
 });
 
 for (const [first, second, whole] of [

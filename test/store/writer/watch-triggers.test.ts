@@ -306,6 +306,34 @@ test("what is no table is named, and watched if it becomes one", (t) => {
   assert.deepEqual(told(w), ["v +0 ~0 -0 dropped", "v +0 ~0 -0 created", "v +1 ~0 -0"]);
 });
 
+test("a table on which SQLite allows no trigger is named as what cannot be watched, and is in nobody's way", (t) => {
+  const w = withTables(t);
+  w.run("create virtual table ft using fts5(body)");
+  const { wrong, absent } = watch(w, "t", "ft_content", "later_content");
+  assert.deepEqual(
+    [wrong.map(({ table, what }) => [table, /shadow/.test(what)]), absent],
+    [[["ft_content", true]], ["later_content"]],
+  );
+  w.said.length = 0;
+  w.run("create virtual table later using fts5(body)");
+  w.run("insert into later values ('x')");
+  w.run("insert into t (a) values (1)");
+  assert.deepEqual(told(w), ["later_content +0 ~0 -0 created", "t +1 ~0 -0"]);
+  w.run("drop table later");
+  assert.deepEqual(told(w), ["later_content +0 ~0 -0 dropped"]);
+});
+
+test("the rows of a table with a key of very many columns are counted, and not named", (t) => {
+  const w = withTables(t);
+  const columns = Array.from({ length: 600 }, (_, n) => `c${n}`).join(", ");
+  w.run(`create table wide (${columns}, primary key (${columns})) without rowid`);
+  assert.deepEqual(watch(w, "wide*").wrong, []);
+  w.said.length = 0;
+  w.run(`insert into wide values (${Array.from({ length: 600 }, () => "1").join(", ")})`);
+  w.run("update wide set c0 = 2");
+  assert.deepEqual(told(w), ["wide +1 ~0 -0 (; …)", "wide +0 ~1 -0 (; …)"]);
+});
+
 test("names are quoted and compared as SQLite does, keys too", (t) => {
   const w = bench(t);
   w.run('create table "a ""b"" é" ("k ""1""" integer primary key, "select" text)');
