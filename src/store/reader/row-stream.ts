@@ -15,8 +15,11 @@ import type { BoundStatement } from "../statement/plan.js";
 const keptMsMax = 20;
 /** The first message is small, so that the first rows are soon there; each may be twice as large as the one before. */
 const firstBytesMax = 16 * 1024;
-/** Looking at the clock costs about as much as a small row: it is done for the first ones, and then every so many. */
-const looksEvery = 16;
+/**
+ * Looking at the clock costs a tenth of a small row: it is done for the first ones, and then every so many. Rows that
+ * become slow between two looks wait for each other, and the statement's time runs meanwhile.
+ */
+const looksEvery = 4;
 
 export interface RowStreamOptions {
   readonly database: Database;

@@ -38,9 +38,29 @@ export function definitionOf(database: Database, table: string): Definition {
   if (row === undefined) return { kind: "none" };
   const [type, name, rootpage, sql] = row;
   const text = `${rootpage} ${sql}`;
-  if (type === "view") return { kind: "other", what: "a view", text };
-  if (rootpage === 0) return { kind: "other", what: "a virtual table", text };
+  const kind = kindOf(type, rootpage);
+  if (kind !== "table") return { kind: "other", what: kind, text };
   return { kind: "table", name, text, key: keyOf(database, name) };
+}
+
+function kindOf(type: string, rootpage: number): "table" | "a view" | "a virtual table" {
+  if (type === "view") return "a view";
+  return rootpage === 0 ? "a virtual table" : "table";
+}
+
+/** What everything that has a table's name is, by the name in small letters. */
+export function kindsIn(database: Database): ReadonlyMap<string, ReturnType<typeof kindOf>> {
+  const rows = database
+    .prepare<unknown[]>("SELECT lower(name), type, rootpage FROM main.sqlite_schema WHERE type IN ('table', 'view')")
+    .raw(true)
+    .all() as [name: string, type: string, rootpage: number][];
+  return new Map(rows.map(([name, type, rootpage]) => [name, kindOf(type, rootpage)]));
+}
+
+/** The names of all triggers of ours. */
+export function triggersIn(database: Database): ReadonlySet<string> {
+  const names = database.prepare<unknown[]>("SELECT name FROM temp.sqlite_schema WHERE type = 'trigger'").pluck().all();
+  return new Set(names as string[]);
 }
 
 /** The primary key as it was declared; without one the rowid, by whichever of its names no column has taken. */

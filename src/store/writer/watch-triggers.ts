@@ -11,13 +11,13 @@ import type { ChangedKey, ChangedTable } from "../../core/index.js";
 import { type BoundValue, wireOfBound } from "../../protocol/index.js";
 import { type Database, isSqliteFailure, primaryCode, type Statement } from "../../sqlite/index.js";
 import type { WatchedTable } from "../pipe/messages.js";
-import { type Definition, definitionOf, triggerNames, triggersOf } from "./watch-sql.js";
+import { type Definition, definitionOf, kindsIn, triggerNames, triggersIn, triggersOf } from "./watch-sql.js";
 
 interface Entry {
   readonly id: number;
   readonly table: string;
   keys: boolean;
-  /** It is a table, and this is why SQLite lets no trigger hang on it. */
+  /** Why SQLite let no trigger hang on it when it was tried last; counts where none does. */
   barred: string | undefined;
 }
 
@@ -202,6 +202,7 @@ export class WatchTriggers {
 
   #want(table: string, keys: boolean): void {
     const known = this.#entries.get(table);
+    if (known?.keys === keys) return;
     const entry = known ?? { id: ++this.#lastId, table, keys, barred: undefined };
     const definition = this.#definition(entry);
     if (known === undefined) {
@@ -209,7 +210,7 @@ export class WatchTriggers {
       this.#database
         .prepare("INSERT INTO temp._holdfast_watch (id, definition, existed) VALUES (?, ?, ?)")
         .run(entry.id, textOf(definition), definition.kind === "none" ? 0 : 1);
-    } else if (known.keys === keys) return;
+    }
     entry.keys = keys;
     this.#hang(entry, definition);
   }
@@ -223,7 +224,6 @@ export class WatchTriggers {
   /** Where SQLite allows none, as on what a virtual table keeps its things in, nobody else is to suffer by the wish. */
   #hang(entry: Entry, definition: Definition): void {
     this.#unhang(entry);
-    entry.barred = undefined;
     if (definition.kind !== "table") return;
     try {
       for (const sql of triggersOf(entry.id, definition, entry.keys ? this.#keysMax : undefined))
@@ -255,12 +255,14 @@ export class WatchTriggers {
   #standing(): WatchStanding {
     const absent: string[] = [];
     const wrong: { table: string; what: string }[] = [];
-    for (const entry of this.#entries.values()) {
-      const definition = this.#definition(entry);
-      if (definition.kind === "none") absent.push(entry.table);
-      else if (definition.kind === "other") wrong.push({ table: entry.table, what: definition.what });
-      else if (entry.barred !== undefined)
-        wrong.push({ table: entry.table, what: `a table that SQLite tells nothing of (${entry.barred})` });
+    const kinds = kindsIn(this.#database);
+    const hung = triggersIn(this.#database);
+    for (const { table, id, barred } of this.#entries.values()) {
+      const kind = kinds.get(table);
+      const [trigger = ""] = triggerNames(id);
+      if (kind === undefined) absent.push(table);
+      else if (kind !== "table") wrong.push({ table, what: kind });
+      else if (!hung.has(trigger)) wrong.push({ table, what: `a table that SQLite tells nothing of (${barred})` });
     }
     return { absent, wrong };
   }

@@ -174,3 +174,15 @@ test("a pragma is streamed as any statement", (t) => {
   assert.ok(Array.isArray(stream.open()));
   assert.equal(stepped(stream.next(1)).kind, "over");
 });
+
+test("rows that become slow in the middle do not wait for many others", (t) => {
+  const { database } = stage(t);
+  const heavy =
+    "(select count(*) from (with recursive n(y) as (select 1 union all select y + 1 from n where y < 100000 + x) select y from n))";
+  const stream = streamOf(database, `select x, case when x > 16 then ${heavy} end from (${counted})`);
+  stream.open();
+  const step = stepped(stream.next(100_000));
+  assert.ok(step.kind === "rows");
+  const { length } = rowsIn(step.message);
+  assert.ok(length <= 21, `${length} rows`);
+});

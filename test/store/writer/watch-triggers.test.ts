@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChangedTable } from "../../../src/core/index.js";
+import { openDatabase } from "../../../src/sqlite/index.js";
 import type { FromWriter } from "../../../src/store/pipe/messages.js";
+import { WatchTriggers } from "../../../src/store/writer/watch-triggers.js";
 import { bench, codes, type WriterBench } from "../writer-bench.js";
 
 type Watched = Extract<FromWriter, { kind: "watched" }>;
@@ -366,6 +368,25 @@ test("a set takes the place of the one before, and an empty one leaves nothing b
     .filter(([schema]: string[]) => schema === "temp")
     .map(([, name]: string[]) => name);
   assert.deepEqual(names, ["sqlite_temp_schema"]);
+});
+
+test("one more table costs the same however many are watched already", (t) => {
+  const w = withTables(t);
+  const database = openDatabase({ path: w.orders.database, role: "writer", durability: "off", busyMs: 100 });
+  t.after(() => database.close());
+  const watches = new WatchTriggers(database, 10);
+  const tables = ["t", "pair", "later", ...Array.from({ length: 50 }, (_, n) => `x${n}`)];
+  const wanted = tables.map((table) => ({ table, keys: false }));
+  assert.equal(watches.set(wanted).absent.length, 51);
+  const prepare = database.prepare.bind(database);
+  let prepared = 0;
+  database.prepare = ((sql: string) => {
+    prepared++;
+    return prepare(sql);
+  }) as typeof database.prepare;
+  const standing = watches.set([...wanted, { table: "plain", keys: false }]);
+  assert.deepEqual([standing.absent.length, standing.wrong], [51, []]);
+  assert.ok(prepared < 20, `${prepared} statements`);
 });
 
 test("a script whose statements have transactions of their own is told as one, also when it fails", (t) => {
