@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Encoding, type Frame, requestMessage, secretText } from "../protocol/index.js";
-import { impossible, type Refusal, refuse } from "../terms/index.js";
+import { impossible, isRefusal, type Refusal, refuse } from "../terms/index.js";
 import {
   Call,
   type CallKind,
@@ -299,16 +299,24 @@ export class Driver {
 
   #send(id: number | undefined, method: string, params: object): void {
     if (this.#socket === undefined) return; // Its end is on the way to the conversation.
-    const message = requestMessage(id, method, params, this.#options.encoding);
-    if (message.length <= this.#frameBytesMax) return this.#socket.send(message);
+    const message = this.#encoded(id, method, params);
+    if (!isRefusal(message)) return this.#socket.send(message);
+    if (id !== undefined) this.#conversation.handle({ kind: "unsendable", id, refusal: message }, now());
+  }
+
+  /** As it leaves, or why it cannot. */
+  #encoded(id: number | undefined, method: string, params: object): string | Buffer | Refusal {
+    let message: string | Buffer;
+    try {
+      message = requestMessage(id, method, params, this.#options.encoding);
+    } catch (error) {
+      return refuse("PARAMS_INVALID", `the request cannot be written down: ${(error as Error).message}`);
+    }
+    const { length: bytes } = message;
     const bytesMax = this.#frameBytesMax;
-    const bytes = message.length;
+    if (bytes <= bytesMax) return message;
     const text = `the request has ${bytes} bytes, the broker takes ${bytesMax} in one frame`;
-    if (id !== undefined)
-      this.#conversation.handle(
-        { kind: "unsendable", id, refusal: refuse("FRAME_TOO_LARGE", text, { bytes, bytesMax }) },
-        now(),
-      );
+    return refuse("FRAME_TOO_LARGE", text, { bytes, bytesMax });
   }
 
   #opened(welcome: Welcome, first: boolean): void {

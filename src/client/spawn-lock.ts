@@ -14,8 +14,12 @@ import { isRefusalCode, type Refusal } from "../terms/index.js";
 import { isDead, startTimeOf } from "./process-identity.js";
 import { wallNow } from "./pulse.js";
 
-/** An owner that looks alive (a reused pid, a stopped process) is passed over after so long. */
-const ownedMsMax = 120_000;
+/**
+ * An owner that looks alive (a reused pid, a stopped process) is passed over after so long: those who wait for it have
+ * time left to start a broker themselves. A start takes less than a second; should one take longer, one of two brokers
+ * steps back.
+ */
+const ownedMsMax = 20_000;
 
 interface Owner {
   readonly pid: number;

@@ -48,8 +48,9 @@ export async function startBroker(plan: StartPlan, signal: AbortSignal): Promise
     env: allowed(plan.env),
     stdio: ["ignore", log.file, log.file, "pipe"],
   });
-  const pipe = child.stdio[3] as Socket;
   closeSync(log.file);
+  if (child.pid === undefined) return noProcess(child);
+  const pipe = child.stdio[3] as Socket;
   const outcome = outcomeOf(child, plan, log).finally(() => {
     pipe.destroy();
     child.unref();
@@ -58,6 +59,13 @@ export async function startBroker(plan: StartPlan, signal: AbortSignal): Promise
   return orAborted(outcome, signal, () => {
     pipe.unref();
     child.unref();
+  });
+}
+
+/** The system has made none, and where it is out of files there is no pipe to it either. Why, is told as an event. */
+function noProcess(child: ChildProcess): Promise<StartOutcome> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(failed(`the broker could not be started: ${error.message}`)));
   });
 }
 

@@ -391,20 +391,20 @@ export async function transact<T>(
   }
 }
 
+/** Whatever throws, the transaction is over: open, it would keep the writer from everybody. */
 async function attempt<T>(
   transaction: Transaction,
   work: (transaction: Transaction) => T | Promise<T>,
   options: CommitOptions,
 ): Promise<T> {
-  let result: T;
   try {
-    result = await work(transaction);
+    const result = await work(transaction);
+    if (!transaction.over) await transaction.commit(options);
+    return result;
   } catch (error) {
     await transaction.rollback();
     throw error;
   }
-  if (!transaction.over) await transaction.commit(options);
-  return result;
 }
 
 /** Whether it, or what it came of, is the loss of a transaction of which nothing was applied. */

@@ -48,7 +48,8 @@ function carrierOf(pid: number, uid: number): LockCarrier | undefined {
   if (owner === undefined || (owner !== uid && uid !== 0)) return undefined;
   if (environmentOf(pid)?.includes(variable) !== true) return undefined;
   const facts = readProcess(pid);
-  if (typeof facts === "string" || facts.ppid === process.pid) return undefined;
+  if (facts === "unknown") throw new Error(`process ${pid} carries a lock, and cannot be looked at`);
+  if (facts === "gone" || facts.ppid === process.pid) return undefined;
   // Read again: now it is surely that of the process with this start time, or of one that will not be found by it.
   const locks = locksIn(environmentOf(pid) ?? Buffer.alloc(0));
   return locks.length === 0 ? undefined : { pid, startTime: facts.startTime, locks };
@@ -72,13 +73,17 @@ function environmentOf(pid: number): Buffer | undefined {
   try {
     file = openSync(`/proc/${pid}/environ`, "r");
     return readWhole(file);
-  } catch {
+  } catch (error) {
+    if (outOfFiles.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     // A kernel thread, one that may not be read, or one that has just ended.
     return undefined;
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
+
+/** That says nothing of the process. */
+const outOfFiles: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 let scratch = Buffer.alloc(64 * 1024);
 

@@ -42,6 +42,8 @@ export class Conversation {
   #paused = false;
   /** It is not read until the turn is over. */
   #rests = false;
+  /** It does not read, and was hung up on: nothing more is made for it. */
+  isCutOff = false;
   #badFrames: number[] = [];
   /** Of what came, as much as had led to a command when the last one did. */
   #bytesCommanded = 0;
@@ -70,12 +72,14 @@ export class Conversation {
     return this.#secret !== undefined;
   }
 
-  /** Answers whether it may: not before the one before it is answered. */
-  saysHello(request: RequestId, secret: string): boolean {
-    if (this.#hello !== undefined) return false;
+  /** Not before the one before it is answered. */
+  get maySayHello(): boolean {
+    return this.#hello === undefined;
+  }
+
+  saysHello(request: RequestId, secret: string): void {
     this.#hello = request;
     this.#secret = secret;
-    return true;
   }
 
   /** The core has answered: if that was a hello, another may come. */

@@ -120,7 +120,9 @@ export class GuardedCommands {
       const due = [...this.#endings.values()].filter((ending) => this.#mustLook(ending));
       if (due.length > 0) this.#look = this.#newLook(this.#parts.carriers, due);
     }
-    if (this.#look !== undefined && !this.#goOnLooking(this.#look)) return this.#workIn(0);
+    const looked = this.#look === undefined ? "finished" : this.#goOnLooking(this.#look);
+    if (looked === "goes on") return this.#workIn(0);
+    if (looked === "failed") return this.#workIn(lookAgainMs);
     for (const ending of [...this.#endings.values()]) this.#press(ending);
     if (this.#endings.size > 0) this.#workIn(this.#nextIn());
   }
@@ -156,18 +158,23 @@ export class GuardedCommands {
     return process === undefined || this.#parts.processes.fateOf(process) !== "dead";
   }
 
-  /** Answers whether it is finished. */
-  #goOnLooking(look: Look): boolean {
+  #goOnLooking(look: Look): "finished" | "goes on" | "failed" {
     const until = after(this.#parts.now(), sliceMs);
-    for (;;) {
-      const { value, done } = look.steps.next();
-      if (done === true) break;
-      if (value !== undefined) note(look.found, value);
-      if (this.#parts.now() >= until) return false;
+    try {
+      for (let step = look.steps.next(); step.done !== true; step = look.steps.next()) {
+        if (step.value !== undefined) note(look.found, step.value);
+        if (this.#parts.now() >= until) return "goes on";
+      }
+    } catch (error) {
+      // Out of files: who was not seen may be there all the same.
+      this.#look = undefined;
+      const { message } = error as Error;
+      this.#parts.log("warn", { reason: message }, "it cannot be looked who runs under a lock that was lost");
+      return "failed";
     }
     this.#look = undefined;
     for (const [ending, found] of look.found) this.#looked(ending, found);
-    return true;
+    return "finished";
   }
 
   #looked(ending: Ending, found: readonly LockCarrier[]): void {

@@ -16,7 +16,7 @@ export interface CarriedLock {
 export interface LockCarriers {
   /**
    * Looks at every process whose environment may be read, one in each step, and yields those that carry locks. Never the
-   * broker itself nor its children.
+   * broker itself nor its children. Throws when it cannot look: then nobody knows who is there.
    */
   look(): Iterable<LockCarrier | undefined>;
   /**

@@ -208,6 +208,15 @@ function viewRoutes(limits: Limits): Pick<LockRoutes, "lock.list" | "lock.histor
 }
 
 function namesOf(params: { readonly name?: string; readonly prefix?: string }, limits: Limits) {
+  const { prefix = "" } = params;
   const name = params.name === undefined ? undefined : nameFrom(params.name, limits);
-  return isRefusal(name) ? name : { name, prefix: params.prefix ?? "" };
+  if (isRefusal(name)) return name;
+  const { nameBytesMax } = limits;
+  // It is kept as long as it is watched.
+  if (prefix.length > nameBytesMax)
+    return refuse("NAME_INVALID", `params.prefix has more than ${nameBytesMax} characters: no name begins so`, {
+      limit: "nameBytesMax",
+      path: "params.prefix",
+    });
+  return { name, prefix };
 }

@@ -12,16 +12,20 @@ import {
   type Millis,
   type Refusal,
   refusals,
+  refuse,
   type SnapshotProcessId,
   type WallTime,
 } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
-import { bodyOf, type Greeting, resultOf } from "./letters.js";
+import { type AnswerLetter, bodyOf, type Greeting, resultOf } from "./letters.js";
 import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
 import { StreamHolds } from "./stream-holds.js";
+
+/** What is told without having been asked for leaves when it is so much, though the turn is not over. */
+const noticedBytesMax = 16 * 1024 * 1024;
 
 export interface PostmanParts {
   readonly limits: Limits;
@@ -38,6 +42,10 @@ export class Postman {
   readonly #conversations = new Map<ConnectionId, Conversation>();
   /** Conversations that have something to flush. */
   readonly #touched = new Set<Conversation>();
+  /** Those that are not read until the turn is over. */
+  readonly #resting = new Set<Conversation>();
+  /** Bytes of notifications since something left. */
+  #noticed = 0;
   readonly backlog: Backlog<Conversation>;
   readonly #holds: StreamHolds<Conversation>;
 
@@ -66,6 +74,7 @@ export class Postman {
     if (conversation === undefined) return false;
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
+    this.#resting.delete(conversation);
     this.backlog.gone(conversation);
     this.#holds.release(conversation);
     return true;
@@ -93,25 +102,32 @@ export class Postman {
   deliver(letters: readonly Letter[]): void {
     for (const letter of letters) {
       const conversation = this.#conversations.get(letter.to);
-      if (conversation === undefined) continue;
+      if (conversation === undefined || conversation.isCutOff) continue;
       this.#touched.add(conversation);
       this.#write(conversation, letter);
     }
   }
 
-  /** What was delivered leaves; once a turn. */
+  /** The turn is over: what was delivered leaves. */
   flush(now: Instant): void {
-    let rested: Conversation[] | undefined;
+    this.#sendOff(now);
+    if (this.#resting.size === 0) return;
+    const rested = [...this.#resting];
+    this.#resting.clear();
+    // What comes from them belongs to the next turn.
+    for (const conversation of rested) conversation.goOn();
+  }
+
+  #sendOff(now: Instant): void {
+    this.#noticed = 0;
     for (const conversation of this.#touched) {
       conversation.link.flush();
       this.backlog.note(conversation);
-      if (conversation.rests) rested = [...(rested ?? []), conversation];
+      if (conversation.rests) this.#resting.add(conversation);
     }
     this.#touched.clear();
     this.#holds.look();
     for (const slow of this.backlog.takeSlow(now)) this.#cutOff(slow);
-    // What comes from them belongs to the next turn.
-    for (const conversation of rested ?? []) conversation.goOn();
   }
 
   sayClosing(reason: string): void {
@@ -144,7 +160,7 @@ export class Postman {
       case "expired":
       case "stream-done":
       case "table-changes":
-        return link.send(noticeOf(letter, encoding, this.#parts.wallNow()));
+        return this.#notify(conversation, noticeOf(letter, encoding, this.#parts.wallNow()));
       case "hangup":
         return this.#hangUp(conversation, letter.refusal);
       case "rows":
@@ -159,15 +175,38 @@ export class Postman {
     }
     const { greeting, wallNow } = this.#parts;
     const context = { greeting: greeting(), secret: conversation.secret, wallNow: wallNow() };
-    conversation.answer(letter.request, resultOf(letter, context));
+    try {
+      conversation.answer(letter.request, resultOf(letter, context));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#cannotAnswer(conversation, letter, error.message);
+    }
+  }
+
+  /** What is asked for is more than a text can hold. Nobody else may feel that. */
+  #cannotAnswer(conversation: Conversation, { kind, request }: AnswerLetter, why: string): void {
+    const refusal = refuse("RESULT_TOO_LARGE", `the answer cannot be written down (${why}); ask for less`);
+    conversation.refuse(request, refusal, true);
+    // By the core's word it watches now.
+    if (kind === "watching")
+      conversation.link.close(closings.misbehaved.code, "what it watches is too much to be shown");
+  }
+
+  /** One event may be told to thousands of watches: what that comes to must not be in memory all at once. */
+  #notify({ link }: Conversation, notice: Buffer): void {
+    link.send(notice);
+    this.#noticed += notice.length;
+    if (this.#noticed > noticedBytesMax) this.#sendOff(this.#parts.now());
   }
 
   #hangUp(conversation: Conversation, refusal: Refusal): void {
     conversation.link.close(hangUpCode(refusal), refusal.message);
   }
 
-  #cutOff({ link }: Conversation): void {
+  #cutOff(conversation: Conversation): void {
+    const { link } = conversation;
     const { bufferedBytes } = link;
+    conversation.isCutOff = true;
     this.#parts.log("warn", { connection: link.id, bufferedBytes }, "a client does not read what it asked for");
     link.close(closings.slowConsumer.code, refusals.SLOW_CONSUMER.meaning);
     link.terminate();

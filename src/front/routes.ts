@@ -83,6 +83,10 @@ export class Routes {
       const message = `this broker speaks protocol ${min} to ${max}, the client ${params.protocol.min} to ${params.protocol.max}`;
       return refuse("PROTOCOL_VERSION", message, { min, max });
     }
+    const { conversation, request } = incoming;
+    // Before the operating system is asked for a process, which may take some milliseconds.
+    if (!conversation.maySayHello)
+      return refuse("INVALID_REQUEST", "another hello of this connection is not answered yet");
     const secret = params.secret ?? secretText(randomBytes(32));
     const session = sessionIdOf(secret);
     if (session === undefined) return refuse("PARAMS_INVALID", "params.secret is not a session's secret");
@@ -90,8 +94,7 @@ export class Routes {
     if (isRefusal(identity)) return identity;
     const grants = fencesFrom(params.grants, this.#parts.limits);
     if (isRefusal(grants)) return grants;
-    if (!incoming.conversation.saysHello(incoming.request, secret))
-      return refuse("INVALID_REQUEST", "another hello of this connection is not answered yet");
+    conversation.saysHello(request, secret);
     const pending = (params.pending ?? []).map(requestKey);
     const ackedBelow = params.ack === undefined ? undefined : requestKey(params.ack);
     const { mode = "either", role, resumeWindowMs: windowMs } = params;
@@ -103,6 +106,8 @@ export class Routes {
   #settle({ secret, keys }: ParamsOf<"session.settle">, incoming: RequestInHand): Routed {
     const session = sessionIdOf(secret);
     if (session === undefined) return refuse("PARAMS_INVALID", "params.secret is not a session's secret");
+    // It may stay without a hello, so it does not take the place of one who is about to say it.
+    incoming.conversation.link.admitted();
     const parcel = parcelOf("session.settle", incoming);
     return { command: { kind: "settle", ...askerOf(incoming), session, keys: keys.map(requestKey), parcel } };
   }

@@ -54,11 +54,12 @@ export class Transacting {
     if (this.#open.size === 0 && method !== "tx.begin") return false;
     const about = aboutOf(method, params);
     if (about?.method === "tx.begin") this.#open.add(about.tx);
-    // An id may be in use twice, against the rules: all the same every answer counts once.
+    // An id may be in use twice, against the rules: all the same every answer counts once, and nothing is given free
+    // before the last of them.
     const before = this.#asked.get(request);
     const weight = bytes + requestBytes;
     this.#bytes += weight;
-    this.#asked.set(request, { weight, about, times: (before?.times ?? 0) + 1 });
+    this.#asked.set(request, { weight: weight + (before?.weight ?? 0), about, times: (before?.times ?? 0) + 1 });
     return true;
   }
 
@@ -66,9 +67,11 @@ export class Transacting {
   answered(request: RequestId, refusal: Refusal | undefined): boolean {
     const asked = this.#asked.get(request);
     if (asked === undefined) return false;
-    this.#bytes = Math.max(0, this.#bytes - asked.weight);
     if (asked.times > 1) this.#asked.set(request, { ...asked, times: asked.times - 1 });
-    else this.#asked.delete(request);
+    else {
+      this.#asked.delete(request);
+      this.#bytes -= asked.weight;
+    }
     if (asked.about !== undefined && isOver(asked.about.method, refusal)) this.#open.delete(asked.about.tx);
     return true;
   }

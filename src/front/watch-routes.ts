@@ -5,6 +5,8 @@ import { askerOf, type Route } from "./route.js";
 
 type WatchRoutes = { readonly [Name in Extract<MethodName, `watch.${string}`>]: Route<Name> };
 
+const sourceLengthMax = 64;
+
 export function watchRoutes(limits: Limits): WatchRoutes {
   return {
     "watch.open": (params, incoming) => {
@@ -21,7 +23,8 @@ export function watchRoutes(limits: Limits): WatchRoutes {
 
 function cursorOf({ after, source }: WatchTablesParams) {
   if (after === undefined) return undefined;
-  if (source !== undefined) return { seq: seq(after), source };
+  // Nobody's is so long, and it may have to be kept until there is a writer.
+  if (source !== undefined) return { seq: seq(after), source: source.length > sourceLengthMax ? "" : source };
   return refuse("PARAMS_INVALID", "params.source is missing: the number in params.after means nothing without it");
 }
 

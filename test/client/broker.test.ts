@@ -242,6 +242,27 @@ describe("what is sent", () => {
     assert.deepEqual(await broker.query("…"), []);
     assert.equal(fake.hellos.length, 1);
   });
+
+  it("that cannot be written down is refused here, and nothing is kept of it", async (test) => {
+    for (const encoding of ["json", "msgpack"] as const) {
+      const { broker, fake } = await pair(test, { encoding });
+      fake.on("db.query", () => rows([]));
+      const circle: unknown[] = [];
+      circle.push(circle);
+      const error = await rejection(broker.acquire("a", { reason: circle as never }));
+      assert.deepEqual([error.code, error.outcome], ["PARAMS_INVALID", "none"]);
+      assert.deepEqual(await broker.query("…"), []);
+      assert.equal(fake.hellos.length, 1);
+      await broker.close();
+    }
+  });
+
+  it("to watch what is too large to be asked for ends the watch", async (test) => {
+    const { broker } = await pair(test);
+    const watch = broker.watch("x".repeat(17 * 1024 * 1024));
+    assert.equal((await rejection(watch.opened)).code, "FRAME_TOO_LARGE");
+    assert.equal((await rejection(watch.next())).code, "FRAME_TOO_LARGE");
+  });
 });
 
 describe("an error of the broker's", () => {

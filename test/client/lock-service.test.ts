@@ -276,6 +276,29 @@ describe("operators", () => {
     await (await waiting).release();
   });
 
+  it("watch more than they read, and are shown how things are instead, with a gap", async () => {
+    const watch = third.locks.watch({ prefix: "crowded/" });
+    assert.equal((await watch.next()).value?.kind, "snapshot");
+    // Of each lock two events, and a few more than are kept for a program that does not read.
+    for (let round = 0; round < 6; round++) {
+      const locks = await Promise.all(
+        Array.from({ length: 1000 }, (_, n) => one.acquire(`crowded/${n}`, { under: [], waitMs: 0 })),
+      );
+      await Promise.all(locks.map((lock) => lock.release()));
+    }
+    await using last = await one.acquire("crowded/last");
+    let shown = await watch.next();
+    while (shown.value?.kind !== "snapshot") shown = await watch.next();
+    assert.ok(shown.value.gap);
+    await using next = await other.acquire("crowded/next");
+    const known = new Set(shown.value.locks.map(({ name }) => name));
+    while (!known.has(last.name) || !known.has(next.name)) {
+      const { value } = await watch.next();
+      if (value?.kind === "granted") known.add(value.name);
+    }
+    await watch.return?.();
+  });
+
   it("watch a prefix over a crash of the broker, and miss nothing without a word", async () => {
     const watch = third.locks.watch({ prefix: "watched/" });
     assert.equal((await watch.next()).value?.kind, "snapshot");

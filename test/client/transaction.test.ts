@@ -69,6 +69,13 @@ describe("a transaction", () => {
     assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
   });
 
+  it("is rolled back when it cannot be committed as was asked, so that nobody waits for it", async (test) => {
+    const { broker, fake } = await pair(test);
+    const error = await rejection(broker.transaction((tx) => tx.execute("insert …"), { release: true }));
+    assert.equal(error.code, "MISUSE");
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.execute 1: insert …", "tx.rollback 1"]);
+  });
+
   it("has a fence and a time; one through a lock has the lock's", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("lock.acquire", () => ({ name: "a", token: 9, waitedMs: 0, waiting: 0 }));

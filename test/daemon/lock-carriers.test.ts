@@ -1,6 +1,6 @@
 /** Processes that run under locks, with real ones: who is found by what its environment says, and who is hit by a signal. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { lockCarriers, locksIn } from "../../src/daemon/lock-carriers.js";
@@ -53,6 +53,26 @@ test("a process is found by the lock that its environment names, among all that 
   const pids = found(carriersOf());
   assert.ok(pids.includes(pid));
   assert.ok(!pids.includes(stranger));
+});
+
+test("who is out of files cannot look, and does not say that nobody is there", () => {
+  const program = `
+    import { openSync } from "node:fs";
+    import { lockCarriers } from ${JSON.stringify(new URL("../../src/daemon/lock-carriers.js", import.meta.url).href)};
+    const steps = lockCarriers({ uid: process.getuid(), maySignal: false }).look()[Symbol.iterator]();
+    steps.next();
+    try {
+      for (;;) openSync("/dev/null", "r");
+    } catch {}
+    try {
+      while (steps.next().done !== true);
+      console.log("nobody");
+    } catch ({ code }) {
+      console.log(code);
+    }`;
+  const script = 'ulimit -n 64; exec "$0" --input-type=module -e "$1"';
+  const { stdout, stderr } = spawnSync("/bin/sh", ["-c", script, process.execPath, program], { encoding: "utf8" });
+  assert.equal(stdout, "EMFILE\n", stderr);
 });
 
 test("the broker's own children are not found, whatever environment they have from it", async (t) => {

@@ -186,3 +186,16 @@ test("a commit that leaves its transaction open leaves it so here", () => {
   for (let request = 1; request <= 9; request++) conversation.begun(request, "db.execute", {}, 100);
   assert.deepEqual(said, []);
 });
+
+test("an id that is used twice beside a transaction does not hide what was asked for under it", () => {
+  const { said, conversation } = rig(1000);
+  conversation.begun("begin", "tx.begin", { tx: 1 }, 100);
+  for (let n = 0; n < 3; n++) {
+    conversation.begun(n, "db.execute", {}, 8 * 1024 * 1024);
+    conversation.begun(n, "db.query", {}, 100);
+    conversation.answered(n);
+  }
+  assert.deepEqual(said, ["pause"]);
+  for (let n = 0; n < 3; n++) conversation.answered(n);
+  assert.deepEqual(said, ["pause", "resume"]);
+});

@@ -27,9 +27,11 @@ function world(given: { readonly lookable?: boolean } = {}) {
   const said: string[] = [];
   let now = 0;
   let waiting: { at: number; go: () => void } | undefined;
+  const system = { outOfFiles: false };
   const carriers = {
     *look() {
       for (const [pid, { locks, startTime, alive }] of [...processes]) {
+        if (system.outOfFiles) throw new Error("EMFILE: too many open files");
         yield alive ? { pid, startTime, locks } : undefined;
       }
     },
@@ -75,7 +77,7 @@ function world(given: { readonly lookable?: boolean } = {}) {
     }
     now = until;
   };
-  return { guarded, run, pass, said, processes, isWaiting: () => waiting !== undefined };
+  return { guarded, run, pass, said, processes, system, isWaiting: () => waiting !== undefined };
 }
 
 /** The holder is a process that is gone, unless something else is said. */
@@ -112,6 +114,19 @@ test("who carries another token, or the same token of another broker's session, 
   guarded.end(job(7));
   pass(1000);
   assert.deepEqual(said, ["gone 7"]);
+});
+
+test("when it cannot be looked, nobody is taken for gone, and it is looked again", () => {
+  const { guarded, run, pass, said, system } = world();
+  run(11);
+  system.outOfFiles = true;
+  guarded.end(job(7));
+  pass(5000);
+  assert.deepEqual(said, []);
+  system.outOfFiles = false;
+  pass(2000);
+  assert.match(said[0] ?? "", /SIGTERM 11$/);
+  assert.deepEqual(said.slice(1), ["gone 7"]);
 });
 
 test("who does not end is killed after five seconds, and until then nobody gets the lock", () => {

@@ -207,4 +207,7 @@ test("a watch is of one name, or of a prefix, or of all, but not of two of these
   assert.deepEqual(commandOf(watch({ name: "a", after: 9 })), { ...of, name: "a", prefix: "", after: 9 });
   assert.deepEqual(commandOf(watch({ prefix: "a/" })), { ...of, name: undefined, prefix: "a/" });
   assert.equal(refusalOf(watch({ name: "a", prefix: "a/" })).refused, "PARAMS_INVALID");
+  // It would be kept as long as the watch.
+  assert.deepEqual(commandOf(watch({ prefix: "x".repeat(512) })), { ...of, name: undefined, prefix: "x".repeat(512) });
+  assert.equal(refusalOf(watch({ prefix: "x".repeat(513) })).refused, "NAME_INVALID");
 });

@@ -12,11 +12,15 @@ import type { Link } from "../../src/transport/index.js";
 const limits = limitsWith();
 
 function rig() {
+  const lookedAt: number[] = [];
   const routes = new Routes({
     limits,
     processes: {
       pidNamespace: undefined,
-      startTimeOf: () => undefined,
+      startTimeOf: (pid) => {
+        lookedAt.push(pid);
+        return undefined;
+      },
       fateOf: () => "unknown",
       residentBytesOf: () => undefined,
     },
@@ -25,10 +29,11 @@ function rig() {
     status: () => assert.fail("nobody asked for the status"),
     stop: () => undefined,
   });
-  const link = { id: connectionId(1), encoding: "json" } as unknown as Link;
+  const admitted: string[] = [];
+  const link = { id: connectionId(1), encoding: "json", admitted: () => admitted.push("admitted") } as unknown as Link;
   const conversation = new Conversation(link, limits, () => instant(0));
   const inHand = (request: number): RequestInHand => ({ conversation, request, raw: Buffer.alloc(0) });
-  return { routes, conversation, inHand };
+  return { routes, conversation, inHand, admitted, lookedAt };
 }
 
 /** Where the request goes, in a word or two. */
@@ -75,11 +80,21 @@ test("a batch may defer its foreign keys, and then has a transaction of its own"
   assert.equal(wayOf(routes.route("db.batch", { statements }, inHand(1))), "write alone");
 });
 
+test("who only asks what became of an old session may stay without a hello, and takes no newcomer's place", () => {
+  const { routes, inHand, admitted } = rig();
+  const secret = secretText(Buffer.alloc(32, 7));
+  assert.equal(wayOf(routes.route("session.settle", { secret: "no secret", keys: [1] }, inHand(1))), "PARAMS_INVALID");
+  assert.deepEqual(admitted, []);
+  assert.equal(wayOf(routes.route("session.settle", { secret, keys: [1] }, inHand(2))), "settle");
+  assert.deepEqual(admitted, ["admitted"]);
+});
+
 test("a hello that comes before the one before it is answered is refused, and does not change what that one is told", () => {
-  const { routes, conversation, inHand } = rig();
+  const { routes, conversation, inHand, lookedAt } = rig();
   const secretOf = (byte: number) => secretText(Buffer.alloc(32, byte));
   const hello = (request: number) => {
-    const params = { protocol: { min: 1, max: 1 }, secret: secretOf(request) };
+    const process = { pid: request, startTime: "1" };
+    const params = { protocol: { min: 1, max: 1 }, secret: secretOf(request), process };
     return routes.route("session.hello", params, inHand(request));
   };
   assert.equal(wayOf(hello(1)), "hello");
@@ -96,4 +111,5 @@ test("a hello that comes before the one before it is answered is refused, and do
     sessionIdOf(conversation.secret ?? ""),
     "command" in fourth && "session" in fourth.command && fourth.command.session,
   );
+  assert.deepEqual(lookedAt, [1, 4], "for one that is refused the system is not asked");
 });

@@ -25,6 +25,12 @@ test("what is asked for goes on as it was asked", () => {
   });
 });
 
+test("of a source that is nobody's nothing is kept", () => {
+  const routed = open({ after: 7, source: "s".repeat(65) });
+  assert.ok("command" in routed && routed.command.kind === "watch-tables");
+  assert.deepEqual(routed.command.after, { seq: 7, source: "" });
+});
+
 for (const [what, params, words] of [
   ["too many tables", { tables: ["a", "b", "c"] }, /3 names, at most 2/],
   ["a number without its source", { after: 7 }, /params\.source is missing/],

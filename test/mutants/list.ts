@@ -146,11 +146,6 @@ export const mutants: readonly Mutant[] = [
     name: "a client that was away goes on with locks that it lost",
     rule: "rule 19 of the lock service",
     file: "src/client/conversation/grants.ts",
-    patch: [
-      [
-        "      if (upgrade === undefined || !keys.has(upgrade))\n",
-        "      if (upgrade !== undefined && !keys.has(upgrade))\n",
-      ],
-    ],
+    patch: [["      if (upgraded === undefined) this.#isGone(", "      if (upgraded !== undefined) this.#isGone("]],
   },
 ];

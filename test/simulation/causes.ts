@@ -42,7 +42,7 @@ export class Causes {
   #wishes: Wish[] = [];
   /** By what the write does. It is there whatever becomes of the broker. */
   readonly #gifts = new Map<string, Gift>();
-  /** What a client that came back did not list. */
+  /** What a client that came back did not list, by its first token: an upgrade may have been granted in that turn. */
   readonly #unlisted = new Set<number>();
   /** Grants that ended by their holders' own will. */
   readonly #givenBack = new Set<number>();
@@ -96,7 +96,7 @@ export class Causes {
   }
 
   unlisted(token: number): void {
-    this.#unlisted.add(token);
+    this.#unlisted.add(this.#shadow.originOf(token));
   }
 
   /** Turns are over: what is granted from here on is another's. */
@@ -118,7 +118,7 @@ export class Causes {
   }
 
   #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
-    if (this.#unlisted.has(token)) return "given up";
+    if (this.#unlisted.has(origin)) return "given up";
     for (const gift of this.#gifts.values())
       if (
         (gift.isThere || isAnswered(gift, send)) &&

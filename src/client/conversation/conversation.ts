@@ -111,7 +111,7 @@ export class Conversation {
       case "disconnected":
         return this.#disconnected(event.reason, event.luck, now);
       case "unsendable":
-        this.#inFlight.unsendable(event.id, event.refusal);
+        if (!this.#inFlight.unsendable(event.id, event.refusal)) this.#watches.refused(event.id, event.refusal);
         return this.#partIfDone(now);
       case "time":
         return this.#timePassed(now);

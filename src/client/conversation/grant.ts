@@ -7,7 +7,8 @@
  *    │                  └──answered───────────────────────────────────┘
  *    └──lost──► lost
  *
- * Refused because it is not held, a release or a transfer is over as well; for another reason, the grant is held again.
+ * Refused because it is not held, a release or a transfer is over as well; for another reason, the grant is held again, or
+ * its loss is told late.
  * What is being handed over the program may have for as long as before: nobody may be there to take it. What is being
  * released it is rid of.
  *
@@ -33,12 +34,12 @@ export class Grant {
   /** All its names, each once; the first is `name`. */
   readonly names: readonly string[];
   token: number;
-  /** The request key under which it was granted, or upgraded last. */
-  key: number;
+  /** The request key under which it was granted; 0: another program's. */
+  readonly key: number;
   state: GrantState = "held";
   /** How many writes are under way that give it back. */
   leaving = 0;
-  /** That it was lost meanwhile; valid while it is leaving. */
+  /** That it was lost meanwhile; valid while it is leaving, or being given up. */
   gone: Loss | undefined;
   /** Why it was lost; valid in that state. */
   reason = "";

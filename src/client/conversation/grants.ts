@@ -44,16 +44,17 @@ export class Grants {
   }
 
   /** An upgrade: the same grant, under another token. */
-  renumber(grant: Grant, token: number, key: number): void {
+  renumber(grant: Grant, token: number): void {
     this.#byToken.delete(grant.token);
     grant.token = token;
-    grant.key = key;
     this.#byToken.set(token, grant);
   }
 
-  /** Its release or transfer was refused. */
+  /** Its release or transfer was refused: it is held again, unless it was lost meanwhile. */
   heldAgain(grant: Grant): void {
+    const { gone } = grant;
     grant.state = "held";
+    if (gone !== undefined) return this.#lose(grant, gone);
     this.leases.add(grant);
   }
 
@@ -95,10 +96,10 @@ export class Grants {
     return grant.leaving === 0;
   }
 
-  /** The broker says that it is gone. One that is being released is left to its release. */
+  /** The broker says that it is gone. One that is being given up is left to that; should it be refused, it is lost. */
   lost(token: number, reason: string): void {
     const grant = this.#byToken.get(token);
-    if (grant?.state === "held") this.#lose(grant, { reason, untold: false });
+    if (grant !== undefined) this.#isGone(grant, reason);
   }
 
   /** Its deadline has passed by our own clock. */
@@ -135,22 +136,23 @@ export class Grants {
   }
 
   /**
-   * The broker's word after a resume; `upgradeOf` is the key under which a grant's upgrade will be sent again, if one is
-   * under way: it may have a new token by now. Returns what the broker has and we do not want.
+   * The broker's word after a resume. One whose upgrade is to be sent again may have a new token by now; the broker knows
+   * it by the key of its acquire, whatever became of it since. Returns what the broker has and we do not want.
    */
   reconcile(
     present: readonly WelcomeGrant[],
-    { isPending, upgradeOf }: { isPending: (key: number) => boolean; upgradeOf: (grant: Grant) => number | undefined },
+    { isPending, isUpgraded }: { isPending: (key: number) => boolean; isUpgraded: (grant: Grant) => boolean },
   ): readonly WelcomeGrant[] {
     const tokens = new Set(present.map((grant) => grant.token));
-    const keys = new Set(present.map((grant) => grant.key));
+    const tokenOf = new Map(present.map((grant) => [grant.key, grant.token]));
+    const ours = new Set(this.#byToken.keys());
     for (const grant of [...this.#byToken.values()]) {
-      if (grant.state !== "held" || tokens.has(grant.token)) continue;
-      const upgrade = upgradeOf(grant);
-      if (upgrade === undefined || !keys.has(upgrade))
-        this.#lose(grant, { reason: "the broker does not have it any more", untold: false });
+      if (tokens.has(grant.token)) continue;
+      const upgraded = isUpgraded(grant) ? tokenOf.get(grant.key) : undefined;
+      if (upgraded === undefined) this.#isGone(grant, "the broker does not have it any more");
+      else ours.add(upgraded);
     }
-    const strangers = present.filter((grant) => !this.#byToken.has(grant.token) && !isPending(grant.key));
+    const strangers = present.filter((grant) => !ours.has(grant.token) && !isPending(grant.key));
     return [...new Map(strangers.map((grant) => [grant.token, grant])).values()];
   }
 
@@ -160,6 +162,12 @@ export class Grants {
       if (grant.isOver) throw new Error(`grants: ${grant.name} is kept though it is ${grant.state}`);
     }
     this.leases.check();
+  }
+
+  #isGone(grant: Grant, reason: string): void {
+    const loss = { reason, untold: false };
+    if (grant.state === "held") this.#lose(grant, loss);
+    else grant.gone = loss;
   }
 
   #lose(grant: Grant, { reason, untold }: Loss): void {

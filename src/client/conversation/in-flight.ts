@@ -127,12 +127,12 @@ export class InFlight {
   /** The broker's word of what we hold. Returns what it has and nobody wants. */
   reconcile(present: readonly WelcomeGrant[]): readonly WelcomeGrant[] {
     const pending = new Set(this.pendingKeys());
-    const upgrades = new Map<Grant, number>();
+    const upgraded = new Set<Grant>();
     for (const { kind, grant, key } of this.#calls.values())
-      if (kind === "upgrade" && grant !== undefined && key !== 0) upgrades.set(grant, key);
+      if (kind === "upgrade" && grant !== undefined && key !== 0) upgraded.add(grant);
     return this.#grants.reconcile(present, {
       isPending: (key) => pending.has(key),
-      upgradeOf: (grant) => upgrades.get(grant),
+      isUpgraded: (grant) => upgraded.has(grant),
     });
   }
 
@@ -153,10 +153,10 @@ export class InFlight {
 
   // ── on the way back ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Returns whether it was asked here. A read that was cancelled is forgotten while its answer is on the way. */
+  /** Returns whether it was asked here. A read that was cancelled, or is kept to be asked anew, is not waited for. */
   answered(id: number, result: unknown, now: Instant): boolean {
     const call = this.#calls.get(id);
-    if (call === undefined) return false;
+    if (call === undefined || call.state === "kept") return call !== undefined;
     const { key } = call;
     this.#remove(call);
     this.#grants.leases.heard(call.sentAt, now);
@@ -198,10 +198,10 @@ export class InFlight {
     }
   }
 
-  /** Returns whether it was asked here. */
+  /** As `answered`. */
   refused(id: number, refusal: Refusal, now: Instant): boolean {
     const call = this.#calls.get(id);
-    if (call === undefined) return false;
+    if (call === undefined || call.state === "kept") return call !== undefined;
     this.#grants.leases.heard(call.sentAt, now);
     if (call.kind === "cancel") this.#remove(call);
     else if (call.givesUp) this.#notReleased(call, refusal, now);
@@ -210,12 +210,13 @@ export class InFlight {
     return true;
   }
 
-  /** It could not be sent: no broker has seen it. */
-  unsendable(id: number, refusal: Refusal): void {
+  /** It could not be sent: no broker has seen it. Returns whether it was asked here. */
+  unsendable(id: number, refusal: Refusal): boolean {
     const call = this.#calls.get(id);
-    if (call === undefined) return;
+    if (call === undefined) return false;
     this.#notGivenUp(call);
     this.#refuse(call, refusal);
+    return true;
   }
 
   /** It is about a grant that is not held any more. */
@@ -233,7 +234,13 @@ export class InFlight {
     if (call === undefined) return false;
     if (!this.#transactions.mayAskNext(call, this.#calls.values())) this.#refuse(call, refusal);
     else if (refusal.outcome !== "unknown") call.state = "kept";
+    if (call.kind === "write" || call.kind === "named") this.#readAnewAfter(call);
     return true;
+  }
+
+  /** What was sent behind a write must show it: of that write this broker will never know. */
+  #readAnewAfter({ id }: Call): void {
+    for (const call of this.#calls.values()) if (call.id > id && call.kind === "read") call.state = "kept";
   }
 
   // ── connections and sessions go ───────────────────────────────────────────────────────────────────────────────────

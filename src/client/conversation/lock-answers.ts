@@ -57,7 +57,7 @@ export class LockAnswers {
       this.giveBack(new Grant([name], token, key), undefined, now);
       return this.#draft.refuse(call, lostMeanwhile(grant));
     }
-    this.#grants.renumber(grant, token, key);
+    this.#grants.renumber(grant, token);
     if (!call.cancelled) return this.#draft.answer(call, { token, waitedMs });
     if (grant.state === "releasing") return this.#draft.refuse(call, wasCancelled);
     // The upgrade won the race against the cancel: the lock becomes shared again before the program hears of the end.

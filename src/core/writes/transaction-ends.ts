@@ -90,6 +90,9 @@ export class TransactionEnds {
     times.stop(transaction);
     transaction.state = state;
     if (state.kind === "over") list.delete(transaction);
+    const hadTurn = had !== "poisoned" && had !== "over";
+    // First: the end of its commit may let others take their turns.
+    if (hadTurn) writes.leaveTurn(transaction);
     // One that is running is ended soon.
     for (const step of given) step.cancelledAt ??= now;
     if (!told && !given.has(begin)) this.refuse(begin.asker, refusal);
@@ -98,6 +101,6 @@ export class TransactionEnds {
       const closes = kindOf(step) !== "run" && transaction.state.kind === "poisoned";
       if (closes) this.over(transaction, refusal, now);
     }
-    if (had !== "poisoned" && had !== "over") writes.endTurn(transaction, now);
+    if (hadTurn) writes.pump(now);
   }
 }

@@ -187,10 +187,9 @@ export class WriteLine {
     this.#somebodyWaits(now);
   }
 
-  /** It does not wait any more, or is done with the writer. */
-  endTurn(transaction: Transaction, now: Instant): void {
+  /** It does not wait any more, or is done with the writer: then `pump` has the next one go on. */
+  leaveTurn(transaction: Transaction): void {
     this.#turns.leave(transaction);
-    this.pump(now);
   }
 
   /** A step of the owner goes to the writer. That its fences hold was looked at before. */

@@ -126,7 +126,7 @@ export const lockViewMethods = {
     result: is.schemaOf<ListResult>()(is.ObjectOf({ locks: is.ArrayOf(lockRow) })),
     keyed: "never",
     beforeHello: false,
-    refusals: ["NAME_INVALID"],
+    refusals: ["NAME_INVALID", "RESULT_TOO_LARGE"],
   } satisfies Method<ListParams, ListResult>,
   "lock.history": {
     summary: "The last events of a name, oldest first, as far as they are remembered.",
@@ -162,7 +162,7 @@ export const lockViewMethods = {
     ),
     keyed: "never",
     beforeHello: false,
-    refusals: ["NAME_INVALID", "WATCHES_FULL"],
+    refusals: ["NAME_INVALID", "WATCHES_FULL", "RESULT_TOO_LARGE"],
   } satisfies Method<WatchParams, WatchResult>,
   "lock.unwatch": {
     summary: "Ends a watch; none of its events comes after the answer. One that is not there is no mistake.",

@@ -139,6 +139,7 @@ export const lockMethods = {
         ),
         under: is.Optional(
           is.ArrayOf(is.TokenField, {
+            maxItems: 1024,
             description:
               "The grants that will not be given back before this request is done, for the search for deadlocks; absent: all of the session",
           }),

@@ -267,6 +267,24 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.welcome({ resumed: true }), ["→ w1 key 1", "→ w2 key 2", "open again, resumed"]);
   });
 
+  // promise 3: a read sees every write sent before it
+  it("and what was read behind a write that waits for the next one is read anew, and sees it", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("before", "read");
+    rig.ask("w", "write");
+    rig.ask("r", "read");
+    rig.ask("wrong", "read");
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), []);
+    assert.deepEqual(rig.answer("r", "without w"), []);
+    assert.deepEqual(rig.refuse("wrong", "SQLITE_ERROR"), []);
+    assert.deepEqual(rig.answer("before", 1), ["before = 1"]);
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "→ r", "→ wrong", "open again, resumed"]);
+    assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
+    assert.deepEqual(rig.answer("r", "with w"), ['r = "with w"']);
+  });
+
   // rule 6: the first sending may have been applied
   it("and a write that it had got before is settled, should the session be over by then", () => {
     const rig = new Rig();

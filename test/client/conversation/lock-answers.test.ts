@@ -78,11 +78,26 @@ describe("an upgrade", () => {
     rig.returns();
     assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
     assert.deepEqual(rig.params("session.hello")["pending"], [key(1)]);
-    const grants = [{ name: "a", token: 9, key: key(1) }];
+    // The broker tells the key of the acquire, as ever.
+    const grants = [{ name: "a", token: 9, key: key(0) }];
     assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ up key L1", "open again, resumed"]);
     rig.upgraded("up", 9);
     assert.equal(rig.grant("a").token, 9);
-    assert.equal(rig.grant("a").key, key(1));
+    assert.equal(rig.grant("a").state, "held");
+  });
+
+  it("whose answer was lost is heard of also when it is not the first of its grant", () => {
+    const rig = holding();
+    rig.upgrade("up", "a");
+    rig.upgraded("up", 9);
+    rig.ask("down", "change", { name: "a" });
+    rig.answer("down", { name: "a", token: 9 });
+    rig.upgrade("again", "a");
+    rig.returns();
+    const grants = [{ name: "a", token: 11, key: key(0) }];
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ again key L3", "open again, resumed"]);
+    rig.upgraded("again", 11);
+    assert.equal(rig.grant("a").token, 11);
   });
 
   it("that is under way does not hide that the grant is gone", () => {
@@ -229,6 +244,16 @@ describe("a transfer", () => {
     rig.cancel("up");
     rig.transfer("t", "a");
     assert.deepEqual(rig.upgraded("up", 9), ["→ lock.downgrade key L4"]);
+  });
+
+  it("that is refused for a lock that was lost meanwhile leaves it lost", () => {
+    const rig = holding();
+    rig.transfer("t", "a");
+    rig.returns();
+    // The word that nobody waits was lost with the connection, and then the lock was broken.
+    assert.deepEqual(rig.welcome({ resumed: true, grants: [] }), ["→ t key L1", "open again, resumed"]);
+    assert.deepEqual(rig.refuse("t", "NOT_WAITING"), ["lost a 7", "t refused NOT_WAITING"]);
+    assert.deepEqual([...rig.conversation.grants], []);
   });
 
   it("of what the broker does not have any more is refused, other than a release", () => {

@@ -435,6 +435,19 @@ test("a lock that is lost in the middle poisons the transaction, and is granted 
   assert.deepEqual(applied(broker), ["w"]);
 });
 
+test("of two transactions of a session that rely on a lock which a write gives back each is refused once", () => {
+  const [broker, anna] = two({ limits: { writesDispatchedMax: 1 } });
+  const fence = anna.hold("x");
+  anna.write("last", { fences: [fence], release: [fence] });
+  const first = [anna.begin({ fences: [fence] }), anna.step("a"), anna.commit()];
+  // This one waits for a turn until the commit of the first has left.
+  const second = [anna.begin({ fences: [fence] }), anna.step("b"), anna.commit()];
+  broker.settle();
+  assert.deepEqual(codes(...first, ...second), Array(6).fill("FENCED"));
+  assert.deepEqual(applied(broker), ["last"]);
+  assert.equal(broker.core.counts.transactions, 0);
+});
+
 test("a lock that is lost behind a commit changes nothing for it; the name drains until it is settled", () => {
   const [broker, anna, bert] = two();
   const fence = anna.hold("x");

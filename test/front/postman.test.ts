@@ -1,0 +1,130 @@
+/** What leaves when, and for whom nothing more is made. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Letter, LockEvent } from "../../src/core/index.js";
+import { Postman } from "../../src/front/postman.js";
+import {
+  type ConnectionId,
+  connectionId,
+  instant,
+  type LockName,
+  limitsWith,
+  lockName,
+  sessionId,
+  wallTime,
+} from "../../src/terms/index.js";
+import type { Link } from "../../src/transport/index.js";
+
+const MiB = 1024 * 1024;
+const now = instant(0);
+
+/** A link of a client that reads nothing. */
+class Unread {
+  readonly id: ConnectionId;
+  readonly encoding = "json";
+  readonly bytesRead = 0;
+  readonly quietMs = 0;
+  readonly said: string[] = [];
+  messages = 0;
+  #queued = 0;
+  #sent = 0;
+
+  constructor(id: number) {
+    this.id = connectionId(id);
+  }
+
+  get bufferedBytes(): number {
+    return this.#queued + this.#sent;
+  }
+
+  send({ length }: Buffer): void {
+    this.messages++;
+    this.#queued += length;
+  }
+
+  flush(): void {
+    this.#sent += this.#queued;
+    this.#queued = 0;
+  }
+
+  close(): void {
+    this.said.push("close");
+  }
+
+  terminate(): void {
+    this.said.push("terminate");
+  }
+
+  pause(): void {
+    this.said.push("pause");
+  }
+
+  resume(): void {
+    this.said.push("resume");
+  }
+}
+
+function stage(limits: { readonly [name: string]: number } = {}) {
+  const postman = new Postman({
+    limits: limitsWith(limits),
+    log: () => undefined,
+    greeting: () => ({ incarnation: "", epoch: 0, broker: { version: "", pid: 1, startTime: "" }, limits: {} }),
+    now: () => now,
+    wallNow: () => wallTime(0),
+    hold: () => undefined,
+  });
+  const links = [1, 2].map((id) => new Unread(id)) as [Unread, Unread];
+  for (const link of links) postman.open(link as unknown as Link);
+  return { postman, links };
+}
+
+function events(to: ConnectionId, watch: number, reason: string): Letter {
+  const event: LockEvent = {
+    ...{ n: 1, at: now, kind: "granted", name: lockName("x", 512) as LockName, token: undefined, reason },
+    ...{ session: sessionId("a".repeat(32)), program: "", pid: undefined },
+  };
+  return { kind: "events", to, watch, events: [event], now };
+}
+
+test("one event that is told to very many watches leaves bit by bit, and who does not read it is hung up on meanwhile", () => {
+  const { postman, links } = stage({ outputBytesAllMax: 64 * MiB });
+  const [flooded, other] = links;
+  const reason = "x".repeat(MiB);
+  const letters = Array.from({ length: 1000 }, (_, watch) => events(flooded.id, watch, reason));
+  postman.deliver([...letters, events(other.id, 1, "")]);
+  assert.deepEqual(flooded.said, ["close", "terminate"]);
+  assert.ok(flooded.messages < 100, `${flooded.messages} messages were made`);
+  assert.equal(other.messages, 1);
+  assert.deepEqual(other.said, []);
+});
+
+test("what cannot be written down is refused, and the broker lives; who would watch it is hung up on", () => {
+  const { postman, links } = stage();
+  const [asking, other] = links;
+  const locks = {
+    map: () => {
+      throw new RangeError("Invalid string length");
+    },
+  } as never;
+  postman.touch(asking as unknown as Link)?.begun(1, "lock.list", {}, 100);
+  postman.touch(other as unknown as Link)?.begun(1, "lock.watch", {}, 100);
+  postman.deliver([
+    { kind: "listing", to: asking.id, request: 1, locks, now },
+    { kind: "watching", to: other.id, request: 1, upTo: 7, gap: false, locks, now },
+  ]);
+  assert.deepEqual([asking.messages, asking.said], [1, ["pause"]]);
+  assert.deepEqual([other.messages, other.said], [1, ["pause", "close"]]);
+});
+
+test("who has asked for what shows locks is read on when the turn is over, and not before", () => {
+  const { postman, links } = stage();
+  const [asking, other] = links;
+  postman.touch(asking as unknown as Link)?.begun(1, "lock.list", {}, 100);
+  // So much is told that it leaves before the turn is over.
+  postman.deliver(Array.from({ length: 20 }, (_, watch) => events(other.id, watch, "x".repeat(MiB))));
+  assert.deepEqual(asking.said, ["pause"]);
+  postman.flush(now);
+  assert.deepEqual(asking.said, ["pause", "resume"]);
+  postman.flush(now);
+  assert.deepEqual(asking.said, ["pause", "resume"]);
+});
