@@ -12,7 +12,6 @@ import { type Database, openDatabase } from "../../src/sqlite/index.js";
 import { tablesVersion } from "../../src/store/writer/internal-tables.sql.js";
 import { type Front, Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
-import { kill } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
 /** What each version has added, to be taken away. */
@@ -103,35 +102,29 @@ test("a database whose tables are of an older version is taken over with its row
 });
 
 // The tables are changed in the start write, which is one transaction.
-for (const [moment, syncs] of [
-  ["before anything of it is written", 1],
-] as const)
-  test(`a broker that ends while it brings the tables up to date, ${moment}, leaves the old ones or the new ones, and the next goes on`, async (t) => {
-    for (const power of [false, true]) {
-      const home = new Home(t);
-      const disk = FaultyDisk.make(home.dir);
-      const env = disk.shadowingEnv;
-      const front = await home.start({ env });
-      const before = await lived(home);
-      await front.stop();
-      makeOlder(home, 1);
-      copyFileSync(home.database, `${home.database}.shadow`);
-      rmSync(`${home.database}-wal.shadow`, { force: true });
-      let standing = await disk.stopAtSync("data.db-wal", () => {
-        home.launch({ env });
-      });
-      // The head of the log is synced by itself.
-      for (let more = 1; more < syncs; more++)
-        standing = await disk.stopAtSync("data.db-wal", () => kill(standing, "SIGCONT"));
-      await home.killAll();
-      if (power) disk.losePower(home.database, join(home.dir, "run", "ledger.db"));
-      assert.equal(versionIn(home), syncs === 2 && !power ? tablesVersion : 1);
-      const next = await home.start({ env });
-      await goesOn(home, before, !power);
-      await next.stop();
-      assert.equal(versionIn(home), tablesVersion);
-    }
-  });
+test("a broker that ends while it brings the tables up to date leaves the old ones, and the next goes on", async (t) => {
+  for (const power of [false, true]) {
+    const home = new Home(t);
+    const disk = FaultyDisk.make(home.dir);
+    const env = disk.shadowingEnv;
+    const front = await home.start({ env });
+    const before = await lived(home);
+    await front.stop();
+    makeOlder(home, 1);
+    copyFileSync(home.database, `${home.database}.shadow`);
+    rmSync(`${home.database}-wal.shadow`, { force: true });
+    await disk.stopAtSync("data.db-wal", () => {
+      home.launch({ env });
+    });
+    await home.killAll();
+    if (power) disk.losePower(home.database, join(home.dir, "run", "ledger.db"));
+    assert.equal(versionIn(home), 1);
+    const next = await home.start({ env });
+    await goesOn(home, before, !power);
+    await next.stop();
+    assert.equal(versionIn(home), tablesVersion);
+  }
+});
 
 /** Every file that a broker has something in. */
 function contents(home: Home): ReadonlyMap<string, Buffer> {
