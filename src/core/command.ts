@@ -339,7 +339,8 @@ export type LockCommand =
 
 export type Command =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
-  | { readonly kind: "disconnected"; readonly connection: ConnectionId }
+  /** `heardAt`: when it was heard last, apart from its commands; what lay unread in it nobody will ever hear. */
+  | { readonly kind: "disconnected"; readonly connection: ConnectionId; readonly heardAt?: Instant }
   | ClientCommand
   | StoreEvent
   /** The answer to a `probe-process` job. `dead` also for a zombie. */

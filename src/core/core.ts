@@ -135,7 +135,7 @@ export class Core {
       case "connected":
         return this.#sessions.connected(command.connection, now);
       case "disconnected":
-        this.#disconnected(command.connection, now);
+        this.#disconnected(command, now);
         return this.#armPoll(now);
       case "process-fate":
         return this.#sessions.processFate(command.session, command.process, command.fate, now);
@@ -267,8 +267,8 @@ export class Core {
 
   // ── joints ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #disconnected(connection: ConnectionId, now: Instant): void {
-    const session = this.#sessions.disconnected(connection, now);
+  #disconnected({ connection, heardAt }: Extract<Command, { kind: "disconnected" }>, now: Instant): void {
+    const session = this.#sessions.disconnected(connection, heardAt, now);
     this.#locks.connectionLost(connection);
     this.#tables.connectionLost(connection, session?.windowMs ?? this.#limits.resumeWindowMs, now);
     if (session === undefined) return;

@@ -124,8 +124,8 @@ export class Front {
   }
 
   onClose(link: Link): void {
-    if (!this.#postman.gone(link)) return;
-    this.#happened({ kind: "disconnected", connection: link.id });
+    const heardAt = this.#postman.gone(link);
+    if (heardAt !== undefined) this.#happened({ kind: "disconnected", connection: link.id, heardAt });
   }
 
   /** All that was sent to it has left. */

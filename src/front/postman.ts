@@ -68,16 +68,17 @@ export class Postman {
     return conversation;
   }
 
-  /** Answers whether it was there. */
-  gone(link: Link): boolean {
+  /** When it was heard last (see `heardAt`); undefined: it was not there. */
+  gone(link: Link): Instant | undefined {
     const conversation = this.#conversations.get(link.id);
-    if (conversation === undefined) return false;
+    if (conversation === undefined) return undefined;
+    const heardAt = conversation.heardAt(this.#parts.now());
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
     this.#resting.delete(conversation);
     this.backlog.gone(conversation);
     this.#holds.release(conversation);
-    return true;
+    return heardAt;
   }
 
   /** It has read all that was sent to it. */

@@ -247,7 +247,8 @@ export class Broker implements BrokerEnd {
 
   #closed(cable: Cable): void {
     if (!this.#cables.delete(cable)) return;
-    if (this.#postman.gone(cable)) this.#tell({ kind: "disconnected", connection: cable.id });
+    const heardAt = this.#postman.gone(cable);
+    if (heardAt !== undefined) this.#tell({ kind: "disconnected", connection: cable.id, heardAt });
   }
 
   #take(event: StoreEvent): void {

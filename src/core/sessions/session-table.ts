@@ -3,7 +3,7 @@
  * dead process ends its session at once; a lost connection opens a window; the end of a window is a matter of two
  * steps, due and then confirmed, so that a client that is already knocking is let in first (rules 11 and 12).
  */
-import { after, type ConnectionId, type Instant, type Limits, type SessionId } from "../../terms/index.js";
+import { after, type ConnectionId, type Instant, type Limits, later, type SessionId } from "../../terms/index.js";
 import type { HelloCommand, ProcessIdentity, SessionIdentity } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
@@ -85,13 +85,15 @@ export class SessionTable {
   }
 
   /** Returns the session that nobody speaks for now. */
-  disconnected(id: ConnectionId, now: Instant): Session | undefined {
+  disconnected(id: ConnectionId, heardAt: Instant | undefined, now: Instant): Session | undefined {
     const connection = this.#connections.get(id);
     if (connection === undefined) return undefined;
     this.#connections.delete(id);
     this.#hasSpoken(connection);
     const { session } = connection;
-    if (session !== undefined && connectionOf(session) === id) this.#goAway(session, now);
+    if (session === undefined || connectionOf(session) !== id) return session;
+    if (heardAt !== undefined) session.heardAt = later(session.heardAt, heardAt);
+    this.#goAway(session, now);
     return session;
   }
 

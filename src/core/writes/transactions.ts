@@ -241,8 +241,9 @@ export class Transactions implements TurnTaker {
       const { transaction } = step.step as NonNullable<Write["step"]>;
       transaction.given.delete(step);
       if (step === transaction.begin && !("refusal" in transaction.state)) continue;
-      // Of a commit alone nobody knows what became of it.
-      this.#ends.refuseStep(step, kindOf(step) === "commit" ? { ...refusal, outcome: "unknown" } : refusal, now);
+      // Of what is being committed nobody knows what became of it.
+      const isOpen = transaction.state.kind !== "committing" && kindOf(step) !== "commit";
+      this.#ends.refuseStep(step, isOpen ? refusal : { ...refusal, outcome: "unknown" }, now);
     }
     for (const transaction of waiting) {
       // Its client has closed it: of the commit it knows all that it will ever know.

@@ -153,6 +153,18 @@ test("the leases of a session without connection run on, and its other locks are
   assert.equal(grants.length, 1);
 });
 
+test("what was heard of a connection until it was lost counts, also what nobody will ever read", () => {
+  const { broker, anna, bert } = cast();
+  anna.hold("x", lease);
+  const waiting = bert.acquire("x");
+  broker.pass(900);
+  broker.do({ kind: "disconnected", connection: anna.to, heardAt: broker.now });
+  broker.pass(900);
+  assert.ok(waiting.open);
+  broker.pass(300);
+  assert.ok(!waiting.open);
+});
+
 test("who comes back in time has a lease in full", () => {
   const { broker, anna } = cast();
   const x = anna.hold("x", lease);

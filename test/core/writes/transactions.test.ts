@@ -855,10 +855,12 @@ test("when no writer can be had what waits is refused, and of a commit that was 
   const [broker, anna, bert] = two();
   anna.begin();
   broker.settle();
-  const commit = anna.commit();
+  const [step, commit] = [anna.step("a"), anna.commit()];
   const waits = bert.begin();
   broker.killWriter({ jobs: 0, phase: "idle" });
   broker.do(broker.writer.refuse());
+  // It is there if the commit is.
+  assert.equal(step.refusal.outcome, "unknown");
   assert.equal(commit.refusal.code, "WRITER_UNAVAILABLE");
   assert.equal(commit.refusal.outcome, "unknown");
   assert.equal(waits.refusal.code, "WRITER_UNAVAILABLE");
