@@ -5,6 +5,7 @@
  * `transactionsMax` bounds them.
  */
 import type { Refusal, RequestId } from "../terms/index.js";
+import { UnansweredBytes } from "./unanswered-bytes.js";
 
 /** What a connection with a transaction may have asked for and not been answered (bytes). */
 const bytesMax = 16 * 1024 * 1024;
@@ -25,28 +26,26 @@ const ends: ReadonlySet<string> = new Set([
   "SHUTTING_DOWN",
 ]);
 
-interface Asked {
-  readonly weight: number;
-  readonly times: number;
-  /** What the answer says of a transaction. */
-  readonly about: { readonly method: "tx.begin" | "tx.commit" | "tx.rollback"; readonly tx: number } | undefined;
+/** What the answer says of a transaction. */
+interface About {
+  readonly method: "tx.begin" | "tx.commit" | "tx.rollback";
+  readonly tx: number;
 }
 
 export class Transacting {
   /** By the numbers of their client: begun, and not ended as far as its client was told. */
   readonly #open = new Set<number>();
   /** What was asked for while there was one, and is not answered. */
-  readonly #asked = new Map<RequestId, Asked>();
-  #bytes = 0;
+  readonly #bytes = new UnansweredBytes(bytesMax);
+  /** Of that what begins or ends one; of two under one id, against the rules, the last. */
+  readonly #about = new Map<RequestId, About>();
 
-  /** Too much is asked for: the connection is not to be read. */
   get full(): boolean {
-    return this.#bytes > bytesMax;
+    return this.#bytes.full;
   }
 
-  /** Little enough is left of it to read on. */
   get roomy(): boolean {
-    return this.#bytes <= bytesMax / 2;
+    return this.#bytes.roomy;
   }
 
   /** Says whether the request is counted here, and nowhere else. */
@@ -54,36 +53,30 @@ export class Transacting {
     if (this.#open.size === 0 && method !== "tx.begin") return false;
     const about = aboutOf(method, params);
     if (about?.method === "tx.begin") this.#open.add(about.tx);
-    // An id may be in use twice, against the rules: all the same every answer counts once, and nothing is given free
-    // before the last of them.
-    const before = this.#asked.get(request);
-    const weight = bytes + requestBytes;
-    this.#bytes += weight;
-    this.#asked.set(request, { weight: weight + (before?.weight ?? 0), about, times: (before?.times ?? 0) + 1 });
+    if (about === undefined) this.#about.delete(request);
+    else this.#about.set(request, about);
+    this.#bytes.begun(request, bytes + requestBytes);
     return true;
   }
 
   /** Says whether it was counted here. */
   answered(request: RequestId, refusal: Refusal | undefined): boolean {
-    const asked = this.#asked.get(request);
-    if (asked === undefined) return false;
-    if (asked.times > 1) this.#asked.set(request, { ...asked, times: asked.times - 1 });
-    else {
-      this.#asked.delete(request);
-      this.#bytes -= asked.weight;
-    }
-    if (asked.about !== undefined && isOver(asked.about.method, refusal)) this.#open.delete(asked.about.tx);
+    if (!this.#bytes.has(request)) return false;
+    const about = this.#about.get(request);
+    this.#bytes.answered(request);
+    if (!this.#bytes.has(request)) this.#about.delete(request);
+    if (about !== undefined && isOver(about.method, refusal)) this.#open.delete(about.tx);
     return true;
   }
 }
 
-function aboutOf(method: string, params: unknown): Asked["about"] {
+function aboutOf(method: string, params: unknown): About | undefined {
   if (method !== "tx.begin" && method !== "tx.commit" && method !== "tx.rollback") return undefined;
   const { tx } = (params ?? {}) as { readonly tx?: unknown };
   return typeof tx === "number" ? { method, tx } : undefined;
 }
 
-function isOver(method: "tx.begin" | "tx.commit" | "tx.rollback", refusal: Refusal | undefined): boolean {
+function isOver(method: About["method"], refusal: Refusal | undefined): boolean {
   if (method === "tx.begin") return refusal !== undefined;
   return refusal === undefined || ends.has(refusal.refused);
 }
