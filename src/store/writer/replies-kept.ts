@@ -17,8 +17,9 @@
  * settles then hears "never" of keys that nobody knows any more. One that has never had an answer needs none: that nothing
  * was applied under its keys stays true.
  */
-import type { Database, Statement } from "../../sqlite/index.js";
+import type { Database } from "../../sqlite/index.js";
 import { type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../../terms/index.js";
+import { prepareReplies, type RepliesSql } from "./replies.sql.js";
 
 /** How `result` is to be read. */
 export const replyKinds = {
@@ -107,7 +108,7 @@ const pruneEveryMs = 60_000;
 export class RepliesKept {
   readonly #limits: Limits;
   readonly #nowWall: () => number;
-  readonly #sql: Sql;
+  readonly #sql: RepliesSql;
   /** In order of first use; what it forgets is read from the tables again. */
   readonly #states = new Map<SessionId, SessionState>();
   /** Of the open transaction, written at its end. */
@@ -128,7 +129,7 @@ export class RepliesKept {
   constructor(database: Database, limits: Limits, repliesBytes: number, nowWall: () => number = Date.now) {
     this.#limits = limits;
     this.#nowWall = nowWall;
-    this.#sql = prepare(database);
+    this.#sql = prepareReplies(database);
     this.#bytes = repliesBytes;
     this.#bytesNext = repliesBytes;
   }
@@ -422,43 +423,4 @@ function takeRow({ rows, acked }: SessionState, key: number, again: boolean): Ro
   }
   const [first] = rows;
   return first !== undefined && first.key < acked ? rows.shift() : undefined;
-}
-
-type Sql = ReturnType<typeof prepare>;
-
-function prepare(database: Database) {
-  const to = (sql: string): Statement => database.prepare<unknown[]>(sql);
-  const from = (sql: string): Statement => to(sql).raw(true).safeIntegers(true);
-  return {
-    session: from("SELECT below, seen, ended FROM _holdfast_sessions WHERE session = ?"),
-    keyMax: from("SELECT max(key) FROM _holdfast_replies WHERE session = ?"),
-    keys: from("SELECT key, below FROM _holdfast_replies WHERE session = ? ORDER BY key"),
-    reply: from("SELECT hash, kind, result FROM _holdfast_replies WHERE session = ? AND key = ?"),
-    put: to("INSERT INTO _holdfast_replies (session, key, hash, kind, result, below) VALUES (?, ?, ?, ?, ?, ?)"),
-    putOver: to(
-      "UPDATE _holdfast_replies SET key = ?, hash = ?, kind = ?, result = ?, below = ? WHERE session = ? AND key = ?",
-    ),
-    touch: to(
-      "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, pruned = 0",
-    ),
-    mark: to(
-      "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET below = excluded.below",
-    ),
-    end: to(
-      "INSERT INTO _holdfast_sessions (session, below, seen, ended) VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET ended = coalesce(ended, excluded.ended)",
-    ),
-    size: from(
-      "SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?",
-    ),
-    drop: to("DELETE FROM _holdfast_replies WHERE session = ? AND key < ?"),
-    endedBefore: from("SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?"),
-    dropSession: to("DELETE FROM _holdfast_sessions WHERE session = ?"),
-    pruned: to("UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?"),
-    silent: from("SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?"),
-    dropTombstones: to("DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?"),
-    bySeen: from("SELECT session FROM _holdfast_sessions ORDER BY seen"),
-    middle: from(
-      "SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)",
-    ),
-  };
 }
