@@ -43,6 +43,8 @@ export class World implements Doorway {
   /** The broker that is there, or comes to life. */
   broker: Broker | undefined;
   calmed = false;
+  /** The ledger goes with the broker that is ending. */
+  #cleared = false;
   #spawning = false;
   #wallStep = 0;
   #boots = 1;
@@ -186,9 +188,10 @@ export class World implements Doorway {
     else this.disk.doom = at;
   }
 
-  /** SIGTERM. */
-  endBroker(): void {
+  /** SIGTERM. `cleared`: with the end of its user's last login, which takes the ledger along. */
+  endBroker(cleared: boolean): void {
     this.say("the broker is told to end");
+    this.#cleared = cleared;
     this.broker?.drain();
   }
 
@@ -206,6 +209,15 @@ export class World implements Doorway {
     if (this.broker !== undefined) return;
     this.say("the ledger is damaged");
     this.disk.damage();
+  }
+
+  clearLedger(): void {
+    if (this.broker !== undefined) return;
+    // A database that was put back, and nobody has noticed yet: then only the ledger knows how far the tokens had come.
+    const { mark } = this.disk.rows;
+    if (mark !== undefined && mark.tokensTo > this.store.writer.tokensTo) return;
+    this.say("the ledger is cleared away");
+    this.disk.discard();
   }
 
   stepClock(ms: number): void {
@@ -229,9 +241,9 @@ export class World implements Doorway {
       ...{ disk, store, processes: this.processes, bootId: `boot ${this.#boots}` },
       wallNow: () => wallStart + this.now + this.#wallStep,
       observer: {
-        born: (remembered, found) => {
+        born: (remembered, found, bootId) => {
           this.coverage.forget();
-          invariants.born(remembered, found);
+          invariants.born(remembered, found, bootId);
         },
         command: (command) => {
           this.trace.say("core", () => JSON.stringify(command, (key, value) => (key === "parcel" ? undefined : value)));
@@ -267,6 +279,8 @@ export class World implements Doorway {
     broker.end();
     this.#unsure();
     this.store.orphaned();
+    if (this.#cleared) this.clearLedger();
+    this.#cleared = false;
   }
 
   // ── what is asked of it ───────────────────────────────────────────────────────────────────────────────────────────
