@@ -22,6 +22,8 @@ export type Job =
       readonly mode: "run" | "replay";
       readonly session: SessionId;
       readonly key: RequestKey | undefined;
+      /** Stored replies of its session below it may go: its client has them. */
+      readonly ackedBelow: number;
       readonly alone: boolean;
       readonly parcel: Parcel;
     }

@@ -189,6 +189,7 @@ export class StoreRig {
       mode,
       session,
       key: key === undefined ? undefined : requestKey(key),
+      ackedBelow: 0,
       alone,
       parcel: new StoreRequest(method, encoding, raw),
     });

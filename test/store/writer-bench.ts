@@ -28,6 +28,7 @@ export interface GivenWrite {
   readonly session?: SessionId;
   readonly key?: number;
   readonly alone?: boolean;
+  readonly ackedBelow?: number;
   readonly mode?: "run" | "replay";
   readonly encoding?: Encoding;
 }
@@ -73,7 +74,7 @@ export class WriterBench {
 
   /** Sends it; nothing happens before the next turn. Gives its sequence. */
   give({ sql, args, named, params, method = "db.execute", ...more }: GivenWrite): number {
-    const { session = alice, key, alone = false, mode = "run", encoding = "json" } = more;
+    const { session = alice, key, ackedBelow = 0, alone = false, mode = "run", encoding = "json" } = more;
     const at = this.#nextSeq++;
     const body = {
       ...(params ?? { sql, ...(args && { args }), ...(named && { named }) }),
@@ -85,6 +86,7 @@ export class WriterBench {
       mode,
       session,
       key: key === undefined ? undefined : requestKey(key),
+      ackedBelow,
       alone,
       method,
       encoding,

@@ -74,7 +74,11 @@ export class WriterHands {
     const { owner: session, key, parcel, settles } = write;
     const { dispatch } = this.#parts.draft;
     if (settles !== undefined) dispatch.push({ to: "writer", kind: "settle", seq: at, session, keys: settles, parcel });
-    else dispatch.push({ to: "writer", kind: "write", seq: at, mode, session, key, alone, parcel });
+    else {
+      // Of what is under way itself nobody has an answer, whatever a client says.
+      const ackedBelow = Math.min(write.session?.finished.ackedBelow ?? 0, key ?? 0);
+      dispatch.push({ to: "writer", kind: "write", seq: at, mode, session, key, ackedBelow, alone, parcel });
+    }
   }
 
   /** A step of the transaction that has the writer for itself. */

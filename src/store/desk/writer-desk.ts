@@ -83,11 +83,11 @@ export class WriterDesk {
       case "probe":
         return this.#later({ kind: "writer-progress", progress: this.#progress() });
       case "write": {
-        const { seq: at, mode, session, key, alone } = job;
+        const { seq: at, mode, session, key, ackedBelow, alone } = job;
         const request = requestIn(job.parcel);
         const { encoding, raw } = request;
         const method = storeMethodOf(request);
-        return this.#send({ kind: "write", seq: at, mode, session, key, alone, method, encoding, raw });
+        return this.#send({ kind: "write", seq: at, mode, session, key, ackedBelow, alone, method, encoding, raw });
       }
       case "step": {
         const { step, seq: at, transaction, session, key, commits } = job;

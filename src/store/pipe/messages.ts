@@ -2,7 +2,7 @@
  * Everything the front and its children say to each other: a closed union in each direction, and its bytes. What comes
  * with every request has a small binary head; what is said once in a while is JSON.
  *
- *   write    f64 seq · f64 key (0: none) · u8 flags · u8 method · 32 digits session · the request as it came
+ *   write    f64 seq · f64 key (0: none) · f64 acked below · u8 flags · u8 method · 32 digits session · the request as it came
  *   step     see step-message.ts
  *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
  *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
@@ -35,6 +35,8 @@ export interface WriteMessage {
   readonly mode: "run" | "replay";
   readonly session: SessionId;
   readonly key: RequestKey | undefined;
+  /** Answers under keys of this session below it may go. */
+  readonly ackedBelow: number;
   readonly alone: boolean;
   readonly method: StoreMethod;
   readonly encoding: Encoding;
@@ -196,7 +198,7 @@ const aloneFlag = 2;
 const msgpackFlag = 4;
 const sessionBytes = 16;
 const sessionDigits = 2 * sessionBytes;
-const writeHeadBytes = 8 + 8 + 1 + 1 + sessionDigits;
+const writeHeadBytes = 8 + 8 + 8 + 1 + 1 + sessionDigits;
 const readHeadBytes = 8 + 1 + 1;
 const settledHeadBytes = 24;
 const settleHeadBytes = 8 + 1 + sessionBytes;
@@ -233,10 +235,11 @@ function sendWrite(queue: FrameQueue, message: WriteMessage): void {
   const head = writeHead;
   writeView.setFloat64(payloadAt, message.seq, true);
   writeView.setFloat64(payloadAt + 8, message.key ?? 0, true);
-  head[payloadAt + 16] =
+  writeView.setFloat64(payloadAt + 16, message.ackedBelow, true);
+  head[payloadAt + 24] =
     (message.mode === "replay" ? replayFlag : 0) | (message.alone ? aloneFlag : 0) | flagsOf(message.encoding);
-  head[payloadAt + 17] = storeMethods.indexOf(message.method);
-  head.write(message.session, payloadAt + 18, sessionDigits, "latin1");
+  head[payloadAt + 25] = storeMethods.indexOf(message.method);
+  head.write(message.session, payloadAt + 26, sessionDigits, "latin1");
   queue.add(kinds.write, head, message.raw);
 }
 
@@ -341,16 +344,17 @@ export function readToWriter({ kind, payload }: Frame): ToWriter {
 }
 
 function readWrite(payload: Buffer): WriteMessage {
-  const flags = payload[16] as number;
+  const flags = payload[24] as number;
   const key = payload.readDoubleLE(8);
   return {
     kind: "write",
     seq: seq(payload.readDoubleLE(0)),
     mode: (flags & replayFlag) === 0 ? "run" : "replay",
-    session: sessionId(payload.toString("latin1", 18, writeHeadBytes)),
+    session: sessionId(payload.toString("latin1", 26, writeHeadBytes)),
     key: key === 0 ? undefined : requestKey(key),
+    ackedBelow: payload.readDoubleLE(16),
     alone: (flags & aloneFlag) !== 0,
-    method: methodAt(payload[17]),
+    method: methodAt(payload[25]),
     encoding: encodingAt(flags),
     raw: payload.subarray(writeHeadBytes),
   };

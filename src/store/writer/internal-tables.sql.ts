@@ -5,7 +5,7 @@
  */
 
 /** Of the tables below; a file with a higher number belongs to a newer version of the program. */
-export const tablesVersion = 4;
+export const tablesVersion = 5;
 
 /**
  * In the place of a boot id: the file was put here by a restore or an import, and nobody can tell which run of the machine
@@ -32,19 +32,23 @@ export const createMeta = `CREATE TABLE _holdfast_meta (
   held INTEGER NOT NULL DEFAULT 1
 )`;
 
-/** What was answered under a request key. \`kind\` says how to read \`result\`: see replies-kept.ts. */
+/**
+ * What was answered under a request key. \`kind\` says how to read \`result\`: see replies-kept.ts. \`below\`: when the row was
+ * written the client had its answer to all keys below it; what is not here of them has been forgotten.
+ */
 export const createReplies = `CREATE TABLE _holdfast_replies (
   session BLOB NOT NULL,
   key INTEGER NOT NULL,
   hash INTEGER NOT NULL,
   kind INTEGER NOT NULL,
   result,
+  below INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (session, key)
 ) WITHOUT ROWID`;
 
 /**
- * Every session that has stored answers, or is known to have ended. Keys below \`below\` have been forgotten: whether they
- * were applied can no longer be told. \`seen\`, \`ended\`: ms since 1970. \`pruned\` is 1 when no answer is left.
+ * Every session that has stored answers, or is known to have ended. Of keys below \`below\`, and
+ * below that of any of its answers, what is not stored has been forgotten: whether they were applied can no longer be told. \`seen\`, \`ended\`: ms since 1970. \`pruned\` is 1 when no answer is left.
  */
 export const createSessions = `CREATE TABLE _holdfast_sessions (
   session BLOB NOT NULL PRIMARY KEY,
@@ -75,5 +79,6 @@ export const createKeysUntil = "CREATE INDEX _holdfast_keys_until ON _holdfast_k
 export const migrations: readonly { readonly version: number; readonly sql: readonly string[] }[] = [
   { version: 2, sql: [createKeys, createKeysUntil] },
   { version: 3, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0"] },
-  { version: 4, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN held INTEGER NOT NULL DEFAULT 1"] },
+  { version: 4, sql: ["ALTER TABLE _holdfast_replies ADD COLUMN below INTEGER NOT NULL DEFAULT 0"] },
+  { version: 5, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN held INTEGER NOT NULL DEFAULT 1"] },
 ];

@@ -74,10 +74,11 @@ export class JobRunner {
   }
 
   keep({ message, opened }: WriteJob, result: StatementResult, again = false): void {
-    const { session, key, encoding } = message;
+    const { session, key, ackedBelow, encoding } = message;
     const { own, hash } = opened;
-    if (own !== undefined) this.#ownKeys.keep(own, hash, replyOf(result, encoding));
-    else if (key !== undefined) this.#replies.keep({ session, key, hash, reply: replyOf(result, encoding), again });
+    const reply = replyOf(result, encoding);
+    if (own !== undefined) this.#ownKeys.keep(own, hash, reply);
+    else if (key !== undefined) this.#replies.keep({ session, key, hash, reply, ackedBelow, again });
   }
 
   #settle({ seq: id, session, keys, encoding }: SettleMessage): Answer {

@@ -86,7 +86,8 @@ export class ScriptRunner {
   }
 
   #note({ message, opened }: WriteJob, reply: Reply, again: boolean): void {
-    const { session, key } = message;
-    if (key !== undefined) this.#parts.replies.keep({ session, key, hash: opened.hash, reply, again });
+    const { session, key, ackedBelow } = message;
+    const { hash } = opened;
+    if (key !== undefined) this.#parts.replies.keep({ session, key, hash, reply, ackedBelow, again });
   }
 }

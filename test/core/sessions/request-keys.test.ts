@@ -57,6 +57,30 @@ test("the writer may forget replies when many were acknowledged, not one by one"
   );
 });
 
+test("with each write the writer is told below which key its client has all answers, and never more than is true", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  const told = () => broker.writer.waiting.map((job) => (job.kind === "write" ? [job.key, job.ackedBelow] : job.kind));
+  client.write("w", { key: 1 });
+  client.write("w", { key: 2 });
+  assert.deepEqual(told(), [
+    [1, 0],
+    [2, 0],
+  ]);
+  broker.settle();
+  client.ack(2);
+  client.write("w", { key: 3 });
+  assert.deepEqual(told(), [[3, 2]]);
+  broker.settle();
+  client.ack(100);
+  client.write("w", { key: 101 });
+  client.write("w", { key: 102 });
+  assert.deepEqual(told(), [
+    [101, 100],
+    [102, 100],
+  ]);
+});
+
 test("the writer is not told to forget what it was never given, whatever is acknowledged", () => {
   const broker = new TestBroker();
   const client = broker.client();

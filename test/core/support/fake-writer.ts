@@ -3,7 +3,7 @@
  * real one would have on disk. What it applies is counted, so that twice is seen.
  */
 import type { Job, Parcel, StoreAnswer, StoreEvent, WriterProgress } from "../../../src/core/index.js";
-import { refuse } from "../../../src/terms/index.js";
+import { type RequestKey, refuse, type SessionId } from "../../../src/terms/index.js";
 import { seqOf, type TestParcel, whatOf } from "./values.js";
 
 type WriterJob = Extract<Job, { to: "writer" }>;
@@ -86,6 +86,7 @@ export class FakeWriter {
   /** The transaction that is open, and what it has done. */
   #open: { readonly transaction: number; readonly done: Applied[] } | undefined;
   readonly #replies = new Map<string, Reply>();
+  readonly #forgottenBelow = new Map<SessionId, number>();
   readonly #ended = new Set<string>();
 
   readonly #spelling: Spelling;
@@ -283,7 +284,7 @@ export class FakeWriter {
   #write(job: WriteJob): StoreAnswer {
     const { seq, session, key, mode } = job;
     const { what, fails } = this.#spelling.whatOf(job.parcel);
-    const stored = key === undefined ? undefined : this.#replies.get(`${session}/${key}`);
+    const stored = key === undefined ? undefined : this.#reply(session, key);
     if (stored !== undefined) return { kind: "done", body: stored.spell(stored.what, job.parcel) };
     if (mode === "replay") return { kind: "absent" };
     if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
@@ -292,12 +293,23 @@ export class FakeWriter {
     this.applied.push(applied);
     this.#inDoubt.push(applied);
     const { did } = this.#spelling;
-    if (key !== undefined) this.#replies.set(`${session}/${key}`, { what, spell: did });
+    if (key !== undefined) {
+      this.#replies.set(`${session}/${key}`, { what, spell: did });
+      this.#forgottenBelow.set(session, Math.max(job.ackedBelow, this.#forgottenBelow.get(session) ?? 0));
+    }
     return { kind: "done", body: did(what, job.parcel) };
   }
 
+  /** The store may write over what is acknowledged: it must not be needed again. */
+  #reply(session: SessionId, key: RequestKey): Reply | undefined {
+    const below = this.#forgottenBelow.get(session) ?? 0;
+    if (key < below)
+      throw new Error(`the reply under key ${key} was asked for, and all below ${below} are acknowledged`);
+    return this.#replies.get(`${session}/${key}`);
+  }
+
   #outcomes({ session, keys, parcel }: SettleJob): StoreAnswer {
-    const known = keys.map((key) => ({ key, did: this.#replies.get(`${session}/${key}`)?.what }));
+    const known = keys.map((key) => ({ key, did: this.#reply(session, key)?.what }));
     return { kind: "done", body: this.#spelling.outcomes(known, parcel) };
   }
 }

@@ -108,7 +108,7 @@ test("a backup that is put in the place of what cannot be read, or of nothing, k
 test("a backup of an older version is put back, with what is known of locks", async (t) => {
   const { database, places, from, connection, meta } = await backedUp(t);
   const older = open(from);
-  older.exec("alter table _holdfast_meta drop column held; update _holdfast_meta set version = 3");
+  older.exec("alter table _holdfast_meta drop column held; update _holdfast_meta set version = 4");
   older.close();
   meta.nothingHeld();
   connection.close();

@@ -162,6 +162,7 @@ function executeMessage(at: number, sql: string): WriteMessage {
     mode: "run",
     session: alice,
     key: undefined,
+    ackedBelow: 0,
     alone: false,
     method: "db.execute",
     encoding: "json",

@@ -153,7 +153,7 @@ test("an answer that is too large is not kept, and is not given again", (t) => {
 test("a database of the version before gets the table when a writer starts", (t) => {
   const { database, keep, made, names } = keys(t);
   database.exec("drop table _holdfast_keys; alter table _holdfast_meta drop column commits");
-  database.exec("update _holdfast_meta set version = 1");
+  database.exec("alter table _holdfast_replies drop column below; update _holdfast_meta set version = 1");
   MetaRow.start(database, "boot-1");
   keep(made(), "k", 1000);
   assert.deepEqual(names(), ["k"]);

@@ -127,6 +127,78 @@ test("the mark of what was forgotten outlives the writer", (t) => {
   );
 });
 
+const replyBytes = "select count(*) * 64 + coalesce(sum(length(cast(result as blob))), 0) from _holdfast_replies";
+
+test("answers that the client has are written over one by one, and what they stood for is never run again", (t) => {
+  const dir = tempDir(t);
+  const before = withTable(bench(t, { dir }));
+  const write = (key: number, text = "x") => ({ sql: `${insert} returning a`, args: [text], key, ackedBelow: key });
+  before.group([1, 2, 3].map((key) => ({ ...write(key, "long ".repeat(key)), ackedBelow: 1 })));
+  before.run(write(4));
+  assert.deepEqual(before.rows("select key, below from _holdfast_replies"), [
+    [2, 1],
+    [3, 1],
+    [4, 4],
+  ]);
+  before.close();
+  const w = bench(t, { dir });
+  for (let key = 5; key <= 20; key++) w.run(write(key, String(key)));
+  assert.deepEqual(w.rows("select key from _holdfast_replies"), [[18], [19], [20]]);
+  assert.equal(w.value("select replies_bytes from _holdfast_meta"), w.value(replyBytes));
+  w.close();
+  const next = bench(t, { dir });
+  assert.deepEqual(codes([next.run(write(1)), next.run(write(17)), next.run(write(20, "20"))]), [
+    "RETRY_TOO_OLD",
+    "RETRY_TOO_OLD",
+    "done",
+  ]);
+  assert.deepEqual(
+    next.settle(alice, [17, 19, 20, 21]).map(({ outcome }: { outcome: string }) => outcome),
+    ["unknown", "applied", "applied", "never"],
+  );
+  assert.equal(next.value("select count(*) from t"), 20);
+});
+
+test("an answer that was to be written over by a write which came to nothing is there again", (t) => {
+  const w = withTable(bench(t));
+  w.run("create table parent (id integer primary key)");
+  w.run("create table child (p references parent (id) deferrable initially deferred)");
+  const first = w.run({ sql: insert, args: ["x"], key: 1 });
+  assert.deepEqual(codes([w.run({ sql: "insert into child values (1)", key: 2, ackedBelow: 2 })]), [
+    "SQLITE_CONSTRAINT",
+  ]);
+  assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);
+  w.run({ sql: insert, args: ["y"], key: 3, ackedBelow: 3 });
+  assert.deepEqual(w.rows("select key from _holdfast_replies"), [[3]]);
+  assert.equal(w.value("select replies_bytes from _holdfast_meta"), w.value(replyBytes));
+});
+
+test("a script writes over its own answer, not over one that is still needed", (t) => {
+  const w = withTable(bench(t));
+  w.run({ sql: insert, args: ["x"], key: 1 });
+  const script = { sql: `insert into t (a) values (1); insert into t (a) values (2)`, atomic: false };
+  w.run({ method: "db.script", params: script, key: 2, ackedBelow: 1 });
+  assert.deepEqual(w.rows("select key from _holdfast_replies"), [[1], [2]]);
+  w.run({ method: "db.script", params: script, key: 3, ackedBelow: 3 });
+  assert.deepEqual(w.rows("select key from _holdfast_replies"), [[2], [3]]);
+  assert.equal(w.value("select replies_bytes from _holdfast_meta"), w.value(replyBytes));
+});
+
+test("what the client has of a session that ends goes with it", (t) => {
+  const w = withTable(bench(t));
+  w.group([1, 2, 3].map((key) => ({ sql: insert, args: [key], key })));
+  w.writer.take({ kind: "forget", session: alice, below: requestKey(3) });
+  w.run({ sql: insert, args: ["bob"], key: 1, session: bob });
+  assert.equal(w.value("select count(*) from _holdfast_replies"), 4);
+  w.writer.take({ kind: "end-session", session: alice });
+  w.turn();
+  assert.deepEqual(w.rows(`select key from _holdfast_replies where session = x'${alice}'`), [[3]]);
+  assert.deepEqual(
+    w.settle(alice, [2, 3]).map(({ outcome }: { outcome: string }) => outcome),
+    ["unknown", "applied"],
+  );
+});
+
 test("settling says for good what became of each key, with its result", (t) => {
   const w = withTable(bench(t));
   w.run({ sql: `${insert} returning a`, args: ["x"], key: 2 });
@@ -202,8 +274,7 @@ test("answers beyond the bound go, those of ended sessions first, and their keys
   assert.ok(Number(w.value("select sum(length(result)) from _holdfast_replies")) <= 1024 * 1024);
   assert.deepEqual(codes([w.run(large(1)), w.run(large(9))]), ["RETRY_TOO_OLD", "done"]);
   assert.equal(w.value("select count(*) from t"), 10);
-  const counted = w.value("select count(*) * 64 + sum(length(cast(result as blob))) from _holdfast_replies");
-  assert.equal(w.value("select replies_bytes from _holdfast_meta"), counted);
+  assert.equal(w.value("select replies_bytes from _holdfast_meta"), w.value(replyBytes));
 });
 
 /** The tables by themselves, under a clock that the test moves. */

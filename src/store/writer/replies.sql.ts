@@ -1,0 +1,43 @@
+/** The statements over the stored answers and the sessions that they belong to: see replies-kept.ts. */
+import type { Database, Statement } from "../../sqlite/index.js";
+
+/** Their values come as bigint, their rows as arrays. */
+const reads = {
+  session: "SELECT below, seen, ended FROM _holdfast_sessions WHERE session = ?",
+  keyMax: "SELECT max(key) FROM _holdfast_replies WHERE session = ?",
+  keys: "SELECT key, below FROM _holdfast_replies WHERE session = ? ORDER BY key",
+  reply: "SELECT hash, kind, result FROM _holdfast_replies WHERE session = ? AND key = ?",
+  size: "SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?",
+  endedBefore: "SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?",
+  silent: "SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?",
+  bySeen: "SELECT session FROM _holdfast_sessions ORDER BY seen",
+  middle:
+    "SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)",
+} as const;
+
+const changes = {
+  put: "INSERT INTO _holdfast_replies (session, key, hash, kind, result, below) VALUES (?, ?, ?, ?, ?, ?)",
+  putOver:
+    "UPDATE _holdfast_replies SET key = ?, hash = ?, kind = ?, result = ?, below = ? WHERE session = ? AND key = ?",
+  touch:
+    "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, 0, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen, pruned = 0",
+  mark: "INSERT INTO _holdfast_sessions (session, below, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET below = excluded.below",
+  end: "INSERT INTO _holdfast_sessions (session, below, seen, ended) VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET ended = coalesce(ended, excluded.ended)",
+  drop: "DELETE FROM _holdfast_replies WHERE session = ? AND key < ?",
+  dropSession: "DELETE FROM _holdfast_sessions WHERE session = ?",
+  pruned: "UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?",
+  dropTombstones: "DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?",
+} as const;
+
+type Names = keyof typeof reads | keyof typeof changes;
+
+export type RepliesSql = { readonly [Name in Names]: Statement };
+
+export function prepareReplies(database: Database): RepliesSql {
+  const prepared: Partial<Record<Names, Statement>> = {};
+  const names = <Name extends string>(of: { readonly [N in Name]: string }) => Object.keys(of) as Name[];
+  for (const name of names(reads))
+    prepared[name] = database.prepare<unknown[]>(reads[name]).raw(true).safeIntegers(true);
+  for (const name of names(changes)) prepared[name] = database.prepare<unknown[]>(changes[name]);
+  return prepared as RepliesSql;
+}
