@@ -63,6 +63,8 @@ export class Broker implements BrokerEnd {
   listening = false;
   /** It is to end, and begins nothing new. */
   draining = false;
+  /** It came to its end in good order. */
+  endedWell = false;
   #stoppedAt: number | undefined;
   #pausedMs = 0;
   #seenAt = 0;
@@ -278,6 +280,7 @@ export class Broker implements BrokerEnd {
 
   /** In good order: what was answered arrives, and the ledger is closed. */
   #leave(): void {
+    this.endedWell = true;
     this.#postman.closeAll("it ends");
     const { core } = this;
     if (core !== undefined) {

@@ -277,7 +277,7 @@ export class World implements Doorway {
     this.say(`the broker is gone: ${why}`);
     this.broker = undefined;
     broker.end();
-    this.#unsure();
+    if (!broker.endedWell || this.#cleared) this.#unsure();
     this.store.orphaned();
     if (this.#cleared) this.clearLedger();
     this.#cleared = false;
@@ -335,7 +335,8 @@ export class World implements Doorway {
     const ask = this.#askOf(what);
     const wasTaken = ask?.fences.some(({ token }) => this.invariants.wasTaken(token));
     if (ask?.sure && code === "FENCED" && !wasTaken) throw new Error(`${what} was overtaken by a release`);
-    ask?.unsure();
+    // What a broker that ends turns away comes to the next one, and nothing that was asked behind it comes before.
+    if (code !== "SHUTTING_DOWN") ask?.unsure();
   }
 
   /** Who can look at a clock does not rely any more on a lease that the broker has ended. */
