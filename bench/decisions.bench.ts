@@ -35,6 +35,7 @@ function player(): Player {
       epoch: 1,
       storedSeq: seq(0),
       previousBootId: null,
+      heldBefore: false,
       incarnation: "bench",
       tokensFrom: 1,
       tokensTo: 2 ** 50,

@@ -355,6 +355,7 @@ const passing: ReadonlySet<string> = new Set([
   "SNAPSHOT_ENDED",
   "SQLITE_BUSY_SNAPSHOT",
   "WRITER_UNAVAILABLE",
+  "SHUTTING_DOWN",
 ]);
 
 export const retriesDefault = 3;

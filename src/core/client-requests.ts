@@ -22,6 +22,7 @@ import type {
   WriteCommand,
 } from "./command.js";
 import type { Draft } from "./draft.js";
+import { keepsItsPlace } from "./keeping-order.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
 import type { Reads } from "./reads/reads.js";
@@ -83,7 +84,9 @@ export class ClientRequests {
         this.#refuse(command, refuse("NOT_READY", "session.hello must come first"));
       return;
     }
-    if (!this.#forbidden(session, command)) this.#fromSession(command, connection, session, now);
+    if (this.#forbidden(session, command)) return;
+    if (connection.turnedAway && keepsItsPlace(command)) this.#refusedAtEnd(command, session.restored);
+    else this.#fromSession(command, connection, session, now);
   }
 
   #fromSession(
@@ -277,8 +280,12 @@ export class ClientRequests {
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
     const finished = command.key === undefined ? undefined : session.finished.get(command.key);
     if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
-    if (!this.#joins(session, command, connection))
-      this.#parts.transactions.commit(session, command, verdict.kind === "seen" || command.ownKey === true, now);
+    if (this.#joins(session, command, connection)) return;
+    const { transactions } = this.#parts;
+    const seenBefore = verdict.kind === "seen" || command.ownKey === true;
+    if (connection.turnedAway && command.release !== undefined)
+      return transactions.turnAway(session, command, endingRefusal(seenBefore), now);
+    transactions.commit(session, command, seenBefore, now);
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
@@ -358,8 +365,11 @@ export class ClientRequests {
 
   /** `seenBefore`: the request may have been applied when it was sent before. */
   #refusedAtEnd(asker: Asker, seenBefore: boolean): boolean {
-    if (this.ending) this.#refuse(asker, notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending")));
-    return this.ending;
+    if (!this.ending) return false;
+    const connection = this.#parts.sessions.connection(asker.connection);
+    if (connection !== undefined) connection.turnedAway = true;
+    this.#refuse(asker, endingRefusal(seenBefore));
+    return true;
   }
 
   /** An answer for good must wait; somebody who was never here before need not. */
@@ -383,6 +393,10 @@ export class ClientRequests {
   #refuse(asker: Asker, refusal: Refusal): void {
     this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
   }
+}
+
+function endingRefusal(seenBefore: boolean): Refusal {
+  return notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending"));
 }
 
 function waitsForWriter(what: string): Refusal {

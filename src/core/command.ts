@@ -369,4 +369,6 @@ export type Command =
   /** The ledger cannot take rows (disk full), or can again. */
   | { readonly kind: "ledger"; readonly full: boolean }
   /** The broker is ending: nothing new is begun. */
-  | { readonly kind: "drain" };
+  | { readonly kind: "drain" }
+  /** Nothing is under way any more; what this makes is the last turn. */
+  | { readonly kind: "end" };

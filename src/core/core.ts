@@ -126,7 +126,7 @@ export class Core {
   restore(memory: Memory, now: Instant): void {
     this.#requests.unsettled = undefined;
     this.#storeEvents.tokensAbove = memory.tokensAbove;
-    recall(memory, { sessions: this.#sessions, locks: this.#locks, deadlines: this.#deadlines }, now);
+    recall(memory, { ...this.#machines, deadlines: this.#deadlines, mark: this.#storeEvents.mark }, now);
     this.#armPoll(now);
   }
 
@@ -155,6 +155,8 @@ export class Core {
         this.#reads.close(now);
         this.#transactions.drain(now);
         return this.#storeEvents.mark.end();
+      case "end":
+        return this.#storeEvents.end();
       default:
         if (!("connection" in command)) return this.#storeEvents.handle(command, now);
         this.#requests.handle(command, now);
@@ -219,7 +221,9 @@ export class Core {
       case "lease-due":
       case "break-grace":
       case "place-news":
+        return this.#locks.due(deadline, now);
       case "recovery-grace":
+        this.#storeEvents.mark.begin();
         return this.#locks.due(deadline, now);
       case "read-watch":
       case "snapshot-watch":

@@ -57,6 +57,8 @@ export type Job =
   /** The session is over; its replies stay for the time that `endedKeysMs` gives. */
   | { readonly to: "writer"; readonly kind: "end-session"; readonly session: SessionId }
   | { readonly to: "writer"; readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
+  /** Nobody holds a lock, and nobody will in this life of the broker: what the writer writes down as its last act. */
+  | { readonly to: "writer"; readonly kind: "nothing-held" }
   /** Fold the log into the database and truncate it; readers hold no snapshot now. */
   | { readonly to: "writer"; readonly kind: "checkpoint" }
   /** From now on these tables are watched and no others. Answered by `tables-watched` with the number of the set. */

@@ -21,6 +21,8 @@ export class Mark {
   #due: Deadline | undefined;
   /** The broker is ending: what is settled from here on is written down at once. */
   #ending = false;
+  /** Nothing is written down before `begin`. */
+  #waits = false;
 
   constructor({ draft, deadlines }: MarkParts, seq: Seq) {
     this.#parts = { draft, deadlines };
@@ -30,6 +32,16 @@ export class Mark {
   /** As a new writer has found it. */
   begins(seq: Seq): void {
     this.#seq = seq;
+  }
+
+  wait(): void {
+    this.#waits = true;
+  }
+
+  begin(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.write();
   }
 
   reserved(tokensTo: number, incarnation: string): void {
@@ -51,6 +63,7 @@ export class Mark {
 
   write(): void {
     this.#parts.deadlines.cancel(this.#due);
-    if (this.#block !== undefined) this.#parts.draft.ledger.push({ kind: "mark", seq: this.#seq, ...this.#block });
+    if (this.#block !== undefined && !this.#waits)
+      this.#parts.draft.ledger.push({ kind: "mark", seq: this.#seq, ...this.#block });
   }
 }

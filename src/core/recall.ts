@@ -2,6 +2,7 @@
 import { after, type Instant, type Millis } from "../terms/index.js";
 import type { Deadlines } from "./deadlines.js";
 import type { LockService } from "./locks/lock-service.js";
+import type { Mark } from "./mark.js";
 import type { Session } from "./sessions/session.js";
 import type { SessionTable } from "./sessions/session-table.js";
 import type { CapacityRow, GrantRow, SessionRow, WaiterRow } from "./turn.js";
@@ -16,17 +17,24 @@ export interface Memory {
   readonly tokensAbove: number;
   /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
   readonly graceMs: Millis;
+  /**
+   * The ledger has no mark, and gets none before the grace is over: who begins anew in the middle of it finds a ledger of
+   * which nothing was ever written, and gives all of the time again.
+   */
+  readonly unmarked?: boolean;
 }
 
 export interface RecallParts {
   readonly sessions: SessionTable;
   readonly locks: LockService;
   readonly deadlines: Deadlines;
+  readonly mark: Mark;
 }
 
-export function recall(memory: Memory, { sessions, locks, deadlines }: RecallParts, now: Instant): void {
+export function recall(memory: Memory, { sessions, locks, deadlines, mark }: RecallParts, now: Instant): void {
   if (memory.graceMs > 0) {
     locks.freeze();
+    if (memory.unmarked === true) mark.wait();
     deadlines.arm("recovery-grace", undefined, after(now, memory.graceMs));
   }
   for (const row of memory.sessions) sessions.probe(sessions.restore(row, now));

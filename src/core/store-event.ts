@@ -57,6 +57,8 @@ export type StoreEvent =
       /** The highest sequence whose group is committed. */
       readonly storedSeq: Seq;
       readonly previousBootId: string | null;
+      /** Nobody has written down, at the end of the broker before this one, that no lock was held any more. */
+      readonly heldBefore: boolean;
       readonly incarnation: string;
       /** Tokens from (inclusive) to (exclusive) are reserved on disk. */
       readonly tokensFrom: number;

@@ -83,6 +83,11 @@ export class StoreEvents {
     }
   }
 
+  /** The last turn of this life: whether anybody is left who holds something, or may believe so. */
+  end(): void {
+    if (this.#parts.locks.end()) this.#parts.draft.dispatch.push({ to: "writer", kind: "nothing-held" });
+  }
+
   /** Nobody knows whether there will be one: reads wait no longer for it. */
   writerLate(now: Instant): void {
     const { writes, reads, tables } = this.#parts;

@@ -10,6 +10,7 @@
 import { homedir, tmpdir, userInfo } from "node:os";
 import { type BackupProgress, backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
+import { readBootId } from "./boot-id.js";
 import { type Config, configFrom, type Errand, type ServeOptions } from "./config.js";
 import { prepareDirectories } from "./directories.js";
 import { wallNow } from "./pulse.js";
@@ -86,10 +87,10 @@ async function withoutBroker(
 ): Promise<unknown> {
   const places = prepareDirectories(config.places, { uid, logs: false, allowed: config.allowFilesystem });
   const instance = SingleInstance.take(places);
-  const now = wallNow().getTime();
+  const order = { from: errand.file, places, wallNow: wallNow().getTime(), bootId: readBootId() };
   try {
-    if (errand.kind === "restore") return await restoreDatabase({ from: errand.file, places, wallNow: now });
-    return await importDatabase({ from: errand.file, places, force: errand.force, wallNow: now });
+    if (errand.kind === "restore") return await restoreDatabase(order);
+    return await importDatabase({ ...order, force: errand.force });
   } finally {
     instance.release();
   }

@@ -141,6 +141,7 @@ export class Front {
     this.#postman.sayClosing(reason);
     await this.#quiet();
     this.#postman.closeAll(reason);
+    this.#core.handle({ kind: "end" }, this.#pulse.now());
     this.#turn();
     this.#pulse.stop();
     this.#system.stop();

@@ -6,11 +6,13 @@
  *      because one of those children does not end, that is told, and reads are served until it does (`past.ts`).
  *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13). One that
  *      lies beside a database that was put there (a backup, an import) is not believed, but for the tokens that were given.
+ *      One that is gone without a restart is as one that is damaged, unless the last broker has ended in good order and
+ *      with no lock held, which is written in data.db.
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
 import { Core, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
-import { Ledger, type LedgerContents } from "../ledger/index.js";
+import { Ledger, type LedgerContents, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { bootIdElsewhere, killOrphans } from "../store/index.js";
 import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
@@ -69,7 +71,7 @@ export function recall(
   core = new Core(parts.limits, ready.storedSeq),
 ): Core {
   const contents = ledger.read();
-  const memory = contents === "damaged" ? afterDamage(ready, parts) : believed(contents, ready, parts);
+  const memory = memoryOf(contents, ready, parts);
   // Rows that hold no more must not be found by the next start. The mark stays until tokens above it are reserved.
   if (contents !== "damaged" && memory.sessions !== contents.sessions) ledger.commit(ends(contents));
   core.restore(memory, parts.now);
@@ -80,23 +82,45 @@ export function recall(
   return core;
 }
 
+function memoryOf(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
+  if (contents === "damaged") return afterDamage(ready, parts);
+  if (contents.mark === undefined) return unwritten(contents, ready, parts);
+  return believed(contents, contents.mark, ready, parts);
+}
+
 /** What was given before is told by data.db, unless that is another file now: then by the clock. */
 function afterDamage(ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
   log("the ledger was damaged: all locks are void, and none is granted for one resume window", {
     graceMs: limits.resumeWindowMs,
   });
   const tokensAbove = ready.previousBootId === null ? tokensByClock(wallNow) : 0;
-  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };
+  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };
+}
+
+/**
+ * A ledger of which nothing was ever written: this is the first start, or that after a restart of the machine; or there
+ * was another, and somebody has cleared it away (a logout takes /run/user/UID along) while its holders live on. Unless it
+ * is written in data.db that nobody held anything, that is as bad as damage (rule 13).
+ */
+function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallParts): Memory {
+  const { sessions, grants, waiters, capacities } = contents;
+  const known = ready.previousBootId === bootIdElsewhere ? nothing : { sessions, grants, waiters };
+  const memory = { ...nothing, ...known, capacities };
+  if (!ready.heldBefore || !isOfThisRun(ready, parts)) return memory;
+  const graceMs = parts.limits.resumeWindowMs;
+  parts.log("the ledger is gone: all locks are void, and none is granted for one resume window", { graceMs });
+  return { ...memory, graceMs, unmarked: true };
 }
 
 /** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
-function believed(contents: LedgerContents, ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
-  const { sessions, grants, waiters, capacities, mark } = contents;
+function believed(
+  contents: LedgerContents,
+  mark: LedgerMark,
+  ready: WriterReady,
+  { log, limits, wallNow }: RecallParts,
+): Memory {
+  const { sessions, grants, waiters, capacities } = contents;
   const { storedSeq, tokensFrom, previousBootId } = ready;
-  if (mark === undefined) {
-    const known = previousBootId === bootIdElsewhere ? nothing : { sessions, grants, waiters };
-    return { ...nothing, ...known, capacities };
-  }
   const { tokensTo, seq, incarnation } = mark;
   const another = previousBootId === null || incarnation !== ready.incarnation;
   if (!another && seq <= storedSeq && tokensTo <= tokensFrom)

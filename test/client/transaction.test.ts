@@ -254,6 +254,18 @@ describe("the work is done again", () => {
     assert.equal(runs, 2);
     assert.deepEqual(told(fake).slice(-3), ["tx.begin 2", "tx.execute 2: insert …", "tx.commit 2"]);
   });
+
+  it("by the next broker, when one that ends has turned its commit away", async (test) => {
+    const { broker, fake } = await pair(test);
+    once(fake, "tx.commit", refuse("SHUTTING_DOWN", "the broker is ending"), () => ({ seq: 8 }));
+    let runs = 0;
+    const done = broker.transaction(() => void runs++);
+    await fake.request("tx.rollback");
+    fake.breakLinks();
+    await done;
+    assert.equal(runs, 2);
+    assert.deepEqual(told(fake).slice(-2), ["tx.begin 2", "tx.commit 2"]);
+  });
 });
 
 describe("a signal", () => {

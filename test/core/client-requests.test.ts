@@ -26,6 +26,27 @@ test("a broker that is ending begins nothing new, and lets what is there be brou
   assert.ok(!waiting.open);
 });
 
+// rule 5: it takes effect after the writes that were sent before it, also when they come to the next broker
+test("when a broker that is ending has turned something away, what would change locks behind it on that connection is turned away too", () => {
+  const broker = new TestBroker();
+  const [a, b] = [broker.client(), broker.client()];
+  const held = a.hold("x");
+  const other = a.hold("y");
+  const waiting = b.acquire("x", { key: 40 });
+  broker.do({ kind: "drain" });
+  assert.equal(a.release(other).answer.kind, "released", "nothing was turned away before it");
+  assert.equal(a.write("w", { fences: [held] }).refusal.code, "SHUTTING_DOWN");
+  const behind = [a.release(held), a.downgrade(held), a.break("x"), a.transfer("x", b), a.resize("s", 2)];
+  for (const asked of behind) assert.equal(asked.refusal.code, "SHUTTING_DOWN");
+  assert.ok(waiting.open);
+  // What is no change goes on, and so do others.
+  const read = a.read("r");
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+  assert.equal(a.ping().answer.kind, "pong");
+  assert.equal(b.cancelAcquire(40).answer.kind, "acquire-cancelled");
+});
+
 // rule 13: the ledger on a full disk
 test("while the ledger is full no lock is granted; what is held can be given back, newcomers are let in, and SQL goes on", () => {
   const broker = new TestBroker();

@@ -14,7 +14,15 @@ function rig() {
   let now = instant(0);
   const reserved = { tokensFrom: 1, tokensTo: 1000 };
   core.handle(
-    { kind: "writer-ready", epoch: 1, storedSeq: seq(0), previousBootId: null, incarnation: "i", ...reserved },
+    {
+      kind: "writer-ready",
+      epoch: 1,
+      storedSeq: seq(0),
+      previousBootId: null,
+      heldBefore: false,
+      incarnation: "i",
+      ...reserved,
+    },
     now,
   );
   core.handle({ kind: "connected", connection }, now);

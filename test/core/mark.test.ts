@@ -1,21 +1,24 @@
 /** What the ledger is told of how far data.db has come, and when (rule 14: a file that was put back is noticed by it). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Core, type Turn } from "../../src/core/index.js";
+import { Core, type Memory, type Turn } from "../../src/core/index.js";
 import { after, instant, limitsWith, seq } from "../../src/terms/index.js";
 
-function rig() {
+const nothing = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
+
+function rig({ memory = {}, first = [5] }: { memory?: Partial<Memory>; first?: readonly number[] } = {}) {
   const core = new Core(limitsWith(), seq(5));
   let now = instant(0);
   const turn = () => seqsOf(core.takeTurn());
+  core.restore({ ...nothing, ...memory }, now);
   core.handle(
     {
       ...({ kind: "writer-ready", epoch: 1, storedSeq: seq(5), previousBootId: "b", incarnation: "i" } as const),
-      ...{ tokensFrom: 1, tokensTo: 1000 },
+      ...{ heldBefore: true, tokensFrom: 1, tokensTo: 1000 },
     },
     now,
   );
-  assert.deepEqual(turn(), [5]);
+  assert.deepEqual(turn(), first);
   return {
     stored(at: number) {
       core.handle({ kind: "writer-settled", answers: [], storedSeq: seq(at), walBytes: 0 }, now);
@@ -60,4 +63,22 @@ test("at the end all of it is marked", () => {
   stored(8);
   assert.deepEqual(drain(), [8]);
   assert.deepEqual(stored(9), [9]);
+});
+
+// rule 13: a start in the middle of the grace must find the ledger as the one before has found it
+test("in a ledger that has no mark nothing is marked before its time of grace is over, not even at the end", () => {
+  const grace = { memory: { graceMs: 1000, unmarked: true }, first: [] };
+  const { stored, pass } = rig(grace);
+  assert.deepEqual(stored(6), []);
+  assert.deepEqual(pass(999), []);
+  assert.deepEqual(pass(1), [6]);
+  assert.deepEqual(stored(7), []);
+  assert.deepEqual(pass(1000), [7]);
+  const ending = rig(grace);
+  ending.stored(6);
+  assert.deepEqual(ending.drain(), []);
+});
+
+test("a time of grace for another reason leaves the mark as it is written", () => {
+  assert.deepEqual(rig({ memory: { graceMs: 1000 } }).stored(6), []);
 });

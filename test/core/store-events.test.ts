@@ -40,3 +40,64 @@ test("while the writer is away locks go on: tokens were reserved before", () => 
   a.release(held);
   assert.ok(waiting.grant.token > held.token);
 });
+
+/** Whether the writer is told at the end that nothing is held. */
+function endsFree(broker: TestBroker): boolean {
+  broker.do({ kind: "drain" });
+  broker.do({ kind: "end" });
+  return broker.writer.taken("nothing-held").length === 1;
+}
+
+// rule 13: what the next broker believes when it finds no ledger
+test("when nobody holds anything at its end, the writer is told so", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  client.release(client.hold("x"));
+  assert.equal(endsFree(broker), true);
+});
+
+test("in the last turn and after it nothing is granted any more", () => {
+  const broker = new TestBroker();
+  const [a, b] = [broker.client(), broker.client()];
+  const held = a.hold("x");
+  const waiting = b.acquire("x");
+  endsFree(broker);
+  a.release(held);
+  assert.ok(waiting.open);
+  assert.equal(broker.core.counts.held, 0);
+});
+
+const notFree: { readonly [what: string]: (broker: TestBroker) => void } = {
+  "somebody holds a lock": (broker) => void broker.client().hold("x"),
+  "somebody holds a lock and is away": (broker) => {
+    const away = broker.client();
+    away.hold("x");
+    away.disconnect();
+  },
+  "processes of a lock that has ended live": (broker) => {
+    const client = broker.client();
+    client.release(client.hold("x", { guarded: true }), { lost: true });
+    assert.equal(broker.ending.size, 1);
+  },
+  "writes that were sent under a lock are not settled": (broker) => {
+    const client = broker.client();
+    const held = client.hold("x");
+    client.write("w", { fences: [held] });
+    client.release(held);
+  },
+};
+
+for (const [what, before] of Object.entries(notFree))
+  test(`when ${what} at its end, the writer is told nothing`, () => {
+    const broker = new TestBroker();
+    before(broker);
+    assert.equal(endsFree(broker), false);
+  });
+
+test("in a time of grace the writer is told nothing at the end: those who are not known may hold something", () => {
+  const broker = new TestBroker({ memory: { graceMs: 1000, unmarked: true } });
+  assert.equal(endsFree(broker), false);
+  const later = new TestBroker({ memory: { graceMs: 1000, unmarked: true } });
+  later.pass(1000);
+  assert.equal(endsFree(later), true);
+});

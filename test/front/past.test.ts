@@ -34,6 +34,7 @@ const ready: WriterReady = {
   epoch: 2,
   storedSeq: seq(60),
   previousBootId: "this boot",
+  heldBefore: true,
   incarnation: "first",
   tokensFrom: 100,
   tokensTo: 200,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { LedgerEntry } from "../../src/core/index.js";
+import type { Core, LedgerEntry } from "../../src/core/index.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
 import { Ledger } from "../../src/ledger/index.js";
 import { type Places, placesFor } from "../../src/places/index.js";
@@ -11,19 +12,19 @@ import {
   connectionId,
   instant,
   limitsWith,
-  lockName,
   seq,
   sessionId,
   token,
   tokensByClock,
   wallTime,
 } from "../../src/terms/index.js";
-import { acquire, grantRow, hello } from "../core/support/values.js";
+import { acquire, grantRow, hello, name as lockNamed } from "../core/support/values.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const session = sessionId("b".repeat(32));
 const now = instant(1000);
 const wallNow = wallTime(Date.UTC(2026, 0, 1));
+const name = lockNamed("index/rebuild");
 
 function placesIn(dir: string): Places {
   const places = placesFor({ env: {}, platform: "linux", uid: 0, home: "/", tmpdir: "/tmp", dir });
@@ -31,8 +32,6 @@ function placesIn(dir: string): Places {
 }
 
 function rows(): LedgerEntry[] {
-  const name = lockName("index/rebuild", 512);
-  if (typeof name !== "string") throw new Error("not a name");
   const identity = { program: "make", version: "", process: undefined, bound: false };
   return [
     { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
@@ -46,6 +45,7 @@ const ready: WriterReady = {
   epoch: 2,
   storedSeq: seq(60),
   previousBootId: "this boot",
+  heldBefore: true,
   incarnation: "first",
   tokensFrom: 100,
   tokensTo: 200,
@@ -60,15 +60,18 @@ function born(dir: string, said: Partial<WriterReady> = {}) {
   return bornAgain(dir, said);
 }
 
-/** It finds the ledger as it is. */
-function bornAgain(dir: string, said: Partial<WriterReady> = {}) {
+/** It finds the ledger as it is; what is `done` in its first turn is written into it. */
+function bornAgain(dir: string, said: Partial<WriterReady> = {}, done: (core: Core) => void = () => undefined) {
   const places = placesIn(dir);
   const logged: string[] = [];
   const log = (text: string) => logged.push(text);
   const parts = { places, limits: limitsWith(), bootId: "this boot", now, wallNow, log };
   const { core, ledger } = remember({ ...ready, ...said }, parts);
+  done(core);
+  const turn = core.takeTurn();
+  ledger.commit(turn.ledger);
   ledger.close();
-  return { core, logged, turn: core.takeTurn() };
+  return { core, logged, turn };
 }
 
 test("on the same boot holders are as they were", (t) => {
@@ -84,6 +87,63 @@ test("after a restart of the machine the ledger is thrown away unread", (t) => {
   assert.equal(core.counts.held, 0);
   assert.equal(core.counts.sessions, 0);
 });
+
+/** A stranger asks for a lock. */
+function asks(core: Core): void {
+  const connection = connectionId(1);
+  const identity = { program: "other", version: "", process: undefined, bound: false };
+  core.handle({ kind: "connected", connection }, now);
+  core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
+  core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
+}
+
+/** Whether it has it, and whether it has it when the time of grace is over. */
+function granted(core: Core): { readonly atOnce: boolean; readonly afterGrace: boolean } {
+  asks(core);
+  const atOnce = core.counts.held === 1;
+  core.expire(after(now, limitsWith().resumeWindowMs));
+  return { atOnce, afterGrace: core.counts.held === 1 };
+}
+
+const free = { atOnce: true, afterGrace: true };
+const careful = { atOnce: false, afterGrace: true };
+
+// rule 13, promise 4: a logout takes /run/user/UID along, and who held a lock lives on
+test("a ledger that is gone without a restart of the machine is as one that is damaged: nothing is granted for one window", (t) => {
+  const { core, logged } = bornAgain(tempDir(t));
+  assert.deepEqual([core.counts.sessions, core.counts.held], [0, 0]);
+  assert.match(logged.join(), /the ledger is gone: all locks are void/);
+  assert.deepEqual(granted(core), careful);
+});
+
+test("a ledger that is gone delays nobody when it is written that nothing was held", (t) => {
+  const { core, logged } = bornAgain(tempDir(t), { heldBefore: false });
+  assert.deepEqual(granted(core), free);
+  assert.doesNotMatch(logged.join(), /gone/);
+});
+
+test("a ledger that is gone after a restart of the machine delays nobody, whatever was held before it", (t) => {
+  const { core } = bornAgain(tempDir(t), { previousBootId: "an earlier boot" });
+  assert.deepEqual(granted(core), free);
+});
+
+for (const heldBefore of [true, false])
+  test(`where a backup was put in the place of a database under which ${heldBefore ? "something" : "nothing"} was held, a ledger that is gone is ${heldBefore ? "" : "no "}damage`, (t) => {
+    const { core } = bornAgain(tempDir(t), { previousBootId: bootIdElsewhere, heldBefore });
+    assert.deepEqual(granted(core), heldBefore ? careful : free);
+  });
+
+for (const what of ["gone", "damaged"])
+  test(`a start that is killed in the time of grace after a ledger was ${what} leaves the next one all of it`, (t) => {
+    const dir = tempDir(t);
+    if (what === "damaged") writeFileSync(placesIn(dir).ledger, "no ledger ".repeat(1000));
+    const first = bornAgain(dir, {}, asks);
+    assert.match(first.logged.join(), new RegExp(`the ledger .* ${what}: all locks are void`));
+    const second = bornAgain(dir);
+    assert.deepEqual([second.core.counts.sessions, second.core.counts.waiting], [1, 1]);
+    assert.equal(second.core.counts.held, 0);
+    assert.match(second.logged.join(), /gone: all locks are void/);
+  });
 
 // rule 14: tokens hang on the file
 test("when the database was put back, holders are void and tokens begin above all that were given", (t) => {
@@ -141,14 +201,5 @@ for (const [what, said] of [
     const reserve = turn.dispatch.find((job) => job.kind === "reserve");
     assert.ok(reserve?.kind === "reserve" && reserve.above >= 100);
     core.handle({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
-    const connection = connectionId(1);
-    const identity = { program: "other", version: "", process: undefined, bound: false };
-    core.handle({ kind: "connected", connection }, now);
-    core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
-    const name = lockName("index/rebuild", 512);
-    if (typeof name !== "string") throw new Error("not a name");
-    core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
-    assert.equal(core.counts.held, 0);
-    core.expire(after(now, limitsWith().resumeWindowMs));
-    assert.equal(core.counts.held, 1);
+    assert.deepEqual(granted(core), careful);
   });

@@ -76,6 +76,36 @@ test("what comes after SIGTERM is refused with SHUTTING_DOWN and surely not done
   assert.deepEqual(await rowsAfterwards(home), []);
 });
 
+// rule 5: what is sent in order on one connection keeps its order, over two brokers too
+test("a write under a lock and the release behind it that come too late for a broker are done by the next, in this order", async (t) => {
+  const { home, front, wire } = await scene(t);
+  const holder = await home.wire();
+  const { token } = await holder.call("lock.acquire", { name: "x", key: holder.key() });
+  const fence = { name: "x", token };
+  const slow = wire.post("db.execute", {
+    sql: `insert into item values (0 * ${endless})`,
+    timeoutMs: 1500,
+    key: wire.key(),
+  });
+  kill(front.known, "SIGTERM");
+  await holder.notice("session.closing");
+  const write = { sql: "insert into item values (5)", fence: [fence], key: holder.key() };
+  const release = { ...fence, key: holder.key() };
+  const late = [holder.post("db.execute", write), holder.post("lock.release", release)];
+  for (const { error } of await Promise.all(late))
+    assert.deepEqual([error?.data.code, error?.data.outcome], ["SHUTTING_DOWN", "none"]);
+  await slow;
+  assert.equal((await within("the end", front.exited)).code, 0);
+  await home.start();
+  const again = await home.silent({ headers: { "holdfast-purpose": "resuming" } });
+  await again.hello({ secret: holder.secret, mode: "resume", grants: [fence] });
+  const done = [again.call("db.execute", write), again.call("lock.release", release)] as const;
+  assert.equal((await done[0]).rowsAffected, 1);
+  await done[1];
+  const next = await home.wire();
+  await next.call("lock.acquire", { name: "x", key: next.key(), waitMs: 0 });
+});
+
 // rule 17: Ctrl-C reaches the whole group
 test("Ctrl-C to the whole group: the children finish what they have, and the broker ends with 0", async (t) => {
   const { home, front, wire } = await scene(t);

@@ -135,6 +135,55 @@ test("a damaged ledger voids all locks: holders are told, tokens go on, and noth
   assert.ok((await next.call("lock.acquire", { name: "void", key: next.key() })).token > token);
 });
 
+/** What a logout does to /run/user/UID. */
+function clearLedger(home: Home): void {
+  const ledger = join(home.dir, "run", "ledger.db");
+  for (const end of ["", "-wal", "-shm"]) rmSync(`${ledger}${end}`, { force: true });
+  assert.ok(!existsSync(ledger));
+}
+
+// rule 13: a ledger of this boot that is gone
+for (const end of ["kill", "stop"] as const)
+  test(`a ledger that is gone after a ${end} in which a lock was held voids all locks as a damaged one does`, async (t) => {
+    const home = new Home(t);
+    const limits = { resumeWindowMs: 1500 };
+    const front = await home.start({ limits });
+    const holder = await home.wire();
+    const { token } = await holder.call("lock.acquire", { name: "void", key: holder.key() });
+    await front[end]();
+    await home.killAll();
+    clearLedger(home);
+    // The next broker is ended before its time of grace is: the one after it must not have forgotten.
+    const careful = await home.start({ limits });
+    await careful[end]();
+    await home.start({ limits });
+    const returned = await home.silent();
+    const { data } = await returned.refusal("session.hello", {
+      protocol: { min: 1, max: 1 },
+      secret: holder.secret,
+      mode: "resume",
+      grants: [{ name: "void", token }],
+    });
+    assert.equal(data.code, "SESSION_EXPIRED");
+    const next = await home.wire();
+    const wish = { name: "void", key: next.key() };
+    assert.equal((await next.refusal("lock.acquire", { ...wish, waitMs: 0 })).data.code, "LOCK_HELD");
+    assert.ok((await next.call("lock.acquire", { ...wish, key: next.key() })).token > token);
+  });
+
+test("a ledger that is gone after a stop in which nobody held a lock delays nobody, whoever was connected", async (t) => {
+  const home = new Home(t);
+  const front = await home.start();
+  const early = await home.wire();
+  const { token } = await early.call("lock.acquire", { name: "free", key: early.key() });
+  await early.call("lock.release", { name: "free", token, key: early.key() });
+  await front.stop();
+  clearLedger(home);
+  await home.start();
+  const next = await home.wire();
+  assert.ok((await next.call("lock.acquire", { name: "free", key: next.key(), waitMs: 0 })).token > token);
+});
+
 // rule 14: tokens never go back
 test("a database that was put back to an older state gives no token again, and no session lives on", async (t) => {
   const home = new Home(t);

@@ -19,6 +19,7 @@ const added: { readonly [version: number]: string } = {
   2: "drop table _holdfast_keys",
   3: "alter table _holdfast_meta drop column commits",
   4: "alter table _holdfast_replies drop column below",
+  5: "alter table _holdfast_meta drop column held",
 };
 
 function inDatabase<T>(home: Home, look: (database: Database) => T): T {

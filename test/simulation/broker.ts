@@ -37,7 +37,7 @@ export interface BrokerParts {
 /** A bystander who sees all that the core is told and decides, and what comes of it, in this order. */
 export interface Observer {
   /** The core has taken up what the ledger remembered, as far as it is believed beside what the writer has found. */
-  born(remembered: LedgerContents | "damaged", found: WriterReady): void;
+  born(remembered: LedgerContents | "damaged", found: WriterReady, bootId: string): void;
   command(command: Command): void;
   /** Bytes of this connection were read, or it is not read by the broker's own will. */
   heard(connection: number): void;
@@ -63,6 +63,8 @@ export class Broker implements BrokerEnd {
   listening = false;
   /** It is to end, and begins nothing new. */
   draining = false;
+  /** It came to its end in good order. */
+  endedWell = false;
   #stoppedAt: number | undefined;
   #pausedMs = 0;
   #seenAt = 0;
@@ -278,7 +280,16 @@ export class Broker implements BrokerEnd {
 
   /** In good order: what was answered arrives, and the ledger is closed. */
   #leave(): void {
+    this.endedWell = true;
     this.#postman.closeAll("it ends");
+    const { core } = this;
+    if (core !== undefined) {
+      this.#tell({ kind: "end" });
+      const turn = core.takeTurn();
+      this.#parts.observer.decided(turn);
+      this.#outbox?.obey(turn);
+      this.#parts.observer.turned(core);
+    }
     this.#parts.onKilled();
   }
 
@@ -327,7 +338,7 @@ export class Broker implements BrokerEnd {
     const ledger = { read: () => remembered, commit: (entries: readonly LedgerEntry[]) => disk.commit(entries) };
     this.core = recall(ledger, event, parts);
     this.core.check();
-    observer.born(remembered, event);
+    observer.born(remembered, event, bootId);
     this.#outbox = new Outbox({
       ledger: disk,
       store: {

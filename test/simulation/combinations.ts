@@ -95,36 +95,36 @@ upgrade-try    gone       | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_I
 upgrade-try    second     | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
 upgrade-try    semaphore PARAMS_INVALID | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
 upgrade-try    shared    LOCK_HELD | DISK_FULL LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
-downgrade      alone     PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
-downgrade      exclusive converted | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED
-downgrade      gone       | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED converted
-downgrade      second    | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED converted
-downgrade      semaphore PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
-downgrade      shared    PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED converted
-release        gone      LOCK_NOT_HELD released | NOT_READY SESSION_EXPIRED
-release        held       | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED released
-release        own       LOCK_NOT_HELD released | NOT_READY SESSION_EXPIRED
+downgrade      alone     PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
+downgrade      exclusive converted | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN
+downgrade      gone       | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
+downgrade      second    | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
+downgrade      semaphore PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
+downgrade      shared    PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
+release        gone      LOCK_NOT_HELD released | NOT_READY SESSION_EXPIRED SHUTTING_DOWN
+release        held       | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN released
+release        own       LOCK_NOT_HELD released | NOT_READY SESSION_EXPIRED SHUTTING_DOWN
 cancel-acquire gone      gone granted | NOT_READY cancelled
 cancel-acquire own       granted | NOT_READY cancelled gone
 cancel-acquire waited    cancelled | NOT_READY gone granted
-break          draining   | CANCELLED NOT_READY broken
-break          ending     | CANCELLED NOT_READY broken
-break          free      broken | CANCELLED NOT_READY
-break          held      broken | CANCELLED NOT_READY
-break          own       broken | CANCELLED NOT_READY
-break          waited     | CANCELLED NOT_READY broken
-transfer       draining   | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED transferred
-transfer       ending     | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED transferred
-transfer       free      LOCK_NOT_HELD NOT_WAITING | DEADLOCK NOT_READY PARAMS_INVALID SESSION_EXPIRED transferred
-transfer       held      NOT_WAITING PARAMS_INVALID transferred | DEADLOCK LOCK_NOT_HELD NOT_READY SESSION_EXPIRED
-transfer       own       NOT_WAITING transferred | DEADLOCK LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED
-transfer       waited     | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED transferred
-resize         draining   | NOT_READY SLOTS_MISMATCH resized
-resize         ending     | NOT_READY SLOTS_MISMATCH resized
-resize         free      resized | NOT_READY SLOTS_MISMATCH
-resize         held      SLOTS_MISMATCH | NOT_READY resized
-resize         slots     resized | NOT_READY
-resize         waited     | NOT_READY SLOTS_MISMATCH resized
+break          draining   | CANCELLED NOT_READY SHUTTING_DOWN broken
+break          ending     | CANCELLED NOT_READY SHUTTING_DOWN broken
+break          free      broken | CANCELLED NOT_READY SHUTTING_DOWN
+break          held      broken | CANCELLED NOT_READY SHUTTING_DOWN
+break          own       broken | CANCELLED NOT_READY SHUTTING_DOWN
+break          waited     | CANCELLED NOT_READY SHUTTING_DOWN broken
+transfer       draining   | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN transferred
+transfer       ending     | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN transferred
+transfer       free      LOCK_NOT_HELD NOT_WAITING | DEADLOCK NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN transferred
+transfer       held      NOT_WAITING PARAMS_INVALID transferred | DEADLOCK LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN
+transfer       own       NOT_WAITING transferred | DEADLOCK LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN
+transfer       waited     | DEADLOCK LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN transferred
+resize         draining   | NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
+resize         ending     | NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
+resize         free      resized | NOT_READY SHUTTING_DOWN SLOTS_MISMATCH
+resize         held      SLOTS_MISMATCH | NOT_READY SHUTTING_DOWN resized
+resize         slots     resized | NOT_READY SHUTTING_DOWN
+resize         waited     | NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
 list           -         listing | NOT_READY
 history        draining   | NOT_READY history
 history        ending     | NOT_READY history
@@ -258,8 +258,8 @@ const impossible: readonly Impossible[] = [
   { in: /^upgrade gone/, outcomes: "LOCK_HELD LOCK_TIMEOUT", why: "what is not held is not waited for" },
   {
     in: /^(downgrade|release|transfer|break|resize)/,
-    outcomes: "LOCK_HELD LOCK_TIMEOUT LOCK_LOST CANCELLED DISK_FULL SHUTTING_DOWN",
-    why: "it is done at once, also while the broker ends or its disk is full: it gives something back",
+    outcomes: "LOCK_HELD LOCK_TIMEOUT LOCK_LOST CANCELLED DISK_FULL",
+    why: "it is done at once, also while the disk is full: it gives something back",
   },
   { in: /^(downgrade|release|break|resize)/, outcomes: "DEADLOCK", why: "whoever asks for it waits for nobody" },
   {

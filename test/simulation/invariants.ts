@@ -79,7 +79,7 @@ export class Invariants implements Observer, Standing {
 
   // ── lives of the broker ───────────────────────────────────────────────────────────────────────────────────────────
 
-  born(remembered: LedgerContents | "damaged", found: WriterReady): void {
+  born(remembered: LedgerContents | "damaged", found: WriterReady, bootId: string): void {
     const { limits, rows } = this.#parts;
     const { sessions, grants, waiters, capacities } = rows();
     this.shadow.forgetUnwritten((token) => this.#written.has(token));
@@ -90,7 +90,7 @@ export class Invariants implements Observer, Standing {
     this.#decided.clear();
     this.#told.clear();
     this.#commands = 0;
-    const unknown = isUnknown(remembered, found);
+    const unknown = isUnknown(remembered, found, bootId);
     this.#frozenUntil = unknown ? this.presence.running + limits.resumeWindowMs : 0;
     if (unknown) this.voidThrough = this.shadow.tokenHigh;
   }
@@ -374,10 +374,11 @@ export class Invariants implements Observer, Standing {
 }
 
 /** Somebody may hold what nobody remembers, and live on (rules 13 and 14). */
-function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady): boolean {
+function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady, bootId: string): boolean {
   if (remembered === "damaged") return true;
   const { grants, mark } = remembered;
-  if (mark === undefined || grants.length === 0) return false;
+  if (mark === undefined) return found.heldBefore && found.previousBootId === bootId;
+  if (grants.length === 0) return false;
   const { tokensTo, seq, incarnation } = mark;
   return incarnation !== found.incarnation || seq > found.storedSeq || tokensTo > found.tokensFrom;
 }

@@ -57,6 +57,8 @@ const chances = {
   fateUnknown: 0.3,
   /** The broker's backlog is full. */
   busy: 0.1,
+  /** With the end of a broker its ledger goes, and programs live on. */
+  ledgerCleared: 0.3,
 } as const;
 
 type Numbers<Of> = { readonly [Name in keyof Of]: number };

@@ -114,7 +114,7 @@ function happen(world: World, happening: Happening): void {
     case "brokerCrash":
       return crash(world);
     case "brokerStop":
-      return world.endBroker();
+      return world.endBroker(random.chance(world.rates.ledgerCleared));
     case "clockStep":
       return world.stepClock(random.pick([-7_200_000, -1000, 1000, 7_200_000]));
     case "writerDeath":
@@ -148,6 +148,7 @@ function crash(world: World): void {
   // Both at once is beyond what is promised: nobody is left who knows how far the tokens had come.
   if (random.chance(rates.ledgerDamage)) world.damageLedger();
   else if (random.chance(rates.databasePutBack)) store.writer.putBack();
+  else if (random.chance(rates.ledgerCleared)) world.clearLedger();
 }
 
 // ── and when they do not any more ─────────────────────────────────────────────────────────────────────────────────────

@@ -40,6 +40,7 @@ const wishes = {
   release: [24, release],
   write: [24, write],
   lastWrite: [8, lastWrite],
+  writeAndRelease: [8, writeAndRelease],
   strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
   transact: [12, transact],
   read: [6, read],
@@ -183,6 +184,15 @@ function lastWrite(program: Wisher, around: Surroundings): Ask | undefined {
   if (grants.length === 0) return undefined;
   const grant = random.pick(grants);
   return writeUnder([{ name: random.pick(grant.names), token: grant.token }], around, grant);
+}
+
+/** The same by two requests that do not wait for each other. */
+function writeAndRelease(program: Wisher, around: Surroundings): Ask[] {
+  const { held } = program;
+  if (held.length === 0 || !program.mayGiveBack) return [];
+  const { random } = around.weather;
+  const grant = random.pick(held);
+  return [writeUnder([{ name: random.pick(grant.names), token: grant.token }], around), program.releasing(grant)];
 }
 
 function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surroundings, gives?: Grant): Ask {

@@ -43,6 +43,8 @@ export class World implements Doorway {
   /** The broker that is there, or comes to life. */
   broker: Broker | undefined;
   calmed = false;
+  /** The ledger goes with the broker that is ending. */
+  #cleared = false;
   #spawning = false;
   #wallStep = 0;
   #boots = 1;
@@ -186,9 +188,10 @@ export class World implements Doorway {
     else this.disk.doom = at;
   }
 
-  /** SIGTERM. */
-  endBroker(): void {
+  /** SIGTERM. `cleared`: with the end of its user's last login, which takes the ledger along. */
+  endBroker(cleared: boolean): void {
     this.say("the broker is told to end");
+    this.#cleared = cleared;
     this.broker?.drain();
   }
 
@@ -206,6 +209,15 @@ export class World implements Doorway {
     if (this.broker !== undefined) return;
     this.say("the ledger is damaged");
     this.disk.damage();
+  }
+
+  clearLedger(): void {
+    if (this.broker !== undefined) return;
+    // A database that was put back, and nobody has noticed yet: then only the ledger knows how far the tokens had come.
+    const { mark } = this.disk.rows;
+    if (mark !== undefined && mark.tokensTo > this.store.writer.tokensTo) return;
+    this.say("the ledger is cleared away");
+    this.disk.discard();
   }
 
   stepClock(ms: number): void {
@@ -229,9 +241,9 @@ export class World implements Doorway {
       ...{ disk, store, processes: this.processes, bootId: `boot ${this.#boots}` },
       wallNow: () => wallStart + this.now + this.#wallStep,
       observer: {
-        born: (remembered, found) => {
+        born: (remembered, found, bootId) => {
           this.coverage.forget();
-          invariants.born(remembered, found);
+          invariants.born(remembered, found, bootId);
         },
         command: (command) => {
           this.trace.say("core", () => JSON.stringify(command, (key, value) => (key === "parcel" ? undefined : value)));
@@ -265,8 +277,10 @@ export class World implements Doorway {
     this.say(`the broker is gone: ${why}`);
     this.broker = undefined;
     broker.end();
-    this.#unsure();
+    if (!broker.endedWell || this.#cleared) this.#unsure();
     this.store.orphaned();
+    if (this.#cleared) this.clearLedger();
+    this.#cleared = false;
   }
 
   // ── what is asked of it ───────────────────────────────────────────────────────────────────────────────────────────
@@ -321,7 +335,8 @@ export class World implements Doorway {
     const ask = this.#askOf(what);
     const wasTaken = ask?.fences.some(({ token }) => this.invariants.wasTaken(token));
     if (ask?.sure && code === "FENCED" && !wasTaken) throw new Error(`${what} was overtaken by a release`);
-    ask?.unsure();
+    // What a broker that ends turns away comes to the next one, and nothing that was asked behind it comes before.
+    if (code !== "SHUTTING_DOWN") ask?.unsure();
   }
 
   /** Who can look at a clock does not rely any more on a lease that the broker has ended. */

@@ -136,6 +136,15 @@ export class Call {
     }
   }
 
+  get reads(): boolean {
+    return this.kind === "read" || this.kind === "stream";
+  }
+
+  /** What is read behind it must show it. */
+  get writes(): boolean {
+    return this.kind === "write" || this.kind === "named" || this.kind === "once";
+  }
+
   /** It ends its grant, unless it is refused. */
   get givesUp(): boolean {
     return this.kind === "release" || this.kind === "transfer";

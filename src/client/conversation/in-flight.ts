@@ -114,7 +114,7 @@ export class InFlight {
     // A hello without this key takes the request back; one that is under way has named it already.
     else if (call.kind === "acquire" && at !== "greeting") return this.#refuse(call, wasCancelled);
     // Nothing depends on how a read ends.
-    if (isRead(call)) this.#refuse(call, wasCancelled);
+    if (call.reads) this.#refuse(call, wasCancelled);
   }
 
   /** Keys of the acquires and upgrades that were sent and will be sent again. */
@@ -232,9 +232,9 @@ export class InFlight {
   turnedAway(id: number, refusal: Refusal): boolean {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
-    if (!this.#transactions.mayAskNext(call, this.#calls.values())) this.#refuse(call, refusal);
+    if (!this.#transactions.mayAskNext(call, refusal, this.#calls.values())) this.#refuse(call, refusal);
     else if (refusal.outcome !== "unknown") call.state = "kept";
-    if (call.kind === "write" || call.kind === "named") this.#readAnewAfter(call);
+    if (call.writes) this.#readAnewAfter(call);
     return true;
   }
 
@@ -369,6 +369,11 @@ export class InFlight {
       if (grant !== undefined) this.#grants.released(grant);
       return this.#refuse(call, refusal);
     }
+    // The program closes, else the next broker is asked: with its goodbye it is given back.
+    if (refusal.refused === "SHUTTING_DOWN" && call.kind === "release") {
+      this.#remove(call);
+      return this.#locks.released(call);
+    }
     // One that nobody waits for is forgotten: what the next hello does not list is released.
     if (grant !== undefined && call.own) this.#grants.released(grant);
     else this.#notGivenUp(call);
@@ -420,7 +425,7 @@ export class InFlight {
     if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
     if (call.kind === "rollback") return this.#goneWithConnection(call, refusal);
     const undone = call.tie?.commitSent === false;
-    const known = call.state === "kept" || isRead(call) || call.kind === "acquire" || undone;
+    const known = call.state === "kept" || call.reads || call.kind === "acquire" || undone;
     this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" }, { unheard: !known });
   }
 
@@ -440,10 +445,6 @@ export class InFlight {
   }
 }
 
-function isRead({ kind }: Call): boolean {
-  return kind === "read" || kind === "stream";
-}
-
 function isSentFreely(call: Call): boolean {
-  return isRead(call) || call.kind === "write" || call.kind === "named";
+  return call.reads || call.kind === "write" || call.kind === "named";
 }

@@ -67,9 +67,11 @@ export class TransactionCalls {
   }
 
   /** Whether the broker, which ends, has not looked at it, and the next one may be asked instead. */
-  mayAskNext(call: Call, all: Iterable<Call>): boolean {
+  mayAskNext(call: Call, refusal: Refusal, all: Iterable<Call>): boolean {
     const { tie, kind } = call;
     if (tie === undefined) return true;
+    // A commit that was sent to one before may have been applied by that; else its transaction is undone.
+    if (isCommit(kind)) return refusal.outcome === "unknown";
     if (kind !== "begin") return false;
     for (const other of all) if (other !== call && other.tie === tie) return false;
     tie.connection = 0;

@@ -43,6 +43,10 @@ export class Granting {
     return !this.#frozen && this.#parts.tokens.ready;
   }
 
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
   freeze(): void {
     this.#frozen = true;
   }

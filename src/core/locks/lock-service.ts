@@ -277,6 +277,13 @@ export class LockService {
     this.#granting.freeze();
   }
 
+  /** Nothing is granted any more. True: nobody holds anything, and nobody is left who may believe so. */
+  end(): boolean {
+    const free = this.held === 0 && !this.#ends.isEnding && !this.#granting.frozen;
+    this.#granting.freeze();
+    return free;
+  }
+
   restoreCapacity(row: CapacityRow): void {
     this.#table.capacities.restore(row);
   }

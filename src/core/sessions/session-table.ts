@@ -20,6 +20,8 @@ export interface Connection {
   /** The session that it speaks for, or spoke for until that was over. */
   session: Session | undefined;
   handshake: Deadline<Connection> | undefined;
+  /** Something that it asked was refused because the broker ends: its client has the next one asked, in the same order. */
+  turnedAway: boolean;
 }
 
 export interface SessionTableParts {
@@ -78,7 +80,7 @@ export class SessionTable {
   // ── connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   connected(id: ConnectionId, now: Instant): void {
-    const connection: Connection = { id, session: undefined, handshake: undefined };
+    const connection: Connection = { id, session: undefined, handshake: undefined, turnedAway: false };
     connection.handshake = this.#parts.deadlines.arm("handshake", connection, after(now, this.#parts.limits.helloMs));
     this.#connections.set(id, connection);
     this.#parts.quiet.accepted(now);

@@ -114,6 +114,15 @@ export class Transactions implements TurnTaker {
     this.#queue(transaction, step, now);
   }
 
+  /** It is not committed: with it something would be given back too early. What there is of it is undone. */
+  turnAway(session: Session, command: CommitCommand, refusal: Refusal, now: Instant): void {
+    const transaction = this.#list.get(session, command.transaction);
+    const { state } = transaction ?? {};
+    this.#ends.refuse(command, state !== undefined && "refusal" in state ? state.refusal : refusal);
+    // One that is being committed was asked for before.
+    if (transaction !== undefined && state?.kind !== "committing") this.#ends.end(transaction, refusal, now);
+  }
+
   /** Succeeds, whatever there is to be rolled back. */
   rollback(session: Session, command: RollbackCommand, now: Instant): void {
     const transaction = this.#list.get(session, command.transaction);

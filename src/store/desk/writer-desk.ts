@@ -109,8 +109,9 @@ export class WriterDesk {
         return this.#send({ kind: "forget", session: job.session, below: job.below });
       case "reserve":
         return this.#send({ kind: "reserve", above: job.above, newIncarnation: job.newIncarnation });
+      case "nothing-held":
       case "checkpoint":
-        return this.#send({ kind: "checkpoint" });
+        return this.#send({ kind: job.kind });
       case "watch":
         return this.#send({ kind: "watch", set: job.set, tables: job.tables });
       default:
@@ -222,12 +223,13 @@ export class WriterDesk {
     for (const session of this.#ended) this.#send({ kind: "end-session", session });
     child.flush();
     this.#standBy();
-    const { epoch, storedSeq, previousBootId, incarnation, tokensFrom, tokensTo } = message;
+    const { epoch, storedSeq, previousBootId, heldBefore, incarnation, tokensFrom, tokensTo } = message;
     this.#on({
       kind: "writer-ready",
       epoch,
       storedSeq: seq(storedSeq),
       previousBootId,
+      heldBefore,
       incarnation,
       tokensFrom,
       tokensTo,

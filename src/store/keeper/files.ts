@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { FileLock, isBusy, isSqliteFailure, loadSqlite, primaryCode } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
+import { bootIdElsewhere } from "../writer/internal-tables.sql.js";
 import { told, writersOf } from "../writer/lock-holders.js";
 
 export type Connection = InstanceType<ReturnType<typeof loadSqlite>>;
@@ -90,13 +91,30 @@ export function count(connection: Connection, sql: string): number {
   return connection.prepare(sql).pluck().get() as number;
 }
 
-/**
- * Where the tokens end that were reserved in a broker's database, so that what takes its place goes on above them; 1 of
- * one that no broker has had.
- */
-export function tokensGivenIn(connection: Connection): number {
-  const known = connection.prepare("select 1 from sqlite_schema where name = '_holdfast_meta'").get();
-  return known === undefined ? 1 : count(connection, "select coalesce(max(tokens_to), 1) from _holdfast_meta");
+/** What a database that takes the place of another must know of it. */
+export interface Left {
+  /** Where the tokens end that were reserved: it goes on above them. */
+  readonly tokensTo: number;
+  /** In this run of the machine somebody may have held a lock when the last broker ended. */
+  readonly held: boolean;
+}
+
+/** Of no database, or of one that no broker has had. */
+export const nothingLeft: Left = { tokensTo: 1, held: false };
+/** Of one that cannot be read any more: nobody can say that nothing was held. */
+export const unreadable: Left = { tokensTo: 1, held: true };
+
+export function leftIn(connection: Connection, bootId: string): Left {
+  const all = (sql: string) => connection.prepare(sql).raw().all() as (number | string | null)[][];
+  const [row] = all("select 1 from sqlite_schema where name = '_holdfast_meta'");
+  if (row === undefined) return nothingLeft;
+  const [columns] = all("select count(*) from pragma_table_info('_holdfast_meta') where name = 'held'");
+  const held = columns?.[0] === 1 ? "held" : "1";
+  const [[tokensTo, lastBootId, noted] = []] = all(
+    `select tokens_to, boot_id, ${held} from _holdfast_meta where id = 1`,
+  );
+  const thisRun = lastBootId === bootId || lastBootId === bootIdElsewhere;
+  return { tokensTo: Number(tokensTo ?? 1), held: thisRun && noted !== 0 };
 }
 
 /** The first thing that is wrong with the file, or undefined. `quick` leaves out whether indexes fit their tables. */

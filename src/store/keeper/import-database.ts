@@ -18,12 +18,15 @@ import {
   explained,
   internalTables,
   type KeeperPlaces,
+  type Left,
+  leftIn,
+  nothingLeft,
   putAside,
   putInPlace,
   removeWithCompanions,
   sizeOf,
   takeWriterLock,
-  tokensGivenIn,
+  unreadable,
   userTables,
 } from "./files.js";
 
@@ -35,6 +38,8 @@ export interface ImportOrder {
   readonly force: boolean;
   /** ms since 1970; names what is put aside. */
   readonly wallNow: number;
+  /** The present run of the machine. */
+  readonly bootId: string;
 }
 
 export interface Imported {
@@ -52,8 +57,8 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
     const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from) });
-    const tokensTo = lookAtPresent(order);
-    if (tokensTo !== undefined) takeOver(draft, tokensTo);
+    const left = lookAtPresent(order);
+    if (left !== undefined) takeOver(draft, left);
     putAside(places.database, "import", order.wallNow);
     putInPlace(draft, places.database);
     return { database: places.database, bytes: sizeOf(places.database), tables };
@@ -78,9 +83,9 @@ function checkOrigin(source: Connection, from: string): number {
 
 /**
  * What the broker has now: refused when it has tables of its own, unless they may be put aside, and folded, so that it is
- * whole by itself. Gives where the tokens end that were reserved in it; undefined when no broker has had it.
+ * whole by itself. Undefined when no broker has had it.
  */
-function lookAtPresent({ places: { database }, force }: ImportOrder): number | undefined {
+function lookAtPresent({ places: { database }, force, bootId }: ImportOrder): Left | undefined {
   if ((statSync(database, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
   const Sqlite = loadSqlite();
   const connection = new Sqlite(database, { timeout: busyMs });
@@ -93,12 +98,12 @@ function lookAtPresent({ places: { database }, force }: ImportOrder): number | u
         `the broker's database has ${tables} tables of its own; --force puts it aside`,
         { details: { path: database, tables } },
       );
-    const tokensTo = tokensGivenIn(connection);
-    return tokensTo === 1 ? undefined : tokensTo;
+    const left = leftIn(connection, bootId);
+    return left === nothingLeft ? undefined : left;
   } catch (error) {
     const why = explained(error, database);
     // What cannot be read any more is put aside as it is.
-    if (force && why instanceof HoldfastError && why.code === "SQLITE_CORRUPT") return 1;
+    if (force && why instanceof HoldfastError && why.code === "SQLITE_CORRUPT") return unreadable;
     throw why;
   } finally {
     // Closing the last connection folds its log into the file.
@@ -107,13 +112,13 @@ function lookAtPresent({ places: { database }, force }: ImportOrder): number | u
 }
 
 /** The broker's own tables, so that its writer knows that this file takes the place of another, and goes on above its tokens. */
-function takeOver(draft: string, tokensTo: number): void {
+function takeOver(draft: string, left: Left): void {
   const Sqlite = loadSqlite();
   const copy = new Sqlite(draft, { fileMustExist: true });
   try {
     // What is changed now must be in the one file that gets the name.
     copy.pragma("journal_mode = DELETE");
-    copy.transaction(() => createTables(copy, { bootId: bootIdElsewhere, tokensTo }))();
+    copy.transaction(() => createTables(copy, { bootId: bootIdElsewhere, ...left }))();
   } finally {
     copy.close();
   }

@@ -11,7 +11,7 @@ import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { bootIdElsewhere, tablesVersion } from "../writer/internal-tables.sql.js";
-import { makeIncarnation } from "../writer/meta-row.js";
+import { bringUpToDate, makeIncarnation } from "../writer/meta-row.js";
 import {
   busyMs,
   type Connection,
@@ -21,12 +21,15 @@ import {
   draftFor,
   explained,
   type KeeperPlaces,
+  type Left,
+  leftIn,
+  nothingLeft,
   putAside,
   putInPlace,
   removeWithCompanions,
   sizeOf,
   takeWriterLock,
-  tokensGivenIn,
+  unreadable,
   userTables,
 } from "./files.js";
 
@@ -36,6 +39,8 @@ export interface RestoreOrder {
   readonly places: KeeperPlaces;
   /** ms since 1970; names what is put aside. */
   readonly wallNow: number;
+  /** The present run of the machine. */
+  readonly bootId: string;
 }
 
 export interface Restored {
@@ -47,14 +52,14 @@ export interface Restored {
 }
 
 /** Throws SQLITE_CORRUPT, SQLITE_BUSY, DATA_FOREIGN (not a backup, or a newer program's), DISK_FULL; then nothing has changed. */
-export async function restoreDatabase({ from, places, wallNow }: RestoreOrder): Promise<Restored> {
+export async function restoreDatabase({ from, places, wallNow, bootId }: RestoreOrder): Promise<Restored> {
   const { database } = places;
   const lock = takeWriterLock(places);
   const draft = draftFor(database, "restore", wallNow);
   try {
     if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
     await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from) });
-    const tables = makeAnother(draft, foldPresent(database));
+    const tables = makeAnother(draft, foldPresent(database, bootId));
     const before = putAside(database, "restore", wallNow) ?? null;
     putInPlace(draft, database);
     return { database, bytes: sizeOf(database), tables, before };
@@ -83,18 +88,19 @@ function checkOrigin(source: Connection, from: string): void {
     );
 }
 
-/** `tokensTo`: where those end that were reserved in what it takes the place of. */
-function makeAnother(draft: string, tokensTo: number): number {
+/** `held`: in what it takes the place of; whatever was held when the backup was made is told of there. */
+function makeAnother(draft: string, { tokensTo, held }: Left): number {
   const Sqlite = loadSqlite();
   const copy = new Sqlite(draft, { fileMustExist: true });
   try {
     // What is changed now must be in the one file that gets the name.
     copy.pragma("journal_mode = DELETE");
-    const change = copy.prepare(
-      "UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, replies_bytes = 0, tokens_to = max(tokens_to, ?) WHERE id = 1",
-    );
+    const change =
+      "UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, held = ?, replies_bytes = 0, tokens_to = max(tokens_to, ?) WHERE id = 1";
     copy.transaction(() => {
-      change.run(makeIncarnation(), bootIdElsewhere, tokensTo);
+      // That of an older version has no column for what is held.
+      bringUpToDate(copy);
+      copy.prepare(change).run(makeIncarnation(), bootIdElsewhere, held ? 1 : 0, tokensTo);
       for (const table of answers(copy)) copy.exec(`DELETE FROM ${table}`);
     })();
     return count(copy, userTables);
@@ -115,19 +121,19 @@ function answers(copy: Connection): readonly string[] {
 
 /**
  * What is put aside must be whole without its log. A file that is no database any more is put aside as it is, with it.
- * Gives where the tokens end that were reserved in it.
  */
-function foldPresent(database: string): number {
-  if (!existsSync(database) || !hasDatabaseHead(database)) return 1;
+function foldPresent(database: string, bootId: string): Left {
+  if (!existsSync(database)) return nothingLeft;
+  if (!hasDatabaseHead(database)) return unreadable;
   const Sqlite = loadSqlite();
   const present = new Sqlite(database, { timeout: busyMs });
   try {
     claim(present);
-    return tokensGivenIn(present);
+    return leftIn(present, bootId);
   } catch (error) {
     const why = explained(error, database);
     if (!(why instanceof HoldfastError) || why.code !== "SQLITE_CORRUPT") throw why;
-    return 1;
+    return unreadable;
   } finally {
     present.close();
   }

@@ -77,6 +77,7 @@ export type ToWriter =
   | { readonly kind: "forget"; readonly session: SessionId; readonly below: RequestKey }
   | { readonly kind: "end-session"; readonly session: SessionId }
   | { readonly kind: "reserve"; readonly above: number; readonly newIncarnation: boolean }
+  | { readonly kind: "nothing-held" }
   | { readonly kind: "checkpoint" }
   | WatchMessage;
 
@@ -114,6 +115,7 @@ export interface WriterReady {
   readonly epoch: number;
   readonly storedSeq: number;
   readonly previousBootId: string | null;
+  readonly heldBefore: boolean;
   readonly incarnation: string;
   readonly tokensFrom: number;
   readonly tokensTo: number;
@@ -177,6 +179,7 @@ const kinds = {
   reserve: 6,
   checkpoint: 7,
   read: 8,
+  "nothing-held": 9,
   step: 16,
   loaded: 32,
   ready: 33,
@@ -192,6 +195,7 @@ const kinds = {
 } as const;
 
 const fromWriter = ["loaded", "ready", "reserved", "checkpointed", "watched", "changed", "unavailable"] as const;
+const toWriter = ["go", "forget", "end-session", "reserve", "nothing-held", "checkpoint", "watch"] as const;
 const replayFlag = 1;
 const aloneFlag = 2;
 const msgpackFlag = 4;
@@ -217,6 +221,7 @@ export function sendToWriter(queue: FrameQueue, message: ToWriter): void {
     case "forget":
     case "end-session":
     case "reserve":
+    case "nothing-held":
     case "checkpoint":
     case "watch":
       return sendJson(queue, kinds[message.kind], message);
@@ -340,7 +345,7 @@ export function readToWriter({ kind, payload }: Frame): ToWriter {
   if (kind === kinds.write) return readWrite(payload);
   if (kind === kinds.step) return readStep(payload);
   if (kind === kinds.settle) return readSettle(payload);
-  return readJson<ToWriter>(payload, kind, ["go", "forget", "end-session", "reserve", "checkpoint", "watch"]);
+  return readJson<ToWriter>(payload, kind, toWriter);
 }
 
 function readWrite(payload: Buffer): WriteMessage {

@@ -5,7 +5,7 @@
  */
 
 /** Of the tables below; a file with a higher number belongs to a newer version of the program. */
-export const tablesVersion = 4;
+export const tablesVersion = 5;
 
 /**
  * In the place of a boot id: the file was put here by a restore or an import, and nobody can tell which run of the machine
@@ -16,7 +16,8 @@ export const bootIdElsewhere = "restored";
 /**
  * One row, id 1. `epoch` rises with every writer; `seq` is the last request that is settled, `commits` how many there were,
  * those among them too that settle nothing; `tokens_to` is where the reserved lock tokens end; `replies_bytes` is what the
- * stored answers take.
+ * stored answers take. `held` is 0 when the last broker has ended and nobody held a lock any more: then nobody is forgotten
+ * with a ledger that is gone.
  */
 export const createMeta = `CREATE TABLE _holdfast_meta (
   id INTEGER PRIMARY KEY,
@@ -27,7 +28,8 @@ export const createMeta = `CREATE TABLE _holdfast_meta (
   incarnation TEXT NOT NULL,
   tokens_to INTEGER NOT NULL,
   replies_bytes INTEGER NOT NULL,
-  commits INTEGER NOT NULL DEFAULT 0
+  commits INTEGER NOT NULL DEFAULT 0,
+  held INTEGER NOT NULL DEFAULT 1
 )`;
 
 /**
@@ -78,4 +80,5 @@ export const migrations: readonly { readonly version: number; readonly sql: read
   { version: 2, sql: [createKeys, createKeysUntil] },
   { version: 3, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0"] },
   { version: 4, sql: ["ALTER TABLE _holdfast_replies ADD COLUMN below INTEGER NOT NULL DEFAULT 0"] },
+  { version: 5, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN held INTEGER NOT NULL DEFAULT 1"] },
 ];

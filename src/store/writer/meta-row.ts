@@ -25,10 +25,10 @@ import {
 export const tokenBlock = 2 ** 26;
 
 interface Stored {
-  readonly version: number;
   readonly epoch: number;
   readonly seq: number;
   readonly boot_id: string | null;
+  readonly held: number;
   readonly incarnation: string;
   readonly tokens_to: number;
   readonly replies_bytes: number;
@@ -77,13 +77,14 @@ export class MetaRow {
       const tokensFrom = Math.max(before.tokens_to, floor);
       const tokensTo = checkedTokens(tokensFrom + tokenBlock);
       database
-        .prepare("UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ? WHERE id = 1")
+        .prepare("UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ?, held = 1 WHERE id = 1")
         .run(epoch, bootId, tokensTo);
       database.exec("COMMIT");
       assertDurable(database);
       const { seq: storedSeq, boot_id: previousBootId, incarnation } = before;
+      const heldBefore = before.held !== 0;
       const sqlite = sqliteVersion(database);
-      const ready = { epoch, storedSeq, previousBootId, incarnation, tokensFrom, tokensTo, sqlite };
+      const ready = { epoch, storedSeq, previousBootId, heldBefore, incarnation, tokensFrom, tokensTo, sqlite };
       return new MetaRow(database, ready, before.replies_bytes);
     } catch (error) {
       if (database.inTransaction) database.exec("ROLLBACK");
@@ -94,6 +95,11 @@ export class MetaRow {
   /** In a transaction, before its COMMIT. False: this writer's epoch has passed. */
   advance(seq: number, repliesBytes: number): boolean {
     return this.#advance.run(BigInt(seq), BigInt(repliesBytes), this.#epoch).changes === 1;
+  }
+
+  /** A transaction of its own, and the last one: from the next start write on locks may be held again. */
+  nothingHeld(): void {
+    this.#database.prepare("UPDATE _holdfast_meta SET held = 0 WHERE epoch = ? AND id = 1").run(this.#epoch);
   }
 
   /** In a transaction: the next block of tokens, none of which is at or below `above`. */
@@ -112,42 +118,48 @@ export class MetaRow {
 
 function readOrCreate(database: Database): Stored {
   const known = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = '_holdfast_meta'").get() !== undefined;
-  if (!known) createTables(database);
-  const row = readRow(database);
-  if (row.version > tablesVersion)
-    throw new HoldfastError(
-      "DATA_FOREIGN",
-      `the database was last used by a newer version of holdfast (its tables have version ${row.version}, this program knows ${tablesVersion})`,
-    );
-  if (row.version < tablesVersion) migrate(database, row.version);
-  return row;
+  if (known) bringUpToDate(database);
+  else createTables(database);
+  return readRow(database);
 }
 
-/** In the start write: the tables have the new version, and with it all that belongs to it, or neither. */
-function migrate(database: Database, from: number): void {
-  for (const { version, sql } of migrations) if (version > from) for (const one of sql) database.exec(one);
+/**
+ * In the transaction that makes the file another's, or a new writer's: the tables have the new version, and with it all
+ * that belongs to it, or neither. Throws DATA_FOREIGN.
+ */
+export function bringUpToDate(database: Database): void {
+  const version = database.prepare<unknown[]>("SELECT version FROM _holdfast_meta WHERE id = 1").pluck().get();
+  if (typeof version !== "number") throw new Error("the table _holdfast_meta has lost its row");
+  if (version > tablesVersion)
+    throw new HoldfastError(
+      "DATA_FOREIGN",
+      `the database was last used by a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion})`,
+    );
+  if (version === tablesVersion) return;
+  for (const { version: newer, sql } of migrations) if (newer > version) for (const one of sql) database.exec(one);
   database.prepare("UPDATE _holdfast_meta SET version = ? WHERE id = 1").run(tablesVersion);
 }
 
-/** In a transaction. `bootId`, `tokensTo`: of a file that takes the place of another, what it must know of that one. */
-export function createTables(
-  database: Database,
-  { bootId = null, tokensTo = 1 }: { readonly bootId?: string | null; readonly tokensTo?: number } = {},
-): void {
+/** What a file that takes the place of another must know of that one. */
+export interface TakenOver {
+  readonly bootId?: string | null;
+  readonly tokensTo?: number;
+  readonly held?: boolean;
+}
+
+/** In a transaction. */
+export function createTables(database: Database, { bootId = null, tokensTo = 1, held = false }: TakenOver = {}): void {
   const tables = [createMeta, createReplies, createSessions, createSessionsEnded, createKeys, createKeysUntil];
   for (const sql of tables) database.exec(sql);
   database
-    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, ?, ?, ?, 0, 0)")
-    .run(tablesVersion, bootId, makeIncarnation(), tokensTo);
+    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, ?, ?, ?, 0, 0, ?)")
+    .run(tablesVersion, bootId, makeIncarnation(), tokensTo, held ? 1 : 0);
 }
 
 function readRow(database: Database): Stored {
   const row = database
-    .prepare(
-      "SELECT version, epoch, seq, boot_id, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1",
-    )
+    .prepare("SELECT epoch, seq, boot_id, held, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1")
     .get();
-  if (row === undefined) throw new Error("the table _holdfast_meta has lost its row");
   return row as Stored;
 }
 

@@ -81,7 +81,7 @@ const parent = new Parent({
   },
   read: work,
   ended() {
-    writer?.close();
+    orEnd(() => writer?.close());
   },
 });
 

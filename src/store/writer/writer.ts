@@ -2,7 +2,7 @@
  * The only writer of the database, from its start write to its end. Executes in the order in which it is told; who may
  * write, and what follows from an answer, is decided elsewhere.
  */
-import { type Database, type FileLock, isBusy, openDatabase, StatementCache } from "../../sqlite/index.js";
+import { type Database, type FileLock, isBusy, isFull, openDatabase, StatementCache } from "../../sqlite/index.js";
 import { type Refusal, refuse, seq } from "../../terms/index.js";
 import type { Answer, FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
@@ -49,6 +49,8 @@ export class Writer {
   readonly #now: () => number;
   #chores: Chore[] = [];
   #housekept = 0;
+  /** No lock is held any more: what is written down when this ends. */
+  #nothingHeld = false;
   /** As it was after the last group. */
   #walBytes: number;
 
@@ -141,6 +143,9 @@ export class Writer {
         this.#chores = this.#chores.filter(({ kind }) => kind !== "watch");
         this.#chores.push(message);
         return;
+      case "nothing-held":
+        this.#nothingHeld = true;
+        return;
       case "reserve":
       case "checkpoint":
         this.#chores.push(message);
@@ -182,7 +187,19 @@ export class Writer {
 
   /** A last fold of the log, so that the file is whole by itself when nobody reads it any more. */
   close(): void {
+    if (this.#nothingHeld) this.#noteNothingHeld();
     this.#database.close();
+  }
+
+  /** In a client's transaction that is open it goes with it. */
+  #noteNothingHeld(): void {
+    try {
+      this.#meta.nothingHeld();
+    } catch (error) {
+      endOnDiskFailure(error);
+      // Without the note the next broker is careful for nothing, and that only if the ledger is gone by then.
+      if (!isBusy(error) && !isFull(error)) throw error;
+    }
   }
 
   #obstacle(walBytesHardMax: number): Refusal | undefined {

@@ -285,6 +285,47 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.answer("r", "with w"), ['r = "with w"']);
   });
 
+  it("and what was read behind a write that has no key is read anew as well", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "once");
+    rig.ask("r", "read");
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), []);
+    assert.deepEqual(rig.answer("r", "without w"), []);
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w", "→ r", "open again, resumed"]);
+  });
+
+  // rule 5: a release takes effect after the writes sent before it
+  it("and a release that it turns away behind a write comes to the next one behind it, and the lock is held until then", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.ask("w", "write");
+    rig.release("r", "a");
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), []);
+    assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), []);
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
+    const sent = rig.welcome({ resumed: true, grants });
+    assert.deepEqual(sent, ["→ w key 1", "→ r key L1", "open again, resumed"]);
+    assert.deepEqual([rig.answer("w", 1), rig.answer("r", {})].flat(), ["w = 1", "r = {}"]);
+  });
+
+  it("and what a program that closes has released is given back with its goodbye", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.ask("w", "write");
+    rig.release("r", "a");
+    rig.handle({ kind: "close" });
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), ["w refused SHUTTING_DOWN"]);
+    assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), ["r = {}", "→ session.ack", "→ session.goodbye"]);
+  });
+
   // rule 6: the first sending may have been applied
   it("and a write that it had got before is settled, should the session be over by then", () => {
     const rig = new Rig();

@@ -130,6 +130,23 @@ describe("when the broker is about to end", () => {
     assert.deepEqual(resumes(rig).slice(-3), ["→ begin", "→ step", "open again, resumed"]);
   });
 
+  it("a commit that it turns away is refused: what it was to commit is undone", () => {
+    const rig = begun();
+    rig.inTransaction(1, "commit", "write");
+    assert.deepEqual(rig.refuse("commit", "SHUTTING_DOWN"), ["commit refused SHUTTING_DOWN"]);
+    assert.deepEqual(rig.inTransaction(1, "rollback", "rollback"), ["→ rollback"]);
+  });
+
+  // rule 15: by its key the broker knows what became of it
+  it("a commit that one before it had got is asked of the next one", () => {
+    const rig = begun();
+    rig.inTransaction(1, "commit", "write");
+    assert.deepEqual(resumes(rig).slice(-2), ["→ commit key 1", "open again, resumed"]);
+    assert.deepEqual(rig.refuse("commit", "SHUTTING_DOWN", { outcome: "unknown" }), []);
+    assert.deepEqual(resumes(rig).slice(-2), ["→ commit key 1", "open again, resumed"]);
+    assert.deepEqual(rig.answer("commit", { seq: 7 }), ['commit = {"seq":7}']);
+  });
+
   it("a begin with statements behind it is refused: some of them may be lost on the way", () => {
     const rig = new Rig();
     rig.begin();

@@ -73,6 +73,8 @@ export class FakeWriter {
   /** Of the machine when a writer last began; null before the first. */
   previousBootId: string | null = null;
   bootId: string | null = null;
+  /** A lock may have been held when the last broker ended. */
+  heldBefore = false;
   walBytes = 0;
   /** What it tells of its groups, if anything. */
   times: { readonly ranMs: number; readonly committedMs: number } | undefined;
@@ -111,6 +113,9 @@ export class FakeWriter {
       case "end-session":
         this.#ended.add(job.session);
         break;
+      case "nothing-held":
+        if (this.state === "ready") this.heldBefore = false;
+        break;
       default:
     }
     if (job.kind !== "write" && job.kind !== "step" && job.kind !== "settle") this.asked.push(job);
@@ -134,13 +139,15 @@ export class FakeWriter {
     for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
     const tokensFrom = this.tokensTo;
     this.tokensTo += this.tokensPerBlock;
-    const { epoch, storedSeq, incarnation, tokensTo, previousBootId } = this;
+    const { epoch, storedSeq, incarnation, tokensTo, previousBootId, heldBefore } = this;
     this.previousBootId = this.bootId;
+    this.heldBefore = true;
     return {
       kind: "writer-ready",
       epoch,
       storedSeq: seqOf(storedSeq),
       previousBootId,
+      heldBefore,
       incarnation,
       tokensFrom,
       tokensTo,

@@ -100,6 +100,8 @@ function jobWords(job: Exclude<Job, { to: "snapshot" }>, cast: Cast): string {
       return `session ${cast.session(job.session)} is over`;
     case "reserve":
       return `reserve tokens above ${job.above}${job.newIncarnation ? ", new incarnation" : ""}`;
+    case "nothing-held":
+      return "write down that nothing is held";
     case "checkpoint":
       return "fold the log";
     case "watch":

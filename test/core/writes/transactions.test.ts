@@ -891,3 +891,39 @@ test("while the broker ends what is open may still be committed, what waits does
   second.settle();
   assert.ok(second.core.idle);
 });
+
+// rule 5: the write that was turned away comes to the next broker under the lock
+test("behind a write that was turned away a transaction is committed, but not with a lock that it gives back", () => {
+  for (const release of [false, true]) {
+    const [broker, anna] = two();
+    const fence = anna.hold("x");
+    anna.begin({ fences: [fence] });
+    broker.settle();
+    anna.step("a");
+    broker.do({ kind: "drain" });
+    assert.deepEqual(codes(anna.write("w", { fences: [fence] })), ["SHUTTING_DOWN"]);
+    const commit = anna.commit(release ? { release: [fence] } : {});
+    broker.settle();
+    if (release) assert.deepEqual(codes(commit), ["SHUTTING_DOWN"]);
+    else assert.equal(commit.body, "committed transaction 1");
+    assert.deepEqual(applied(broker), release ? [] : ["a", "transaction 1"]);
+    assert.ok(broker.core.idle);
+    assert.equal(broker.core.counts.held, 1);
+    assert.equal(broker.core.counts.transactions, 0);
+  }
+});
+
+test("a commit that came to an earlier broker may have been applied, so that it was turned away does not say that it was not", () => {
+  const [broker, anna] = two();
+  const fence = anna.hold("x");
+  anna.begin();
+  broker.settle();
+  anna.commit({ key: 7, release: [fence] });
+  anna.disconnect();
+  broker.settle();
+  anna.resume({ grants: [fence] });
+  broker.do({ kind: "drain" });
+  anna.write("w", { fences: [fence] });
+  const again = anna.commit({ key: 7, release: [fence] });
+  assert.deepEqual([again.refusal.code, again.refusal.outcome], ["SHUTTING_DOWN", "unknown"]);
+});

@@ -92,8 +92,8 @@ export const promises: readonly Removal[] = [
         file: "src/front/rebirth.ts",
         patch: [
           [
-            "return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };",
-            "return { ...nothing, tokensAbove, graceMs: 0 * limits.resumeWindowMs };",
+            "return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };",
+            "return { ...nothing, tokensAbove, graceMs: 0 * limits.resumeWindowMs, unmarked: true };",
           ],
         ],
       },
@@ -141,6 +141,18 @@ export const promises: readonly Removal[] = [
     ],
     tests: ["faults/disk"],
     first: /full disk under the ledger/,
+  },
+  {
+    id: "13e",
+    without: "a ledger that is gone is taken for the first of all",
+    edits: [
+      {
+        file: "src/front/rebirth.ts",
+        patch: [["if (!ready.heldBefore || !isOfThisRun", "if (parts.now >= 0 || !ready.heldBefore || !isOfThisRun"]],
+      },
+    ],
+    tests: ["processes/remembering"],
+    first: /gone/,
   },
   {
     id: "16a",

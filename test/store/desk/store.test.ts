@@ -68,6 +68,23 @@ test("a killed writer is told with what it was doing, and the next one goes on",
   assert.deepEqual(await r.rows("select a from t"), [["acked"]]);
 });
 
+// rule 13: only an end in good order is believed
+test("that nothing is held is written down when the writer leaves, and not by one that is killed", async (t) => {
+  const dir = tempDir(t);
+  const lives: boolean[] = [];
+  for (const end of ["killed", "leaves", "leaves in a transaction", "leaves without a word"]) {
+    const r = rig(t, { dir });
+    lives.push((await r.startWriter()).heldBefore);
+    if (end === "leaves in a transaction") await r.begin().answer;
+    if (end !== "leaves without a word") r.obey({ to: "writer", kind: "nothing-held" });
+    if (end === "killed") await r.killWriter();
+    await r.store.close();
+  }
+  const last = rig(t, { dir });
+  lives.push((await last.startWriter()).heldBefore);
+  assert.deepEqual(lives, [false, true, false, true, true]);
+});
+
 // rule 8: who was it
 test("of fifty writes that wait together the endless one is named, and the others are not applied", async (t) => {
   // However slow the machine is, they are one group.

@@ -27,7 +27,8 @@ function ask(path: string, sql: string): unknown {
 
 function order(dir: string, force = false) {
   const database = join(dir, "data.db");
-  return { from: join(dir, "app.db"), places: { database, writerLock: `${database}.writer.lock` }, force, wallNow };
+  const places = { database, writerLock: `${database}.writer.lock` };
+  return { from: join(dir, "app.db"), places, force, wallNow, bootId: "boot" };
 }
 
 function refusedWith(code: RefusalCode) {
@@ -90,6 +91,23 @@ test("tokens go on above those that were given in what is put aside, whatever th
   const { ready } = MetaRow.start(next, "boot", wallNow);
   assert.ok(ready.tokensFrom >= tokensTo, `${ready.tokensFrom} after ${tokensTo}`);
   assert.deepEqual(next.prepare("select count(*) from t").pluck().all(), [0]);
+});
+
+// rule 13: should the ledger be gone, this is all that tells whether somebody may hold a lock
+test("what is imported knows whether a lock may be held in what it takes the place of", async (t) => {
+  for (const held of [true, false]) {
+    const dir = tempDir(t);
+    const { from, places, bootId } = order(dir);
+    make(from, "create table t (a)");
+    const before = open(places.database);
+    const meta = MetaRow.start(before, bootId, wallNow);
+    if (!held) meta.nothingHeld();
+    before.close();
+    await importDatabase(order(dir));
+    const next = open(places.database);
+    assert.equal(MetaRow.start(next, bootId, wallNow).ready.heldBefore, held);
+    next.close();
+  }
 });
 
 test("the log that is left of a database that is gone is not taken for that of the imported one", async (t) => {

@@ -9,6 +9,7 @@ import { tempDir } from "../../support/temp-dir.js";
 
 const madeAt = Date.UTC(2026, 0, 1);
 const wallNow = Date.UTC(2026, 0, 2, 3, 4, 5);
+const bootId = "boot";
 
 function open(path: string) {
   return openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
@@ -41,7 +42,7 @@ function rows(path: string, sql = "select a from t order by rowid"): unknown {
 test("what was backed up is there again, what came later is kept beside it, and the lineage is another", async (t) => {
   const { dir, database, places, from, connection, meta } = await backedUp(t);
   connection.close();
-  const done = await restoreDatabase({ from, places, wallNow });
+  const done = await restoreDatabase({ from, places, wallNow, bootId });
   assert.deepEqual([done.database, done.tables], [database, 1]);
   assert.deepEqual(rows(database), ["then"]);
   assert.equal(done.before, `${database}.before-restore-2026-01-02T030405.000Z`);
@@ -59,7 +60,7 @@ test("tokens do not go back, though neither the ledger nor the clock at the back
   const { database, places, from, connection, meta } = await backedUp(t);
   const given = meta.reserve(0, false);
   connection.close();
-  await restoreDatabase({ from, places, wallNow });
+  await restoreDatabase({ from, places, wallNow, bootId });
   const again = open(database);
   t.after(() => again.close());
   // The same run of the machine: without a mark of the restore it would go on where the backup was made.
@@ -67,11 +68,59 @@ test("tokens do not go back, though neither the ledger nor the clock at the back
   assert.ok(next.ready.tokensFrom >= (given?.tokensTo ?? 0), `${next.ready.tokensFrom} after ${given?.tokensTo}`);
 });
 
+// rule 13: should the ledger be gone, this is all that tells whether somebody may hold a lock
+for (const [what, held, before] of [
+  ["a lock may be held in what it takes the place of", true, () => undefined],
+  ["nothing was held in what it takes the place of", false, (meta) => meta.nothingHeld()],
+  ["the machine was restarted since", false, undefined],
+] as readonly (readonly [string, boolean, ((meta: MetaRow) => void) | undefined])[])
+  test(`a backup that was put back knows that ${what}, whatever was so when it was made`, async (t) => {
+    for (const then of [true, false]) {
+      const { dir, database, places, connection, meta } = await backedUp(t);
+      if (!then) meta.nothingHeld();
+      const from = join(dir, "second.db");
+      await backupDatabase({ database, to: from, force: false, walBytesHardMax: 2 ** 30, progress: () => {} });
+      before?.(MetaRow.start(connection, bootId, wallNow));
+      connection.close();
+      await restoreDatabase({ from, places, wallNow, bootId: before === undefined ? "another run" : bootId });
+      const again = open(database);
+      assert.equal(MetaRow.start(again, bootId, wallNow).ready.heldBefore, held);
+      again.close();
+    }
+  });
+
+test("a backup that is put in the place of what cannot be read, or of nothing, knows what can be known of locks", async (t) => {
+  for (const [wreck, held] of [
+    [(database: string) => writeFileSync(database, "no database ".repeat(1000)), true],
+    [(database: string) => rmSync(database), false],
+  ] as const) {
+    const { database, places, from, connection, meta } = await backedUp(t);
+    meta.nothingHeld();
+    connection.close();
+    wreck(database);
+    await restoreDatabase({ from, places, wallNow, bootId });
+    const again = open(database);
+    assert.equal(MetaRow.start(again, bootId, wallNow).ready.heldBefore, held);
+    again.close();
+  }
+});
+
+test("a backup of an older version is put back, with what is known of locks", async (t) => {
+  const { database, places, from, connection, meta } = await backedUp(t);
+  const older = open(from);
+  older.exec("alter table _holdfast_meta drop column held; update _holdfast_meta set version = 4");
+  older.close();
+  meta.nothingHeld();
+  connection.close();
+  await restoreDatabase({ from, places, wallNow, bootId });
+  assert.deepEqual(rows(database, "select held from _holdfast_meta"), [0]);
+});
+
 test("tokens do not go back either when the clock was set back since they were given", async (t) => {
   const { database, places, from, connection } = await backedUp(t);
   const ahead = MetaRow.start(connection, "a run whose clock was ahead", Date.UTC(2030, 0, 1));
   connection.close();
-  await restoreDatabase({ from, places, wallNow });
+  await restoreDatabase({ from, places, wallNow, bootId });
   const again = open(database);
   t.after(() => again.close());
   const { tokensFrom } = MetaRow.start(again, "boot", wallNow).ready;
@@ -85,7 +134,7 @@ test("the log that is left of a database that is gone is not taken for the backu
   connection.close();
   rmSync(database);
   copyFileSync(join(dir, "left"), `${database}-wal`);
-  const { before } = await restoreDatabase({ from, places, wallNow });
+  const { before } = await restoreDatabase({ from, places, wallNow, bootId });
   assert.equal(before, null);
   assert.deepEqual(rows(database), ["then"]);
   assert.ok(existsSync(`${database}.before-restore-2026-01-02T030405.000Z-wal`), "the log was thrown away");
@@ -98,7 +147,7 @@ test("what one that was killed has left of its draft is cleared away by the next
   for (const name of left) writeFileSync(`${database}.${name}`, "half");
   const others = [`${database}.before-restore-1`, `${database}.restore-notes`, join(dir, "other.db.restore-1")];
   for (const path of others) writeFileSync(path, "precious");
-  await restoreDatabase({ from, places, wallNow });
+  await restoreDatabase({ from, places, wallNow, bootId });
   assert.deepEqual(
     left.filter((name) => existsSync(`${database}.${name}`)),
     [],
@@ -114,7 +163,7 @@ test("while a writer has the database nothing is restored", async (t) => {
   t.after(() => connection.close());
   // SQLite's own lock, though nobody has the writer's.
   connection.exec("begin immediate");
-  await assert.rejects(restoreDatabase({ from, places, wallNow }), { code: "SQLITE_BUSY" });
+  await assert.rejects(restoreDatabase({ from, places, wallNow, bootId }), { code: "SQLITE_BUSY" });
   connection.exec("rollback");
   assert.deepEqual(rows(database), ["then", "later"]);
 });
@@ -125,7 +174,7 @@ test("the writer's lock is asked for", { timeout: 60_000 }, async (t) => {
   const lock = FileLock.take(places.writerLock, 0);
   t.after(() => lock?.release());
   // Of this very process: SQLite lets two of its connections exclude each other.
-  await assert.rejects(restoreDatabase({ from, places, wallNow }), { code: "ALREADY_RUNNING" });
+  await assert.rejects(restoreDatabase({ from, places, wallNow, bootId }), { code: "ALREADY_RUNNING" });
 });
 
 test("what is no backup of a broker's database is refused, and nothing has changed", async (t) => {
@@ -148,7 +197,7 @@ test("what is no backup of a broker's database is refused, and nothing has chang
     [torn, "SQLITE_CORRUPT", /torn\.db/],
     [database, "CONFIGURATION", /itself/],
   ] as const)
-    await assert.rejects(restoreDatabase({ from: file, places, wallNow }), { code, message }, file);
+    await assert.rejects(restoreDatabase({ from: file, places, wallNow, bootId }), { code, message }, file);
   assert.deepEqual(rows(database), ["then", "later"]);
 });
 
@@ -157,7 +206,7 @@ test("a database that cannot be read any more is put aside as it is, with its lo
   connection.close();
   writeFileSync(database, "destroyed ".repeat(1000));
   writeFileSync(`${database}-wal`, "a log that belongs to it");
-  const { before } = await restoreDatabase({ from, places, wallNow });
+  const { before } = await restoreDatabase({ from, places, wallNow, bootId });
   assert.deepEqual(rows(database), ["then"]);
   assert.deepEqual([existsSync(`${before}`), existsSync(`${before}-wal`)], [true, true]);
 });
@@ -166,7 +215,7 @@ test("where there was nothing a backup is simply put", async (t) => {
   const { dir, from, connection } = await backedUp(t);
   connection.close();
   const database = join(dir, "fresh.db");
-  const done = await restoreDatabase({ from, places: { database, writerLock: `${database}.lock` }, wallNow });
+  const done = await restoreDatabase({ from, places: { database, writerLock: `${database}.lock` }, wallNow, bootId });
   assert.equal(done.before, null);
   assert.deepEqual(rows(database), ["then"]);
 });

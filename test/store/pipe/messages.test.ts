@@ -140,6 +140,7 @@ test("what a child says about itself comes back", () => {
     epoch: 1,
     storedSeq: 2,
     previousBootId: null,
+    heldBefore: false,
     incarnation: "i",
     tokensFrom: 1,
     tokensTo: 9,

@@ -22,6 +22,7 @@ test("the start write makes a new epoch and sets tokens aside that no start has 
       epoch: 1,
       storedSeq: 0,
       previousBootId: null,
+      heldBefore: false,
       incarnation: "",
       tokensFrom: 1,
       tokensTo: 1 + tokenBlock,
@@ -39,6 +40,19 @@ test("the start write is on disk when it returns: the log has a commit of this e
   const other = openDatabase({ path, role: "reader", durability: "full", busyMs: 1000 });
   assert.equal(other.prepare("select epoch from _holdfast_meta").pluck().get(), 1);
   other.close();
+});
+
+// rule 13
+test("that nothing is held is known to the next start, and to no other after it", (t) => {
+  const database = open(t);
+  const first = MetaRow.start(database, "boot-1");
+  assert.equal(first.ready.heldBefore, false, "nobody was there before");
+  first.nothingHeld();
+  const second = MetaRow.start(database, "boot-1");
+  assert.equal(second.ready.heldBefore, false);
+  assert.equal(MetaRow.start(database, "boot-1").ready.heldBefore, true);
+  second.nothingHeld();
+  assert.equal(MetaRow.start(database, "boot-1").ready.heldBefore, true, "it was said by one whose epoch has passed");
 });
 
 // rule 2
@@ -102,20 +116,24 @@ test("commits are counted one by one, also those that settle nothing, over all w
 });
 
 test("a database whose tables have an older version gets what they lack, and keeps what it had", (t) => {
-  for (const version of [1, 2, 3]) {
+  for (const version of [1, 2, 3, 4]) {
     const database = open(t);
     const before = MetaRow.start(database, "boot-1");
     before.advance(9, 70);
     // As a program of that version has left it.
-    database.exec(`alter table _holdfast_replies drop column below; update _holdfast_meta set version = ${version}`);
+    before.nothingHeld();
+    database.exec(`alter table _holdfast_meta drop column held; update _holdfast_meta set version = ${version}`);
+    if (version < 4) database.exec("alter table _holdfast_replies drop column below");
     if (version < 3) database.exec("alter table _holdfast_meta drop column commits");
-    if (version === 1) database.exec("drop table _holdfast_keys");
+    if (version < 2) database.exec("drop table _holdfast_keys");
+    const commits = version < 3 ? 0 : 1;
     const meta = MetaRow.start(database, "boot-1");
-    const commits = version < 3 ? 0 : before.commits;
     assert.deepEqual([meta.ready.epoch, meta.ready.storedSeq, meta.repliesBytes, meta.commits], [2, 9, 70, commits]);
     assert.equal(meta.advance(10, 70), true);
     assert.equal(meta.commits, commits + 1);
     assert.equal(database.prepare("select version from _holdfast_meta").pluck().get(), tablesVersion);
+    // That program has written down nothing of locks.
+    assert.equal(meta.ready.heldBefore, true);
     assert.equal(database.prepare("select count(*) from _holdfast_keys").pluck().get(), 0);
   }
 });
