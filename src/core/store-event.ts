@@ -1,5 +1,5 @@
 /** What the store says to the core: the desk makes these events, the front hands them on as they are. */
-import type { ReaderId, Refusal, RefusalCode, Seq, SnapshotProcessId } from "../terms/index.js";
+import type { Millis, ReaderId, Refusal, RefusalCode, Seq, SnapshotProcessId } from "../terms/index.js";
 import type { Parcel } from "./command.js";
 
 /**
@@ -41,6 +41,14 @@ export interface ChangedTable {
   readonly keysCut?: boolean;
 }
 
+/** What the writer tells of a group that it has settled. */
+export interface GroupTimes {
+  /** From the first statement to COMMIT. */
+  readonly ranMs: Millis;
+  /** COMMIT, and with it the sync. */
+  readonly committedMs: Millis;
+}
+
 /** Events of the store; the desk makes them, the front hands them on as they are. */
 export type StoreEvent =
   | {
@@ -63,6 +71,8 @@ export type StoreEvent =
       /** The highest sequence that this writer has on disk, if any: what changed nothing is settled and is not there. */
       readonly storedSeq?: Seq;
       readonly walBytes: number;
+      /** Absent where it was no group of writes. */
+      readonly times?: GroupTimes;
     }
   /** The process is gone and every byte it had written has been read. */
   | {

@@ -2,7 +2,7 @@
  * A broker that begins on what another version of it has left: an older one's tables are brought up to date with all that
  * is in them, wherever it is ended on the way; a newer one's are left alone.
  *
- * The older tables are made of today's, by what was added since; internal-tables.sql.ts says what that is.
+ * The older tables are made of today's: test/support/older-tables.ts.
  */
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -12,15 +12,8 @@ import { type Database, openDatabase } from "../../src/sqlite/index.js";
 import { tablesVersion } from "../../src/store/writer/internal-tables.sql.js";
 import { type Front, Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
+import { makeTablesOlder } from "../support/older-tables.js";
 import type { Wire } from "../support/wire.js";
-
-/** What each version has added, to be taken away. */
-const added: { readonly [version: number]: string } = {
-  2: "drop table _holdfast_keys",
-  3: "alter table _holdfast_meta drop column commits",
-  4: "alter table _holdfast_replies drop column below",
-  5: "alter table _holdfast_meta drop column held",
-};
 
 function inDatabase<T>(home: Home, look: (database: Database) => T): T {
   const database = openDatabase({ path: home.database, role: "writer", durability: "full", busyMs: 1000 });
@@ -37,10 +30,7 @@ function versionIn(home: Home): unknown {
 
 /** As a program of that version has left it. Nobody has it open. */
 function makeOlder(home: Home, version: number): void {
-  inDatabase(home, (database) => {
-    for (let newer = tablesVersion; newer > version; newer--) database.exec(added[newer] ?? "");
-    database.exec(`update _holdfast_meta set version = ${version}`);
-  });
+  inDatabase(home, (database) => makeTablesOlder(database, version));
 }
 
 /** What a client has done and been told before. */

@@ -256,6 +256,7 @@ export class Store {
       this.#working = undefined;
       if (writer.state !== "ready" || writer.runnable === 0) return;
       if (random.chance(0.05)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);
+      writer.times = { ranMs: random.exponential(2), committedMs: random.exponential(2) };
       const settled = writer.settle(1 + random.below(writer.runnable));
       this.#noteHead();
       this.#parts.tell(settled);

@@ -71,7 +71,7 @@ const retryMs = 5000;
  */
 const goneMsMax = 10_000;
 const readyMsMax = 30_000;
-const quantum = 64 * 1024;
+const quantum = 8 * 1024;
 
 export class WriteLine {
   readonly #parts: WriteLineParts;
@@ -253,6 +253,7 @@ export class WriteLine {
 
   settled(event: WriterSettled, now: Instant): void {
     this.logIs(event.walBytes);
+    if (event.times !== undefined) this.#hands.groupSettled(event.answers.length, event.times);
     for (const { seq: settledSeq, answer } of event.answers) {
       const write = this.#hands.take(settledSeq);
       if (write === undefined) continue;

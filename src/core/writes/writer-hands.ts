@@ -6,7 +6,9 @@ import { type Limits, type Seq, seq } from "../../terms/index.js";
 import type { Fence } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Grant } from "../locks/grant.js";
+import type { GroupTimes } from "../store-event.js";
 import type { Write } from "./write.js";
+import { WriterPace } from "./writer-pace.js";
 
 export interface WriterHandsParts {
   readonly limits: Limits;
@@ -30,6 +32,7 @@ export class WriterHands {
   readonly #parts: WriterHandsParts;
   /** By sequence; the order of insertion is the order of dispatch. */
   readonly #given = new Map<Seq, Write>();
+  readonly #pace = new WriterPace();
   #bytes = 0;
   #nextSeq: number;
 
@@ -44,7 +47,8 @@ export class WriterHands {
 
   get hasRoom(): boolean {
     const { writesDispatchedMax, groupBytesMax } = this.#parts.limits;
-    return this.#given.size < writesDispatchedMax && this.#bytes < 2 * groupBytesMax;
+    const writesMax = Math.min(writesDispatchedMax, this.#pace.writesMax);
+    return this.#given.size < writesMax && this.#bytes < 2 * groupBytesMax;
   }
 
   /** The first that is not settled, or what would be the next. */
@@ -61,6 +65,11 @@ export class WriterHands {
   hasOthersThan({ owner }: Write): boolean {
     for (const other of this.#given.values()) if (other.owner !== owner) return true;
     return false;
+  }
+
+  /** So many of its writes were settled as one group. */
+  groupSettled(writes: number, times: GroupTimes): void {
+    this.#pace.settled(writes, times);
   }
 
   /** What was given before is at this sequence at most. */

@@ -184,14 +184,17 @@ export class WriterDesk {
       case "unavailable":
         if (this.#state.kind === "starting") this.#state.excuse = message;
         return;
-      case "settled":
+      case "settled": {
+        const { ranMs, committedMs } = message;
         this.#housekept(message.housekept);
         return this.#on({
           kind: "writer-settled",
           answers: message.answers.map((answer) => ({ seq: seq(answer.id), answer: storeAnswer(answer) })),
           storedSeq: seq(message.storedSeq),
           walBytes: message.walBytes,
+          ...(ranMs > 0 ? { times: { ranMs, committedMs } } : {}),
         });
+      }
       case "reserved": {
         const { tokensFrom, tokensTo, incarnation } = message;
         return this.#on({ kind: "tokens-reserved", tokensFrom, tokensTo, incarnation });

@@ -5,7 +5,7 @@
  *   write    f64 seq · f64 key (0: none) · f64 acked below · u8 flags · u8 method · 32 digits session · the request as it came
  *   step     see step-message.ts
  *   settle   f64 seq · u8 encoding · 16 bytes session · f64 key …
- *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
+ *   settled  f64 bytes of the log · f64 ended sessions stored · f64 seq on disk · f64 ms run · f64 ms in COMMIT · answer …, an answer being f64 seq · u8 kind · u32 length · bytes
  *   read     f64 read · u8 encoding · u8 method · the request as it came
  *   answers  answer …
  */
@@ -132,6 +132,9 @@ export type FromWriter =
       readonly housekept: number;
       /** The highest sequence that this writer has on disk, 0 for none. A group that changed nothing has left none there. */
       readonly storedSeq: number;
+      /** Of the group, 0 for what was none: until COMMIT, and in it. */
+      readonly ranMs: number;
+      readonly committedMs: number;
       readonly answers: readonly Answer[];
     }
   | { readonly kind: "reserved"; readonly tokensFrom: number; readonly tokensTo: number; readonly incarnation: string }
@@ -200,7 +203,7 @@ const sessionBytes = 16;
 const sessionDigits = 2 * sessionBytes;
 const writeHeadBytes = 8 + 8 + 8 + 1 + 1 + sessionDigits;
 const readHeadBytes = 8 + 1 + 1;
-const settledHeadBytes = 24;
+const settledHeadBytes = 40;
 const settleHeadBytes = 8 + 1 + sessionBytes;
 const answerHeadBytes = 8 + 1 + 4;
 const answerKinds = { "done-json": 0, "done-msgpack": 1, refused: 2, absent: 3, ended: 4 } as const;
@@ -268,6 +271,8 @@ export function sendFromWriter(queue: FrameQueue, message: FromWriter): void {
   head.writeDoubleLE(message.walBytes, payloadAt);
   head.writeDoubleLE(message.housekept, payloadAt + 8);
   head.writeDoubleLE(message.storedSeq, payloadAt + 16);
+  head.writeDoubleLE(message.ranMs, payloadAt + 24);
+  head.writeDoubleLE(message.committedMs, payloadAt + 32);
   queue.add(kinds.settled, head, packAnswers(message.answers));
 }
 
@@ -390,6 +395,8 @@ export function readFromWriter({ kind, payload }: Frame): FromWriter {
       walBytes: payload.readDoubleLE(0),
       housekept: payload.readDoubleLE(8),
       storedSeq: payload.readDoubleLE(16),
+      ranMs: payload.readDoubleLE(24),
+      committedMs: payload.readDoubleLE(32),
       answers: unpackAnswers(payload, settledHeadBytes),
     };
   return readJson<FromWriter>(payload, kind, fromWriter);

@@ -33,6 +33,8 @@ export interface TransactionParts {
   readonly schema: SchemaWatch;
   readonly watches: WatchTriggers;
   readonly told: ToldChanges;
+  /** Milliseconds on a clock that only runs forward. */
+  readonly now: () => number;
 }
 
 export interface CommitOptions {
@@ -52,6 +54,7 @@ export class Transaction {
   readonly #commit: Statement;
   readonly #rollback: Statement;
   #storedSeq = seq(0);
+  #committedMs = 0;
   /** Another process has written since the last commit. */
   #outside = false;
   /** The same, and who watches has not been told: that goes with a commit that has a number. */
@@ -66,6 +69,13 @@ export class Transaction {
     );
     this.#commit = parts.database.prepare("COMMIT");
     this.#rollback = parts.database.prepare("ROLLBACK");
+  }
+
+  /** How long COMMIT took since this was last asked. */
+  takeCommittedMs(): number {
+    const committedMs = this.#committedMs;
+    this.#committedMs = 0;
+    return committedMs;
   }
 
   /** The highest sequence that this writer has on disk, 0 for none. */
@@ -143,7 +153,7 @@ export class Transaction {
 
   /** COMMIT and what goes with it; gives what it has changed in tables that are watched. */
   #finish({ upTo, noted, housekeeping, schemaChange }: CommitOptions): readonly ChangedTable[] {
-    const { replies, ownKeys, meta, progress, schema, watches } = this.#parts;
+    const { replies, ownKeys, meta, progress, schema, watches, now } = this.#parts;
     const stranger = schemaChange ? schema.temporary() : undefined;
     // The gate refuses all ways to get there; a connection that is not like the others must not go on.
     if (stranger !== undefined) throw new ProcessMustEnd(exitCodes.impossible, `the schema temp holds ${stranger}`);
@@ -157,7 +167,9 @@ export class Transaction {
     if (this.#untold && noted > 0) watches.schemaChanged();
     const changes = watches.take();
     progress.note(noted, "committing");
+    const begun = now();
     this.#commit.run();
+    this.#committedMs += now() - begun;
     return changes;
   }
 

@@ -24,10 +24,12 @@ import { WriteAheadLog } from "./write-ahead-log.js";
 import { WriteQueue } from "./write-queue.js";
 import { takeWriterLock } from "./writer-lock.js";
 
+type GroupTimes = Pick<Extract<FromWriter, { kind: "settled" }>, "ranMs" | "committedMs">;
 type Chore = Extract<ToWriter, { kind: "reserve" | "checkpoint" | "watch" }>;
 
 /** How long another process may keep the database before writes are refused (ms). Below `writeContendedMs`. */
 const busyMs = 2000;
+const noGroup: GroupTimes = { ranMs: 0, committedMs: 0 };
 
 export class Writer {
   /** Kept and never let go: if it were collected, its file would be closed and the lock gone. */
@@ -44,6 +46,7 @@ export class Writer {
   readonly #steps: StepRunner;
   readonly #watches: WatchTriggers;
   readonly #told: ToldChanges;
+  readonly #now: () => number;
   #chores: Chore[] = [];
   #housekept = 0;
   /** No lock is held any more: what is written down when this ends. */
@@ -88,15 +91,16 @@ export class Writer {
     this.#watches = watches;
     this.#told = told;
     const runner = new RequestRunner(database, new StatementCache(database), { limits, schema, watches });
+    const now = () => performance.now();
+    this.#now = now;
     this.#transaction = new Transaction({
       database,
       meta: this.#meta,
       replies: this.#replies,
       ownKeys,
       progress,
-      ...{ schema, watches, told },
+      ...{ schema, watches, told, now },
     });
-    const now = () => performance.now();
     const obstacle = () => this.#obstacle(limits.walBytesHardMax);
     const parts = {
       limits,
@@ -157,11 +161,14 @@ export class Writer {
     if (wasOpen && this.#queue.length > 0 && !isStep)
       throw new Error("a write was sent to the writer while a transaction has it");
     if (this.#queue.length > 0) {
+      const begun = this.#now();
       const answers = isStep ? this.#steps.next() : this.#groups.next();
-      this.#settled(answers, send);
+      const committedMs = this.#transaction.takeCommittedMs();
+      const ranMs = this.#now() - begun - committedMs;
+      this.#settled(answers, isStep ? noGroup : { ranMs, committedMs }, send);
     } else if (!wasOpen && this.#replies.housekeepingDue) {
       this.#groups.housekeep();
-      this.#settled([], send);
+      this.#settled([], noGroup, send);
     }
     const hasWaited = wasOpen && !this.#steps.open && (this.#chores.length > 0 || this.#replies.housekeepingDue);
     return this.#queue.length > 0 || hasWaited;
@@ -202,12 +209,12 @@ export class Writer {
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
   }
 
-  #settled(answers: readonly Answer[], send: (message: FromWriter) => void): void {
+  #settled(answers: readonly Answer[], times: GroupTimes, send: (message: FromWriter) => void): void {
     for (const commit of this.#told.take()) send({ kind: "changed", ...commit });
     const { bytes: walBytes } = this.#log;
     this.#walBytes = walBytes;
     const { storedSeq } = this.#transaction;
-    send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, answers });
+    send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, ...times, answers });
   }
 
   #housekeptNow(): number {

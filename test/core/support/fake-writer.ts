@@ -76,6 +76,8 @@ export class FakeWriter {
   /** A lock may have been held when the last broker ended. */
   heldBefore = false;
   walBytes = 0;
+  /** What it tells of its groups, if anything. */
+  times: { readonly ranMs: number; readonly committedMs: number } | undefined;
   /** Committed, in order. */
   readonly applied: Applied[] = [];
   /** Hears of each write when it is there for all to see: answered, or found by the next writer. */
@@ -171,7 +173,8 @@ export class FakeWriter {
   settle(jobs = this.waiting.length): StoreEvent {
     const answers = this.#run(this.waiting.splice(0, jobs));
     for (const applied of this.#inDoubt.splice(0)) this.onApplied(applied);
-    return { kind: "writer-settled", answers, storedSeq: seqOf(this.#stored), walBytes: this.walBytes };
+    const times = this.times === undefined ? {} : { times: this.times };
+    return { kind: "writer-settled", answers, storedSeq: seqOf(this.#stored), walBytes: this.walBytes, ...times };
   }
 
   die({ jobs, phase, blind = false, ioFailed = false }: Death, now: number): StoreEvent {

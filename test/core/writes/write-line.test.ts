@@ -51,12 +51,28 @@ test("what SQLite refuses is refused in its own words", () => {
 
 test("beyond what the writer may have in its hands writes wait, in fair order between sessions", () => {
   const [broker, a, b] = two({ limits: { writesDispatchedMax: 2 } });
-  for (let i = 1; i <= 6; i++) a.write(`a${i}`, { size: 40_000 });
+  for (let i = 1; i <= 6; i++) a.write(`a${i}`, { size: 5_000 });
   b.write("b1");
   assert.deepEqual(inHand(broker), ["a1", "a2"]);
   assert.equal(broker.core.counts.queued, 5);
   broker.settle(2);
   assert.deepEqual(inHand(broker), ["a3", "b1"]);
+});
+
+test("the writer gets no more than it settles in a short while, so that nobody waits long behind a flood", () => {
+  const [broker, a, b] = two();
+  broker.writer.times = { ranMs: 5, committedMs: 0.5 };
+  for (let i = 1; i <= 10; i++) a.write(`a${i}`);
+  broker.settle();
+  for (let i = 11; i <= 100; i++) a.write(`a${i}`);
+  assert.deepEqual(inHand(broker), ["a11", "a12", "a13", "a14"]);
+  b.write("b1");
+  const before: string[] = [];
+  while (!inHand(broker).includes("b1")) {
+    before.push(...inHand(broker));
+    broker.settle();
+  }
+  assert.ok(before.length < 40, `b1 waited for ${before.length} of the flood`);
 });
 
 test("the bytes in the writer's hands are bounded as well", () => {

@@ -118,6 +118,8 @@ test("a writer's and a reader's answers come back", () => {
     walBytes: 2 ** 40,
     housekept: 3,
     storedSeq: 2 ** 41,
+    ranMs: 1.25,
+    committedMs: 0.5,
     answers,
   };
   assert.deepEqual(messages.readFromWriter(through((queue) => messages.sendFromWriter(queue, settled))), settled);

@@ -138,6 +138,7 @@ function brittleGroups(w: WriterBench) {
     watches,
     told: new ToldChanges(seq(0)),
     progress: new ProgressFile(progressPath),
+    now: () => 0,
   });
   const parts = {
     limits,

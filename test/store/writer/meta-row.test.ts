@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { openDatabase } from "../../../src/sqlite/index.js";
 import { tablesVersion } from "../../../src/store/writer/internal-tables.sql.js";
 import { MetaRow, tokenBlock } from "../../../src/store/writer/meta-row.js";
+import { makeTablesOlder } from "../../support/older-tables.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
 
 function open(t: TestLife, path = join(tempDir(t), "data.db")) {
@@ -116,16 +117,13 @@ test("commits are counted one by one, also those that settle nothing, over all w
 });
 
 test("a database whose tables have an older version gets what they lack, and keeps what it had", (t) => {
-  for (const version of [1, 2, 3, 4]) {
+  for (let version = 1; version < tablesVersion; version++) {
     const database = open(t);
     const before = MetaRow.start(database, "boot-1");
     before.advance(9, 70);
     // As a program of that version has left it.
     before.nothingHeld();
-    database.exec(`alter table _holdfast_meta drop column held; update _holdfast_meta set version = ${version}`);
-    if (version < 4) database.exec("alter table _holdfast_replies drop column below");
-    if (version < 3) database.exec("alter table _holdfast_meta drop column commits");
-    if (version < 2) database.exec("drop table _holdfast_keys");
+    makeTablesOlder(database, version);
     const commits = version < 3 ? 0 : 1;
     const meta = MetaRow.start(database, "boot-1");
     assert.deepEqual([meta.ready.epoch, meta.ready.storedSeq, meta.repliesBytes, meta.commits], [2, 9, 70, commits]);

@@ -8,6 +8,7 @@ import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { OwnKeys } from "../../../src/store/writer/own-keys.js";
 import { replyKinds } from "../../../src/store/writer/replies-kept.js";
 import { isRefusal, limitsWith } from "../../../src/terms/index.js";
+import { makeTablesOlder } from "../../support/older-tables.js";
 import { type TestLife, tempDir } from "../../support/temp-dir.js";
 import { alice, bench, bob, codes } from "../writer-bench.js";
 
@@ -152,8 +153,7 @@ test("an answer that is too large is not kept, and is not given again", (t) => {
 
 test("a database of the version before gets the table when a writer starts", (t) => {
   const { database, keep, made, names } = keys(t);
-  database.exec("drop table _holdfast_keys; alter table _holdfast_meta drop column commits");
-  database.exec("alter table _holdfast_replies drop column below; update _holdfast_meta set version = 1");
+  makeTablesOlder(database, 1);
   MetaRow.start(database, "boot-1");
   keep(made(), "k", 1000);
   assert.deepEqual(names(), ["k"]);

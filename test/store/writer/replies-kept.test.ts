@@ -239,6 +239,8 @@ test("a session that has ended answers for its keys and runs no others", (t) => 
     walBytes: (w.said.at(-1) as { walBytes: number }).walBytes,
     housekept: 1,
     storedSeq: 2,
+    ranMs: 0,
+    committedMs: 0,
     answers: [],
   });
   assert.deepEqual(w.run({ sql: insert, args: ["x"], key: 1 }), first);

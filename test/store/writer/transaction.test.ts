@@ -27,7 +27,8 @@ function wire(t: TestLife) {
   const progress = new ProgressFile(join(dir, "progress"));
   const watches = new WatchTriggers(database, 10);
   const told = new ToldChanges(seq(0));
-  const transaction = new Transaction({ database, meta, schema, replies, ownKeys, progress, watches, told });
+  const parts = { database, meta, schema, replies, ownKeys, progress, watches, told };
+  const transaction = new Transaction({ ...parts, now: () => 0 });
   return { path, database, schema, transaction, look: () => readProgress(join(dir, "progress")) };
 }
 
