@@ -3,7 +3,7 @@
  * Node's own `locks` reads the same; only that these hold between all programs of the machine. Beside it, what an
  * operator wants: to look, to step in, to watch.
  */
-import type { EndedGrant, LockEventRow, LockMode, LockRow } from "../protocol/index.js";
+import type { EndedGrant, ListResult, LockEventRow, LockMode, LockRow } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { failure } from "./datastore.js";
 import { type Driver, Question } from "./driver.js";
@@ -125,15 +125,21 @@ export class Locks {
   }
 
   /**
-   * Who holds and who waits, with everything that is known of them.
+   * Who holds and who waits, with everything that is known of them. Where there are very many it is asked for in parts, and
+   * not all of it is of the same moment.
    *
    * @returns names that are held, waited for or not yet free, by name; of each the first 100 holders and waiters
    * @throws NAME_INVALID
    * @example const crowded = await broker.locks.list({ prefix: "deploy/", contended: true });
    */
   async list(filter: LockFilter = {}): Promise<readonly LockRow[]> {
-    const { locks } = (await this.#ask(new Question("read", "lock.list", { ...filter }))) as { locks: LockRow[] };
-    return locks;
+    const all: LockRow[] = [];
+    for (let after: string | undefined; ; ) {
+      const { locks, more } = (await this.#ask(new Question("read", "lock.list", { ...filter, after }))) as ListResult;
+      for (const lock of locks) all.push(lock);
+      after = locks.at(-1)?.name;
+      if (more !== true || after === undefined) return all;
+    }
   }
 
   /**

@@ -241,6 +241,8 @@ export interface ListCommand extends Asker {
   readonly session: SessionId | undefined;
   /** Only names that somebody waits for. */
   readonly contended: boolean;
+  /** Only names behind this one. */
+  readonly after?: LockName | undefined;
   readonly waitersMax: number;
 }
 

@@ -245,7 +245,10 @@ export type Letter =
       readonly kind: "listing";
       readonly to: ConnectionId;
       readonly request: RequestId;
+      /** By name. */
       readonly locks: readonly LockView[];
+      /** There are others behind the last. */
+      readonly more: boolean;
       readonly now: Instant;
     }
   /** The break is over; what became of each grant. */

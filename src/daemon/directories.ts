@@ -2,8 +2,8 @@
  * The broker's directories: made where they are missing, looked at where they are not. And the database's true path:
  * one file must have one name, because its log and its writer's lock lie beside it.
  */
-import { realpathSync, type Stats, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Places } from "../places/index.js";
 import { HoldfastError } from "../terms/index.js";
 import { makePrivateDirectory } from "../transport/index.js";
@@ -45,7 +45,15 @@ function truePath(path: string): string {
   if (stats !== undefined) throw misplaced(path, "is not a file");
   const directory = dirname(path);
   if (look(directory)?.isDirectory() !== true) throw misplaced(path, `cannot be there: ${directory} is no directory`);
-  return join(realpathSync(directory), basename(path));
+  const place = join(realpathSync(directory), basename(path));
+  const target = targetOf(place);
+  return target === undefined ? place : truePath(target);
+}
+
+/** Of a link that leads nowhere yet; where links go in a circle, that was said when it was looked at. */
+function targetOf(path: string): string | undefined {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return undefined;
+  return resolve(dirname(path), readlinkSync(path));
 }
 
 function look(path: string): Stats | undefined {

@@ -55,7 +55,7 @@ export function resultOf(letter: AnswerLetter, context: LetterContext): unknown 
     case "acquire-cancelled":
       return { outcome: letter.outcome };
     case "listing":
-      return { locks: lockRows(letter, context) };
+      return { locks: lockRows(letter, context), ...(letter.more ? { more: true } : {}) };
     case "broken":
       return { ended: letter.ended };
     case "transferred":

@@ -181,7 +181,9 @@ function viewRoutes(limits: Limits): Pick<LockRoutes, "lock.list" | "lock.histor
       const session = params.session === undefined ? undefined : sessionId(params.session);
       const waitersMax = params.waiters === false ? 0 : waitersListedMax;
       const contended = params.contended ?? false;
-      return { command: { kind: "list", ...askerOf(incoming), ...which, session, contended, waitersMax } };
+      const after = params.after === undefined ? undefined : nameFrom(params.after, limits);
+      if (isRefusal(after)) return after;
+      return { command: { kind: "list", ...askerOf(incoming), ...which, session, contended, after, waitersMax } };
     },
     "lock.history": (params, incoming) => {
       const name = nameFrom(params.name, limits);

@@ -447,6 +447,24 @@ describe("a handle", () => {
     );
   });
 
+  it("lists locks in as many parts as the broker gives", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.list", ({ params }) =>
+      params["after"] === undefined
+        ? { locks: [{ name: "a" }, { name: "b" }], more: true }
+        : { locks: params["after"] === "b" ? [{ name: "c" }] : [] },
+    );
+    const locks = await broker.locks.list({ prefix: "" });
+    assert.deepEqual(
+      locks.map(({ name }) => name),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual(
+      fake.asked.map(({ params }) => params),
+      [{ prefix: "" }, { prefix: "", after: "b" }],
+    );
+  });
+
   it("calls a method by its name, and leaves its own to itself", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("lock.list", () => ({ locks: [] }));

@@ -36,10 +36,19 @@ test("a database that is reached through links has one true path, and so has its
   symlinkSync(real, join(links, "directory"));
   writeFileSync(join(real, "there.db"), "");
   symlinkSync(join(real, "there.db"), join(links, "file.db"));
+  // To what is not there yet, by one link and by two; a relative one is meant from where it truly lies.
+  symlinkSync(join(real, "new.db"), join(links, "early.db"));
+  mkdirSync(join(real, "below"));
+  symlinkSync("../new.db", join(real, "below", "second.db"));
+  symlinkSync(join(real, "below"), join(links, "below"));
+  symlinkSync("directory/below/second.db", join(links, "first.db"));
   for (const [path, expected] of [
     [join(links, "directory", "new.db"), join(real, "new.db")],
     [join(links, "directory", "there.db"), join(real, "there.db")],
     [join(links, "file.db"), join(real, "there.db")],
+    [join(links, "early.db"), join(real, "new.db")],
+    [join(links, "below", "second.db"), join(real, "new.db")],
+    [join(links, "first.db"), join(real, "new.db")],
   ] as const) {
     const prepared = prepareDirectories(places(t, path), wishes);
     assert.equal(prepared.database, expected);
@@ -51,7 +60,9 @@ test("a database in a directory that is not there, or that is none, is a wrong s
   const path = tempDir(t);
   mkdirSync(join(path, "dir.db"));
   writeFileSync(join(path, "file"), "");
-  for (const wrong of ["no/such.db", "dir.db", "file/below.db"])
+  symlinkSync("no/such.db", join(path, "lost.db"));
+  symlinkSync("dir.db", join(path, "linked.db"));
+  for (const wrong of ["no/such.db", "dir.db", "file/below.db", "lost.db", "linked.db"])
     assert.throws(() => prepareDirectories(places(t, join(path, wrong)), wishes), { code: "CONFIGURATION" }, wrong);
 });
 

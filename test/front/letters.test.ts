@@ -140,8 +140,14 @@ test("what became of a lock is answered in few words", () => {
   assert.deepEqual(answered("session.ping", { kind: "pong", ...common }), { now: context.wallNow });
 });
 
+test("a list says when there is more behind its last name", () => {
+  const listing = { kind: "listing", to, request: 1, locks: [], now } as const;
+  assert.deepEqual(answered("lock.list", { ...listing, more: true }), { locks: [], more: true });
+  assert.deepEqual(answered("lock.list", { ...listing, more: false }), { locks: [] });
+});
+
 function listed(view: LockView): { readonly [field: string]: unknown } {
-  const { locks } = answered("lock.list", { kind: "listing", to, request: 1, locks: [view], now });
+  const { locks } = answered("lock.list", { kind: "listing", to, request: 1, locks: [view], more: false, now });
   return (locks as { readonly [field: string]: unknown }[])[0] ?? {};
 }
 

@@ -181,7 +181,8 @@ test("a transfer and a resize arrive as they are", () => {
 
 test("a list has the waiters unless they are not wanted, and its filters", () => {
   const list = (params: ParamsOf<"lock.list">) => commandOf(routes["lock.list"](params, inHand));
-  const all = { kind: "list", ...asker, name: undefined, prefix: "", session: undefined, contended: false };
+  const which = { name: undefined, prefix: "", session: undefined, contended: false, after: undefined };
+  const all = { kind: "list", ...asker, ...which };
   assert.deepEqual(list({}), { ...all, waitersMax: 100 });
   assert.deepEqual(list({ prefix: "x/", session, contended: true, waiters: false }), {
     ...all,
@@ -190,6 +191,8 @@ test("a list has the waiters unless they are not wanted, and its filters", () =>
     contended: true,
     waitersMax: 0,
   });
+  assert.deepEqual(list({ after: "x/9" }), { ...all, after: "x/9", waitersMax: 100 });
+  assert.equal(refusalOf(routes["lock.list"]({ after: "\0" }, inHand)).refused, "NAME_INVALID");
 });
 
 test("a history has no more events than are remembered", () => {

@@ -109,7 +109,7 @@ test("what cannot be written down is refused, and the broker lives; who would wa
   postman.touch(asking as unknown as Link)?.begun(1, "lock.list", {}, 100);
   postman.touch(other as unknown as Link)?.begun(1, "lock.watch", {}, 100);
   postman.deliver([
-    { kind: "listing", to: asking.id, request: 1, locks, now },
+    { kind: "listing", to: asking.id, request: 1, locks, more: false, now },
     { kind: "watching", to: other.id, request: 1, upTo: 7, gap: false, locks, now },
   ]);
   assert.deepEqual([asking.messages, asking.said], [1, ["pause"]]);

@@ -203,6 +203,11 @@ export function lockVectors(): Vector[] {
       contended: true,
     }),
     result("lock.list.result", "A lock with two that wait, one of them away; a semaphore; one that drains.", listing),
+    request("lock.list.after", "What is behind that name.", { after: "index/sweep" }),
+    result("lock.list.result-more", "There are others behind the last one.", {
+      locks: listing.locks.slice(0, 1),
+      more: true,
+    }),
     request("lock.history.request", "What happened last?", { name: "index/rebuild", max: 2 }),
     result("lock.history.result", "Somebody came, and the holder's lease ran out.", { events: eventRows }),
     request("lock.watch.prefix", "All names that begin so, from now on.", { watch: 1, prefix: "index/" }),

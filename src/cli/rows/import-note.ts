@@ -3,7 +3,18 @@
  * state directory, one a source and table, gone when the import has ended.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 export interface ImportNote {
@@ -21,6 +32,8 @@ export interface ImportNote {
 
 export class ImportNotes {
   readonly #path: string;
+  /** That the name stands in the directory is on disk. */
+  #named = false;
 
   /** `file`: absolute. */
   constructor(stateDir: string, { file, table, database }: { file: string; table: string; database: string }) {
@@ -41,11 +54,21 @@ export class ImportNotes {
     }
   }
 
+  /**
+   * On disk when this returns: what is stored from here on is found again by it only. Of a later one the last of what it
+   * says may be lost with the power, and then what is stored is merely asked for once more.
+   */
   write(note: ImportNote): void {
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const directory = dirname(this.#path);
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
     const draft = `${this.#path}.${process.pid}`;
     writeFileSync(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+    syncPath(draft);
     renameSync(draft, this.#path);
+    if (this.#named) return;
+    syncPath(directory);
+    for (let at = directory; made !== undefined && at.length >= made.length; at = dirname(at)) syncPath(dirname(at));
+    this.#named = true;
   }
 
   /** With what an import that was killed while it wrote has left beside it. */
@@ -54,6 +77,19 @@ export class ImportNotes {
     if (!existsSync(directory)) return;
     for (const file of readdirSync(directory))
       if (file.startsWith(basename(this.#path))) rmSync(join(directory, file), { force: true });
+  }
+}
+
+/** Some file systems have no such thing for directories. */
+function syncPath(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(code)) throw error;
+  } finally {
+    closeSync(handle);
   }
 }
 

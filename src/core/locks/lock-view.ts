@@ -11,7 +11,7 @@ import type { Lock } from "./lock.js";
 import { type Conversion, type LockRequest, type Place, placesOf, type Waiting } from "./request.js";
 
 /** So many holders are listed of one name. */
-const holdersListedMax = 1000;
+const holdersListedMax = 100;
 /** So many are named in a refusal. */
 const holdersNamedMax = 16;
 /** A place further back is not counted in a refusal. */

@@ -34,12 +34,13 @@ export interface LockWatchesParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly history: History;
-  /** How the watched names are now. */
-  readonly shown: (name: LockName | undefined, prefix: string) => LockView[];
+  /** How the watched names are now. Undefined: that is too much for one answer. */
+  readonly shown: (name: LockName | undefined, prefix: string) => LockView[] | undefined;
 }
 
 /** Events: one takes some 300 bytes, and 2 µs to be written. */
 const toldMax = { alwaysMax: 1000, eachMax: 50_000, allMax: 100_000 };
+const tooMuchToShow = refuse("RESULT_TOO_LARGE", "what it watches is too much to be shown at once: watch fewer names");
 const tooMuch = refuse("SLOW_CONSUMER", "what is watched on this connection would be too much to be told at once");
 
 interface Watch {
@@ -85,10 +86,14 @@ export class LockWatches {
     }
     const watch: Watch = { connection: to, id, name, prefix, events: [] };
     const missed = after === undefined ? undefined : this.#missed(watch, after);
+    const locks = missed === undefined ? shown(name, prefix) : undefined;
+    if (missed === undefined && locks === undefined) {
+      draft.send.push({ kind: "refused", to, request, refusal: tooMuchToShow });
+      return;
+    }
     this.#add(watch);
     const upTo = history.last;
     const gap = after !== undefined && missed === undefined;
-    const locks = missed === undefined ? shown(name, prefix) : undefined;
     draft.send.push({ kind: "watching", to, request, upTo, gap, locks, now });
     for (const event of missed ?? []) this.#give(watch, event);
   }

@@ -18,6 +18,7 @@ export interface ListParams {
   readonly session?: string;
   readonly contended?: boolean;
   readonly waiters?: boolean;
+  readonly after?: string;
 }
 
 export interface HolderRow extends Someone {
@@ -60,6 +61,7 @@ export interface LockRow {
 
 export interface ListResult {
   readonly locks: readonly LockRow[];
+  readonly more?: boolean;
 }
 
 export interface HistoryParams {
@@ -121,9 +123,17 @@ export const lockViewMethods = {
         waiters: is.Optional(
           is.Flag({ description: "Whether to list waiters (default true), the first 100 of each name" }),
         ),
+        after: is.Optional(
+          is.Text({ minLength: 1, description: "Only names behind this one, in the order of the answer" }),
+        ),
       }),
     ),
-    result: is.schemaOf<ListResult>()(is.ObjectOf({ locks: is.ArrayOf(lockRow) })),
+    result: is.schemaOf<ListResult>()(
+      is.ObjectOf({
+        locks: is.ArrayOf(lockRow, { description: "By name" }),
+        more: is.Optional(is.Flag({ description: "true: there are more; ask again with the last name as `after`" })),
+      }),
+    ),
     keyed: "never",
     beforeHello: false,
     refusals: ["NAME_INVALID", "RESULT_TOO_LARGE"],

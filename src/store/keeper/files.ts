@@ -1,6 +1,8 @@
 /** What the keeper's works have in common: drafts that become files in one step, and failures in words. */
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   linkSync,
@@ -14,7 +16,7 @@ import { basename, dirname, join } from "node:path";
 import { FileLock, isBusy, isSqliteFailure, loadSqlite, primaryCode } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { bootIdElsewhere } from "../writer/internal-tables.sql.js";
-import { told, writersOf } from "../writer/lock-holders.js";
+import { told, usersOf, writersOf } from "../writer/lock-holders.js";
 
 export type Connection = InstanceType<ReturnType<typeof loadSqlite>>;
 
@@ -74,9 +76,11 @@ export async function copyClaimed<Found>(
   { quick, check }: { readonly quick: boolean; readonly check: (source: Connection) => Found },
 ): Promise<Found> {
   const Sqlite = loadSqlite();
-  const source = new Sqlite(from, { fileMustExist: true, timeout: busyMs });
+  const readonly = isProtected(from);
+  const source = new Sqlite(from, { fileMustExist: true, readonly, timeout: busyMs });
   try {
-    claim(source);
+    if (readonly) claimToRead(source, from);
+    else claim(source);
     const damage = damageIn(source, { quick });
     if (damage !== undefined) throw damaged(from, damage);
     const found = check(source);
@@ -85,6 +89,27 @@ export async function copyClaimed<Found>(
   } finally {
     source.close();
   }
+}
+
+/** That it is not there is said when it is opened. */
+function isProtected(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return ["EACCES", "EPERM", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
+}
+
+/** Who may not write to a file cannot lock it for itself either: one moment of it is read, when nobody is there to go on. */
+function claimToRead(connection: Connection, path: string): void {
+  connection.exec("begin");
+  count(connection, "select count(*) from sqlite_schema");
+  const users = usersOf(path);
+  const [first] = users;
+  if (first === undefined) return;
+  const details = { path, pid: first.pid };
+  throw new HoldfastError("SQLITE_BUSY", `${path} is in use by ${told(users)}: end it first`, { details });
 }
 
 export function count(connection: Connection, sql: string): number {

@@ -12,6 +12,15 @@ export interface LockHolder {
 
 /** Other processes that hold a write lock on the database or its shared memory. */
 export function writersOf(database: string): readonly LockHolder[] {
+  return holdersOf(database, "WRITE");
+}
+
+/** Those that hold any lock on them: whoever has it open with a log, and whoever reads or writes it without one. */
+export function usersOf(database: string): readonly LockHolder[] {
+  return holdersOf(database, "READ|WRITE");
+}
+
+function holdersOf(database: string, kinds: string): readonly LockHolder[] {
   let table: string;
   try {
     table = readFileSync("/proc/locks", "latin1");
@@ -20,14 +29,15 @@ export function writersOf(database: string): readonly LockHolder[] {
     return [];
   }
   const inodes = new Set([database, `${database}-shm`].flatMap(inodeOf));
-  return pidsIn(table, inodes).map((pid) => ({ pid, program: programOf(pid) }));
+  return pidsIn(table, inodes, kinds).map((pid) => ({ pid, program: programOf(pid) }));
 }
 
 /** Lines as `3: POSIX  ADVISORY  WRITE 4711 fe:01:131 120 120`; an arrow marks one that waits and holds nothing. */
-export function pidsIn(table: string, inodes: ReadonlySet<string>): readonly number[] {
+export function pidsIn(table: string, inodes: ReadonlySet<string>, kinds = "WRITE"): readonly number[] {
   const pids = new Set<number>();
+  const held = new RegExp(`^\\d+:\\s+\\S+\\s+\\S+\\s+(?:${kinds})\\s+(\\d+)\\s+[0-9a-f]+:[0-9a-f]+:(\\d+)\\s`);
   for (const line of table.split("\n")) {
-    const found = /^\d+:\s+\S+\s+\S+\s+WRITE\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line);
+    const found = held.exec(line);
     const pid = Number(found?.[1] ?? 0);
     if (found !== null && inodes.has(found[2] ?? "") && pid > 0 && pid !== process.pid) pids.add(pid);
   }

@@ -145,7 +145,7 @@ export const operations: readonly Removal[] = [
     edits: [
       {
         file: "src/store/writer/lock-holders.ts",
-        patch: [["  return pidsIn(table, inodes).map(", '  return pidsIn(inodes.size > 99 ? table : "", inodes).map(']],
+        patch: [["pidsIn(table, inodes, kinds).map(", 'pidsIn(inodes.size > 99 ? table : "", inodes, kinds).map(']],
       },
     ],
     tests: ["faults/intruder"],

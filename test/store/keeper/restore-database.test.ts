@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { FileLock, loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
 import { backupDatabase, restoreDatabase } from "../../../src/store/index.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { makeTablesOlder } from "../../support/older-tables.js";
 import { tempDir } from "../../support/temp-dir.js";
 
 const madeAt = Date.UTC(2026, 0, 1);
@@ -108,7 +109,7 @@ test("a backup that is put in the place of what cannot be read, or of nothing, k
 test("a backup of an older version is put back, with what is known of locks", async (t) => {
   const { database, places, from, connection, meta } = await backedUp(t);
   const older = open(from);
-  older.exec("alter table _holdfast_meta drop column held; update _holdfast_meta set version = 4");
+  makeTablesOlder(older, 1);
   older.close();
   meta.nothingHeld();
   connection.close();
