@@ -73,11 +73,12 @@ function writtenCommon({ claims, ttlMs, guarded, tell }: Common): More {
 type GrantMore = Pick<GrantRow, "ttlMs" | "guarded" | "tell" | "converted" | "ending">;
 type WaiterMore = Pick<WaiterRow, "ttlMs" | "guarded" | "tell" | "under" | "beside" | "convertOf">;
 
-const silent = { place: false, contended: false };
+const plain = { ttlMs: undefined, guarded: false, tell: { place: false, contended: false } };
+const plainGrant: GrantMore = { ...plain, converted: undefined, ending: undefined };
+const plainWaiter: WaiterMore = { ...plain, under: undefined, beside: undefined, convertOf: undefined };
 
 export function grantMore(stored: string | undefined): GrantMore {
-  if (stored === undefined)
-    return { ttlMs: undefined, guarded: false, tell: silent, converted: undefined, ending: undefined };
+  if (stored === undefined) return plainGrant;
   const more = parsed(stored);
   const { converted } = more;
   return {
@@ -88,15 +89,7 @@ export function grantMore(stored: string | undefined): GrantMore {
 }
 
 export function waiterMore(stored: string | undefined): WaiterMore {
-  if (stored === undefined)
-    return {
-      ttlMs: undefined,
-      guarded: false,
-      tell: silent,
-      under: undefined,
-      beside: undefined,
-      convertOf: undefined,
-    };
+  if (stored === undefined) return plainWaiter;
   const more = parsed(stored);
   const { under, beside, convert } = more;
   return {

@@ -99,20 +99,18 @@ export class RowWriter {
 
 /** Everything in the ledger. Throws RangeError on a row that no ledger of ours can hold. */
 export function readRows(database: Database): LedgerContents {
-  const all = (sql: string) => database.prepare<unknown[]>(sql).raw().all() as Column[][];
+  const read = <Row>(sql: string, row: (columns: Columns) => Row): Row[] =>
+    (database.prepare<unknown[]>(sql).raw().all() as Column[][]).map(row);
+  const sessions = "select session, program, version, pid, start_time, bound, window_ms, outer_session, role";
   return {
-    sessions: all(
-      "select session, program, version, pid, start_time, bound, window_ms, outer_session, role from sessions",
-    ).map(sessionRow),
-    grants: all("select token, name, session, key, since, reason, more from grants order by token").map(grantRow),
-    waiters: all("select arrival, name, session, key, since, reason, more from waiters order by arrival").map(
-      waiterRow,
-    ),
-    capacities: all("select name, slots from capacities").map(([name, slots]) => ({
+    sessions: read(`${sessions} from sessions`, sessionRow),
+    grants: read("select token, name, session, key, since, reason, more from grants order by token", grantRow),
+    waiters: read("select arrival, name, session, key, since, reason, more from waiters order by arrival", waiterRow),
+    capacities: read("select name, slots from capacities", ([name, slots]) => ({
       name: storedName(text(name)),
       slots: number(slots),
     })),
-    mark: all("select tokens_to, seq, incarnation from mark").map(([tokensTo, last, incarnation]) => ({
+    mark: read("select tokens_to, seq, incarnation from mark", ([tokensTo, last, incarnation]) => ({
       tokensTo: number(tokensTo),
       seq: seq(number(last)),
       incarnation: text(incarnation),
@@ -139,32 +137,42 @@ function storedRole(stored: unknown): SessionRow["role"] {
   throw new RangeError(`${JSON.stringify(stored)} in the ledger is not a role`);
 }
 
+// Each is made in one piece: what is put together from others costs several times as much.
+
 function grantRow([given, name, session, key, since, reason, more]: Columns): GrantRow {
   const stored = more === null ? undefined : text(more);
+  const { ttlMs, guarded, tell, converted, ending } = grantMore(stored);
   return {
     token: token(number(given)),
-    ...askedColumns([session, key, since, reason]),
-    ...grantMore(stored),
+    session: sessionId(text(session)),
+    key: requestKey(number(key)),
+    since: instant(number(since)),
+    reason: text(reason),
     claims: claimsOf(storedName(text(name)), stored),
+    ttlMs,
+    guarded,
+    tell,
+    converted,
+    ending,
   };
 }
 
 function waiterRow([arrival, name, session, key, since, reason, more]: Columns): WaiterRow {
   const stored = more === null ? undefined : text(more);
+  const { ttlMs, guarded, tell, under, beside, convertOf } = waiterMore(stored);
   return {
     arrival: number(arrival),
-    ...askedColumns([session, key, since, reason]),
-    ...waiterMore(stored),
-    claims: claimsOf(storedName(text(name)), stored),
-  };
-}
-
-function askedColumns([session, key, since, reason]: Columns) {
-  return {
     session: sessionId(text(session)),
     key: requestKey(number(key)),
     since: instant(number(since)),
     reason: text(reason),
+    claims: claimsOf(storedName(text(name)), stored),
+    ttlMs,
+    guarded,
+    tell,
+    under,
+    beside,
+    convertOf,
   };
 }
 
