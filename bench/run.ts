@@ -87,6 +87,8 @@ for (const who of new Set(chosen.flatMap(({ group }) => groups[group]?.peers ?? 
   const missing = whyMissing(who);
   if (missing !== undefined) report.print(`MISSING ${names[who]}: ${missing}`);
 }
+// Each server that is started has one for "exit", and Node warns of the eleventh.
+process.setMaxListeners(32);
 // Whoever is ended by a signal takes what it has started with it: see the listeners of "exit".
 for (const [signal, exitCode] of [
   ["SIGINT", 130],
