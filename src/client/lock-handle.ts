@@ -302,7 +302,9 @@ export class LockHandle extends Datastore {
   async #giveBack(): Promise<void> {
     const { name, token } = this;
     this.#parts.scopes.forget(this.#grant);
-    const release = new Question("release", "lock.release", { name, token }, { grant: this.#grant });
+    // With room for what the conversation adds.
+    const params = { name, token, key: undefined, ack: undefined };
+    const release = new Question("release", "lock.release", params, { grant: this.#grant });
     await this.#parts.driver.ask(release);
     if (release.refusal === undefined) return;
     this.#release = undefined;

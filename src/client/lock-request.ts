@@ -114,22 +114,34 @@ const acquireOptions: KnownOptions<AcquireOptions> = {
 };
 
 /** The parameters of `lock.acquire`. Throws MISUSE or NAME_INVALID. */
-export function lockRequest(name: string, options: AcquireOptions, more: RequestMore): object {
+export function lockRequest(name: string, options: AcquireOptions, { under, steal }: RequestMore): object {
   checkOptions("a request for a lock", options, acquireOptions);
-  const { also, waitMs, ttl, reason, guard, onQueued, onContended } = options;
+  const { also, waitMs, ttl, reason, guard, onQueued, onContended, slots, take } = options;
   const wrong = wrongWait(waitMs) ?? wrongTtl(ttl);
   if (wrong !== undefined) throw HoldfastError.from(wrong);
-  const tell = [...(onQueued === undefined ? [] : ["place"]), ...(onContended === undefined ? [] : ["contended"])];
+  const mode = checkedMode(name, options);
+  // One shape for all, with room for what the conversation adds: what is undefined is not sent.
   return {
-    ...claim({ ...options, name }),
+    name,
+    mode,
+    slots,
+    take,
     also: also === undefined || also.length === 0 ? undefined : also.map(further),
     waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs,
     ttlMs: ttl === true ? ttlMsStandard : ttl,
     reason,
     guard,
-    tell: tell.length === 0 ? undefined : tell,
-    ...more,
+    tell: onQueued === undefined && onContended === undefined ? undefined : news(options),
+    under,
+    steal,
+    key: undefined,
+    ack: undefined,
   };
+}
+
+/** What it wants to be told. */
+function news({ onQueued, onContended }: AcquireOptions): readonly string[] {
+  return [...(onQueued === undefined ? [] : ["place"]), ...(onContended === undefined ? [] : ["contended"])];
 }
 
 /** Of the names of a request, how the first is wanted. */
@@ -147,21 +159,26 @@ export function checkLockName(name: unknown): void {
 }
 
 function further(one: string | LockClaim): object {
-  return claim(typeof one === "string" ? { name: one } : one);
+  const claim: LockClaim = typeof one === "string" ? { name: one } : one;
+  const { name, slots, take } = claim;
+  return { name, mode: checkedMode(name, claim), slots, take };
 }
 
-function claim({ name, mode, slots, take }: LockClaim): object {
+/** Undefined where it need not be said. Throws MISUSE or NAME_INVALID. */
+function checkedMode(name: string, { mode, slots, take }: LockWish): LockMode | undefined {
   checkLockName(name);
   if (mode !== undefined && !modes.includes(mode))
     throw new HoldfastError("MISUSE", `mode must be exclusive, shared or semaphore, not ${JSON.stringify(mode)}`);
   const wish = modeOf({ mode, slots, take });
-  for (const [field, value] of Object.entries({ slots, take })) {
-    if (value === undefined) continue;
-    if (wish !== "semaphore") throw new HoldfastError("MISUSE", `${field} is for semaphores, and ${name} is ${wish}`);
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new HoldfastError("MISUSE", `${field} must be a whole number from 1, not ${String(value)}`);
-  }
-  return { name, mode: wish === "exclusive" ? undefined : wish, slots, take };
+  if (slots !== undefined) checkSlots("slots", slots, name, wish);
+  if (take !== undefined) checkSlots("take", take, name, wish);
+  return wish === "exclusive" ? undefined : wish;
+}
+
+function checkSlots(field: string, value: number, name: string, wish: LockMode): void {
+  if (wish !== "semaphore") throw new HoldfastError("MISUSE", `${field} is for semaphores, and ${name} is ${wish}`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new HoldfastError("MISUSE", `${field} must be a whole number from 1, not ${String(value)}`);
 }
 
 function wrongWait(waitMs: unknown): Refusal | undefined {

@@ -44,10 +44,12 @@ export interface Granted extends Fence {
 export function readGranted(result: unknown): Granted | undefined {
   const fence = readFence(result);
   if (fence === undefined || !isObject(result)) return undefined;
+  const { name, token } = fence;
   const { also } = result;
   return {
-    ...fence,
-    names: Array.isArray(also) ? [fence.name, ...also.filter((name) => typeof name === "string")] : [fence.name],
+    name,
+    token,
+    names: Array.isArray(also) ? [name, ...also.filter((one) => typeof one === "string")] : [name],
     waitedMs: countIn(result, "waitedMs"),
     waiting: countIn(result, "waiting"),
   };

@@ -55,6 +55,8 @@ const idleMs = 30_000;
 /** After a reader died before it was ready, no other is started for so long (ms): the next would die the same way. */
 const restMs = 1000;
 const quantum = 64 * 1024;
+/** After so many quick reads the next are put behind each other; one that may be slow, and they are spread again. */
+const quickEnough = 32;
 
 export class ReadLine {
   readonly #parts: ReadLineParts;
@@ -67,6 +69,8 @@ export class ReadLine {
    * and each quick one a little longer again.
    */
   #depth = rowMax;
+  /** How many reads were answered since one that might have been slow. */
+  #quick = 0;
   #nextReader = 1;
   #nextRead = 1;
   #watch: Deadline | undefined;
@@ -190,6 +194,7 @@ export class ReadLine {
 
   /** Of those that may be slow a reader says which one it runs. */
   begun(id: ReaderId, read: number): void {
+    this.#quick = 0;
     const reader = this.#readers.get(id);
     if (reader !== undefined) reader.begun = read;
   }
@@ -201,6 +206,7 @@ export class ReadLine {
     if (first.number !== event.read)
       throw new Error(`read line: reader ${event.reader} answered ${event.read} before ${first.number}`);
     const read = takeFirst(reader);
+    this.#quick++;
     if (!reader.stuck && between(reader.headSince, now) < slowMs && this.#depth < rowMax) this.#depth++;
     reader.stuck = false;
     reader.doubted = false;
@@ -248,7 +254,7 @@ export class ReadLine {
     const readers = this.#readers;
     let chosen: Reader | undefined;
     const may = (session: string) => {
-      chosen = chooseReader(readers.values(), session, this.#depth);
+      chosen = chooseReader(readers.values(), session, this.#depth, this.#quick >= quickEnough);
       return chosen !== undefined;
     };
     while (this.#line.length > 0 && hasRoom(readers.values(), this.#depth)) {

@@ -16,24 +16,36 @@ function busy(owned: string, more: Partial<Reader> = {}): Reader {
 
 test("the shortest row is chosen, and of rows of one length the first", () => {
   const pool = [busy("xx"), busy("x"), busy("y")];
-  assert.equal(chooseReader(pool, "a", rowMax), pool[1]);
+  assert.equal(chooseReader(pool, "a", rowMax, false), pool[1]);
+});
+
+test("quick reads are put behind each other, as many as are run in one breath, and then where the row is shortest", () => {
+  const pool = [busy("x"), busy("yyy"), busy("")];
+  assert.equal(chooseReader(pool, "a", rowMax, true), pool[1]);
+  assert.equal(chooseReader([busy("x".repeat(8)), busy("")], "a", rowMax, true)?.row.length, 0);
+  assert.equal(chooseReader([busy("x".repeat(10)), busy("y".repeat(9))], "a", rowMax, true)?.row.length, 9);
+  // Nobody is put behind a slow one all the same.
+  assert.equal(chooseReader([busy("x", { stuck: true }), busy("")], "a", rowMax, true)?.row.length, 0);
 });
 
 test("who has a reader leaves the last free one to those who have none", () => {
   const pool = [busy("a"), busy("")];
-  assert.equal(chooseReader(pool, "a", rowMax), pool[0]);
-  assert.equal(chooseReader(pool, "b", rowMax), pool[1]);
-  assert.equal(chooseReader([busy("a", { stuck: true }), busy("")], "a", rowMax), undefined);
-  assert.equal(chooseReader([busy("b", { stuck: true }), busy("")], "a", rowMax)?.row.length, 0);
+  assert.equal(chooseReader(pool, "a", rowMax, false), pool[0]);
+  assert.equal(chooseReader(pool, "b", rowMax, false), pool[1]);
+  assert.equal(chooseReader([busy("a", { stuck: true }), busy("")], "a", rowMax, false), undefined);
+  assert.equal(chooseReader([busy("b", { stuck: true }), busy("")], "a", rowMax, false)?.row.length, 0);
 });
 
 test("a single reader serves everybody, and one that starts or ends serves nobody", () => {
   const only = busy("a");
-  assert.equal(chooseReader([only, busy("", { state: "starting" }), busy("", { state: "ending" })], "a", rowMax), only);
+  assert.equal(
+    chooseReader([only, busy("", { state: "starting" }), busy("", { state: "ending" })], "a", rowMax, false),
+    only,
+  );
 });
 
 test("nobody is put behind a slow read or into a full row", () => {
-  assert.equal(chooseReader([busy("x", { stuck: true }), busy("y".repeat(32))], "a", rowMax), undefined);
+  assert.equal(chooseReader([busy("x", { stuck: true }), busy("y".repeat(32))], "a", rowMax, false), undefined);
 });
 
 test("the pool is too small when slow reads leave one reader or none, unless one is on its way", () => {

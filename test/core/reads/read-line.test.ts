@@ -132,6 +132,23 @@ test("reads of several sessions are spread over the readers", () => {
   assert.deepEqual(rows(broker), ["a1", "b1"]);
 });
 
+test("when all that was read of late was quick, reads of several sessions go to one reader, until one may be slow", () => {
+  const [broker, a, b] = two();
+  for (let i = 1; i <= 32; i++) {
+    a.read(`quick ${i}`);
+    broker.read(`quick ${i}`);
+  }
+  a.read("a1");
+  b.read("b1");
+  assert.deepEqual(rows(broker), ["a1 b1", ""]);
+  begins(broker, "a1");
+  broker.read("a1");
+  broker.read("b1");
+  a.read("a2");
+  b.read("b2");
+  assert.deepEqual(rows(broker), ["a2", "b2"]);
+});
+
 test("no session has all readers: the last free one is left to others", () => {
   const [broker, a, b] = two();
   for (let i = 1; i <= 5; i++) a.read(`a${i}`);
