@@ -146,7 +146,8 @@ describe("a session that the broker has forgotten", () => {
   });
 
   it("has lost its locks, and is told", async (test) => {
-    const place = await own(test);
+    // For so long the next broker gives no lock to anybody.
+    const place = await own(test, { limits: { resumeWindowMs: 1000 } });
     const broker = await place.connect({ start: false });
     const lock = await broker.acquire("a");
     const aborted = new Promise((resolve) => lock.signal.addEventListener("abort", resolve));

@@ -32,7 +32,7 @@ async function scene(t: TestContext): Promise<Scene> {
   await start();
   const losePower = async () => {
     await home.killAll();
-    disk.losePower(home.database, join(home.dir, "run", "ledger.db"));
+    disk.losePower(home.database);
   };
   return { home, disk, start, losePower };
 }
@@ -94,7 +94,7 @@ test("what a reader shows while no writer can be had survives a loss of power at
   await home.killAll();
   const stuck = await lockHolder(`${home.database}.writer.lock`);
   t.after(() => endHolder(stuck));
-  writeFileSync(join(home.dir, "run", "children.json"), notedAsWriter(stuck));
+  writeFileSync(join(home.dir, "run", "children.json"), notedAsWriter(stuck, disk.bootId));
   disk.hang(known(stuck.pid ?? 0));
   await start();
   const reads = await home.wire();

@@ -242,8 +242,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/releasing.ts",
     patch: [
       [
-        "    return believed.filter((fence) => !this.#holds(session, fence, keys));",
-        "    return believed.filter((fence) => !this.#holds(session, fence, keys) && keys.size > 99);",
+        "    return believed.filter((fence) => !holds(fence));",
+        "    return believed.filter((fence) => !holds(fence) && keys.size > 99);",
       ],
     ],
   },

@@ -109,7 +109,7 @@ test("a broker that ends while it brings the tables up to date leaves the old on
       home.launch({ env });
     });
     await home.killAll();
-    if (power) disk.losePower(home.database, join(home.dir, "run", "ledger.db"));
+    if (power) disk.losePower(home.database);
     assert.equal(versionIn(home), 1);
     const next = await home.start({ env });
     await goesOn(home, before, !power);

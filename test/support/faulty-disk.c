@@ -1,12 +1,13 @@
 /*
  * Stands between the broker and the system: syncs that stop or fail, writes that find no room, a process that no signal
- * ends, and copies of what is really on disk. What it is told, and what for: faulty-disk.ts.
+ * ends, copies of what is really on disk, and a run of the machine that can end. What it is told, and what for: faulty-disk.ts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,26 @@ static char ordered(const char *name, int fd) {
   }
   return text[0];
 }
+
+/* The run of the machine, as the test has it: after a loss of power it is another. */
+static int opened(const char *symbol, const char *path, int flags, mode_t mode) {
+  int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, symbol);
+  const char *boot = getenv("HOLDFAST_TEST_BOOT");
+  int asks = boot != NULL && strcmp(path, "/proc/sys/kernel/random/boot_id") == 0;
+  return real(asks ? boot : path, flags, mode);
+}
+
+#define MODE_OF(flags)                                   \
+  mode_t mode = 0;                                       \
+  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {          \
+    va_list more;                                        \
+    va_start(more, flags);                               \
+    mode = va_arg(more, mode_t);                         \
+    va_end(more);                                        \
+  }
+
+int open(const char *path, int flags, ...) { MODE_OF(flags) return opened("open", path, flags, mode); }
+int open64(const char *path, int flags, ...) { MODE_OF(flags) return opened("open64", path, flags, mode); }
 
 /* A process inside a system call that does not return hears of no signal before it does. */
 int kill(pid_t pid, int signal) {

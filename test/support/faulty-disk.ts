@@ -3,14 +3,15 @@
  * others (LD_PRELOAD), that stands between SQLite and the system's fsync and write.
  *
  * With `shadowingEnv` it also keeps, beside each file of the database, a copy of what the last sync has brought to the disk;
- * `losePower` puts these copies in the files' places. So what was only written, and never synced, is gone. After a sync
- * that failed the system believes that the pages are clean, and no later sync brings them to the disk unless they are
- * written anew; so it is here.
+ * `losePower` puts these copies in the files' places, and the machine has another boot id. So what was only written, and
+ * never synced, is gone. After a sync that failed the system believes that the pages are clean, and no later sync brings
+ * them to the disk unless they are written anew; so it is here.
  *
  * An order is a file: `sync`, `write` or `kill` in the orders' directory, with what to do and to which files, for example
  * `stop data.db-wal`. What happens once (stop, eio) takes the order with it, so that one process and one call obey.
  */
 import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,8 @@ const source = fileURLToPath(new URL("../../../test/support/faulty-disk.c", impo
 export class FaultyDisk {
   readonly #orders: string;
   readonly #library: string;
+  /** A file with the boot id. */
+  readonly #boot: string;
 
   /** Compiles it into this directory. Wants a C compiler, as better-sqlite3 does where it has no ready binary. */
   static make(dir: string): FaultyDisk {
@@ -39,7 +42,9 @@ export class FaultyDisk {
   private constructor(dir: string, library: string) {
     this.#orders = join(dir, "orders");
     this.#library = library;
+    this.#boot = join(dir, "boot-id");
     mkdirSync(this.#orders, { recursive: true });
+    writeFileSync(this.#boot, `${randomUUID()}\n`);
   }
 
   /** For the broker whose disk it is. */
@@ -49,28 +54,25 @@ export class FaultyDisk {
 
   /** The same for one whose power will be lost. */
   get shadowingEnv(): { readonly [name: string]: string } {
-    return { ...this.env, HOLDFAST_TEST_SHADOWS: "1" };
+    return { ...this.env, HOLDFAST_TEST_SHADOWS: "1", HOLDFAST_TEST_BOOT: this.#boot };
+  }
+
+  /** Of the run of the machine that a broker finds there. */
+  get bootId(): string {
+    return readFileSync(this.#boot, "utf8").trim();
   }
 
   /**
-   * What the disk has when the power goes: the files as they were synced last. All processes must be gone. The ledger
-   * goes as well, as after a restart of the machine, which this cannot show otherwise.
+   * What the disk has when the power goes: the files as they were synced last, and the machine is started anew. All
+   * processes must be gone. The ledger is left as it is, for nobody may believe it.
    */
-  losePower(database: string, ledger: string): void {
+  losePower(database: string): void {
+    writeFileSync(this.#boot, `${randomUUID()}\n`);
     for (const file of [database, `${database}-wal`]) {
       rmSync(file, { force: true });
       if (existsSync(`${file}.shadow`)) copyFileSync(`${file}.shadow`, file);
     }
-    for (const file of [
-      `${database}.stale`,
-      `${database}-wal.stale`,
-      `${database}-shm`,
-      ledger,
-      `${ledger}-wal`,
-      `${ledger}-shm`,
-      `${ledger}-journal`,
-    ])
-      rmSync(file, { force: true });
+    for (const file of [`${database}.stale`, `${database}-wal.stale`, `${database}-shm`]) rmSync(file, { force: true });
   }
 
   /** The next sync of such a file stands still before it reaches the disk. Resolves with the process that stands. */

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { known } from "./processes.js";
 
 /** Whoever asks for it ends it. */
@@ -19,9 +18,8 @@ export async function lockHolder(path: string): Promise<ChildProcess> {
 }
 
 /** As a front would have it written down that had started this process as its writer. */
-export function notedAsWriter({ pid }: ChildProcess): string {
+export function notedAsWriter({ pid }: ChildProcess, bootId: string): string {
   const { startTime } = known(pid ?? 0);
-  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   return JSON.stringify([{ pid, startTime, role: "writer", bootId }]);
 }
 

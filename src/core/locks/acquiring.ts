@@ -66,13 +66,10 @@ export class Acquiring {
   }
 
   /** The same by the id of the JSON-RPC request. Returns whether there was such a wait. */
-  cancelByAsker(session: Session, { connection, request }: Asker, now: Instant): boolean {
-    for (const waiting of session.waits.values()) {
-      if (waiting.asker?.connection !== connection || waiting.asker.request !== request) continue;
-      this.#cancel(waiting, now);
-      return true;
-    }
-    return false;
+  cancelByAsker(session: Session, asker: Asker, now: Instant): boolean {
+    const waiting = this.#parts.waits.askedBy(session, asker);
+    if (waiting !== undefined) this.#cancel(waiting, now);
+    return waiting !== undefined;
   }
 
   timedOut(waiting: Waiting, now: Instant): void {
@@ -155,11 +152,11 @@ export class Acquiring {
 
   /** The answer goes to whoever asked last, and the wait takes as long as was said last. */
   attach(waiting: Waiting, ask: Pick<AcquireCommand, "connection" | "request" | "waitMs">, now: Instant): void {
-    const { connection, request, waitMs } = ask;
+    const { connection, waitMs } = ask;
     const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
     if (waiting.asker?.connection === connection)
       this.#parts.waits.refuse(waiting.session, undefined, waiting.asker, again);
-    waiting.asker = { connection, request };
+    this.#parts.waits.asks(waiting, ask);
     this.#parts.waits.limit(waiting, waitMs, now);
     this.#parts.news.attached(waiting, now);
   }

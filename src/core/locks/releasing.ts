@@ -1,5 +1,5 @@
 /** Locks given back: by their holder, because its client does not know of them any more, or with the end of its session. */
-import type { Instant, Refusal, RequestKey } from "../../terms/index.js";
+import type { Instant, LockName, Refusal, RequestKey } from "../../terms/index.js";
 import type { Fence, ReleaseCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
@@ -76,17 +76,10 @@ export class Releasing {
     const isAsked = ({ key, converted }: Grant) => keys.has(key) || (converted !== undefined && keys.has(converted));
     for (const grant of [...session.grants.values()])
       if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);
-    return believed.filter((fence) => !this.#holds(session, fence, keys));
-  }
-
-  /** One that was converted under a key that is asked for again is held, though under another token. */
-  #holds(session: Session, fence: Fence, keys: ReadonlySet<RequestKey>): boolean {
-    if (this.#parts.table.holdingUnder(fence)?.grant.session === session) return true;
-    for (const grant of session.grants.values()) {
-      if (grant.converted === undefined || !keys.has(grant.converted)) continue;
-      for (const { lock } of holdingsOf(grant)) if (lock.name === fence.name) return true;
-    }
-    return false;
+    // One that was converted under a key that is asked for again is held, though under another token.
+    const converted = namesConverted(session, keys);
+    const holds = (fence: Fence) => table.holdingUnder(fence)?.grant.session === session || converted.has(fence.name);
+    return believed.filter((fence) => !holds(fence));
   }
 
   /** Its grants end and its places go. */
@@ -97,4 +90,14 @@ export class Releasing {
     for (const waiting of [...session.waits.values()]) acquiring.refuseWaiting(waiting, "cancelled", over, now);
     for (const grant of [...session.grants.values()]) ends.end(grant, sessionOver(how, why), now);
   }
+}
+
+/** In one look at what it holds: a client may believe in as much as it likes. */
+function namesConverted(session: Session, keys: ReadonlySet<RequestKey>): ReadonlySet<LockName> {
+  const names = new Set<LockName>();
+  for (const grant of session.grants.values()) {
+    if (grant.converted === undefined || !keys.has(grant.converted)) continue;
+    for (const { lock } of holdingsOf(grant)) names.add(lock.name);
+  }
+  return names;
 }

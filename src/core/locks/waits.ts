@@ -55,8 +55,30 @@ export class Waits {
       session.claims += waiting.asked.claims.length;
     }
     session.waits.set(waiting.key, waiting);
+    if (waiting.asker !== undefined) this.asks(waiting, waiting.asker);
     for (const lock of locksOf(waiting)) table.noteWaiting(lock);
     table.waiting++;
+  }
+
+  /** The answer goes to this request from now on. */
+  asks(waiting: Waiting, { connection, request }: Asker): void {
+    const { session } = waiting;
+    this.#asksNoMore(waiting);
+    waiting.asker = { connection, request };
+    session.asked ??= new Map();
+    session.asked.set(request, waiting);
+  }
+
+  /** What waits for the answer to this request: found without a look at all that waits, for a client may ask very often. */
+  askedBy(session: Session, { connection, request }: Asker): Waiting | undefined {
+    const waiting = session.asked?.get(request);
+    return waiting?.asker?.connection === connection ? waiting : undefined;
+  }
+
+  /** Of two under one id, against the rules, the last is known by it. */
+  #asksNoMore(waiting: Waiting): void {
+    const { session, asker } = waiting;
+    if (asker !== undefined && session.asked?.get(asker.request) === waiting) session.asked.delete(asker.request);
   }
 
   /** It waits for good: the ledger knows it, and who wants to is told. */
@@ -81,6 +103,7 @@ export class Waits {
       session.claims -= waiting.asked.claims.length;
     }
     session.waits.delete(waiting.key);
+    this.#asksNoMore(waiting);
     deadlines.cancel(waiting.timeout);
     for (const lock of locksOf(waiting)) table.noteWaiting(lock);
     table.waiting--;

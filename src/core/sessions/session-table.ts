@@ -390,6 +390,7 @@ function newSession(row: SessionRow, { restored, now }: { restored: boolean; now
     state: { kind: "away", window: undefined, looking: undefined, looks: 0 },
     grants: new Map(),
     waits: new Map(),
+    asked: undefined,
     claims: 0,
     outer: undefined,
     inner: undefined,

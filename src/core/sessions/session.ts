@@ -19,6 +19,7 @@ import type {
   ConnectionId,
   Instant,
   Millis,
+  RequestId,
   RequestKey,
   Seq,
   SessionId,
@@ -57,6 +58,8 @@ export interface Session {
   readonly grants: Map<RequestKey, Grant>;
   /** What it waits for, by the key of the request. */
   readonly waits: Map<RequestKey, Waiting>;
+  /** Of that what a client has asked for in this life of the broker, by the request's id; absent while there was nothing. */
+  asked: Map<RequestId, Waiting> | undefined;
   /** How many names it holds and waits for. */
   claims: number;
   /** The session of the command that this one runs under, while that is there; and those that run under this one's. */
