@@ -2,7 +2,7 @@
  * What tests leave behind. All that they make lies below one temporary directory of their run, and is gone again when
  * they are over; a process that is still there then, or a file, is a fault of the test that made it.
  */
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,6 +18,8 @@ const notOurs = new Set([madeName, "node-compile-cache", "node-coverage"]);
 export function openRun() {
   // Short: a Unix socket's path has little room.
   const place = realpathSync(mkdtempSync(join(tmpdir(), "hf-")));
+  // A test that goes on as another user must come through to its own directory.
+  chmodSync(place, 0o711);
   process.env.TMPDIR = place;
   process.env.HOLDFAST_TEST_MADE = join(place, madeName);
   return place;

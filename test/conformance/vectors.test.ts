@@ -96,6 +96,7 @@ const story: readonly (readonly [request: string, answer: string])[] = [
   ["lock.list.one", "any"],
   ["lock.list.prefix", "any"],
   ["lock.list.session", "any"],
+  ["lock.list.after", "any"],
   ["lock.history.request", "any"],
   ["lock.watch.prefix", "any"],
   // Events of another life of the broker: it begins anew.

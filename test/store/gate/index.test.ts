@@ -133,7 +133,8 @@ test("what is let in as one statement is one for SQLite, and what is refused as 
   };
   fc.assert(fc.property(sqlLike, check), { numRuns: 2000 });
   fc.assert(fc.property(spoilt, check), { numRuns: 3000 });
-  assert.ok(understood > 100, `only ${understood} texts were SQL`);
+  // Of 5,000 some 130, and it is chance how many; a gate that lets nothing in would have none.
+  assert.ok(understood > 25, `only ${understood} texts were SQL`);
 });
 
 function refusedRightly(db: ReturnType<typeof memory>, sql: string, { refused, message, details }: GateRefusal): void {
