@@ -72,11 +72,8 @@ export class HeldLocks {
     const { driver, scopes } = this.#parts;
     const { signal, onQueued } = options;
     const under = options.under === undefined ? scopes.under(namesOf(name, options)) : tokensOf(options.under);
-    const question = new Question(
-      "acquire",
-      "lock.acquire",
-      lockRequest(name, options, more.under === undefined ? { under, steal: more.steal } : more),
-    );
+    const params = lockRequest(name, options, { under: more.under ?? under, steal: more.steal });
+    const question = new Question("acquire", "lock.acquire", params);
     if (onQueued !== undefined) {
       question.onQueued = (news) => {
         const info: QueuedInfo = { ...news, holders: news.holders as readonly HolderRow[] };

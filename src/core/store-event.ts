@@ -41,7 +41,7 @@ export interface ChangedTable {
   readonly keysCut?: boolean;
 }
 
-/** What the writer tells of a group that it has settled. */
+/** What the writer tells of a group that it has settled; 0 of what was no group of writes. */
 export interface GroupTimes {
   /** From the first statement to COMMIT. */
   readonly ranMs: Millis;
@@ -71,7 +71,7 @@ export type StoreEvent =
       /** The highest sequence that this writer has on disk, if any: what changed nothing is settled and is not there. */
       readonly storedSeq?: Seq;
       readonly walBytes: number;
-      /** Absent where it was no group of writes. */
+      /** Absent where nobody has measured. */
       readonly times?: GroupTimes;
     }
   /** The process is gone and every byte it had written has been read. */

@@ -192,7 +192,7 @@ export class WriterDesk {
           answers: message.answers.map((answer) => ({ seq: seq(answer.id), answer: storeAnswer(answer) })),
           storedSeq: seq(message.storedSeq),
           walBytes: message.walBytes,
-          ...(ranMs > 0 ? { times: { ranMs, committedMs } } : {}),
+          times: { ranMs, committedMs },
         });
       }
       case "reserved": {

@@ -47,8 +47,9 @@ export const createReplies = `CREATE TABLE _holdfast_replies (
 ) WITHOUT ROWID`;
 
 /**
- * Every session that has stored answers, or is known to have ended. Of keys below \`below\`, and
- * below that of any of its answers, what is not stored has been forgotten: whether they were applied can no longer be told. \`seen\`, \`ended\`: ms since 1970. \`pruned\` is 1 when no answer is left.
+ * Every session that has stored answers, or is known to have ended. Of keys below \`below\`, and below that of any of its
+ * answers, what is not stored has been forgotten: whether they were applied can no longer be told. \`seen\`, \`ended\`: ms
+ * since 1970. \`pruned\` is 1 when no answer is left.
  */
 export const createSessions = `CREATE TABLE _holdfast_sessions (
   session BLOB NOT NULL PRIMARY KEY,

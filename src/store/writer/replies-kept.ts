@@ -77,6 +77,8 @@ interface Pending {
   readonly state: SessionState;
   readonly key: number;
   readonly reply: StoredReply;
+  /** Of its result. */
+  readonly bytes: number;
   /** There may be a row already: a script of several transactions writes its row in each. */
   readonly again: boolean;
 }
@@ -159,18 +161,18 @@ export class RepliesKept {
     const state = this.#state(session);
     if (ackedBelow > state.acked) state.acked = ackedBelow;
     if (key > state.keyMax) state.keyMax = key;
-    const bytes = sizeOf(reply.result);
-    const kept = bytes > this.#limits.replyBytesKeptMax ? { kind: replyKinds.notKept, result: null } : reply;
+    const whole = sizeOf(reply.result);
+    const isKept = whole <= this.#limits.replyBytesKeptMax;
+    const { kind, result } = isKept ? reply : { kind: replyKinds.notKept, result: null };
     if (key < state.pendingFrom) state.pendingFrom = key;
-    this.#pending.push({ state, key, reply: { kind: kept.kind, result: kept.result, hash }, again });
+    this.#pending.push({ state, key, reply: { kind, result, hash }, bytes: isKept ? whole : 0, again });
   }
 
   /** Writes what was kept so far; a script of several transactions does so in each. */
   write(): void {
-    for (const { state, key, reply, again } of this.#pending) {
+    for (const { state, key, reply, bytes, again } of this.#pending) {
       state.pendingFrom = Infinity;
       this.#touch(state);
-      const bytes = sizeOf(reply.result);
       const over = takeRow(state, key, again);
       if (over === undefined) this.#put(state, key, reply);
       else this.#putOver(state, over, key, reply);

@@ -29,15 +29,12 @@ const changes = {
   dropTombstones: "DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?",
 } as const;
 
-type Names = keyof typeof reads | keyof typeof changes;
-
-export type RepliesSql = { readonly [Name in Names]: Statement };
+export type RepliesSql = { readonly [Name in keyof typeof reads | keyof typeof changes]: Statement };
 
 export function prepareReplies(database: Database): RepliesSql {
-  const prepared: Partial<Record<Names, Statement>> = {};
-  const names = <Name extends string>(of: { readonly [N in Name]: string }) => Object.keys(of) as Name[];
-  for (const name of names(reads))
-    prepared[name] = database.prepare<unknown[]>(reads[name]).raw(true).safeIntegers(true);
-  for (const name of names(changes)) prepared[name] = database.prepare<unknown[]>(changes[name]);
+  const prepared: { [name: string]: Statement } = {};
+  for (const [name, sql] of Object.entries(reads))
+    prepared[name] = database.prepare<unknown[]>(sql).raw(true).safeIntegers(true);
+  for (const [name, sql] of Object.entries(changes)) prepared[name] = database.prepare<unknown[]>(sql);
   return prepared as RepliesSql;
 }
