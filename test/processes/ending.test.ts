@@ -34,6 +34,12 @@ async function acknowledged(posts: readonly Promise<Answer>[]): Promise<number[]
   return answers.flatMap((answer, n) => (answer.status === "fulfilled" && answer.value.error === undefined ? [n] : []));
 }
 
+/** Ended when its time is over: until then the broker has something to wait for. */
+function endlessWrite(wire: Wire): Promise<Answer> {
+  const sql = `insert into item values (0 * ${endless})`;
+  return wire.post("db.execute", { sql, timeoutMs: 1500, key: wire.key() });
+}
+
 async function rowsAfterwards(home: Home): Promise<unknown[]> {
   await home.start();
   const wire = await home.wire();
@@ -60,11 +66,7 @@ test("SIGTERM under load: what was begun is answered, clients are told, and the 
 test("what comes after SIGTERM is refused with SHUTTING_DOWN and surely not done", async (t) => {
   const { home, front, wire } = await scene(t);
   // Something to wait for, so that the end takes a while.
-  const slow = wire.post("db.execute", {
-    sql: `insert into item values (0 * ${endless})`,
-    timeoutMs: 1500,
-    key: wire.key(),
-  });
+  const slow = endlessWrite(wire);
   kill(front.known, "SIGTERM");
   await wire.notice("session.closing");
   const { data } = await wire.refusal("db.execute", { sql: "insert into item values (1)", key: wire.key() });
@@ -82,11 +84,7 @@ test("a write under a lock and the release behind it that come too late for a br
   const holder = await home.wire();
   const { token } = await holder.call("lock.acquire", { name: "x", key: holder.key() });
   const fence = { name: "x", token };
-  const slow = wire.post("db.execute", {
-    sql: `insert into item values (0 * ${endless})`,
-    timeoutMs: 1500,
-    key: wire.key(),
-  });
+  const slow = endlessWrite(wire);
   kill(front.known, "SIGTERM");
   await holder.notice("session.closing");
   const write = { sql: "insert into item values (5)", fence: [fence], key: holder.key() };

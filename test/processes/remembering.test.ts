@@ -107,6 +107,23 @@ test("a lock that its client did not hear of goes to the next when the client co
   assert.ok((await granted).token > 0);
 });
 
+/** The holder of "void" is told that its session is over; the lock is another's when the time of grace is, under a higher token. */
+async function allIsVoid(home: Home, holder: Wire, token: number): Promise<void> {
+  const returned = await home.silent();
+  const { data } = await returned.refusal("session.hello", {
+    protocol: { min: 1, max: 1 },
+    secret: holder.secret,
+    mode: "resume",
+    grants: [{ name: "void", token }],
+  });
+  assert.equal(data.code, "SESSION_EXPIRED");
+  const next = await home.wire();
+  const wish = () => ({ name: "void", key: next.key() });
+  // The holder of before may still believe in its lock.
+  assert.equal((await next.refusal("lock.acquire", { ...wish(), waitMs: 0 })).data.code, "LOCK_HELD");
+  assert.ok((await next.call("lock.acquire", wish())).token > token);
+}
+
 // rule 13: a damaged ledger of this boot
 test("a damaged ledger voids all locks: holders are told, tokens go on, and nothing is granted for one window", async (t) => {
   const home = new Home(t);
@@ -118,21 +135,7 @@ test("a damaged ledger voids all locks: holders are told, tokens go on, and noth
   for (const file of [`${ledger}-wal`, `${ledger}-shm`]) rmSync(file, { force: true });
   writeFileSync(ledger, "this is not a ledger, and was never one ".repeat(500));
   await home.start({ limits: { resumeWindowMs: 1500 } });
-  const returned = await home.silent();
-  const { data } = await returned.refusal("session.hello", {
-    protocol: { min: 1, max: 1 },
-    secret: holder.secret,
-    mode: "resume",
-    grants: [{ name: "void", token }],
-  });
-  assert.equal(data.code, "SESSION_EXPIRED");
-  const next = await home.wire();
-  // The holder of before may still believe in its lock.
-  assert.equal(
-    (await next.refusal("lock.acquire", { name: "void", key: next.key(), waitMs: 0 })).data.code,
-    "LOCK_HELD",
-  );
-  assert.ok((await next.call("lock.acquire", { name: "void", key: next.key() })).token > token);
+  await allIsVoid(home, holder, token);
 });
 
 /** What a logout does to /run/user/UID. */
@@ -157,18 +160,7 @@ for (const end of ["kill", "stop"] as const)
     const careful = await home.start({ limits });
     await careful[end]();
     await home.start({ limits });
-    const returned = await home.silent();
-    const { data } = await returned.refusal("session.hello", {
-      protocol: { min: 1, max: 1 },
-      secret: holder.secret,
-      mode: "resume",
-      grants: [{ name: "void", token }],
-    });
-    assert.equal(data.code, "SESSION_EXPIRED");
-    const next = await home.wire();
-    const wish = { name: "void", key: next.key() };
-    assert.equal((await next.refusal("lock.acquire", { ...wish, waitMs: 0 })).data.code, "LOCK_HELD");
-    assert.ok((await next.call("lock.acquire", { ...wish, key: next.key() })).token > token);
+    await allIsVoid(home, holder, token);
   });
 
 test("a ledger that is gone after a stop in which nobody held a lock delays nobody, whoever was connected", async (t) => {

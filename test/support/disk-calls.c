@@ -177,17 +177,7 @@ static int opened(const char *symbol, const char *path, int flags, mode_t mode) 
   return fd;
 }
 
-#define MODE_OF(flags)                                   \
-  mode_t mode = 0;                                       \
-  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {          \
-    va_list more;                                        \
-    va_start(more, flags);                               \
-    mode = va_arg(more, mode_t);                         \
-    va_end(more);                                        \
-  }
-
-int open(const char *path, int flags, ...) { MODE_OF(flags) return opened("open", path, flags, mode); }
-int open64(const char *path, int flags, ...) { MODE_OF(flags) return opened("open64", path, flags, mode); }
+#include "opened.h"
 
 int unlink(const char *path) {
   int (*real)(const char *) = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");

@@ -55,17 +55,7 @@ static int opened(const char *symbol, const char *path, int flags, mode_t mode) 
   return real(asks ? boot : path, flags, mode);
 }
 
-#define MODE_OF(flags)                                   \
-  mode_t mode = 0;                                       \
-  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {          \
-    va_list more;                                        \
-    va_start(more, flags);                               \
-    mode = va_arg(more, mode_t);                         \
-    va_end(more);                                        \
-  }
-
-int open(const char *path, int flags, ...) { MODE_OF(flags) return opened("open", path, flags, mode); }
-int open64(const char *path, int flags, ...) { MODE_OF(flags) return opened("open64", path, flags, mode); }
+#include "opened.h"
 
 /* A process inside a system call that does not return hears of no signal before it does. */
 int kill(pid_t pid, int signal) {

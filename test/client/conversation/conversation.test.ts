@@ -252,6 +252,17 @@ describe("a connection breaks", () => {
   });
 });
 
+/** Holds "a" under token 7, and has asked for a write and behind it for the release. */
+function writesAndReleases(): Rig {
+  const rig = new Rig();
+  rig.begin();
+  rig.acquire("a");
+  rig.granted("a", 7);
+  rig.ask("w", "write");
+  rig.release("r", "a");
+  return rig;
+}
+
 describe("a broker ends", () => {
   it("and calls wait for the next one, to be sent under the key they have", () => {
     const rig = new Rig();
@@ -298,12 +309,7 @@ describe("a broker ends", () => {
 
   // rule 5: a release takes effect after the writes sent before it
   it("and a release that it turns away behind a write comes to the next one behind it, and the lock is held until then", () => {
-    const rig = new Rig();
-    rig.begin();
-    rig.acquire("a");
-    rig.granted("a", 7);
-    rig.ask("w", "write");
-    rig.release("r", "a");
+    const rig = writesAndReleases();
     assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), []);
     assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), []);
     rig.returns();
@@ -315,12 +321,7 @@ describe("a broker ends", () => {
   });
 
   it("and what a program that closes has released is given back with its goodbye", () => {
-    const rig = new Rig();
-    rig.begin();
-    rig.acquire("a");
-    rig.granted("a", 7);
-    rig.ask("w", "write");
-    rig.release("r", "a");
+    const rig = writesAndReleases();
     rig.handle({ kind: "close" });
     assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), ["w refused SHUTTING_DOWN"]);
     assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), ["r = {}", "→ session.ack", "→ session.goodbye"]);
