@@ -12,10 +12,12 @@ import {
   type SessionId,
 } from "../terms/index.js";
 import type {
+  AcquireCommand,
   Asker,
   BeginCommand,
   ClientCommand,
   CommitCommand,
+  ConvertCommand,
   HelloCommand,
   LockCommand,
   TransactionCommand,
@@ -159,11 +161,11 @@ export class ClientRequests {
     const { locks, writes } = this.#parts;
     switch (command.kind) {
       case "acquire":
-        if (!this.#refusedNow(command)) locks.handle(session, command, now);
+        if (!this.#refusedGrant(session, command)) locks.handle(session, command, now);
         return;
       // What ends or changes a grant takes effect after the writes that were sent before it (rule 5).
       case "convert":
-        if (command.to === "exclusive" && this.#refusedNow(command)) return;
+        if (command.to === "exclusive" && this.#refusedGrant(session, command)) return;
         return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
       case "release":
       case "transfer":
@@ -361,6 +363,12 @@ export class ClientRequests {
     if (this.#refusedAtEnd(asker, false)) return true;
     if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker's ledger cannot be written"));
     return this.ledgerFull;
+  }
+
+  /** What was granted before, and is asked again under its key, is in the ledger already: it is answered. */
+  #refusedGrant(session: Session, command: AcquireCommand | ConvertCommand): boolean {
+    const isKnown = this.#parts.locks.hasBegun(session, command.key);
+    return isKnown ? this.#refusedAtEnd(command, false) : this.#refusedNow(command);
   }
 
   /** `seenBefore`: the request may have been applied when it was sent before. */

@@ -66,6 +66,22 @@ test("while the ledger is full no lock is granted; what is held can be given bac
   client.hold("y");
 });
 
+test("while the ledger is full, what was granted or upgraded before is answered under its key all the same", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  const shared = client.acquire("x", { key: 30, mode: "shared" }).grant;
+  const upgraded = client.upgrade({ name: shared.name, token: shared.token }, { key: 31 });
+  assert.equal(upgraded.answer.kind, "converted");
+  const other = broker.client();
+  other.acquire("x", { key: 32 });
+  broker.do({ kind: "ledger", full: true });
+  // As after a lost connection.
+  assert.equal(client.upgrade({ name: shared.name, token: shared.token }, { key: 31 }).answer.kind, "converted");
+  assert.ok(client.acquire("x", { key: 30, mode: "exclusive" }).answer.kind === "granted");
+  assert.ok(other.acquire("x", { key: 32 }).open);
+  assert.equal(client.acquire("y", { key: 33 }).refusal.code, "DISK_FULL");
+});
+
 test("what comes on a connection that nobody knows is not heard", () => {
   const broker = new TestBroker();
   const client = broker.client();

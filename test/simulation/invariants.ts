@@ -292,6 +292,8 @@ export class Invariants implements Observer, Standing {
     this.#decided.add(id);
     const what = this.writes.whatOf(id);
     if (what !== undefined && letter.kind === "refused") this.#parts.onRefused(what, letter.refusal.refused);
+    // A commit with nothing to write is nowhere; what it gives back may follow writes that were sent before it.
+    if (what !== undefined && letter.kind === "committed") this.#causes.applied(what);
     if (what !== undefined && letter.kind === "answer" && !isCommit(what)) this.#isGivenBack(what);
   }
 
@@ -361,7 +363,7 @@ export class Invariants implements Observer, Standing {
 
   /** Nobody who is dead or silent holds anything, nobody stays beyond his window. */
   #nobodyStays(): void {
-    this.presence.check();
+    this.presence.check(this.writes.settledThrough);
     for (const { session: id, token, ttlMs, since, ending } of this.shadow.held.values()) {
       const session = this.presence.get(id);
       if (session === undefined || ending) continue;

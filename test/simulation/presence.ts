@@ -149,10 +149,10 @@ export class Presence {
     return over ? "its window is over" : undefined;
   }
 
-  /** Nobody stays beyond his window. */
-  check(): void {
-    for (const [id, { presentOn, bound, awaySince, windowMs, mayEnd }] of this.#sessions)
-      if (mayEnd === undefined && presentOn === undefined && !bound)
+  /** Nobody stays beyond his window, but for his writes that are with the writer: these may be endless one after the other. */
+  check(settledThrough: number): void {
+    for (const [id, { presentOn, bound, awaySince, windowMs, mayEnd, lastSeq }] of this.#sessions)
+      if (mayEnd === undefined && presentOn === undefined && !bound && lastSeq <= settledThrough)
         if (this.running - awaySince > windowMs + lateMsMax)
           throw new Error(`${id} has been away for ${this.running - awaySince} ms and has ${windowMs}`);
   }

@@ -134,8 +134,8 @@ function stopFor({ agenda }: World, program: Program, ms: number): void {
 }
 
 function crash(world: World): void {
-  const { random, rates, store } = world;
-  if (random.chance(rates.powerLoss)) {
+  const { random, rates } = world;
+  if (random.chance(rates.powerLoss) && !world.onlyLedgerKnows) {
     const { length } = world.programs.filter(({ alive }) => alive);
     world.losePower();
     for (let n = 0; n < length; n++) begin(world);
@@ -147,7 +147,7 @@ function crash(world: World): void {
   world.killBroker(undefined);
   // Both at once is beyond what is promised: nobody is left who knows how far the tokens had come.
   if (random.chance(rates.ledgerDamage)) world.damageLedger();
-  else if (random.chance(rates.databasePutBack)) store.writer.putBack();
+  else if (random.chance(rates.databasePutBack)) world.putDatabaseBack();
   else if (random.chance(rates.ledgerCleared)) world.clearLedger();
 }
 

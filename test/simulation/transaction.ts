@@ -42,6 +42,11 @@ export class Transaction {
     return this.deferred && this.steps.every(({ outcome }) => outcome !== "done");
   }
 
+  /** There is nothing that its commit could write. */
+  get isEmpty(): boolean {
+    return this.deferred && this.steps.every(({ outcome }) => outcome === "none");
+  }
+
   begin(): Ask {
     const { fences } = this.#words;
     const mode = this.deferred ? "deferred" : "write";

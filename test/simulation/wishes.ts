@@ -245,11 +245,7 @@ function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
   return new Ask("stream", "db.stream", { sql: selectSql, args: [what, ...marks], credit }, { what, behind });
 }
 
-/** Its writes that have no answer. A commit of what has only read has nothing to write. */
-function unanswered({ open, transactions }: Wisher): Ask[] {
-  const reads = transactions.filter(
-    ({ deferred, steps }) => deferred && steps.every(({ outcome }) => outcome === "none"),
-  );
-  const empty = new Set(reads.map(({ commit }) => commit));
-  return open.filter((ask) => (ask.kind === "write" || ask.kind === "once") && !empty.has(ask));
+/** Its writes that have no answer. */
+function unanswered({ open }: Wisher): Ask[] {
+  return open.filter((ask) => ask.kind === "write" || ask.kind === "once");
 }

@@ -48,6 +48,8 @@ export class World implements Doorway {
   #spawning = false;
   #wallStep = 0;
   #boots = 1;
+  /** The boot in which the ledger was marked last. */
+  #bootMarked: number | undefined;
   #programs = 0;
   #whats = 0;
 
@@ -99,6 +101,7 @@ export class World implements Doorway {
     this.store.writer.onApplied = (applied) => this.invariants.applied(applied);
     this.disk.onCommitted = (entries) => {
       this.trace.entries(entries);
+      if (entries.some(({ kind }) => kind === "mark")) this.#bootMarked = this.#boots;
       this.trace.say("ledger", () => JSON.stringify(entries));
       this.invariants.committed(entries);
     };
@@ -206,16 +209,26 @@ export class World implements Doorway {
   }
 
   damageLedger(): void {
-    if (this.broker !== undefined) return;
+    if (this.broker !== undefined || this.onlyLedgerKnows) return;
     this.say("the ledger is damaged");
     this.disk.damage();
   }
 
-  clearLedger(): void {
-    if (this.broker !== undefined) return;
-    // A database that was put back, and nobody has noticed yet: then only the ledger knows how far the tokens had come.
+  /** A database that was put back, and nobody has noticed yet: what the ledger says must not be lost before it is read. */
+  get onlyLedgerKnows(): boolean {
     const { mark } = this.disk.rows;
-    if (mark !== undefined && mark.tokensTo > this.store.writer.tokensTo) return;
+    return mark !== undefined && mark.tokensTo > this.store.writer.tokensTo;
+  }
+
+  /** How far the tokens had come the ledger must know then, and be believed. */
+  putDatabaseBack(): void {
+    if (this.broker !== undefined || this.#bootMarked !== this.#boots) return;
+    this.say("the database is put back");
+    this.store.writer.putBack();
+  }
+
+  clearLedger(): void {
+    if (this.broker !== undefined || this.onlyLedgerKnows) return;
     this.say("the ledger is cleared away");
     this.disk.discard();
   }
@@ -343,7 +356,8 @@ export class World implements Doorway {
   #leaseIsOver({ token, session }: Held): void {
     const program = this.programs.find((one) => one.session === session);
     if (program === undefined || !program.alive || program.stopped) return;
-    if (program.held.some((grant) => grant.token === token))
+    // With a write under way that gives it back it counts as given back.
+    if (program.held.some((grant) => grant.token === token && grant.gone === undefined))
       throw new Error(`p${program.number} relies on ${token}, whose lease is over`);
   }
 
@@ -369,6 +383,11 @@ export class World implements Doorway {
 
   #isSeen(write: Ask, cable: Cable): boolean {
     const applied = this.store.writer.applied.some(({ what }) => what === write.what);
-    return applied || this.invariants.isAnswered(cable.id, write.id);
+    return applied || this.invariants.isAnswered(cable.id, write.id) || this.#writesNothing(write);
+  }
+
+  /** What was to be written before it may have been cancelled, also behind the read. */
+  #writesNothing(commit: Ask): boolean {
+    return this.programs.some(({ transactions }) => transactions.some((one) => one.commit === commit && one.isEmpty));
   }
 }

@@ -41,6 +41,8 @@ export class WrittenOrder {
   /** Another life of the broker: what its client sends again is another write. */
   born(): void {
     this.#outstanding.clear();
+    // Connections are counted anew.
+    this.#whats.clear();
     this.#seqHigh = 0;
     for (const what of this.#sent.keys()) if (!this.#applied.has(what)) this.#over.add(what);
   }

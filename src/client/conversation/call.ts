@@ -145,6 +145,11 @@ export class Call {
     return this.kind === "write" || this.kind === "named" || this.kind === "once";
   }
 
+  /** It may be sent again as often as the connection breaks, whatever became of it. */
+  get isSentFreely(): boolean {
+    return this.reads || this.kind === "write" || this.kind === "named";
+  }
+
   /** It ends its grant, unless it is refused. */
   get givesUp(): boolean {
     return this.kind === "release" || this.kind === "transfer";

@@ -18,7 +18,7 @@ import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
 import { Streams } from "./streams.js";
-import { TransactionCalls } from "./transaction-calls.js";
+import { givesBackTooEarly, TransactionCalls } from "./transaction-calls.js";
 
 /** A read or write that was sent so often and broke the connection each time is not sent again: it may be the cause. */
 const triesMax = 10;
@@ -79,8 +79,10 @@ export class InFlight {
   }
 
   send(call: Call, now: Instant): void {
-    if (call.tries >= triesMax && isSentFreely(call)) return this.#abandon(call, tooOften(call.tries));
-    const gone = this.#transactions.sending(call);
+    if (call.tries >= triesMax && call.isSentFreely) return this.#abandon(call, tooOften(call.tries));
+    const gone = this.#transactions.sending(call, this.#calls.values());
+    // At the broker it is open still.
+    if (gone === givesBackTooEarly) this.#draft.ask(this.nextId(), "tx.rollback", { tx: call.tie?.number });
     if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
     if (call.waitMs !== undefined && call.waitMs > 0) {
@@ -443,8 +445,4 @@ export class InFlight {
     call.state = "settled";
     if (call.key !== 0) this.#keys.answered(call.key);
   }
-}
-
-function isSentFreely(call: Call): boolean {
-  return call.reads || call.kind === "write" || call.kind === "named";
 }

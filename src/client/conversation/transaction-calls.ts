@@ -40,10 +40,14 @@ export class TransactionCalls {
     return at === "open" || tie.over || tie.connection !== 0;
   }
 
-  /** Why it cannot be sent; undefined: it is sent now. */
-  sending(call: Call): Refusal | undefined {
+  /** Why it cannot be sent; undefined: it is sent now. `all`: what has no outcome yet, in the order in which it was asked. */
+  sending(call: Call, all: Iterable<Call>): Refusal | undefined {
     const { tie, kind } = call;
     if (tie === undefined) return undefined;
+    if (givesBackBefore(call, all)) {
+      tie.over = true;
+      return givesBackTooEarly;
+    }
     if (kind === "begin" && !tie.over) tie.connection = this.#connection;
     // One that was sent before may have been applied: the broker knows by its key.
     const goes = isCommit(kind) && call.tries > 0;
@@ -82,6 +86,22 @@ export class TransactionCalls {
   refused({ tie, kind }: Call): void {
     if (tie !== undefined && kind === "begin") tie.over = true;
   }
+}
+
+/** Its transaction is undone, as it would be at the broker behind a write that is turned away there. */
+export const givesBackTooEarly = refuse(
+  "SHUTTING_DOWN",
+  "the broker is ending, and a write that was asked for before this commit waits for the next one, perhaps under the lock that is given back",
+);
+
+/** Whether it gives a lock back before the next broker has a write that was asked for earlier. */
+function givesBackBefore({ id, gives }: Call, all: Iterable<Call>): boolean {
+  if (gives.length === 0) return false;
+  for (const call of all) {
+    if (call.id >= id) return false;
+    if (call.state === "kept" && call.writes) return true;
+  }
+  return false;
 }
 
 function isCommit(kind: CallKind): boolean {

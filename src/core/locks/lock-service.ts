@@ -140,6 +140,13 @@ export class LockService {
     }
   }
 
+  /** Whether a lock, or an upgrade, was asked for under this key before and has its outcome or waits for it. */
+  hasBegun({ grants, waits, finished }: Session, key: RequestKey): boolean {
+    if (grants.has(key) || waits.has(key) || finished.get(key) !== undefined) return true;
+    for (const { converted } of grants.values()) if (converted === key) return true;
+    return false;
+  }
+
   /** Ends a wait by the id of its JSON-RPC request. Returns whether there was such a wait. */
   cancelByAsker(session: Session, asker: Parameters<Acquiring["cancelByAsker"]>[1], now: Instant): boolean {
     return this.#acquiring.cancelByAsker(session, asker, now);

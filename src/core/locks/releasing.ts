@@ -6,6 +6,8 @@ import type { Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
 import { type Ends, givenUp, notBelieved, released, sessionOver } from "./ends.js";
 import { type Grant, holdingsOf } from "./grant.js";
+import type { Granting } from "./granting.js";
+import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
 import { notHeld } from "./lock-view.js";
 import { locksOf } from "./request.js";
@@ -15,6 +17,7 @@ export interface ReleasingParts {
   readonly draft: Draft;
   readonly table: LockTable;
   readonly waits: Waits;
+  readonly granting: Granting;
   readonly ends: Ends;
   readonly acquiring: Acquiring;
 }
@@ -63,19 +66,21 @@ export class Releasing {
     pending: readonly RequestKey[],
     now: Instant,
   ): readonly Fence[] {
-    const { waits, ends, table } = this.#parts;
+    const { waits, ends, table, granting } = this.#parts;
     const tokens = new Set(believed.map((fence) => fence.token));
     const keys = new Set(pending);
+    const left: Lock[] = [];
     for (const waiting of [...session.waits.values()]) {
       if (keys.has(waiting.key)) continue;
       waits.leave(waiting);
-      // It was passed over, so nobody waited for it; but its names may be of no use any more.
-      for (const lock of locksOf(waiting)) table.forgetIfIdle(lock);
+      left.push(...locksOf(waiting));
     }
     waits.presence(session);
     const isAsked = ({ key, converted }: Grant) => keys.has(key) || (converted !== undefined && keys.has(converted));
     for (const grant of [...session.grants.values()])
       if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);
+    // Its last connection may be open still: then it was not passed over, and others stood behind it.
+    for (const lock of left) granting.wake(lock, now);
     // One that was converted under a key that is asked for again is held, though under another token.
     const converted = namesConverted(session, keys);
     const holds = (fence: Fence) => table.holdingUnder(fence)?.grant.session === session || converted.has(fence.name);

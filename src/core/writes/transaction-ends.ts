@@ -87,10 +87,12 @@ export class TransactionEnds {
     const { list, times, writes } = this.#parts;
     const { refusal } = state;
     const had = transaction.state.kind;
+    // What another's end has set in motion may have been its own.
+    if (had === "over") return;
     times.stop(transaction);
     transaction.state = state;
     if (state.kind === "over") list.delete(transaction);
-    const hadTurn = had !== "poisoned" && had !== "over";
+    const hadTurn = had !== "poisoned";
     // First: the end of its commit may let others take their turns.
     if (hadTurn) writes.leaveTurn(transaction);
     // One that is running is ended soon.

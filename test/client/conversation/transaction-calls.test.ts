@@ -155,4 +155,29 @@ describe("when the broker is about to end", () => {
     assert.deepEqual(rig.refuse("begin", "SHUTTING_DOWN"), ["begin refused SHUTTING_DOWN"]);
     assert.deepEqual(rig.refuse("step", "SHUTTING_DOWN"), ["step refused SHUTTING_DOWN"]);
   });
+
+  it("does not give a lock back before a write that was asked for earlier and waits for the next broker: it is undone", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("lock");
+    rig.granted("lock", 7);
+    rig.inTransaction(1, "begin", "begin");
+    rig.answer("begin", { tx: 1 });
+    rig.notify("session.closing", { reason: "stop", retryAfterMs: 0 });
+    assert.deepEqual(rig.ask("write", "write"), []);
+    assert.deepEqual(rig.inTransaction(1, "commit", "write", "lock"), [
+      "→ tx.rollback",
+      "commit refused SHUTTING_DOWN",
+    ]);
+    assert.deepEqual(rig.inTransaction(1, "step", "step"), ["step refused TX_LOST"]);
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "lock", token: 7 }]);
+  });
+
+  it("that gives nothing back is committed though an earlier write waits for the next broker", () => {
+    const rig = begun();
+    rig.notify("session.closing", { reason: "stop", retryAfterMs: 0 });
+    rig.ask("write", "write");
+    assert.deepEqual(rig.inTransaction(1, "commit", "write"), ["→ commit key 1"]);
+  });
 });

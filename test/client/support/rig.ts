@@ -77,13 +77,18 @@ export class Rig {
   }
 
   /** Of the transaction with this number; a write is its commit. */
-  inTransaction(number: number, name: string, kind: "begin" | "step" | "write" | "rollback"): string[] {
+  inTransaction(
+    number: number,
+    name: string,
+    kind: "begin" | "step" | "write" | "rollback",
+    ...given: string[]
+  ): string[] {
     const tie = this.#ties.get(number) ?? new Tie(number);
     this.#ties.set(number, tie);
-    return this.#hand(
-      name,
-      new Call(kind, kind === "write" ? "tx.commit" : methods[kind], { tx: number } as CallParams, { tie }),
-    );
+    const method = kind === "write" ? "tx.commit" : methods[kind];
+    // Of a commit: the grants that are given back with it.
+    const gives = given.map((one) => this.grant(one));
+    return this.#hand(name, new Call(kind, method, { tx: number } as CallParams, { tie, gives }));
   }
 
   /** A write with which these grants are given back. */

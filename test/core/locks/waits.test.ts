@@ -91,3 +91,14 @@ test("a request that was sent again is cancelled by its new id, and not by the o
   bert.cancel(again);
   assert.equal(again.refusal.code, "CANCELLED");
 });
+
+test("a request that a session does not know of any more, told on another connection, does not keep back who stands behind it", () => {
+  const { anna, bert, carl } = cast();
+  anna.hold("x", { mode: "shared" });
+  bert.acquire("x", { key: 30 });
+  const behind = carl.acquire("x", { mode: "shared" });
+  assert.ok(behind.open);
+  // Of its old connection nobody knows yet that it is dead.
+  bert.resume();
+  assert.equal(behind.open, false);
+});
