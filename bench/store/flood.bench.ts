@@ -1,4 +1,10 @@
-/** A polite client beside one that asks for as much as it may: what does it feel? */
+/**
+ * A polite client beside one that asks for as much as it may: what does it feel? And what would it feel beside processes
+ * that keep as many processors busy and ask the broker for nothing?
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker } from "../../src/client/index.js";
 import { note, statements } from "../crew/connection.js";
@@ -29,6 +35,7 @@ export async function run(stage: Stage, report: Report): Promise<void> {
   await feel(polite, 1);
   const alone = await feel(polite, seconds);
   rows.push(row("nobody", alone, 0));
+  rows.push(row("processes that only compute", await besideBusy(polite), 0));
   for (const [label, work] of [
     ["a flood of writes", "write-flood"],
     ["a flood of reads", "read-flood"],
@@ -44,6 +51,19 @@ export async function run(stage: Stage, report: Report): Promise<void> {
   const head = ["beside", "flood/s", "reads p50 ms", "p99 ms", "max ms", "writes p50 ms", "p99 ms", "max ms"];
   report.print(table(head, rows));
   for (const verdict of verdicts) verdict();
+}
+
+/** As many as there are processors. */
+async function besideBusy(polite: Broker): Promise<Felt> {
+  const busy = Array.from(
+    { length: availableParallelism() },
+    (): ChildProcess => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
+  );
+  try {
+    return await feel(polite, seconds);
+  } finally {
+    for (const one of busy) one.kill("SIGKILL");
+  }
 }
 
 async function beside(

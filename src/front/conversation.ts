@@ -23,6 +23,8 @@ const badFramesMs = 10_000;
 const longAgo = instant(0);
 /** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
 const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
+/** All others wait for what one connection has brought in one breath, so it is no more than this in a turn. */
+const framesATurn = 64;
 
 export class Conversation {
   readonly link: Link;
@@ -39,6 +41,8 @@ export class Conversation {
   readonly #transacting = new Transacting();
   readonly #large = new LargeRequests();
   #inFlight = 0;
+  /** Frames that were taken in this turn. */
+  #taken = 0;
   #paused = false;
   /** It is not read until the turn is over. */
   #rests = false;
@@ -95,12 +99,20 @@ export class Conversation {
     return this.#rests;
   }
 
+  /** A frame came in, of whatever kind. */
+  came(): void {
+    if (++this.#taken >= framesATurn) this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#rests) return;
+    this.#rests = true;
+    this.link.pause();
+  }
+
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
-    if (oneATurn.has(method)) {
-      this.#rests = true;
-      this.link.pause();
-    }
+    if (oneATurn.has(method)) this.#rest();
     if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
@@ -122,6 +134,11 @@ export class Conversation {
     this.#paused = false;
     this.#readAgainAt = this.#now();
     if (!this.#rests) this.link.resume();
+  }
+
+  /** The turn is over in which something came from it or went to it. */
+  turned(): void {
+    this.#taken = 0;
   }
 
   /** The turn is over in which it was to rest. */

@@ -43,6 +43,7 @@ export class Incoming {
   }
 
   take(conversation: Conversation, data: Buffer, now: Instant): void {
+    conversation.came();
     const frame = decodeFrame(data, conversation.encoding);
     switch (frame.kind) {
       case "request":

@@ -26,6 +26,8 @@ import { StreamHolds } from "./stream-holds.js";
 
 /** What is told without having been asked for leaves when it is so much, though the turn is not over. */
 const noticedBytesMax = 16 * 1024 * 1024;
+/** A few answers. */
+const littleBytes = 2048;
 
 export interface PostmanParts {
   readonly limits: Limits;
@@ -121,14 +123,23 @@ export class Postman {
 
   #sendOff(now: Instant): void {
     this.#noticed = 0;
+    // Writing to one lets it run, perhaps on this very processor: who asked for little does not wait for who asked for much.
+    const much: Conversation[] = [];
     for (const conversation of this.#touched) {
-      conversation.link.flush();
-      this.backlog.note(conversation);
-      if (conversation.rests) this.#resting.add(conversation);
+      if (conversation.link.bufferedBytes > littleBytes) much.push(conversation);
+      else this.#leave(conversation);
     }
+    for (const conversation of much) this.#leave(conversation);
     this.#touched.clear();
     this.#holds.look();
     for (const slow of this.backlog.takeSlow(now)) this.#cutOff(slow);
+  }
+
+  #leave(conversation: Conversation): void {
+    conversation.link.flush();
+    this.backlog.note(conversation);
+    conversation.turned();
+    if (conversation.rests) this.#resting.add(conversation);
   }
 
   sayClosing(reason: string): void {

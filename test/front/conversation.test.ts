@@ -71,6 +71,24 @@ test("what may be answered with very much is taken once a turn, whatever stands 
   assert.equal(said.at(-1), "resume");
 });
 
+test("of what comes in one breath so much is taken in a turn that others need not wait long", () => {
+  const { said, conversation } = rig(1000);
+  const frames = (count: number) => {
+    for (let n = 0; n < count; n++) conversation.came();
+  };
+  frames(63);
+  conversation.turned();
+  frames(63);
+  assert.deepEqual([said, conversation.rests], [[], false]);
+  frames(2);
+  assert.deepEqual([said, conversation.rests], [["pause"], true]);
+  conversation.turned();
+  conversation.goOn();
+  assert.deepEqual([said, conversation.rests], [["pause", "resume"], false]);
+  frames(63);
+  assert.equal(conversation.rests, false);
+});
+
 test("requests for locks never stop the reading, for the release that they wait for may stand behind them", () => {
   const { said, conversation } = rig(4);
   for (let request = 1; request <= 100; request++) conversation.begun(request, "lock.acquire", {}, 100);

@@ -26,6 +26,9 @@ class Unread {
   readonly quietMs = 0;
   readonly said: string[] = [];
   messages = 0;
+  static flushes = 0;
+  /** Which of all flushes was its last. */
+  flushedAt = 0;
   #queued = 0;
   #sent = 0;
 
@@ -43,6 +46,7 @@ class Unread {
   }
 
   flush(): void {
+    this.flushedAt = ++Unread.flushes;
     this.#sent += this.#queued;
     this.#queued = 0;
   }
@@ -127,4 +131,13 @@ test("who has asked for what shows locks is read on when the turn is over, and n
   assert.deepEqual(asking.said, ["pause", "resume"]);
   postman.flush(now);
   assert.deepEqual(asking.said, ["pause", "resume"]);
+});
+
+test("who is told little is written to before those who are told much, in whatever order that came about", () => {
+  const { postman, links } = stage();
+  const [flooding, polite] = links;
+  postman.deliver([...Array.from({ length: 50 }, (_, watch) => events(flooding.id, watch, "x".repeat(100)))]);
+  postman.deliver([events(polite.id, 1, "")]);
+  postman.flush(now);
+  assert.ok(polite.flushedAt < flooding.flushedAt, `${polite.flushedAt} and ${flooding.flushedAt}`);
 });

@@ -34,7 +34,8 @@ import { TransactionLimits } from "./transaction-limits.js";
 import { TransactionList } from "./transaction-list.js";
 import { endedBy, lost, lostWithConnection, refusalOf, rolledBack } from "./transaction-refusals.js";
 import type { Write } from "./write.js";
-import { fenced, type TurnTaker, unavailable, type WriteLine } from "./write-line.js";
+import type { TurnTaker, WriteLine } from "./write-line.js";
+import { fenced, unavailable } from "./write-refusals.js";
 
 export interface TransactionsParts {
   readonly limits: Limits;

@@ -15,7 +15,7 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import { after, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
+import { after, type Instant, type Millis, type Refusal, refuse, type Seq, type SessionId } from "../../terms/index.js";
 import type { Asker, Fence, StoreAnswer, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
@@ -24,6 +24,7 @@ import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { FinalAnswer, Write } from "./write.js";
+import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
 import { WriterWatch } from "./writer-watch.js";
@@ -143,7 +144,7 @@ export class WriteLine {
     session?.writes.set(write.key ?? write, write);
     if (this.#state.kind === "unavailable") this.#refuse(write, unavailable(this.#state.reason), now);
     else if (this.logFull && write.settles === undefined) this.#refuse(write, this.logFullRefusal(), now);
-    else if (this.#turns.nobody && this.#line.length === 0 && this.hasRoom) this.#send(write, false, now);
+    else if (this.#turns.nobody && this.#mayGo(write)) this.#send(write, false, now);
     else {
       this.#line.push(write.owner, write);
       if (!this.#turns.nobody) this.#somebodyWaits(now);
@@ -336,6 +337,16 @@ export class WriteLine {
     if (this.#state.kind === "unavailable" && !this.idle) throw new Error("write line: something waits for no writer");
   }
 
+  /** At once, past what others have waiting. */
+  #mayGo({ owner }: Write): boolean {
+    if (this.#line.length === 0) return this.hasRoom || this.#hasRoomFor(owner);
+    return this.#line.lengthOf(owner) === 0 && this.#order.free && this.#hasRoomFor(owner);
+  }
+
+  #hasRoomFor(owner: SessionId): boolean {
+    return this.#state.kind === "ready" && this.#hands.hasRoomFor(owner);
+  }
+
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Whether anybody was served. */
@@ -425,20 +436,4 @@ export class WriteLine {
 
 function isStep({ step }: Write): boolean {
   return step !== undefined;
-}
-
-export function unavailable(reason: string): Refusal {
-  return refuse("WRITER_UNAVAILABLE", `no writer can be had: ${reason}`, { reason });
-}
-
-/** Of one that was only looked up, and that the store does not know. */
-function unknown({ broken: fence, lookup, seq: at }: Write): Refusal {
-  if (fence !== undefined) return fenced(fence);
-  if (lookup === undefined) throw new Error(`write line: write ${at} was to be run and was only looked up`);
-  return lookup;
-}
-
-export function fenced({ name, token }: Fence): Refusal {
-  const message = `the lock ${JSON.stringify(name)} is no longer held under token ${token}`;
-  return refuse("FENCED", message, { name, token });
 }

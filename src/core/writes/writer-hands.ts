@@ -1,8 +1,10 @@
 /**
  * What the writer has in its hands: given to it in the order of the sequence, and not settled. What was given counts
  * against the grants it relies on, and those of its session, until it is settled (rule 5).
+ *
+ * It is bounded (writer-pace.ts) but for who has nothing there: he is let in at once.
  */
-import { type Limits, type Seq, seq } from "../../terms/index.js";
+import { type Limits, type Seq, type SessionId, seq } from "../../terms/index.js";
 import type { Fence } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Grant } from "../locks/grant.js";
@@ -32,6 +34,8 @@ export class WriterHands {
   readonly #parts: WriterHandsParts;
   /** By sequence; the order of insertion is the order of dispatch. */
   readonly #given = new Map<Seq, Write>();
+  /** How many of them are whose. */
+  readonly #owners = new Map<SessionId, number>();
   readonly #pace = new WriterPace();
   #bytes = 0;
   #nextSeq: number;
@@ -46,9 +50,17 @@ export class WriterHands {
   }
 
   get hasRoom(): boolean {
+    return this.#given.size < this.#pace.writesMax && this.#mayHaveMore;
+  }
+
+  /** Who has nothing there need not wait until others have less: each makes them wait for one write of his. */
+  hasRoomFor(owner: SessionId): boolean {
+    return this.#mayHaveMore && !this.#owners.has(owner);
+  }
+
+  get #mayHaveMore(): boolean {
     const { writesDispatchedMax, groupBytesMax } = this.#parts.limits;
-    const writesMax = Math.min(writesDispatchedMax, this.#pace.writesMax);
-    return this.#given.size < writesMax && this.#bytes < 2 * groupBytesMax;
+    return this.#given.size < writesDispatchedMax && this.#bytes < 2 * groupBytesMax;
   }
 
   /** The first that is not settled, or what would be the next. */
@@ -110,6 +122,9 @@ export class WriterHands {
     if (write === undefined) return undefined;
     this.#given.delete(at);
     this.#bytes -= write.parcel.size;
+    const others = (this.#owners.get(write.owner) ?? 0) - 1;
+    if (others > 0) this.#owners.set(write.owner, others);
+    else this.#owners.delete(write.owner);
     return write;
   }
 
@@ -117,6 +132,7 @@ export class WriterHands {
   takeAll(): Write[] {
     const all = [...this.#given.values()];
     this.#given.clear();
+    this.#owners.clear();
     this.#bytes = 0;
     return all;
   }
@@ -124,13 +140,17 @@ export class WriterHands {
   check(): void {
     let before = 0;
     let bytes = 0;
+    const owners = new Map<SessionId, number>();
     for (const [at, write] of this.#given) {
+      owners.set(write.owner, (owners.get(write.owner) ?? 0) + 1);
       if (write.seq !== at || at <= before || at >= this.#nextSeq)
         throw new Error("writer's hands: given out of order");
       before = at;
       bytes += write.parcel.size;
     }
     if (bytes !== this.#bytes) throw new Error("writer's hands: the count of bytes is wrong");
+    if (owners.size !== this.#owners.size || [...owners].some(([owner, writes]) => this.#owners.get(owner) !== writes))
+      throw new Error("writer's hands: the count of whose they are is wrong");
   }
 
   #note(write: Write, at: Seq, again: boolean): void {
@@ -139,6 +159,7 @@ export class WriterHands {
     write.killed = undefined;
     this.#given.set(at, write);
     this.#bytes += write.parcel.size;
+    this.#owners.set(write.owner, (this.#owners.get(write.owner) ?? 0) + 1);
     for (const fence of fences) {
       const grant = this.#parts.fenceHeld(fence, again) ?? this.#parts.occupantUnder(fence);
       if (grant !== undefined) grant.lastSeq = at;

@@ -9,9 +9,12 @@
  *
  * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
  * the group is. While it syncs, the next group gathers by itself.
+ *
+ * When very many wait they are not all one group: then this would stand still while all of them are answered and the
+ * next are given to it, and each would wait for both. Of two groups one is run while the other is answered.
  */
 import { isBusy } from "../../sqlite/index.js";
-import { isRefusal, type Limits, type Refusal, type Seq, seq } from "../../terms/index.js";
+import { isRefusal, type Limits, type Millis, type Refusal, type Seq, seq } from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { JobRunner } from "./job-runner.js";
 import type { OwnKeys } from "./own-keys.js";
@@ -47,8 +50,17 @@ type Attempt =
   /** There was not even a BEGIN; it would be the same for each of them. */
   | { readonly kind: "barred"; readonly refusal: Refusal };
 
+/** So long a group runs while others wait, or as long as a sync takes (ms): see the question about it in ARCHITECTURE.md. */
+const workMs = 1;
+/** So many may run longer, and so may a rest of less than half of those that ran: they are not worth a sync of their own. */
+const membersMin = 16;
+/** How long syncs took counts for three quarters with the next. */
+const kept = 0.75;
+
 export class GroupCommit {
   readonly #parts: GroupParts;
+  /** How long a COMMIT takes of late. */
+  #commitMs = 0;
   readonly #jobs: JobRunner;
   readonly #scripts: ScriptRunner;
 
@@ -145,8 +157,8 @@ export class GroupCommit {
   }
 
   #attempt(members: readonly Job[], housekeeping: boolean): Attempt {
-    const { transaction, replies, now, limits } = this.#parts;
-    const until = now() + limits.groupMs;
+    const { transaction, replies, now } = this.#parts;
+    const begun = now();
     const busy = transaction.begin();
     if (busy !== undefined) return { kind: "barred", refusal: busy };
     if (this.#mustRegroup(members)) return { kind: "settled", answers: [], rest: members };
@@ -154,7 +166,7 @@ export class GroupCommit {
     let wrote = false;
     let upTo: Seq = seq(0);
     for (const job of members) {
-      if (answers.length > 0 && now() >= until) break;
+      if (answers.length > 0 && this.#isEnough(answers.length, members.length, now() - begun)) break;
       transaction.running(job.message.seq);
       const outcome = this.#jobs.run(job);
       if (!transaction.open) {
@@ -173,9 +185,19 @@ export class GroupCommit {
       return settled;
     }
     const schemaChange = members.some(changesSchema);
+    const ran = now();
     const refusal = transaction.commit({ upTo, noted: upTo, housekeeping, schemaChange });
+    this.#commitMs = this.#commitMs * kept + (now() - ran) * (1 - kept);
     // When nobody has changed anything only the house was not kept, and every answer stands.
     return refusal === undefined || !wrote ? settled : { kind: "failed", refusal };
+  }
+
+  /** Whether those that ran, of so many that wait, are a group by themselves after so long. */
+  #isEnough(ran: number, waiting: number, ranMs: Millis): boolean {
+    const { groupMs } = this.#parts.limits;
+    if (ranMs >= groupMs) return true;
+    const isShort = ran < membersMin || waiting - ran < ran / 2;
+    return !isShort && ranMs >= Math.max(workMs, this.#commitMs);
   }
 
   /** Another process has written to the file: what was known of the schema may be wrong (rule 26). */

@@ -20,8 +20,8 @@ export class WriteQueue {
   readonly #limits: Limits;
   #waiting: (WriteMessage | StepMessage | SettleMessage)[] = [];
   #next = 0;
-  /** The first that waits, when it was already opened. */
-  #opened: Job | undefined;
+  /** The first of those that wait, as far as they were opened. */
+  #opened: Job[] = [];
   readonly #loneTexts = new Set<string>();
 
   constructor(planner: Planner, limits: Limits) {
@@ -74,7 +74,7 @@ export class WriteQueue {
     if (jobs.length === 0) return;
     this.#waiting = [...jobs.map(({ message }) => message), ...this.#waiting.slice(this.#next)];
     this.#next = 0;
-    this.#opened = undefined;
+    this.#opened = [...jobs, ...this.#opened];
   }
 
   /** Rule 3: the text ended the transaction of its neighbours, and does not get any from now on. */
@@ -85,18 +85,20 @@ export class WriteQueue {
   }
 
   #first(): Job | undefined {
-    if (this.#opened !== undefined) return this.#opened;
+    const [known] = this.#opened;
+    if (known !== undefined) return known;
     const message = this.#waiting[this.#next];
     if (message === undefined || message.kind === "step") return undefined;
-    this.#opened =
+    const job: Job =
       message.kind === "settle"
         ? { message, opened: undefined }
         : { message, opened: openRequest(message, this.#planner, message.key !== undefined) };
-    return this.#opened;
+    this.#opened.push(job);
+    return job;
   }
 
   #dropFirst(): void {
-    this.#opened = undefined;
+    this.#opened.shift();
     this.#next++;
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];

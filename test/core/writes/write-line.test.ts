@@ -66,13 +66,28 @@ test("the writer gets no more than it settles in a short while, so that nobody w
   broker.settle();
   for (let i = 11; i <= 100; i++) a.write(`a${i}`);
   assert.deepEqual(inHand(broker), ["a11", "a12", "a13", "a14"]);
+  // Who has nothing there does not wait for room; a second one is in the fair line.
   b.write("b1");
+  b.write("b2");
+  assert.deepEqual(inHand(broker), ["a11", "a12", "a13", "a14", "b1"]);
+  broker.settle();
   const before: string[] = [];
-  while (!inHand(broker).includes("b1")) {
+  while (!inHand(broker).includes("b2")) {
     before.push(...inHand(broker));
     broker.settle();
   }
-  assert.ok(before.length < 40, `b1 waited for ${before.length} of the flood`);
+  assert.ok(before.length < 40, `b2 waited for ${before.length} of the flood`);
+});
+
+test("who has nothing with the writer is let in past other writes, and not past a transaction that waits for its turn", () => {
+  const [broker, a, b] = two();
+  broker.writer.times = { ranMs: 5, committedMs: 0.5 };
+  a.write("a0");
+  broker.settle();
+  for (let i = 1; i <= 10; i++) a.write(`a${i}`);
+  broker.client("carl").begin();
+  b.write("b1");
+  assert.deepEqual(inHand(broker), ["a1", "a2", "a3", "a4"]);
 });
 
 test("the bytes in the writer's hands are bounded as well", () => {

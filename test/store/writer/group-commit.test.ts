@@ -250,6 +250,18 @@ test("a group ends when its limits are reached, and the rest goes into the next 
   assert.deepEqual([w.turn(), w.turn()], [[one, two], [three]]);
 });
 
+test("when very many wait, a group takes some of them, so that it is answered while the next one runs", (t) => {
+  const w = bench(t);
+  w.run("create table t (a)");
+  for (let n = 0; n < 20; n++) w.run({ sql: "insert into t values (?)", args: [n] });
+  const given = Array.from({ length: 3000 }, (_, a) => w.give({ sql: "insert into t values (?)", args: [a] }));
+  const first = w.turn();
+  assert.ok(first.length > 0 && first.length < given.length, `${first.length} of ${given.length}`);
+  const all = [...first];
+  while (all.length < given.length) all.push(...w.turn());
+  assert.deepEqual(all, given);
+});
+
 test("a group that has run for long enough is committed, and the rest is not lost", (t) => {
   const w = bench(t, { limits: { groupMs: 1 } });
   w.run("create table t (a)");
