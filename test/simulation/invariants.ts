@@ -120,9 +120,12 @@ export class Invariants implements Observer, Standing {
     for (const hello of this.presence.turned(send)) {
       // What it does not list is given back.
       const tokens = new Set<number>(hello.grants.map(({ token }) => token));
-      for (const { token, key, session } of [...this.shadow.held.values(), ...bornAndGone(ledger)])
-        if (session === hello.session && !tokens.has(token) && !hello.pending.includes(key as never))
-          this.#causes.unlisted(token);
+      const pending = new Set<number>(hello.pending);
+      const isAsked = ({ key, converted }: Pick<GrantRow, "key" | "converted">) =>
+        pending.has(key) || (converted !== undefined && pending.has(converted));
+      for (const held of [...this.shadow.held.values(), ...bornAndGone(ledger)])
+        if (held.session === hello.session && !tokens.has(held.token) && !isAsked(held))
+          this.#causes.unlisted(held.token);
     }
     const alone = this.#only;
     if (alone?.kind === "acquire" || alone?.kind === "convert") this.#refusedRightly(alone, send);
@@ -156,7 +159,7 @@ export class Invariants implements Observer, Standing {
     const { shadow, presence } = this;
     for (const one of shadow.draining) {
       if (one.until !== Number.POSITIVE_INFINITY) continue;
-      one.until = Math.max(one.held.lastSeq, presence.get(one.held.session)?.lastSeq ?? 0);
+      one.until = Math.max(one.held.lastSeq, presence.lastSeqOf(one.held.session));
     }
     shadow.settledThrough(this.writes.settledThrough);
     this.#causes.turned();

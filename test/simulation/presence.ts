@@ -38,6 +38,8 @@ export interface Session {
 export class Presence {
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
+  /** Of sessions that have ended. */
+  readonly #lastSeqs = new Map<string, number>();
   readonly #connections = new Map<number, string>();
   /** Written down since the last turn: who said hello, who went. */
   #log: Extract<Command, { kind: "hello" | "disconnected" }>[] = [];
@@ -75,6 +77,7 @@ export class Presence {
   born(rows: Iterable<SessionRow>, graceMs: number): void {
     const before = new Map(this.#sessions);
     this.#sessions.clear();
+    this.#lastSeqs.clear();
     this.#connections.clear();
     this.#log = [];
     for (const row of rows) {
@@ -136,7 +139,13 @@ export class Presence {
 
   ended(id: string): void {
     if (this.whyOver(id) === undefined) throw new Error(`session ${id} was ended, and it was not over`);
+    this.#lastSeqs.set(id, this.lastSeqOf(id));
     this.#sessions.delete(id);
+  }
+
+  /** The last that was dispatched for this session, also if it has ended. */
+  lastSeqOf(id: string): number {
+    return this.#sessions.get(id)?.lastSeq ?? this.#lastSeqs.get(id) ?? 0;
   }
 
   /** Why the session may be over now, if it may. */

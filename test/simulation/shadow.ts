@@ -11,7 +11,7 @@ export type RowOf<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kin
 export interface Held {
   readonly token: number;
   readonly session: string;
-  readonly key: number;
+  readonly key: GrantRow["key"];
   readonly claims: readonly Claim[];
   /** Over for its holder, but it occupies its names: its processes live. */
   readonly ending: boolean;
@@ -19,6 +19,8 @@ export interface Held {
   readonly origin: number;
   readonly ttlMs: number | undefined;
   readonly guarded: boolean;
+  /** The key of its last upgrade or downgrade. */
+  readonly converted: GrantRow["converted"];
   /** In the broker's running time; valid for what was granted in this life of it. */
   since: number;
   /** The last write that was dispatched under it. */
@@ -249,8 +251,9 @@ function byPlace(a: Place, b: Place): number {
 }
 
 function heldOf(row: GrantRow, origin: number): Held {
-  const { token, session, key, claims, ending, ttlMs, guarded } = row;
-  return { token, session, key, claims, ending: ending !== undefined, origin, ttlMs, guarded, since: 0, lastSeq: 0 };
+  const { token, session, key, claims, ending, ttlMs, guarded, converted } = row;
+  const is = { token, session, key, claims, ending: ending !== undefined, origin, ttlMs, guarded, converted };
+  return { ...is, since: 0, lastSeq: 0 };
 }
 
 function upgraded(held: Held, { claims: [alone] }: Wanted): Held {

@@ -222,7 +222,8 @@ export class World implements Doorway {
 
   /** How far the tokens had come the ledger must know then, and be believed. */
   putDatabaseBack(): void {
-    if (this.broker !== undefined || this.#bootMarked !== this.#boots) return;
+    const knows = this.disk.rows.mark !== undefined && this.#bootMarked === this.#boots;
+    if (this.broker !== undefined || !knows) return;
     this.say("the database is put back");
     this.store.writer.putBack();
   }

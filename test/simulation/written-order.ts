@@ -144,8 +144,9 @@ export class WrittenOrder {
     const drained = shadow.draining.map(({ held }) => held).filter((held) => again && causes.isGivenBack(held));
     const isUnder = (held: Held, token: number) =>
       held.token === token || (again && held.origin === shadow.originOf(token));
+    // Of what was changed and ended in one turn the last: a write behind a downgrade keeps nobody out who shares.
     const allUnder = (fence: Fence) =>
-      [...shadow.held.values(), ...endedNow, ...drained].filter(
+      [...shadow.held.values(), ...[...endedNow].reverse(), ...drained].filter(
         (held) => isUnder(held, fence.token) && held.claims.some(({ name }) => name === fence.name),
       );
     const holds = (fence: Fence) => allUnder(fence)[0];
