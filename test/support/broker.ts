@@ -109,11 +109,12 @@ export class Home {
     return status;
   }
 
-  /** The process that does this work now. */
+  /** The process that does this work; where the last one was just killed, the next. */
   async processOf(role: "front" | "writer" | "reader" | "snapshot"): Promise<KnownProcess> {
-    const { processes } = await this.status();
-    const found = processes.find((one) => one.role === role && one.state !== "standby");
-    if (found === undefined) throw new Error(`the broker has no ${role}`);
+    const found = await until(`a process that is the ${role}`, async () => {
+      const { processes } = await this.status();
+      return processes.find((one) => one.role === role && one.state !== "standby");
+    });
     return known(found.pid);
   }
 
