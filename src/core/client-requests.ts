@@ -367,7 +367,8 @@ export class ClientRequests {
 
   /** What was granted before, and is asked again under its key, is in the ledger already: it is answered. */
   #refusedGrant(session: Session, command: AcquireCommand | ConvertCommand): boolean {
-    const isKnown = this.#parts.locks.hasBegun(session, command.key);
+    // Only where it matters: for a new key it looks at all that the session holds.
+    const isKnown = this.ledgerFull && this.#parts.locks.hasBegun(session, command.key);
     return isKnown ? this.#refusedAtEnd(command, false) : this.#refusedNow(command);
   }
 
