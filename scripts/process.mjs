@@ -7,8 +7,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** An error whose message says all there is to say; a stack would only hide it. */
 export class Stop extends Error {
-  constructor(message, exitCode = 1) {
-    super(message);
+  constructor(message, { exitCode = 1, cause } = {}) {
+    super(message, { cause });
     this.exitCode = exitCode;
   }
 }

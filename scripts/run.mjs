@@ -39,6 +39,30 @@ async function become(file, args) {
   await import(pathToFileURL(path).href);
 }
 
+/** Becomes a tool of the developers; what its options are, the comment at the head of its file tells. */
+async function becomeTool(file, args) {
+  await prepare({ build: true, tests: true });
+  if (args.includes("--help") || args.includes("-h")) {
+    const { readFileSync } = await import("node:fs");
+    const head = readFileSync(new URL(`../${file}`, import.meta.url), "utf8").split("*/", 1)[0];
+    process.stdout.write(
+      `${head
+        .replace("/**\n", "")
+        .replace(/^ \* ?/gm, "")
+        .trimEnd()}\n`,
+    );
+    return;
+  }
+  try {
+    await become(file, args);
+  } catch (error) {
+    if (!String(error.code).startsWith("ERR_PARSE_ARGS")) {
+      throw error;
+    }
+    throw new Stop(`${error.message}\n--help tells what there is.`, { exitCode: 64, cause: error });
+  }
+}
+
 function biome(args) {
   return runNode(["node_modules/@biomejs/biome/bin/biome", ...args], {
     failure: "The house rules do not hold: see above.",
@@ -58,8 +82,7 @@ const tasks = {
     await prepare({ build: true, tests: true });
   },
   async bench(args) {
-    await prepare({ build: true, tests: true });
-    await become("out/bench/run.js", args);
+    await becomeTool("out/bench/run.js", args);
   },
   async test(args) {
     await prepare({ build: true, tests: true });
@@ -70,16 +93,13 @@ const tasks = {
     }
   },
   async simulate(args) {
-    await prepare({ build: true, tests: true });
-    await become("out/test/simulation/simulate.main.js", args);
+    await becomeTool("out/test/simulation/simulate.main.js", args);
   },
   async torture(args) {
-    await prepare({ build: true, tests: true });
-    await become("out/test/torture/torture.main.js", args);
+    await becomeTool("out/test/torture/torture.main.js", args);
   },
   async mutants(args) {
-    await prepare({ build: true, tests: true });
-    await become("out/test/mutants/mutants.main.js", args);
+    await becomeTool("out/test/mutants/mutants.main.js", args);
   },
   async lint(args) {
     await prepare({ build: false });
@@ -95,7 +115,7 @@ const [what, ...args] = process.argv.slice(2);
 try {
   const task = Object.hasOwn(tasks, what ?? "") ? tasks[what] : undefined;
   if (task === undefined) {
-    throw new Stop(`usage: node scripts/run.mjs ${Object.keys(tasks).join(" | ")}`, 64);
+    throw new Stop(`usage: node scripts/run.mjs ${Object.keys(tasks).join(" | ")}`, { exitCode: 64 });
   }
   await task(args);
 } catch (error) {

@@ -15,7 +15,7 @@ function clone(t: TestLife): string {
   for (const part of ["scripts", "package-lock.json", ".npmrc", "test/tsconfig.json", "bench/tsconfig.json"]) {
     cpSync(join(root, part), join(place, part), { recursive: true });
   }
-  plant(place, "bench/run.ts", 'process.stdout.write(`bench ${process.argv.slice(2).join(" ")}\\n`);\n');
+  plant(place, "bench/run.ts", tool);
   plant(place, "test/core/good.test.ts", 'import { test } from "node:test";\n\ntest("the good", () => undefined);\n');
   plant(place, "src/cli/cli.main.ts", broker);
   for (const main of ["daemon/front", "store/reader/reader", "store/writer/writer"]) {
@@ -24,6 +24,16 @@ function clone(t: TestLife): string {
   for (const door of ["client/testing", "daemon/run-front"]) plant(place, `src/${door}.ts`, "export {};\n");
   return place;
 }
+
+/** Stands for a tool of the developers: says what it was given, and knows one option. */
+const tool = `/**
+ * npm run bench [-- --known]     what a newcomer asks for
+ */
+import { parseArgs } from "node:util";
+
+parseArgs({ options: { known: { type: "boolean" } }, allowPositionals: true });
+process.stdout.write(\`bench \${process.argv.slice(2).join(" ")}\\n\`);
+`;
 
 /** Stands for the broker: says what it was given, and serves until it is told to end, with an exit code of its own. */
 const broker = `process.stdout.write(\`\${process.argv.slice(2).join(" ")} \${process.pid}\\n\`);
@@ -258,10 +268,21 @@ test("what the linter refuses fails the tests", (t) => {
 
 test("arguments reach the benchmark, and an unknown word is told what there is", (t) => {
   const place = clone(t);
-  assert.equal(run(place, "bench", "write", "--quick").stdout, "bench write --quick\n");
+  assert.equal(run(place, "bench", "write", "--known").stdout, "bench write --known\n");
   const { stderr, status } = run(place, "tset");
   assert.match(stderr, /usage: node scripts\/run\.mjs start \|/);
   assert.equal(status, 64);
+});
+
+test("a tool tells what its options are, and an option that it does not know ends it with a line and no stack", (t) => {
+  const place = clone(t);
+  const asked = run(place, "bench", "--help");
+  assert.match(asked.stdout, /^npm run bench \[-- --known\] {5}what a newcomer asks for\n/m);
+  assert.equal(asked.status, 0);
+  const unknown = run(place, "bench", "--unknown");
+  assert.match(unknown.stderr, /^holdfast: Unknown option '--unknown'/m);
+  assert.doesNotMatch(unknown.stderr, /^ +at /m);
+  assert.equal(unknown.status, 64);
 });
 
 test("the root project names every room, so that nothing stays uncompiled", () => {

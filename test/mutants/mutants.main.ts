@@ -16,25 +16,16 @@ import { huntRules } from "./rules-hunt.js";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-function asked() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        seeds: { type: "string", default: "6000" },
-        jobs: { type: "string", default: "2" },
-        thorough: { type: "boolean", default: false },
-        rules: { type: "boolean", default: false },
-        write: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    say((error as Error).message);
-    process.exit(64);
-  }
-}
-
-const { values, positionals } = asked();
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string", default: "6000" },
+    jobs: { type: "string", default: "2" },
+    thorough: { type: "boolean", default: false },
+    rules: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+  },
+});
 if (values.rules)
   process.exit(
     (await huntRules(root, { wanted: positionals, write: values.write, thorough: values.thorough, say })) ? 0 : 1,

@@ -2,6 +2,7 @@
  * Programs at work, and a hand that kills and stops at random: the broker, its writer, its readers, the programs. After
  * each kill the programs' own records are compared with the database.
  */
+import type { RefusalCode } from "../../src/terms/index.js";
 import { Crew } from "../processes/crew.js";
 import { Random } from "../simulation/random.js";
 import { Home, type Life, successorOf } from "../support/broker.js";
@@ -31,6 +32,8 @@ export interface KillReport {
 /** Then a database is begun anew: a small one is looked at quickly. */
 const killsOfDatabase = 40;
 const members = 4;
+/** What ran in the writer that was killed, or was lost with it. */
+const forgiven: readonly RefusalCode[] = ["STATEMENT_CRASHED", "TX_LOST"];
 /** Far less than the window of a session. */
 const stoppedMsMax = 300;
 const odds: { readonly [One in Act]: number } = { broker: 3, writer: 3, reader: 2, client: 2, stop: 1.5 };
@@ -57,12 +60,15 @@ export async function killRun({ seed, kills, forMs = Infinity }: KillOptions): P
       report.wrong.push(...wrong);
       report.databases++;
     } catch (error) {
-      report.wrong.push(error instanceof Error ? error.message : String(error));
-    } finally {
-      await lasts.run();
+      report.wrong.push(sentence(error));
     }
+    await lasts.run().catch((error: unknown) => report.wrong.push(sentence(error)));
   }
   return report;
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** One line for people. */
@@ -106,11 +112,10 @@ class KillLoop {
       members,
       works: ["inserts", "counter", "fenced", "transactions", "named"],
       start: true,
-      // What ran in the writer that was killed, or was lost with it.
-      forgiven: ["STATEMENT_CRASHED", "TX_LOST"],
+      forgiven,
       mayBeUnknown: true,
     });
-    const canary = await Canary.start(home);
+    const canary = await Canary.start(home, { forgiven });
     return new KillLoop(home, random, { crew, canary, front: known((await home.status()).pid) });
   }
 
