@@ -3,7 +3,7 @@
  * over and over. One error, one row that is missing or twice, one token that goes back, and it has noticed something.
  */
 import assert from "node:assert/strict";
-import { type Broker, HoldfastError } from "../../src/client/index.js";
+import { type Broker, isHoldfastError } from "../../src/client/index.js";
 import type { RefusalCode } from "../../src/terms/index.js";
 import type { Home } from "./broker.js";
 import { within } from "./patience.js";
@@ -61,8 +61,7 @@ export class Canary {
       try {
         await this.#round();
       } catch (error) {
-        if (!(error instanceof HoldfastError && this.#forgiven.includes(error.code) && error.outcome === "none"))
-          throw error;
+        if (!(isHoldfastError(error) && this.#forgiven.includes(error.code) && error.outcome === "none")) throw error;
       }
     }
   }
