@@ -131,6 +131,7 @@ export class Invariants implements Observer, Standing {
     if (alone?.kind === "acquire" || alone?.kind === "convert") this.#refusedRightly(alone, send);
     for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
+    this.presence.decided();
     this.#commands = 0;
     this.#only = undefined;
   }
@@ -272,7 +273,8 @@ export class Invariants implements Observer, Standing {
   #leaseIsOver({ session: id, ttlMs, since }: Held): boolean {
     const session = this.presence.get(id);
     if (ttlMs === undefined || session === undefined) return false;
-    const over = Math.max(Math.max(session.heardAt, since) + ttlMs, session.graceUntil);
+    const heardAt = session.heardAtLook ?? session.heardAt;
+    const over = Math.max(Math.max(heardAt, since) + ttlMs, session.graceUntil);
     return this.presence.running >= over - 0.001;
   }
 

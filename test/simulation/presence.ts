@@ -18,6 +18,8 @@ export interface Session {
   awaySince: number;
   /** In running time: when a byte of it was read last, or the broker began to read it again. */
   heardAt: number;
+  /** The same when the broker has looked in this turn: what comes after that look is too late for its lease. */
+  heardAtLook: number | undefined;
   /** After a restart no lease ends before, unless it has come back. */
   graceUntil: number;
   windowMs: number;
@@ -97,6 +99,8 @@ export class Presence {
         return this.#paused(command.ms);
       case "process-fate":
         return this.#fate(command);
+      case "connection-seen":
+        return this.#looked(command.session);
       case "settle":
         return this.#mayEnd(command.session, "its successor settles it");
       case "goodbye":
@@ -158,6 +162,11 @@ export class Presence {
     return over ? "its window is over" : undefined;
   }
 
+  /** What was decided in this turn is written down. */
+  decided(): void {
+    for (const session of this.#sessions.values()) session.heardAtLook = undefined;
+  }
+
   /** Nobody stays beyond his window, but for his writes that are with the writer: these may be endless one after the other. */
   check(settledThrough: number): void {
     for (const [id, { presentOn, bound, awaySince, windowMs, mayEnd, lastSeq }] of this.#sessions)
@@ -202,6 +211,11 @@ export class Presence {
     if (session !== undefined) session.toldDead = true;
   }
 
+  #looked(id: string): void {
+    const session = this.#sessions.get(id);
+    if (session !== undefined) session.heardAtLook = session.heardAt;
+  }
+
   #goodbye(id: string | undefined): void {
     this.#mayEnd(id, "it says goodbye");
     const session = id === undefined ? undefined : this.#sessions.get(id);
@@ -216,9 +230,9 @@ export class Presence {
 
 function absent({ windowMs = 0, identity, outer }: Partial<SessionRow>, now: number): Session {
   return {
-    ...{ presentOn: undefined, steady: false, touched: false, awaySince: now, heardAt: now, graceUntil: 0 },
+    ...{ presentOn: undefined, steady: false, touched: false, awaySince: now, heardAt: now, heardAtLook: undefined },
     ...{ windowMs, bound: identity?.bound ?? false, process: identity?.process, outer },
-    ...{ mayEnd: undefined, parts: false, toldDead: false, mustEnd: false, lastSeq: 0 },
+    ...{ graceUntil: 0, mayEnd: undefined, parts: false, toldDead: false, mustEnd: false, lastSeq: 0 },
   };
 }
 
