@@ -10,6 +10,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, run, runNode, Stop, say } from "./process.mjs";
 
+/**
+ * The lock file names the better-sqlite3 of the oldest Node. What npm takes for a newer one where no lock file is, is
+ * taken there too: compiled with the headers of Node 24.19 and newer, the old one ends the process at random.
+ */
+const isNewNode = Number.parseInt(process.versions.node, 10) >= 22;
+const newSqlite = "13.2.0";
+const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+
 const stampPath = join(root, "node_modules", ".holdfast-stamp");
 
 export function isInstalled() {
@@ -22,14 +30,22 @@ export async function install() {
   }
   if (!isInstalledByHand()) {
     say("installing packages (npm ci); the first time SQLite may be compiled, which takes a minute or two");
-    await npm(["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
-    if (!sqliteLoads()) {
-      throw new Stop(
-        "better-sqlite3 was installed but does not load. If npm is set to ignore-scripts, run: npm rebuild better-sqlite3 --ignore-scripts=false",
-      );
-    }
+    // What is not kept need not be compiled; esbuild does without its script.
+    await npm(["ci", "--include=dev", ...quiet, ...(isNewNode ? ["--ignore-scripts"] : [])]);
+  }
+  if (isNewNode && versionPresent("better-sqlite3") !== newSqlite) {
+    await npm(["install", "--no-save", ...quiet, `better-sqlite3@${newSqlite}`]);
+  }
+  if (!sqliteLoads()) {
+    throw new Stop(
+      "better-sqlite3 was installed but does not load. If npm is set to ignore-scripts, run: npm rebuild better-sqlite3 --ignore-scripts=false",
+    );
   }
   writeFileSync(stampPath, stamp());
+}
+
+function versionPresent(name) {
+  return JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
 }
 
 function stamp() {
@@ -39,7 +55,7 @@ function stamp() {
   return `${lockFile} ${process.versions.modules} ${process.platform} ${process.arch}\n`;
 }
 
-/** Somebody ran npm themselves: then npm's own note of what it installed must agree, and the compiled part must load. */
+/** Somebody ran npm themselves: then npm's own note of what it installed must agree, and what is compiled must load. */
 function isInstalledByHand() {
   const notePath = join(root, "node_modules", ".package-lock.json");
   if (!existsSync(notePath)) {
@@ -50,7 +66,8 @@ function isInstalledByHand() {
   const agrees = Object.entries(wanted).every(
     ([path, entry]) => path === "" || entry.optional === true || present[path]?.version === entry.version,
   );
-  return agrees && sqliteLoads();
+  // On a newer Node another one comes in its place.
+  return agrees && (isNewNode || sqliteLoads());
 }
 
 /** In a process of its own: a binary of another Node version may end the process that loads it. */
@@ -61,7 +78,7 @@ function sqliteLoads() {
 
 /** The npm that called us, if one did; else the one on the path. */
 function npm(args) {
-  const failure = "npm ci failed: see above.";
+  const failure = `npm ${args[0]} failed: see above.`;
   const caller = process.env["npm_execpath"];
   return caller?.endsWith(".js") ? runNode([caller, ...args], { failure }) : run("npm", args, { failure });
 }

@@ -20,6 +20,17 @@ export interface InstalledModule {
 /** The newest better-sqlite3 that still runs on Node 20. */
 const oldNodeAdvice = "npm install better-sqlite3@12";
 const rebuildAdvice = "npm rebuild better-sqlite3";
+/** The first that does not rely on what Node has changed under older ones. It needs this Node, at least. */
+const newNodeAdvice = "npm install better-sqlite3@13";
+const newNode = 22;
+const newModule = 13;
+
+/**
+ * What a binary calls whose objects unregister themselves when they are collected: with the headers of Node 24.19 and
+ * newer every wrapped object does. Outside of a script, as when an idle process collects, Node ends the process then
+ * ("Assertion failed: (env) != nullptr").
+ */
+const fatalCall = "RemoveEnvironmentCleanupHook";
 
 export function findModule(require: NodeJS.Require): InstalledModule {
   let manifest: string;
@@ -40,6 +51,19 @@ export function checkModule(module: InstalledModule, nodeVersion: string): void 
     throw unfit(`better-sqlite3 ${version} needs Node ${nodeRange}, this is Node ${nodeVersion}`, oldNodeAdvice);
   if (!module.hasBinary)
     throw unfit(`better-sqlite3 ${version} in ${module.folder} has no compiled part`, rebuildAdvice);
+  if (majorOf(nodeVersion) >= newNode && majorOf(version) < newModule && endsProcess(module))
+    throw unfit(
+      `better-sqlite3 ${version} was compiled for a Node under which it ends the process at random`,
+      newNodeAdvice,
+    );
+}
+
+function endsProcess({ folder }: InstalledModule): boolean {
+  return binaries(folder).some((path) => existsSync(path) && readFileSync(path).includes(fatalCall));
+}
+
+function majorOf(version: string): number {
+  return Number.parseInt(version, 10);
 }
 
 /** What loading said although the check had passed: most often a binary of another Node's interface. */
@@ -111,10 +135,14 @@ function readManifest(path: string): { version: string; engines: string | undefi
 }
 
 function hasBinary(folder: string): boolean {
-  const compiled = ["build/Release", "build/Debug", "build"].map((place) => join(folder, place, "better_sqlite3.node"));
-  if (compiled.some((path) => existsSync(path))) return true;
+  if (binaries(folder).some((path) => existsSync(path))) return true;
   const broughtAlong = join(folder, "prebuilds");
   return existsSync(broughtAlong) && readdirSync(broughtAlong).some((name) => name.includes(`-${process.arch}`));
+}
+
+/** Where a compiled one may lie. */
+function binaries(folder: string): string[] {
+  return ["build/Release", "build/Debug", "build"].map((place) => join(folder, place, "better_sqlite3.node"));
 }
 
 function unfit(what: string, advice: string, cause?: unknown): HoldfastError {

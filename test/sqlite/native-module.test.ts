@@ -1,5 +1,7 @@
 /** Whether the installed better-sqlite3 fits is found out without loading it: loading the wrong one may end the process. */
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   checkModule,
@@ -8,6 +10,7 @@ import {
   requireFromHere,
   satisfies,
 } from "../../src/sqlite/native-module.js";
+import { tempDir } from "../support/temp-dir.js";
 
 const module12: InstalledModule = {
   folder: "/x",
@@ -46,6 +49,22 @@ test("a module for newer versions of Node is refused with the command that helps
     code: "NATIVE_MODULE",
     message: "better-sqlite3 13.2.0 needs Node >=22, this is Node 20.20.2; run: npm install better-sqlite3@12",
   });
+});
+
+test("a module that was compiled with headers under which it ends the process is refused with the command that helps", (t) => {
+  const folder = tempDir(t);
+  mkdirSync(join(folder, "build", "Release"), { recursive: true });
+  const binary = join(folder, "build", "Release", "better_sqlite3.node");
+  const module = { ...module12, folder, nodeRange: ">=20" };
+  writeFileSync(binary, Buffer.from("\u007fELF\0_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateE\0"));
+  assert.throws(() => checkModule(module, "24.21.0"), {
+    code: "NATIVE_MODULE",
+    message: /ends the process at random; run: npm install better-sqlite3@13$/,
+  });
+  // The next one says itself when it is done with something; one that was compiled before does not know the call.
+  checkModule({ ...module, version: "13.2.0" }, "24.21.0");
+  writeFileSync(binary, Buffer.from("\u007fELF\0_ZN4node25AddEnvironmentCleanupHookEPN2v87IsolateE\0"));
+  checkModule(module, "24.21.0");
 });
 
 test("a module that was never compiled is refused with the command that helps", () => {
