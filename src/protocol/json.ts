@@ -104,9 +104,13 @@ function endOfString(data: Buffer, start: number): number {
   }
 }
 
-/** For a frame that is refused unparsed. Its client gets its answer if it wrote `id` before `params`, as all do. */
+/**
+ * For a frame that is refused unparsed. Its client gets its answer if it wrote `id` before `params`, as all do. What is
+ * found looks like a number or a text, and need be neither: `048`.
+ */
 function idBeforeParams(data: Buffer): unknown {
   const head = data.toString("latin1", 0, 512).split('"params"', 1)[0] ?? "";
   const text = /"id"\s*:\s*(-?\d{1,16}|"[^"\\\u0080-\u00ff]{0,64}")/.exec(head)?.[1];
-  return text === undefined ? undefined : JSON.parse(text);
+  const content = text === undefined ? undefined : parsed(text);
+  return content !== undefined && "value" in content ? content.value : undefined;
 }

@@ -77,6 +77,18 @@ const unreadable: readonly {
     code: "INVALID_REQUEST",
   },
   {
+    what: "brackets without end behind an id that is no number of JSON",
+    frame: `{"jsonrpc":"2.0","id":048,"method":"session.ping","params":${"[".repeat(100)}`,
+    number: -32600,
+    code: "INVALID_REQUEST",
+  },
+  {
+    what: "brackets without end behind an id that is no text of JSON",
+    frame: `{"jsonrpc":"2.0","id":"a\n","method":"session.ping","params":${"[".repeat(100)}`,
+    number: -32600,
+    code: "INVALID_REQUEST",
+  },
+  {
     what: "an id with a fraction",
     frame: JSON.stringify({ ...ping, id: 1.5 }),
     number: -32600,

@@ -54,6 +54,24 @@ test("nesting up to the bound is taken, beyond it refused, whatever stands in st
   assert.deepEqual(parse(`[${"[],".repeat(1000)}[]]`), Array(1001).fill([]));
 });
 
+test("a frame that is refused unparsed is answered under its id, if what stands there is one", () => {
+  const ids = {
+    "7": 7,
+    "-7": -7,
+    '"seven"': "seven",
+    "048": null,
+    "-": null,
+    '"a\n"': null,
+    '"a\\n"': null,
+    "{}": null,
+  };
+  for (const [text, id] of Object.entries(ids)) {
+    const content = parseJson(Buffer.from(`{"id":${text},"params":${"[".repeat(depthMax + 1)}`), "client");
+    assert.ok("refusal" in content, text);
+    assert.deepEqual([content.refusal.refused, content.id], ["INVALID_REQUEST", id], text);
+  }
+});
+
 test("long strings are passed over with their escapes", () => {
   for (const length of [40, 46, 47, 48, 49, 50, 100, 1000])
     for (const tail of ["", '"', "\\", '\\"', '"\\', '""""', '\\\\"[[[[[[[[[[[[[[[[[[']) {
