@@ -21,14 +21,14 @@ test("a client that connects and says nothing is ended, and so is one that says 
   await innocent.stop();
 });
 
-test("a head that is too large is refused with 431, two thousand small headers are not", async (t) => {
+test("a head that is too large is refused with 431, a thousand small headers are not", async (t) => {
   const { path } = await openTransport(t);
   const innocent = await Innocent.start(path);
   const large = await RawClient.connect(path);
   large.write(upgradeText({ headers: { "X-Large": "x".repeat(17 * 1024) } }));
   assert.match(await large.rest(), /^HTTP\/1\.1 431 /);
   const many = await RawClient.connect(path);
-  const headers = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`x${i.toString(36)}`, ""]));
+  const headers = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`x${i.toString(36)}`, ""]));
   many.write(upgradeText({ headers }));
   assert.match(await many.head(), /^HTTP\/1\.1 101 /);
   await innocent.stop();
