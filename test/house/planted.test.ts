@@ -239,7 +239,9 @@ const readers: Record<string, string> = {
 };
 
 function runThere(house: string, name: string): string {
-  const args = ["--test", `--test-name-pattern=${readers[name] ?? "."}`, `out/test/house/${name}.test.js`];
+  // The standard reporter is another one in newer versions of Node.
+  const how = ["--test", "--test-reporter=tap", `--test-name-pattern=${readers[name] ?? "."}`];
+  const args = [...how, `out/test/house/${name}.test.js`];
   // With NODE_TEST_CONTEXT the runner inside would believe to be a child of the runner outside.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
   return spawnSync(process.execPath, args, { cwd: house, encoding: "utf8", env }).stdout;
