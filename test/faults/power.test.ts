@@ -12,7 +12,7 @@ import { Crew } from "../processes/crew.js";
 import { Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
 import { endHolder, lockHolder, notedAsWriter } from "../support/lock-holder.js";
-import { standStillFor } from "../support/patience.js";
+import { standStillFor, until } from "../support/patience.js";
 import { gone, kill, known, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 
@@ -110,6 +110,11 @@ test("what a reader shows while the next writer begins survives a loss of power 
   const { home, disk, start, losePower } = await scene(t);
   const wire = await table(home);
   const reads = await home.wire();
+  // One that is started later than it was asked for syncs for itself.
+  await until("all readers to be there", async () => {
+    const { processes, limits } = await home.status();
+    return processes.filter(({ role }) => role === "reader").length >= (limits["readersMin"] ?? 0);
+  });
   await disk.stopAtSync("data.db-wal", () => {
     void wire.post("db.execute", { sql: "insert into item values (1)", key: wire.key() });
   });
