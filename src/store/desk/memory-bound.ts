@@ -6,6 +6,8 @@
  * know of what Node takes. So the system counts (RLIMIT_DATA): a shell sets the limit and then becomes the child, which
  * keeps its number and its pipes. Where the system does not hold to it (macOS), nothing is bounded and all else is the same.
  */
+import { reservedBytes } from "../pipe/memory.js";
+
 export interface Invocation {
   readonly file: string;
   readonly args: readonly string[];
@@ -16,5 +18,5 @@ const shell = "/bin/sh";
 const line = 'ulimit -d "$0" 2>/dev/null; exec "$@"';
 
 export function withinMemory(bytesMax: number, { file, args }: Invocation): Invocation {
-  return { file: shell, args: ["-c", line, String(Math.floor(bytesMax / 1024)), file, ...args] };
+  return { file: shell, args: ["-c", line, String(Math.floor((bytesMax + reservedBytes) / 1024)), file, ...args] };
 }
