@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
+import { reservedBytes } from "../../src/store/pipe/memory.js";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { until } from "../support/patience.js";
@@ -43,7 +44,7 @@ function isOutOfMemory({ error }: Answer): boolean {
 }
 
 function dataBytesOf(pid: number): number {
-  return Number(/^VmData:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+  return Number(/^VmData:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024 - reservedBytes;
 }
 
 const numbers = "with recursive n(x) as (select 1 union all select x + 1 from n limit 300000)";
