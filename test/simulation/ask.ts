@@ -33,6 +33,11 @@ export class Ask extends Call {
   outcome: "open" | "done" | "none" | "unknown" = "open";
   /** Of a stream that is open: how many rows have come. */
   rows = 0;
+  /** Of a stream: it was open, and is not any more. */
+  over = false;
+  /** Of what reads: how many writes must be there for it, and for a stream: how many are there. */
+  mustShow = 0;
+  shows: number | undefined;
   /** A write under locks that it holds and has not given back: nothing that it asks later can break these fences. */
   sure = false;
 

@@ -8,6 +8,7 @@
  */
 import { refusals } from "../../src/terms/index.js";
 import type { Counts } from "./coverage.js";
+import { impossibleInTransactions, transactionTable } from "./transaction-combinations.js";
 
 /** Behind the bar: too rare to ask for in a run of ordinary length. */
 const table = `
@@ -152,7 +153,7 @@ last-write     broken    | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY 
 last-write     held      SQLITE_CONSTRAINT answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 write          unfenced  CANCELLED CONNECTION_LOST SHUTTING_DOWN SQLITE_CONSTRAINT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE answer | DISK_FULL NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED
 tx-begin       -         DISK_FULL TX_LOST WRITER_UNAVAILABLE begun | CANCELLED FENCED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT TX_EXPIRED
-tx-step        -         SQLITE_CONSTRAINT STATEMENT_TIMEOUT TX_LOST TX_ROLLED_BACK answer | CANCELLED DISK_FULL FENCED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED TX_EXPIRED WRITER_UNAVAILABLE
+tx-step        -         SQLITE_CONSTRAINT STATEMENT_TIMEOUT TX_LOST TX_ROLLED_BACK answer | CANCELLED DISK_FULL FENCED NOT_READY READER_UNAVAILABLE READ_ONLY SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT SQLITE_ERROR STATEMENT_CRASHED TX_EXPIRED WRITER_UNAVAILABLE
 tx-commit      -         TX_EXPIRED TX_LOST TX_ROLLED_BACK answer committed | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN READER_UNAVAILABLE RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 tx-rollback    -         rolled-back | NOT_READY
 read           -         CANCELLED STATEMENT_TIMEOUT answer | NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED
@@ -297,6 +298,7 @@ const impossible: readonly Impossible[] = [
   { in: /^tx-begin/, outcomes: "TX_ROLLED_BACK", why: "no statement of it has run" },
   { in: /^end/, outcomes: "lease", why: "it has no lease" },
   { in: /^end guarded/, outcomes: "written", why: "a command runs under it, and ends before it is given back" },
+  ...impossibleInTransactions,
 ];
 
 /** What is an answer to what. */
@@ -316,7 +318,7 @@ const answers: readonly (readonly [operations: RegExp, answers: string])[] = [
   [/^ping/, "pong"],
   [/^hello/, "welcome"],
   [/^goodbye/, "farewell"],
-  [/^(write|last-write|read|stream|settle|tx-step)/, "answer"],
+  [/^(write|last-write|read|stream|settle|tx-(step|read|savepoint|write|stream))/, "answer"],
   [/^tx-begin/, "begun"],
   [/^tx-commit/, "answer committed"],
   [/^tx-rollback/, "rolled-back"],
@@ -326,7 +328,7 @@ const ends = "released written given-up broken handed taken session lease";
 const often: string[] = [];
 const known = new Set<string>();
 const situations: string[] = [];
-for (const line of table.trim().split("\n")) {
+for (const line of [table, transactionTable].flatMap((text) => text.trim().split("\n"))) {
   const [before = "", behind = ""] = line.split("|");
   const [operation, state, ...outcomes] = words(before);
   const situation = `${operation} ${state}`;

@@ -26,6 +26,7 @@ import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
 import { whatOf } from "./store.js";
 import { isCommit } from "./transaction.js";
+import { TransactionShadow } from "./transaction-shadow.js";
 import { WrittenOrder } from "./written-order.js";
 
 export interface InvariantParts {
@@ -53,6 +54,7 @@ export class Invariants implements Observer, Standing {
   readonly presence: Presence;
   readonly shadow = new Shadow();
   readonly writes: WrittenOrder;
+  readonly transactions: TransactionShadow;
   readonly #parts: InvariantParts;
   readonly #causes: Causes;
   /** Requests that were answered, by what was decided and by what was told. */
@@ -73,6 +75,7 @@ export class Invariants implements Observer, Standing {
   constructor(parts: InvariantParts) {
     this.#parts = parts;
     this.presence = new Presence(parts.now);
+    this.transactions = new TransactionShadow(parts.limits, this.presence);
     this.#causes = new Causes(this.shadow, () => this.presence.running);
     this.writes = new WrittenOrder({ shadow: this.shadow, causes: this.#causes, presence: this.presence });
   }
@@ -87,6 +90,7 @@ export class Invariants implements Observer, Standing {
     this.presence.born(sessions.values(), limits.recoveryGraceMs);
     this.#causes.forget();
     this.writes.born();
+    this.transactions.born();
     this.#decided.clear();
     this.#told.clear();
     this.#commands = 0;
@@ -105,6 +109,7 @@ export class Invariants implements Observer, Standing {
     this.#only = this.#commands === 1 ? command : undefined;
     this.presence.told(command);
     this.writes.told(command);
+    this.transactions.told(command);
     const session = "connection" in command ? this.presence.sessionOf(command.connection) : undefined;
     if (session !== undefined) this.#causes.asked(command, session);
   }
@@ -132,6 +137,7 @@ export class Invariants implements Observer, Standing {
     for (const entry of ledger) this.#row(entry, send);
     for (const letter of send) if ("request" in letter) this.#answered(letter);
     this.presence.decided();
+    this.transactions.decided(send);
     this.#commands = 0;
     this.#only = undefined;
   }
@@ -150,6 +156,7 @@ export class Invariants implements Observer, Standing {
       this.#parts.onRead(whatOf(job.parcel).what);
     if (job.kind === "checkpoint") this.#parts.onFold();
     this.writes.dispatched(job, this.#endedNow);
+    this.transactions.dispatched(job);
   }
 
   delivered(letters: Turn["send"]): void {
@@ -166,6 +173,7 @@ export class Invariants implements Observer, Standing {
     this.#causes.turned();
     this.#nobodyIsForgotten(core);
     this.#nobodyStays();
+    this.transactions.check();
   }
 
   /** A write is there for all to see. */

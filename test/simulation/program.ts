@@ -7,6 +7,7 @@ import type { ProcessIdentity } from "../../src/core/index.js";
 import { guardedStartMs } from "../../src/protocol/index.js";
 import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
+import type { Cable } from "./cable.js";
 import type { Command } from "./processes.js";
 import type { Style, Surroundings } from "./surroundings.js";
 import { Terminal, type Told } from "./terminal.js";
@@ -77,7 +78,7 @@ export class Program implements Wisher {
       ...{ name: `p${number}`, weather, trace, doorway, encoding: random.chance(0.7) ? "json" : "msgpack" },
       options: { introduction, resumeWindowMs, bound, openMs: 600_000, patienceMs },
       onEffect: (effect) => this.#hear(effect),
-      onSent: (id, cable) => this.#open.find((ask) => ask.id === id)?.sentOn.push(cable),
+      onSent: (id, cable) => this.#sent(id, cable),
     });
     this.#terminal.handle({ kind: "open" });
   }
@@ -209,6 +210,7 @@ export class Program implements Wisher {
   }
 
   #close(call: Ask): void {
+    call.over = true;
     this.#streams.delete(call);
     this.#terminal.handle({ kind: "stream", call, credit: "closed" });
   }
@@ -241,6 +243,13 @@ export class Program implements Wisher {
 
   // ── what happens to it ────────────────────────────────────────────────────────────────────────────────────────────
 
+  #sent(id: number, cable: Cable): void {
+    const ask = this.#open.find((one) => one.id === id);
+    if (ask === undefined) return;
+    ask.sentOn.push(cable);
+    this.#around.moments.sent(ask);
+  }
+
   stop(): void {
     this.#terminal.stop();
   }
@@ -267,6 +276,7 @@ export class Program implements Wisher {
   #hear(effect: Told): void {
     switch (effect.kind) {
       case "answer":
+        this.#around.moments.answered(effect.call, effect.result, this.transactions);
         this.#settled(effect.call, "done");
         return this.#answered(effect.call);
       case "rows":
@@ -274,6 +284,7 @@ export class Program implements Wisher {
       case "stream-done":
         if (!(effect.call instanceof Ask) || !this.#streams.delete(effect.call))
           throw new Error(`p${this.number}: a stream was done that was not open`);
+        effect.call.over = true;
         return;
       case "granted":
         return this.#granted(effect.call, effect.grant);
@@ -306,10 +317,11 @@ export class Program implements Wisher {
   #rows(call: Call, rows: readonly unknown[]): void {
     if (!(call instanceof Ask) || !this.#streams.has(call)) throw new Error("rows of a stream that is not open");
     for (const row of rows) {
-      const [what, number] = row as [string, number];
+      const [what, number, shows] = row as [string, number, number];
       call.rows++;
       if (what !== call.what || number !== call.rows)
         throw new Error(`p${this.number}: row ${call.rows} of ${call.what} is row ${number} of ${what}`);
+      this.#around.moments.row(call, shows, this.transactions);
     }
   }
 

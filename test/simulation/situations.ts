@@ -1,10 +1,12 @@
 /** What is asked, in a word, and how things stand for it when it is asked: as a bystander knows it, from the rows. */
 import type { AcquireCommand, Claim, ClientCommand, Command, ConvertCommand, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
+import type { TransactionShadow } from "./transaction-shadow.js";
 
 /** How things stand for whoever asks. */
 export interface Standing {
   readonly shadow: Shadow;
+  readonly transactions: TransactionShadow;
   readonly sessionOf: (connection: number) => string | undefined;
   readonly isKnown: (session: string) => "unknown" | "away" | "live";
   /** It runs under a lock of another one. */
@@ -22,7 +24,7 @@ export function isAsked(command: Command): command is Asked {
   return "request" in command && command.kind !== "cancel";
 }
 
-/** `operation state`, of a request for locks by how it waits and by what it wants. */
+/** `operation state`, of a request for locks by how it waits and by what it wants, of one in a transaction by what that is. */
 export function situations(command: Asked, standing: Standing): string[] {
   const state = stateFor(command, standing);
   switch (command.kind) {
@@ -34,6 +36,13 @@ export function situations(command: Asked, standing: Standing): string[] {
       return [`hello-${command.mode} ${state}`];
     case "write":
       return [`${command.release === undefined ? "write" : "last-write"} ${state}`];
+    case "tx-begin":
+    case "tx-step":
+    case "tx-commit":
+    case "tx-rollback":
+      return [`${command.kind} ${state}`, inTransaction(command, standing)];
+    case "stream":
+      return [command.transaction === undefined ? `stream ${state}` : inTransaction(command, standing)];
     default:
       return [`${command.kind} ${state}`];
   }
@@ -43,6 +52,21 @@ export function outcome(letter: Extract<Letter, { request: unknown }>): string {
   if (letter.kind === "refused") return letter.refusal.refused;
   if (letter.kind === "watching" && letter.gap) return "gap";
   return letter.kind === "acquire-cancelled" ? letter.outcome : letter.kind;
+}
+
+type InTransaction = Extract<Asked, { kind: `tx-${string}` | "stream" }>;
+
+function inTransaction(command: InTransaction, { transactions }: Standing): string {
+  if (command.kind === "tx-begin") return `tx-begin ${command.mode}`;
+  const state = transactions.stateOf(command.connection, command.transaction ?? 0);
+  switch (command.kind) {
+    case "stream":
+      return `tx-stream ${state}`;
+    case "tx-step":
+      return `tx-${(command.control && "savepoint") || (command.writes ? "write" : "read")} ${state}`;
+    default:
+      return `${command.kind} ${state}`;
+  }
 }
 
 function waiting(operation: string, { waitMs }: { readonly waitMs: number | undefined }): string {

@@ -28,13 +28,17 @@ const readMs = 2;
 /** No message of a stream has more. */
 const rowBytesMax = 100;
 
-/** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`. */
+/** A write is `insert … values (WHAT, MARKS)`; a read is `select WHAT`; a savepoint is called as it says. */
 function whatIn(request: Parcel): TestParcel {
   if (!(request instanceof StoreRequest)) throw new Error("a parcel that is no request of the store");
-  const { args = [], tx } = paramsOf(request);
+  const { size } = request;
+  const { args = [], tx, sql = "" } = paramsOf(request);
+  const [, to, savepoint] = /^(savepoint|release) (.*)$/.exec(sql) ?? [];
+  if (savepoint !== undefined) return parcel(savepoint, { size, as: to as "savepoint" | "release" });
   const [what = tx === undefined ? "settle" : committing(tx), ...marks] = args;
   const is = (mark: string) => marks.includes(mark);
-  return parcel(what, { size: request.size, fails: is("fails"), ends: is("ends"), endless: is("endless") });
+  const as = sql.startsWith("select") ? "read" : undefined;
+  return parcel(what, { size, as, fails: is("fails"), ends: is("ends"), endless: is("endless") });
 }
 
 /** Of which transaction it is. */
@@ -43,6 +47,7 @@ export function transactionOf(request: Parcel): number | undefined {
 }
 
 interface Params {
+  readonly sql?: string;
   readonly args?: readonly string[];
   readonly stream?: number;
   readonly tx?: number;
@@ -67,7 +72,7 @@ const asOnTheWire: Spelling = {
   whatOf: memoised(whatIn),
   did: (what, request) => bodyOf(resultOf(what), request),
   committed: (_, request) => bodyOf({ seq: 1 }, request),
-  saw: (what, request) => bodyOf(resultOf(what), request),
+  saw: (what, request, ...seen) => bodyOf({ ...resultOf(what), rows: [[what, ...seen]] }, request),
   outcomes: (keys, request) => {
     const outcomes = keys.map(({ key, did }) =>
       did === undefined
@@ -78,16 +83,16 @@ const asOnTheWire: Spelling = {
   },
 };
 
-/** Each row says of which stream it is and its place: one that is missing, or another's, shows. */
+/** Each row says of which stream it is, its place, and what its snapshot shows: one that is missing, or another's, is seen. */
 const streamsOnTheWire: StreamSpelling = {
   whatOf: asOnTheWire.whatOf,
   saw: asOnTheWire.saw,
   columns: (_, request) =>
     bodyOf({ stream: paramsOf(request as StoreRequest).stream, columns: ["what", "n"] }, request),
-  row: (what, number, request) => {
+  row: (what, number, request, { shows }) => {
     const { encoding } = request as StoreRequest;
     const { stream } = paramsOf(request as StoreRequest);
-    return new StreamPiece(encodeNotification("db.rows", { stream, rows: [[what, number]] }, encoding));
+    return new StreamPiece(encodeNotification("db.rows", { stream, rows: [[what, number, shows]] }, encoding));
   },
 };
 
@@ -107,8 +112,8 @@ export const whatOf = asOnTheWire.whatOf;
 
 export class Store {
   readonly writer: FakeWriter;
-  readers = new FakeReaders(asOnTheWire);
-  snapshots = new FakeSnapshots(streamsOnTheWire);
+  readers = this.#noReaders();
+  snapshots = this.#noSnapshots();
   readonly #parts: StoreParts;
   #working: Appointment | undefined;
   /** The first of the writer's row has been running since then. */
@@ -133,7 +138,7 @@ export class Store {
       this.writer.obey(job);
       return;
     }
-    const begins = job.kind === "start" || job.kind === "read" || job.kind === "begin" || job.kind === "stream";
+    const begins = job.kind === "start" || job.kind === "read" || job.kind === "begin" || this.#looksAnew(job);
     // Where none could be had reads go on, whatever becomes of the next try.
     if (begins && this.writer.state === "starting" && !this.writer.unavailable)
       throw new Error(`a ${job.to} was to ${job.kind} while the writer settles what was in doubt`);
@@ -141,6 +146,11 @@ export class Store {
     // It is gone, and the word of it is on its way.
     if (job.kind !== "start" && !this.readers.all.has(job.reader)) return;
     this.readers.obey(job);
+  }
+
+  /** What a transaction streams is of the moment that it sees already. */
+  #looksAnew(job: StoreJob): boolean {
+    return job.kind === "stream" && this.snapshots.all.get(job.process)?.moment === undefined;
   }
 
   flush(): void {
@@ -203,8 +213,8 @@ export class Store {
     for (const due of this.#snapshotsDue.values()) this.#parts.agenda.cancel(due);
     this.#readersDue.clear();
     this.#snapshotsDue.clear();
-    this.readers = new FakeReaders(asOnTheWire);
-    this.snapshots = new FakeSnapshots(streamsOnTheWire);
+    this.readers = this.#noReaders();
+    this.snapshots = this.#noSnapshots();
     if (writer.state === "ready")
       writer.die({ jobs: random.below(writer.runnable + 1), phase: "committed" }, agenda.now);
     writer.state = "none";
@@ -294,14 +304,21 @@ export class Store {
   // ── the readers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #workReaders(): void {
-    for (const { id, state, row, killed } of this.readers.all.values()) {
+    for (const { id, state, row, begun, killed } of this.readers.all.values()) {
       if (this.#readersDue.has(id)) continue;
       const head = row[0];
       if (killed !== undefined) this.#readerIn(id, 5, () => this.#readerGone(id));
       else if (state === "starting") this.#readerIn(id, startMs, () => this.#parts.tell(this.readers.ready(id)));
+      else if (head !== undefined && head.read % 3 === 0 && begun !== head.read)
+        this.#readerIn(id, readMs, () => this.#parts.tell(this.readers.begins(id)));
       else if (head !== undefined && !whatOf(head.parcel).endless)
         this.#readerIn(id, readMs, () => this.#parts.tell(this.readers.answer(id)));
     }
+  }
+
+  /** What they show is what is there as early as they could look. */
+  #noReaders(): FakeReaders {
+    return new FakeReaders(asOnTheWire, () => this.writer.applied.length);
   }
 
   #readerIn(id: number, meanMs: number, go: () => void): void {
@@ -331,14 +348,22 @@ export class Store {
       if (this.#snapshotsDue.has(id)) continue;
       const head = runs[0];
       // What does not end is not interrupted either: only its kill ends it.
-      const stuck = head?.kind === "stream" && whatOf(head.parcel).endless;
+      const stuck = head !== undefined && head.kind !== "begin" && whatOf(head.parcel).endless;
       if (killed !== undefined) this.#snapshotIn(id, 5, () => this.#snapshotGone(id));
       else if (state === "starting") this.#snapshotIn(id, startMs, () => this.#parts.tell(this.snapshots.ready(id)));
       else if (stuck) continue;
       else if (head !== undefined) this.#snapshotIn(id, readMs, () => this.#parts.tell(this.snapshots.answer(id)));
       else if (ends) this.#snapshotIn(id, 1, () => this.#parts.tell(this.snapshots.cleared(id)));
-      else if (stream !== undefined && !stream.saysWaiting) this.#snapshotIn(id, readMs, () => this.#flow(id));
+      else if (stream !== undefined && (stream.closed || !stream.saysWaiting))
+        this.#snapshotIn(id, readMs, () => this.#flow(id));
     }
+  }
+
+  #noSnapshots(): FakeSnapshots {
+    return new FakeSnapshots(streamsOnTheWire, () => ({
+      writes: this.writer.applied.length,
+      commits: this.writer.commits,
+    }));
   }
 
   /** A row, if there is credit for it; the end at any time. */
@@ -346,7 +371,7 @@ export class Store {
     const { random, tell } = this.#parts;
     const { stream, ends } = this.snapshots.get(id);
     if (stream === undefined || ends) return;
-    if (random.chance(0.15)) return tell(this.snapshots.streamed(id));
+    if (stream.closed || random.chance(0.15)) return tell(this.snapshots.streamed(id));
     const { credit, given } = stream;
     if (credit >= rowBytesMax || (credit === given && given < rowBytesMax)) return tell(this.snapshots.rows(id));
     tell(this.snapshots.waits(id));

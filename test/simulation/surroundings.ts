@@ -2,6 +2,7 @@
 import type { SessionId } from "../../src/terms/index.js";
 import type { Fence } from "./ask.js";
 import type { Weather } from "./cable.js";
+import type { Moments } from "./moments.js";
 import type { Processes } from "./processes.js";
 import type { Doorway } from "./terminal.js";
 import type { Trace } from "./trace.js";
@@ -11,6 +12,7 @@ export interface Surroundings {
   readonly trace: Trace;
   readonly doorway: Doorway;
   readonly processes: Processes;
+  readonly moments: Moments;
   readonly names: readonly string[];
   /** Another's lock, or one that never was. */
   readonly strangeFence: () => Fence;

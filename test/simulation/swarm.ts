@@ -192,13 +192,16 @@ function unrest({ programs, broker }: World): string {
 }
 
 /** What was told of a write is so: there once, or not at all. Of a transaction either all is there or nothing. */
-function verdicts({ programs, buried, store }: World): void {
+function verdicts({ programs, buried, store, moments }: World): void {
   const times = new Map<string, number>();
   for (const { what } of store.writer.applied) times.set(what, (times.get(what) ?? 0) + 1);
   const twice = [...times].filter(([, count]) => count > 1);
   assert.deepEqual(twice, [], "applied more than once");
   for (const { asks, transactions } of [...programs, ...buried]) {
-    for (const transaction of transactions) transactionVerdict(transaction, times);
+    for (const transaction of transactions) {
+      transactionVerdict(transaction, times);
+      moments.commitFollows(transaction);
+    }
     const empty = new Set(transactions.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ commit }) => commit));
     for (const ask of asks) {
       const { kind, what, outcome } = ask;

@@ -3,7 +3,8 @@ import type { Grant } from "../../src/client/conversation/index.js";
 import type { SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Style, Surroundings } from "./surroundings.js";
-import { Transaction } from "./transaction.js";
+import { transact } from "./transacting.js";
+import type { Transaction } from "./transaction.js";
 
 /** Who wishes: how it stands with its locks. */
 export interface Wisher {
@@ -42,7 +43,7 @@ const wishes = {
   lastWrite: [8, lastWrite],
   writeAndRelease: [8, writeAndRelease],
   strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
-  transact: [12, transact],
+  transact: [12, (program, around) => transact(program, around, unanswered(program))],
   read: [6, read],
   stream: [6, stream],
   upgrade: [14, upgrade],
@@ -206,27 +207,6 @@ function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surrounding
   };
   const kind = gives !== undefined || random.chance(0.85) ? "write" : "once";
   return new Ask(kind, "db.execute", params, { what, fences, gives: gives === undefined ? [] : [gives] });
-}
-
-/** Begins one, or goes on with it. */
-function transact(program: Wisher, around: Surroundings): Ask[] {
-  const { random } = around.weather;
-  const asks: Ask[] = [];
-  let { transaction } = program;
-  if (transaction === undefined) {
-    const grants = program.held.filter((grant) => !program.guards.has(grant));
-    const grant = grants.length > 0 && random.chance(0.7) ? random.pick(grants) : undefined;
-    const fences = grant === undefined ? [] : [{ name: random.pick(grant.names), token: grant.token }];
-    transaction = new Transaction(around.nextWhat(), random.chance(0.2), {
-      fences,
-      gives: random.chance(0.4) ? grant : undefined,
-    });
-    program.begins(transaction);
-    asks.push(transaction.begin());
-  }
-  for (let steps = random.below(3); steps > 0; steps--) asks.push(transaction.step(around));
-  if (random.chance(0.6)) asks.push(transaction.end(around, program.mayGiveBack));
-  return asks;
 }
 
 function read(program: Wisher, { weather, nextWhat }: Surroundings): Ask {

@@ -11,6 +11,7 @@ import type { Cable, Weather } from "./cable.js";
 import { Coverage } from "./coverage.js";
 import { Disk, type Doom } from "./disk.js";
 import { Invariants } from "./invariants.js";
+import { Moments } from "./moments.js";
 import { Processes } from "./processes.js";
 import { Program } from "./program.js";
 import { Random } from "./random.js";
@@ -35,6 +36,7 @@ export class World implements Doorway {
   readonly disk = new Disk();
   readonly store: Store;
   readonly processes: Processes;
+  readonly moments = new Moments(() => this.store.writer.applied);
   readonly invariants: Invariants;
   readonly coverage: Coverage;
   readonly programs: Program[] = [];
@@ -66,7 +68,7 @@ export class World implements Doorway {
       readersMin: 1,
       readersMax: random.pick([2, 3]),
       snapshotProcessesMax: random.pick([1, 2, 3]),
-      snapshotMs: random.pick([1000, 60_000]),
+      snapshotMs: random.pick([1000, 600_000]),
       snapshotContendedMs: random.pick([200, 10_000]),
       waitersMax: random.pick([2, 10_000]),
       locksPerSessionMax: random.pick([3, 10_000]),
@@ -129,6 +131,7 @@ export class World implements Doorway {
       { number: this.#programs, process, outer },
       {
         ...{ weather: this.weather, trace: this.trace, doorway: this, processes: this.processes, names: this.names },
+        moments: this.moments,
         strangeFence: () => this.#strangeFence(),
         waiterFor: (name) => this.invariants.waiterFor(name),
         nextWhat: () => ++this.#whats,

@@ -4,13 +4,15 @@ import { plain, type Spelling } from "./fake-writer.js";
 import { reader } from "./values.js";
 
 type ReaderJob = Extract<Job, { to: "reader" }>;
-type ReadJob = Extract<ReaderJob, { kind: "read" }>;
+type ReadJob = Extract<ReaderJob, { kind: "read" }> & { readonly shows: number };
 
 export interface FakeReader {
   readonly id: number;
   state: "starting" | "ready";
   /** The first one is running. */
   readonly row: ReadJob[];
+  /** The last of which it has said that it may be slow. */
+  begun: number | undefined;
   /** Why the core has it killed. */
   killed: string | undefined;
 }
@@ -18,21 +20,24 @@ export interface FakeReader {
 export class FakeReaders {
   readonly all = new Map<number, FakeReader>();
   readonly #spelling: Spelling;
+  readonly #shows: () => number;
 
-  constructor(spelling = plain) {
+  /** `shows`: how many writes are there for whoever is asked to read now. */
+  constructor(spelling = plain, shows = () => 0) {
     this.#spelling = spelling;
+    this.#shows = shows;
   }
 
   obey(job: ReaderJob): void {
     const known = this.all.get(job.reader);
     switch (job.kind) {
       case "start":
-        this.all.set(job.reader, { id: job.reader, state: "starting", row: [], killed: undefined });
+        this.all.set(job.reader, { id: job.reader, state: "starting", row: [], begun: undefined, killed: undefined });
         return;
       case "read":
         if (known?.state !== "ready" || known.killed !== undefined)
           throw new Error(`reader ${job.reader} was given a read`);
-        known.row.push(job);
+        known.row.push({ ...job, shows: this.#shows() });
         return;
       case "kill":
         if (known !== undefined) known.killed = job.why;
@@ -44,11 +49,20 @@ export class FakeReaders {
     return { kind: "reader-ready", reader: reader(id) };
   }
 
+  /** The first of its row may be slow. */
+  begins(id: number): StoreEvent {
+    const reader = this.#get(id);
+    const job = reader.row[0];
+    if (job === undefined) throw new Error(`reader ${id} has nothing to begin`);
+    reader.begun = job.read;
+    return { kind: "read-begun", reader: job.reader, read: job.read };
+  }
+
   /** The first of its row is answered. */
   answer(id: number): StoreEvent {
     const job = this.#get(id).row.shift();
     if (job === undefined) throw new Error(`reader ${id} has nothing to answer`);
-    const body = this.#spelling.saw(this.#what(job), job.parcel);
+    const body = this.#spelling.saw(this.#what(job), job.parcel, job.shows, 0);
     return { kind: "read-settled", reader: reader(id), read: job.read, answer: { kind: "done", body } };
   }
 

@@ -1,6 +1,7 @@
 /** The processes for snapshots that a test plays: each has what one session asks of it, answers in order, or dies. */
 import type { Job, Parcel, SnapshotEvent } from "../../../src/core/index.js";
 import { type Refusal, refuse, snapshotProcessId } from "../../../src/terms/index.js";
+import { type Savepoints, setOrEnd } from "./savepoints.js";
 import { parcel, seqOf, type TestParcel, whatOf } from "./values.js";
 
 type SnapshotJob = Extract<Job, { to: "snapshot" }>;
@@ -10,16 +11,23 @@ type Asked = Extract<SnapshotJob, { kind: "begin" | "run" | "stream" }>;
 export interface StreamSpelling {
   readonly whatOf: (parcel: Parcel) => TestParcel;
   readonly columns: (what: string, parcel: Parcel) => unknown;
-  readonly saw: (what: string, parcel: Parcel) => unknown;
-  /** A message with the row of this number. */
-  readonly row: (what: string, number: number, parcel: Parcel, bytes: number) => Parcel;
+  /** `shows`: how many writes its snapshot has. */
+  readonly saw: (what: string, parcel: Parcel, shows: number, own: number) => unknown;
+  /** A message of so many bytes with the row of this number. */
+  readonly row: (what: string, number: number, parcel: Parcel, is: { bytes: number; shows: number }) => Parcel;
+}
+
+/** What is there for a snapshot: how many writes, and how many commits. */
+export interface Moment {
+  readonly writes: number;
+  readonly commits: number;
 }
 
 const plain: StreamSpelling = {
   whatOf,
   columns: (what) => `columns of ${what}`,
   saw: (what) => `saw ${what}`,
-  row: (what, number, _, size) => parcel(`${what} ${number}`, { size }),
+  row: (what, number, _, { bytes: size }) => parcel(`${what} ${number}`, { size }),
 };
 
 interface Flowing {
@@ -31,6 +39,8 @@ interface Flowing {
   sent: number;
   /** Nothing more comes of itself. */
   saysWaiting: boolean;
+  /** Its client wants no more of it. */
+  closed: boolean;
 }
 
 export interface FakeSnapshot {
@@ -39,6 +49,9 @@ export interface FakeSnapshot {
   /** Not answered, in order. */
   readonly runs: Asked[];
   stream: Flowing | undefined;
+  /** What is open in it shows; as early as it may be, when it was asked to open it. */
+  moment: Moment | undefined;
+  readonly savepoints: Savepoints;
   /** It was told to end whatever is open. */
   ends: boolean;
   /** Why the core has it killed. */
@@ -50,14 +63,17 @@ export class FakeSnapshots {
   /** What a snapshot that is opened now has seen. */
   commits = 0;
   readonly #spelling: StreamSpelling;
+  readonly #moment: (() => Moment) | undefined;
 
-  constructor(spelling = plain) {
+  /** Without a moment all snapshots show the same, and `commits` is looked at when one is open. */
+  constructor(spelling = plain, moment?: () => Moment) {
     this.#spelling = spelling;
+    this.#moment = moment;
   }
 
   obey(job: SnapshotJob): void {
     if (job.kind === "start") {
-      const fresh = { runs: [], stream: undefined, ends: false, killed: undefined };
+      const fresh = { runs: [], stream: undefined, moment: undefined, savepoints: [], ends: false, killed: undefined };
       this.all.set(job.process, { id: job.process, state: "starting", ...fresh });
       return;
     }
@@ -75,6 +91,7 @@ export class FakeSnapshots {
       case "begin":
       case "run":
       case "stream":
+        this.#looks(snapshot, job);
         snapshot.runs.push(job);
         return;
       case "credit":
@@ -84,10 +101,20 @@ export class FakeSnapshots {
         snapshot.stream.saysWaiting = false;
         return;
       case "close":
+        if (snapshot.stream?.run === job.run) snapshot.stream.closed = true;
         return;
       case "end":
         snapshot.ends = true;
     }
+  }
+
+  /** A stream may be one by itself, and what runs is of what was begun. */
+  #looks(snapshot: FakeSnapshot, { kind, process }: Asked): void {
+    if (this.#moment === undefined) return;
+    const isOpen = snapshot.moment !== undefined;
+    if (kind !== "stream" && isOpen !== (kind === "run"))
+      throw new Error(`snapshot ${process} was told to ${kind}, and it has ${isOpen ? "one" : "none"} open`);
+    snapshot.moment ??= this.#moment();
   }
 
   ready(id: number): SnapshotEvent {
@@ -101,23 +128,24 @@ export class FakeSnapshots {
     const process = snapshotProcessId(id);
     const job = snapshot.runs.shift();
     if (job === undefined) throw new Error(`snapshot ${id} has nothing to answer`);
-    if (job.kind === "begin")
-      return { kind: "snapshot-begun", process, run: job.run, seq: seqOf(7), commits: this.commits };
+    const { writes, commits } = snapshot.moment ?? { writes: 7, commits: this.commits };
+    if (job.kind === "begin") return { kind: "snapshot-begun", process, run: job.run, seq: seqOf(writes), commits };
     const { run, parcel: asked } = job;
-    const { what, fails, ends } = this.#spelling.whatOf(asked);
+    const { what, fails, ends, as } = this.#spelling.whatOf(asked);
     if (fails || ends) {
       const refusal = refuse("SQLITE_ERROR", `${what} failed`);
       return { kind: "snapshot-answered", process, run, answer: { kind: "refused", refusal, ended: ends } };
     }
+    if (as === "savepoint" || as === "release") setOrEnd(snapshot.savepoints, what, as);
     if (job.kind === "run")
       return {
         kind: "snapshot-answered",
         process,
         run,
-        answer: { kind: "done", body: this.#spelling.saw(what, asked) },
+        answer: { kind: "done", body: this.#spelling.saw(what, asked, writes, 0) },
       };
     const { credit } = job;
-    snapshot.stream = { run, what, parcel: asked, credit, given: credit, sent: 0, saysWaiting: false };
+    snapshot.stream = { run, what, parcel: asked, credit, given: credit, sent: 0, saysWaiting: false, closed: false };
     const body = this.#spelling.columns(what, asked);
     return { kind: "snapshot-answered", process, run, answer: { kind: "done", body } };
   }
@@ -127,7 +155,7 @@ export class FakeSnapshots {
     const stream = this.#streamOf(id);
     stream.sent++;
     const { run, sent, what, parcel: asked } = stream;
-    const message = this.#spelling.row(what, sent, asked, bytes);
+    const message = this.#spelling.row(what, sent, asked, { bytes, shows: this.get(id).moment?.writes ?? 0 });
     stream.credit -= message.size;
     return { kind: "snapshot-rows", process: snapshotProcessId(id), run, rows: sent, message };
   }
@@ -151,6 +179,8 @@ export class FakeSnapshots {
     snapshot.ends = false;
     snapshot.runs.length = 0;
     snapshot.stream = undefined;
+    snapshot.moment = undefined;
+    snapshot.savepoints.length = 0;
     return { kind: "snapshot-cleared", process: snapshotProcessId(id) };
   }
 

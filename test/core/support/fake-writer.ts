@@ -4,6 +4,7 @@
  */
 import type { Job, Parcel, StoreAnswer, StoreEvent, WriterProgress } from "../../../src/core/index.js";
 import { type RequestKey, refuse, type SessionId } from "../../../src/terms/index.js";
+import { type Savepoints, setOrEnd } from "./savepoints.js";
 import { seqOf, type TestParcel, whatOf } from "./values.js";
 
 type WriterJob = Extract<Job, { to: "writer" }>;
@@ -35,11 +36,18 @@ export interface Spelling {
   readonly whatOf: (parcel: Parcel) => TestParcel;
   readonly did: (what: string, parcel: Parcel) => unknown;
   readonly committed: (what: string, parcel: Parcel) => unknown;
-  readonly saw: (what: string, parcel: Parcel) => unknown;
+  /** `shows`: how many writes were there for it; `own`: of its transaction, and not committed. */
+  readonly saw: (what: string, parcel: Parcel, shows: number, own: number) => unknown;
   readonly outcomes: (
     keys: readonly { readonly key: number; readonly did: string | undefined }[],
     parcel: Parcel,
   ) => unknown;
+}
+
+interface Open {
+  readonly transaction: number;
+  readonly done: Applied[];
+  readonly savepoints: Savepoints;
 }
 
 interface Reply {
@@ -86,7 +94,7 @@ export class FakeWriter {
   readonly #inDoubt: Applied[] = [];
   readonly asked: WriterJob[] = [];
   /** The transaction that is open, and what it has done. */
-  #open: { readonly transaction: number; readonly done: Applied[] } | undefined;
+  #open: Open | undefined;
   readonly #replies = new Map<string, Reply>();
   readonly #forgottenBelow = new Map<SessionId, number>();
   readonly #ended = new Set<string>();
@@ -243,13 +251,13 @@ export class FakeWriter {
         throw new Error(`step ${job.seq} begins inside transaction ${this.#open.transaction}`);
       if (job.commits !== undefined && job.commits !== this.commits)
         return { kind: "refused", refusal: refuse("SQLITE_BUSY_SNAPSHOT", "something was committed since") };
-      this.#open = { transaction: job.seq, done: [] };
+      this.#open = { transaction: job.seq, done: [], savepoints: [] };
       return { kind: "done", body: "begun" };
     }
     if (this.#open?.transaction !== job.transaction) return { kind: "absent" };
     switch (job.step) {
       case "run":
-        return this.#runStep(job, this.#open.done);
+        return this.#runStep(job, this.#open);
       case "commit":
         return this.#commit(job, this.#open.done);
       case "rollback":
@@ -258,14 +266,16 @@ export class FakeWriter {
     }
   }
 
-  #runStep({ seq, session, parcel }: StepJob, done: Applied[]): StoreAnswer {
+  #runStep({ seq, session, parcel }: StepJob, { done, savepoints }: Open): StoreAnswer {
     if (parcel === undefined) throw new Error(`step ${seq} runs nothing`);
-    const { what, fails, ends } = this.#spelling.whatOf(parcel);
+    const { what, fails, ends, as } = this.#spelling.whatOf(parcel);
     const refusal = refuse("SQLITE_CONSTRAINT", `${what} failed`);
     if (ends) this.#open = undefined;
     if (ends) return { kind: "refused", refusal, ended: true };
     if (fails) return { kind: "refused", refusal };
-    done.push({ seq, session, key: undefined, what });
+    if (as === undefined) done.push({ seq, session, key: undefined, what });
+    else if (as !== "read") setOrEnd(savepoints, what, as);
+    else return { kind: "done", body: this.#spelling.saw(what, parcel, this.applied.length, done.length) };
     return { kind: "done", body: this.#spelling.did(what, parcel) };
   }
 

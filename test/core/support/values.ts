@@ -117,6 +117,8 @@ export interface TestParcel extends Parcel {
   readonly ends: boolean;
   /** It runs until its process is killed. */
   readonly endless: boolean;
+  /** What it is in a transaction, if it writes nothing: it reads, or sets or ends the savepoint of this name. */
+  readonly as?: "read" | "savepoint" | "release" | undefined;
 }
 
 export interface ParcelWords {
@@ -124,13 +126,14 @@ export interface ParcelWords {
   readonly fails?: boolean;
   readonly ends?: boolean;
   readonly endless?: boolean;
+  readonly as?: TestParcel["as"];
 }
 
 export function parcel(
   what: string,
-  { size = 100, fails = false, ends = false, endless = false }: ParcelWords = {},
+  { size = 100, fails = false, ends = false, endless = false, as }: ParcelWords = {},
 ): TestParcel {
-  return { what, size, fails, ends, endless };
+  return { what, size, fails, ends, endless, as };
 }
 
 /** Of a step that says nothing, nothing. */
