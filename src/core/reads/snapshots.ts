@@ -403,7 +403,9 @@ export class Snapshots {
       else if (state.kind === "free") sooner(this.#idleEnds(state.since));
     }
     if (this.#line.length > 0 && !this.#closed) sooner(after(now, lookMs));
-    if (next === undefined || (this.#watch?.armed && this.#watch.at <= next)) return;
+    // What is armed for one that is gone would keep an idle broker awake.
+    if (next === undefined) return this.#parts.deadlines.cancel(this.#watch);
+    if (this.#watch?.armed && this.#watch.at <= next) return;
     this.#parts.deadlines.cancel(this.#watch);
     this.#watch = this.#parts.deadlines.arm("snapshot-watch", undefined, next);
   }

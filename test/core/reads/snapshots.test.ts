@@ -60,6 +60,20 @@ test("no process is there before one is needed; then one more is kept warm, and 
   assert.equal(processes(broker), 0);
 });
 
+test("when the last process died with the snapshot that it had, the broker wakes for none any more", () => {
+  const broker = new TestBroker({ limits: { snapshotProcessesMax: 1 } });
+  const client = broker.client();
+  broker.pass(60_000);
+  const next = () => broker.core.nextDeadline(broker.now);
+  assert.equal(next(), undefined);
+  open(broker, client, "s", 1);
+  broker.do(broker.snapshots.waits(broker.snapshots.of("s1").id));
+  assert.notEqual(next(), undefined);
+  broker.do(broker.snapshots.gone(broker.snapshots.of("s1").id));
+  assert.equal(processes(broker), 0);
+  assert.equal(next(), undefined);
+});
+
 test("a warm process serves at once", () => {
   const broker = new TestBroker();
   const client = broker.client();
