@@ -2,7 +2,8 @@
  * The transactions of one connection, as far as its reading depends on them. What is asked for beside a transaction may
  * wait for its end, and its end may stand behind that in the socket: so while there is one, what is asked for is held
  * back by how much it is, and not by how many requests it is. A begin that waits for its turn never holds anything back;
- * `transactionsMax` bounds them.
+ * `transactionsMax` bounds them. A stream that is asked for may wait in the same way for another one, whose end, or the
+ * credit for the rest of its rows, stands behind it: so it is always counted here.
  */
 import type { Refusal, RequestId } from "../terms/index.js";
 import { UnansweredBytes } from "./unanswered-bytes.js";
@@ -35,7 +36,7 @@ interface About {
 export class Transacting {
   /** By the numbers of their client: begun, and not ended as far as its client was told. */
   readonly #open = new Set<number>();
-  /** What was asked for while there was one, and is not answered. */
+  /** What was asked for while there was one, and every stream that was; not answered. */
   readonly #bytes = new UnansweredBytes(bytesMax);
   /** Of that what begins or ends one; of two under one id, against the rules, the last. */
   readonly #about = new Map<RequestId, About>();
@@ -50,7 +51,7 @@ export class Transacting {
 
   /** Says whether the request is counted here, and nowhere else. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): boolean {
-    if (this.#open.size === 0 && method !== "tx.begin") return false;
+    if (this.#open.size === 0 && method !== "tx.begin" && method !== "db.stream") return false;
     const about = aboutOf(method, params);
     if (about?.method === "tx.begin") this.#open.add(about.tx);
     if (about === undefined) this.#about.delete(request);

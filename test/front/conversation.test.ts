@@ -175,6 +175,18 @@ test("beside a transaction requests are held back by how much they are, so that 
   assert.deepEqual(said, ["pause", "resume"]);
 });
 
+test("requests for streams are held back by how much they are, so that the end of the one that they wait for is read", () => {
+  const { said, conversation } = rig(2);
+  for (let request = 1; request <= 100; request++) conversation.begun(request, "db.stream", {}, 100);
+  assert.deepEqual(said, []);
+  conversation.begun(101, "db.stream", {}, 16 * 1024 * 1024);
+  assert.deepEqual(said, ["pause"]);
+  for (let request = 1; request <= 101; request++) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+  for (const request of [102, 103]) conversation.begun(request, "db.query", {}, 100);
+  assert.deepEqual(said, ["pause", "resume", "pause"]);
+});
+
 test("when the transaction is over they are held back by their number again", () => {
   const over: readonly [string, ReturnType<typeof refuse> | undefined][] = [
     ["tx.commit", undefined],

@@ -69,7 +69,7 @@ export class Moments {
   }
 
   /** It, or the begin of its transaction, shows what had to be seen. */
-  #isNew(ask: Ask, shows: number, transactions: readonly Transaction[] = []): void {
+  #isNew(ask: Ask, shows: number, transactions: readonly Transaction[]): void {
     const { what, method, mustShow, behind, sentOn, kind } = ask;
     if (shows < mustShow) throw new Error(`${method} ${what} shows ${shows} writes, and ${mustShow} were acknowledged`);
     const cable = sentOn.at(-1);

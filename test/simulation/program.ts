@@ -359,6 +359,10 @@ export class Program implements Wisher {
   }
 
   #refused(call: Call, refusal: Refusal): void {
+    // As the library has it: what it was to end is open all the same.
+    const transaction = this.transactions.find((one) => one.ending === call);
+    const isOpen = refusal.refused === "CANCELLED" && !this.leaving;
+    if (transaction !== undefined && isOpen) this.#ask(transaction.rollBack());
     this.#settled(call, refusal.outcome ?? refusals[refusal.refused].outcome);
   }
 

@@ -38,8 +38,8 @@ export class Transaction {
   readonly steps: Ask[] = [];
   /** Its commit, once it was asked for. */
   commit: Ask | undefined;
-  /** Its program has ended it, and asks nothing more of it. */
-  over = false;
+  /** With this its program ends it, and asks nothing more of it. */
+  ending: Ask | undefined;
   /** How many writes are there for whatever it reads; absent until it was told. */
   shows: number | undefined;
   readonly #words: TransactionWords;
@@ -60,6 +60,10 @@ export class Transaction {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     };
     this.begin = new Ask("begin", "tx.begin", params, { tie: this.tie, behind });
+  }
+
+  get over(): boolean {
+    return this.ending !== undefined;
   }
 
   /** What its commit does, as it is written in the store. */
@@ -93,10 +97,19 @@ export class Transaction {
 
   /** `mayGiveBack`: the program does not need the lock any more. */
   end({ weather: { random } }: Surroundings, mayGiveBack: boolean): Ask {
+    if (random.chance(0.2)) return this.rollBack();
+    this.ending = this.#commits(mayGiveBack);
+    return this.ending;
+  }
+
+  rollBack(): Ask {
+    this.ending = new Ask("rollback", "tx.rollback", { tx: this.tie.number }, { tie: this.tie });
+    return this.ending;
+  }
+
+  #commits(mayGiveBack: boolean): Ask {
     const { tie, what } = this;
     const { fences, gives } = this.#words;
-    this.over = true;
-    if (random.chance(0.2)) return new Ask("rollback", "tx.rollback", { tx: tie.number }, { tie });
     // As the library has it: of what was read nothing can be in doubt.
     if (this.mode === "read") return new Ask("rollback", "tx.commit", { tx: tie.number }, { tie });
     const isHeld = gives?.state === "held" && fences.some(({ token }) => token === gives.token);
