@@ -4,7 +4,10 @@
  */
 import type { Command, Job, Letter } from "../../src/core/index.js";
 import type { Limits } from "../../src/terms/index.js";
-import { lateMsMax, type Presence } from "./presence.js";
+import type { Presence } from "./presence.js";
+
+/** When its client says nothing, its end is confirmed after a moment; and a turn may come late. */
+const confirmedMs = 1500;
 
 interface Waiting {
   readonly session: string;
@@ -18,8 +21,8 @@ export class WriterOwner {
   readonly #presence: Presence;
   /** Writes, and transactions that write, which have no answer: by `connection/request`. */
   readonly #waiting = new Map<string, Waiting>();
-  /** The transaction that is with the writer. `since`: its begin was answered. */
-  #owner: { readonly seq: number; readonly session: string; since: number | undefined } | undefined;
+  /** The transaction that is with the writer. `since`: its begin was answered; `usedAt`: its client or the writer spoke. */
+  #owner: { readonly seq: number; readonly session: string; since: number | undefined; usedAt: number } | undefined;
 
   constructor(limits: Limits, presence: Presence) {
     this.#limits = limits;
@@ -33,6 +36,7 @@ export class WriterOwner {
   }
 
   told(command: Command): void {
+    this.#isUsed(command);
     switch (command.kind) {
       case "tx-begin":
         if (command.mode === "write") this.#waits(command);
@@ -60,20 +64,28 @@ export class WriterOwner {
 
   dispatched(job: Job): void {
     if (job.to !== "writer" || job.kind !== "step") return;
-    if (job.step === "begin") this.#owner = { seq: job.seq, session: job.session, since: undefined };
+    if (job.step === "begin") this.#owner = { seq: job.seq, session: job.session, since: undefined, usedAt: 0 };
     else if (job.step !== "run") this.#owner = undefined;
   }
 
   check(): void {
-    const { since, session } = this.#owner ?? {};
+    const { since, session, usedAt = 0 } = this.#owner ?? {};
     if (since === undefined || this.#waiting.size === 0) return;
     const { running } = this.#presence;
-    const allowedMs = this.#limits.txContendedMs + lateMsMax;
+    if (running <= usedAt + confirmedMs) return;
+    const allowedMs = this.#limits.txContendedMs + confirmedMs;
     for (const other of this.#waiting.values()) {
       const waitedMs = running - Math.max(since, other.since);
       if (other.session !== session && waitedMs > allowedMs)
         throw new Error(`${session} has the writer to itself, and ${other.session} has waited for ${waitedMs} ms`);
     }
+  }
+
+  #isUsed(command: Command): void {
+    const owner = this.#owner;
+    if (owner === undefined) return;
+    const speaks = "connection" in command && this.#presence.sessionOf(command.connection) === owner.session;
+    if (speaks || command.kind === "writer-settled") owner.usedAt = this.#presence.running;
   }
 
   #waits({ connection, request }: { readonly connection: number; readonly request: string | number }): void {
