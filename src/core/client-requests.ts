@@ -21,6 +21,7 @@ import type {
   HelloCommand,
   LockCommand,
   TransactionCommand,
+  WatchTablesCommand,
   WriteCommand,
 } from "./command.js";
 import type { Draft } from "./draft.js";
@@ -111,7 +112,7 @@ export class ClientRequests {
       case "stream":
         return this.#parts.reads.stream(session, command, now);
       case "watch-tables":
-        return this.#parts.tables.watch(command);
+        return this.#watchTables(command, now);
       case "unwatch-tables":
         return this.#parts.tables.unwatch(command);
       case "stream-credit":
@@ -126,6 +127,14 @@ export class ClientRequests {
       default:
         return this.#lock(session, command, now);
     }
+  }
+
+  /** The writer takes up no tables while a transaction has it: who waits for that counts as one who waits to write. */
+  #watchTables(command: WatchTablesCommand, now: Instant): void {
+    const { tables, writes, transactions } = this.#parts;
+    const { waiting } = tables;
+    tables.watch(command);
+    if (tables.waiting > waiting && writes.owner !== undefined) transactions.othersWait(writes.owner, now);
   }
 
   #transaction(session: Session, command: TransactionCommand, connection: Connection, now: Instant): void {

@@ -69,7 +69,8 @@ export class Core {
     const occupantUnder = (fence: Fence) => this.#locks.occupantUnder(fence);
     const line = { ...shared, fenceHeld, occupantUnder, giveBack, onAnswered, transactions, mayOwn };
     this.#writes = new WriteLine(line, seq(storedSeq + 1));
-    this.#transactions = new Transactions({ ...shared, writes: this.#writes, fenceHeld });
+    const watchesWaiting = () => this.#tables.waiting;
+    this.#transactions = new Transactions({ ...shared, writes: this.#writes, fenceHeld, watchesWaiting });
     const onFenceEnds = (token: Token, now: Instant) => this.#transactions.fenceEnds(token, now);
     const { settledThrough } = this.#writes;
     const sessionOf = (id: SessionId) => this.#sessions.get(id);

@@ -88,6 +88,8 @@ export class TableWatches {
   readonly #budget = new TellBudget(toldBytesMax);
   /** What the keys of a change take when they are written. */
   readonly #keysBytes = new WeakMap<object, number>();
+  /** How many watches are asked for and not in force. */
+  #waiting = 0;
   #linger: Deadline | undefined;
   #writer: Writer = { is: "absent" };
   #incarnation = "";
@@ -99,6 +101,11 @@ export class TableWatches {
     this.#parts = parts;
     this.#tables = new WatchedTables(parts.draft);
     this.#ring = new ChangeRing(parts.limits.changesKeptMax, keptBytesMax);
+  }
+
+  /** How many wait for the writer. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   // ── the client ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,6 +122,7 @@ export class TableWatches {
     all.set(id, watch);
     this.#all.add(watch);
     this.#tables.add(watch);
+    this.#waiting++;
     if (this.#isInForce(watch)) this.#answer(watch, asked);
   }
 
@@ -221,6 +229,8 @@ export class TableWatches {
       if ((watch.changes.length > 0 || watch.flooded) !== this.#stirred.has(watch))
         throw new Error("table watches: one is not told");
     }
+    if ([...this.#all].filter(({ asked }) => asked !== undefined).length !== this.#waiting)
+      throw new Error("table watches: the count of those that wait is wrong");
     for (const [, all] of this.#byConnection)
       for (const watch of all.values()) if (!this.#all.has(watch)) throw new Error("table watches: one is forgotten");
   }
@@ -240,6 +250,7 @@ export class TableWatches {
     const absent = tables.filter((table) => table.absent).map(({ name }) => watch.names.get(name) ?? name);
     const missed = from === undefined ? [] : this.#since(watch, from, tables);
     watch.asked = undefined;
+    this.#waiting--;
     this.#parts.draft.send.push({
       ...{ kind: "table-watching", to: watch.connection, request },
       ...{ upTo: this.#last, source: this.#source, gap: missed === undefined, absent },
@@ -349,6 +360,7 @@ export class TableWatches {
 
   #remove(watch: TableWatch): void {
     if (!this.#all.delete(watch)) return;
+    if (watch.asked !== undefined) this.#waiting--;
     const all = this.#byConnection.get(watch.connection);
     all?.delete(watch.id);
     if (all?.size === 0) this.#byConnection.delete(watch.connection);

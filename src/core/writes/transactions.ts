@@ -44,6 +44,8 @@ export interface TransactionsParts {
   readonly writes: WriteLine;
   /** `again`: for what was sent before while it was held. */
   readonly fenceHeld: (fence: Fence, again: boolean) => Grant | undefined;
+  /** How many watches wait for the writer, which watches nothing new while a transaction is open. */
+  readonly watchesWaiting: () => number;
 }
 
 export class Transactions implements TurnTaker {
@@ -54,7 +56,8 @@ export class Transactions implements TurnTaker {
 
   constructor(parts: TransactionsParts) {
     this.#parts = parts;
-    this.#times = new TransactionLimits({ ...parts, waiting: () => parts.writes.waiting });
+    const { writes, watchesWaiting } = parts;
+    this.#times = new TransactionLimits({ ...parts, waiting: () => writes.waiting + watchesWaiting() });
     this.#ends = new TransactionEnds({ ...parts, list: this.#list, times: this.#times });
   }
 

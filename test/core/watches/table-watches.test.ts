@@ -424,3 +424,25 @@ test("changes of one turn come in one letter", () => {
   anna.ping();
   assert.deepEqual(heard(anna), ["1: 6 a +1 ~0 -0, 7 a +1 ~0 -0"]);
 });
+
+test("who wants to watch while a transaction is open waits no longer for it than who wants to write", () => {
+  const { broker, anna, bert } = cast();
+  anna.begin();
+  broker.settle();
+  const asked = bert.watchTables(1, ["a"]);
+  broker.pass(4900);
+  assert.equal(broker.writer.waiting.length, 0);
+  broker.pass(200);
+  assert.deepEqual(
+    broker.writer.waiting.map((job) => job.kind === "step" && job.step),
+    ["rollback"],
+  );
+  broker.settle();
+  broker.watched(5);
+  assert.equal(watching(asked).upTo, 5);
+  // Who waits no more is in nobody's way.
+  anna.begin();
+  broker.settle();
+  broker.pass(20_000);
+  assert.equal(broker.writer.waiting.length, 0);
+});
