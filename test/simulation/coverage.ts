@@ -42,6 +42,11 @@ export class Coverage {
     this.#count(`end ${kind} ${why}`);
   }
 
+  /** To one who watches tables. `what`: in a word. */
+  told(what: string): void {
+    this.#count(`told tables ${what}`);
+  }
+
   /** Another life of the broker. */
   forget(): void {
     this.#asked.clear();

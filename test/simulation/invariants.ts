@@ -25,11 +25,12 @@ import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
 import { whatOf } from "./store.js";
+import { TablesSeen, type TablesSeenParts } from "./tables-seen.js";
 import { isCommit } from "./transaction.js";
 import { TransactionShadow } from "./transaction-shadow.js";
 import { WrittenOrder } from "./written-order.js";
 
-export interface InvariantParts {
+export interface InvariantParts extends Pick<TablesSeenParts, "absentAt" | "onTold"> {
   readonly now: () => Instant;
   readonly limits: Limits;
   /** As they were committed. */
@@ -55,6 +56,7 @@ export class Invariants implements Observer, Standing {
   readonly shadow = new Shadow();
   readonly writes: WrittenOrder;
   readonly transactions: TransactionShadow;
+  readonly tables: TablesSeen;
   readonly #parts: InvariantParts;
   readonly #causes: Causes;
   /** Requests that were answered, by what was decided and by what was told. */
@@ -78,6 +80,11 @@ export class Invariants implements Observer, Standing {
     this.transactions = new TransactionShadow(parts.limits, this.presence);
     this.#causes = new Causes(this.shadow, () => this.presence.running);
     this.writes = new WrittenOrder({ shadow: this.shadow, causes: this.#causes, presence: this.presence });
+    this.tables = new TablesSeen({
+      ...parts,
+      running: () => this.presence.running,
+      windowOf: (connection) => this.presence.get(this.presence.sessionOf(connection) ?? "")?.windowMs,
+    });
   }
 
   // ── lives of the broker ───────────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +98,7 @@ export class Invariants implements Observer, Standing {
     this.#causes.forget();
     this.writes.born();
     this.transactions.born();
+    this.tables.born(found);
     this.#decided.clear();
     this.#told.clear();
     this.#commands = 0;
@@ -110,6 +118,7 @@ export class Invariants implements Observer, Standing {
     this.presence.told(command);
     this.writes.told(command);
     this.transactions.told(command);
+    this.tables.command(command);
     const session = "connection" in command ? this.presence.sessionOf(command.connection) : undefined;
     if (session !== undefined) this.#causes.asked(command, session);
   }
@@ -120,7 +129,9 @@ export class Invariants implements Observer, Standing {
 
   // ── what it decides ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  decided({ ledger, send }: Turn): void {
+  decided(turn: Turn): void {
+    const { ledger, send } = turn;
+    this.tables.decided(turn);
     this.#endedNow = [];
     for (const hello of this.presence.turned(send)) {
       // What it does not list is given back.

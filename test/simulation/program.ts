@@ -3,13 +3,14 @@
  * outcome, and what is told of a write is final.
  */
 import { type Call, type Grant, Watch } from "../../src/client/conversation/index.js";
-import type { ProcessIdentity } from "../../src/core/index.js";
+import type { ProcessIdentity, Role } from "../../src/core/index.js";
 import { guardedStartMs } from "../../src/protocol/index.js";
 import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Cable } from "./cable.js";
 import type { Command } from "./processes.js";
 import type { Style, Surroundings } from "./surroundings.js";
+import { TableWatcher } from "./table-watcher.js";
 import { Terminal, type Told } from "./terminal.js";
 import type { Transaction } from "./transaction.js";
 import { WatchView } from "./watch-view.js";
@@ -22,11 +23,16 @@ export interface ProgramOptions {
   readonly outer: Program | undefined;
 }
 
+/** How often a program asks for no more rights than it needs, or for less. */
+const roleChance = 0.08;
+
 export class Program implements Wisher {
   readonly number: number;
   readonly process: ProcessIdentity;
   readonly style: Style;
   readonly transacts: boolean;
+  /** What its session may do; absent: everything. */
+  readonly role: Role | undefined;
   alive = true;
   /** It asks nothing new. */
   leaving = false;
@@ -46,6 +52,7 @@ export class Program implements Wisher {
   /** What it lost by its own clock; the broker may still have it. */
   readonly expired = new Set<number>();
   readonly watches: WatchView[] = [];
+  readonly tables: TableWatcher;
   /** All transactions that it ever began. */
   readonly transactions: Transaction[] = [];
   readonly #around: Surroundings;
@@ -64,10 +71,12 @@ export class Program implements Wisher {
     this.#around = around;
     this.style = random.pick(["blocking", "free", "silent"]);
     this.transacts = random.chance(0.15);
+    this.role = random.chance(roleChance) ? random.pick(["read", "write"]) : undefined;
     const readable = random.chance(0.8);
     const bound = readable && random.chance(0.2);
     const introduction = {
       ...{ program: `p${number}`, version: "1" },
+      ...(this.role === undefined ? {} : { role: this.role }),
       ...(readable ? { process } : {}),
       ...(bound ? { bound } : {}),
       ...(outer === undefined ? {} : { outer: outer.secret }),
@@ -81,6 +90,10 @@ export class Program implements Wisher {
       onSent: (id, cable) => this.#sent(id, cable),
     });
     this.#terminal.handle({ kind: "open" });
+    this.tables = new TableWatcher({
+      ...{ random, truth: around.tables },
+      handle: (event) => this.#terminal.handle(event),
+    });
   }
 
   get at(): Terminal["conversation"]["at"] {
@@ -155,6 +168,7 @@ export class Program implements Wisher {
     const { random } = this.#around.weather;
     if (random.chance(0.06)) return this.#cancelOne();
     if (random.chance(0.04)) return this.#watch();
+    this.tables.act();
     if (random.chance(0.08)) return this.#nurse();
     // It waits for the command that it has started.
     if (this.#runsInner) return;
@@ -265,6 +279,7 @@ export class Program implements Wisher {
   /** SIGKILL. `keptOpenMs`: a child has its connection and keeps it open for so long. */
   die(keptOpenMs: number): void {
     this.alive = false;
+    this.tables.leave();
     this.#terminal.die(keptOpenMs);
   }
 
@@ -303,7 +318,12 @@ export class Program implements Wisher {
         return this.#view(effect.watch)?.began(effect.begin);
       case "watch-events":
         return this.#view(effect.watch)?.events(effect.events);
+      case "tables-watched":
+      case "tables-changed":
+      case "tables-gap":
+        return this.tables.hear(effect);
       case "watch-ended":
+        this.tables.ended(effect.watch);
         this.watches.splice(0, this.watches.length, ...this.watches.filter(({ watch }) => watch !== effect.watch));
         return;
       case "ended":

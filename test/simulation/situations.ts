@@ -2,11 +2,13 @@
 import type { AcquireCommand, Claim, ClientCommand, Command, ConvertCommand, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
 import type { TransactionShadow } from "./transaction-shadow.js";
+import type { TablesSeen } from "./tables-seen.js";
 
 /** How things stand for whoever asks. */
 export interface Standing {
   readonly shadow: Shadow;
   readonly transactions: TransactionShadow;
+  readonly tables: TablesSeen;
   readonly sessionOf: (connection: number) => string | undefined;
   readonly isKnown: (session: string) => "unknown" | "away" | "live";
   /** It runs under a lock of another one. */
@@ -34,6 +36,8 @@ export function situations(command: Asked, standing: Standing): string[] {
       return [`${command.to === "shared" ? "downgrade" : waiting("upgrade", command)} ${state}`];
     case "hello":
       return [`hello-${command.mode} ${state}`];
+    case "watch-tables":
+      return [`watch-${command.keys ? "keys" : "tables"} ${state}`];
     case "write":
       return [`${command.release === undefined ? "write" : "last-write"} ${state}`];
     case "tx-begin":
@@ -50,7 +54,7 @@ export function situations(command: Asked, standing: Standing): string[] {
 
 export function outcome(letter: Extract<Letter, { request: unknown }>): string {
   if (letter.kind === "refused") return letter.refusal.refused;
-  if (letter.kind === "watching" && letter.gap) return "gap";
+  if ((letter.kind === "watching" || letter.kind === "table-watching") && letter.gap) return "gap";
   return letter.kind === "acquire-cancelled" ? letter.outcome : letter.kind;
 }
 
@@ -109,6 +113,10 @@ function stateFor(command: Asked, standing: Standing): string {
       if (command.fences.length === 0) return "unfenced";
       return command.fences.every(({ token }) => isHeld(shadow.held.get(token))) ? "held" : "broken";
     }
+    case "watch-tables":
+      return standing.tables.stateOf(command);
+    case "unwatch-tables":
+      return standing.tables.stateOfEnd(command);
     case "watch":
       return command.after === undefined ? "anew" : "on";
     default:

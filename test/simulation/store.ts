@@ -12,6 +12,7 @@ import { parcel, seqOf, type TestParcel } from "../core/support/values.js";
 import type { Agenda, Appointment } from "./agenda.js";
 import type { Random } from "./random.js";
 import type { Rates } from "./rates.js";
+import { ToldTables } from "./told-tables.js";
 import { committing } from "./transaction.js";
 
 export interface StoreParts {
@@ -21,6 +22,7 @@ export interface StoreParts {
   /** An event for the broker that is there. */
   readonly tell: (event: StoreEvent) => void;
   readonly walBytesMax: number;
+  readonly changedKeysMax: number;
 }
 
 const startMs = 40;
@@ -112,6 +114,7 @@ export const whatOf = asOnTheWire.whatOf;
 
 export class Store {
   readonly writer: FakeWriter;
+  readonly tables: ToldTables;
   readers = this.#noReaders();
   snapshots = this.#noSnapshots();
   readonly #parts: StoreParts;
@@ -129,6 +132,8 @@ export class Store {
     const { random } = parts;
     this.writer = new FakeWriter(random.below(100), random.pick([6, 40, 1_000_000]), asOnTheWire);
     this.writer.bootId = "boot 1";
+    this.tables = new ToldTables({ random, keysMax: parts.changedKeysMax, writer: this.writer });
+    this.writer.onCommitted = (seq, applied) => this.tables.committed(seq, applied);
   }
 
   // ── as the front has it ───────────────────────────────────────────────────────────────────────────────────────────
@@ -182,6 +187,7 @@ export class Store {
     const death = this.#drawDeath();
     if (!asked) writer.taken("kill");
     const gone = writer.die(death, this.#parts.agenda.now);
+    for (const said of this.tables.died()) this.#parts.tell(said);
     this.#later(this.#parts.random.exponential(1), () => this.#parts.tell(gone));
   }
 
@@ -220,11 +226,13 @@ export class Store {
     writer.state = "none";
     writer.unavailable = false;
     writer.asked.length = 0;
+    this.tables.forget();
   }
 
   // ── the writer ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #writerReady(): void {
+    this.tables.forget();
     this.#parts.tell(this.writer.ready());
     this.#head = undefined;
     this.#noteHead();
@@ -254,6 +262,10 @@ export class Store {
         const progress = { seq: head?.seq ?? seqOf(0), phase, since: this.#headSince } as const;
         tell({ kind: "writer-progress", progress });
       });
+    for (const job of writer.taken("watch")) {
+      this.tables.asked(job);
+      this.#later(random.exponential(1), () => this.#watch());
+    }
     writer.taken("forget");
     writer.taken("end-session");
   }
@@ -267,11 +279,21 @@ export class Store {
       if (writer.state !== "ready" || writer.runnable === 0) return;
       if (random.chance(0.05)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);
       writer.times = { ranMs: random.exponential(2), committedMs: random.exponential(2) };
+      this.#watch();
       const settled = writer.settle(1 + random.below(writer.runnable));
+      for (const said of this.tables.take()) this.#parts.tell(said);
       this.#noteHead();
       this.#parts.tell(settled);
+      this.#watch();
       this.#work();
     });
+  }
+
+  /** While a transaction is open it is not for the house. */
+  #watch(): void {
+    const { writer } = this;
+    if (writer.state !== "ready" || writer.inTransaction) return;
+    for (const said of this.tables.takeUp()) this.#parts.tell(said);
   }
 
   #cancelWork(): void {

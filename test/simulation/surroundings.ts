@@ -5,6 +5,7 @@ import type { Weather } from "./cable.js";
 import type { Moments } from "./moments.js";
 import type { Processes } from "./processes.js";
 import type { Doorway } from "./terminal.js";
+import type { ToldTables } from "./told-tables.js";
 import type { Trace } from "./trace.js";
 
 export interface Surroundings {
@@ -14,6 +15,7 @@ export interface Surroundings {
   readonly processes: Processes;
   readonly moments: Moments;
   readonly names: readonly string[];
+  readonly tables: ToldTables;
   /** Another's lock, or one that never was. */
   readonly strangeFence: () => Fence;
   /** Somebody who waits for the name, if anybody does. */

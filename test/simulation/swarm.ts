@@ -3,6 +3,7 @@
  * nothing does any more, everybody gets an answer, everything is given back, and nothing may be left.
  */
 import assert from "node:assert/strict";
+import type { Ask } from "./ask.js";
 import type { Counts } from "./coverage.js";
 import type { Program } from "./program.js";
 import { type Happening, happeningNames, ratesText } from "./rates.js";
@@ -173,31 +174,35 @@ function settleDown(program: Program): void {
   program.closeStreams();
   program.endTransaction();
   if (program.held.length > 0) return program.releaseOne();
-  if (program.open.length === 0) program.close();
+  if (program.open.length === 0 && program.tables.upToDate) program.close();
 }
 
-function atRest({ programs, broker }: World): boolean {
+function atRest({ programs, broker, store }: World): boolean {
   const over = programs.every(({ alive, ended }) => !alive || ended);
   if (!over || broker?.core === undefined) return over && broker === undefined;
   const { settled: _, ...left } = broker.core.counts;
+  if (store.tables.busy || !broker.quiet) return false;
   return Object.values(left).every((count) => count === 0) && broker.core.nextDeadline(0 as never) === undefined;
 }
 
 function unrest({ programs, broker }: World): string {
   const left = programs.filter(({ alive, ended }) => alive && !ended);
   const open = left.map(
-    ({ number, at, open }) => `p${number} is ${at}, ${open.map(({ method, what }) => `${method} ${what}`)}`,
+    ({ number, at, open, tables }) =>
+      `p${number} is ${at}, ${open.map(({ method, what }) => `${method} ${what}`)} ${tables.upToDate ? "" : "behind"}`,
   );
   return `${open.join("; ")} ${JSON.stringify(broker?.core?.counts)}`;
 }
 
 /** What was told of a write is so: there once, or not at all. Of a transaction either all is there or nothing. */
 function verdicts({ programs, buried, store, moments }: World): void {
+  store.tables.check();
   const times = new Map<string, number>();
   for (const { what } of store.writer.applied) times.set(what, (times.get(what) ?? 0) + 1);
   const twice = [...times].filter(([, count]) => count > 1);
   assert.deepEqual(twice, [], "applied more than once");
-  for (const { asks, transactions } of [...programs, ...buried]) {
+  for (const { asks, transactions, role } of [...programs, ...buried]) {
+    if (role === "read") nothingIsThere([...asks, ...transactions.flatMap(({ steps }) => steps)], times);
     for (const transaction of transactions) {
       transactionVerdict(transaction, times);
       moments.commitFollows(transaction);
@@ -211,6 +216,12 @@ function verdicts({ programs, buried, store, moments }: World): void {
       if (outcome === "none") assert.equal(times.get(what) ?? 0, 0, `${what} was refused and is there`);
     }
   }
+}
+
+/** Who may only read has written nothing. */
+function nothingIsThere(asks: readonly Ask[], times: ReadonlyMap<string, number>): void {
+  const wrong = asks.find(({ what }) => times.has(what));
+  if (wrong !== undefined) throw new Error(`${wrong.what} is there, and its program may only read`);
 }
 
 function transactionVerdict({ what: commit, steps }: Transaction, times: ReadonlyMap<string, number>): void {

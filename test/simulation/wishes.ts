@@ -51,7 +51,7 @@ const wishes = {
   list: [3, () => new Ask("read", "lock.list", {})],
   history: [2, (_, { weather, names }) => new Ask("read", "lock.history", { name: weather.random.pick(names) })],
   break: [3, breakOne],
-  transfer: [4, transfer],
+  transfer: [6, transfer],
   resize: [1, resize],
 } as const satisfies Record<string, readonly [weight: number, wish: Wish]>;
 
@@ -110,7 +110,7 @@ function drawClaims({ weather: { random }, names }: Surroundings): ClaimParams[]
     // Which names are semaphores is agreed on, but not by everybody.
     const semaphore = isSemaphore(name) !== random.chance(0.02);
     if (!semaphore) return random.chance(0.5) ? { name, mode: "shared" } : { name };
-    const slots = random.chance(0.9) ? 3 : 2;
+    const slots = random.chance(0.9) ? 2 : 3;
     return {
       name,
       mode: "semaphore",
@@ -157,7 +157,8 @@ function breakOne(_: Wisher, { weather: { random }, names }: Surroundings): Ask 
 function transfer(program: Wisher, around: Surroundings): Ask | undefined {
   const { random } = around.weather;
   const own = random.chance(0.7) && program.mayGiveBack ? program.held.filter((one) => !program.guards.has(one)) : [];
-  const grant = own.length === 0 ? undefined : random.pick(own);
+  const wanted = own.filter(({ names }) => names.some((name) => around.waiterFor(name) !== undefined));
+  const grant = own.length === 0 ? undefined : random.pick(wanted.length > 0 ? wanted : own);
   const name = random.pick(grant?.names ?? around.names);
   const to = around.waiterFor(name) ?? program.session;
   if (to === undefined) return undefined;

@@ -70,8 +70,8 @@ export class World implements Doorway {
       snapshotProcessesMax: random.pick([1, 2, 3]),
       snapshotMs: random.pick([1000, 600_000]),
       snapshotContendedMs: random.pick([200, 10_000]),
-      waitersMax: random.pick([2, 10_000]),
-      locksPerSessionMax: random.pick([3, 10_000]),
+      waitersMax: random.pick([1, 2, 10_000, 10_000]),
+      locksPerSessionMax: random.pick([2, 3, 10_000, 10_000]),
       requestsInFlightMax: random.pick([2, 1024]),
       readMs: random.pick([200, 5000]),
       writeMs: random.pick([300, 5000]),
@@ -79,11 +79,16 @@ export class World implements Doorway {
       txContendedMs: random.pick([300, 10_000]),
       txIdleMs: random.pick([200, 5000]),
       resumeWindowMs: 1000,
+      changesKeptMax: random.pick([1, 3, 10_000]),
+      tablesWatchedMax: random.pick([1, 2, 1000, 1000]),
+      watchesPerSessionMax: random.pick([1, 2, 1000, 1000]),
+      changedKeysMax: random.pick([0, 1, 1000]),
     });
     const rates = () => this.rates;
     this.processes = new Processes(this.weather);
     this.store = new Store({
       ...{ agenda: this.agenda, random, rates, walBytesMax: this.limits.walBytesMax },
+      changedKeysMax: this.limits.changedKeysMax,
       tell: (event: StoreEvent) => this.broker?.fromStore(event),
     });
     this.invariants = new Invariants({
@@ -98,6 +103,8 @@ export class World implements Doorway {
       onLeaseOver: (held) => this.#leaseIsOver(held),
       onGranted: (held) => this.#nobodyRunsUnderAnother(held),
       onEnded: (held, why) => this.coverage.ended(held, why),
+      absentAt: (cursor, names) => this.store.tables.absentAt(cursor, names),
+      onTold: (what) => this.coverage.told(what),
     });
     this.coverage = new Coverage(this.invariants);
     this.store.writer.onApplied = (applied) => this.invariants.applied(applied);
@@ -133,6 +140,7 @@ export class World implements Doorway {
         ...{ weather: this.weather, trace: this.trace, doorway: this, processes: this.processes, names: this.names },
         moments: this.moments,
         strangeFence: () => this.#strangeFence(),
+        tables: this.store.tables,
         waiterFor: (name) => this.invariants.waiterFor(name),
         nextWhat: () => ++this.#whats,
         onExit: () => this.processes.end(process),

@@ -90,6 +90,10 @@ export class FakeWriter {
   readonly applied: Applied[] = [];
   /** Hears of each write when it is there for all to see: answered, or found by the next writer. */
   onApplied: (applied: Applied) => void = () => undefined;
+  /** Hears of each commit at once: its number, and what was applied with it. */
+  onCommitted: (seq: number, applied: readonly Applied[]) => void = () => undefined;
+  /** How much of what is applied is committed and was said to be. */
+  #heard = 0;
   /** Committed by a writer that died before it could say so. */
   readonly #inDoubt: Applied[] = [];
   readonly asked: WriterJob[] = [];
@@ -169,6 +173,10 @@ export class FakeWriter {
     return { kind: "tokens-reserved", tokensFrom, tokensTo: this.tokensTo, incarnation: this.incarnation };
   }
 
+  get inTransaction(): boolean {
+    return this.#open !== undefined;
+  }
+
   /** How many of what waits can be run: those before the first that does not end. */
   get runnable(): number {
     const endless = this.waiting.findIndex(
@@ -226,6 +234,8 @@ export class FakeWriter {
         this.storedSeq = Math.max(this.storedSeq, job.seq);
         this.#stored = this.storedSeq;
         this.commits++;
+        this.onCommitted(job.seq, this.applied.slice(this.#heard));
+        this.#heard = this.applied.length;
         wrote = false;
       }
     }
