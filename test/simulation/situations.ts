@@ -1,8 +1,8 @@
 /** What is asked, in a word, and how things stand for it when it is asked: as a bystander knows it, from the rows. */
 import type { AcquireCommand, Claim, ClientCommand, Command, ConvertCommand, Letter } from "../../src/core/index.js";
 import type { Held, Shadow } from "./shadow.js";
-import type { TransactionShadow } from "./transaction-shadow.js";
 import type { TablesSeen } from "./tables-seen.js";
+import type { TransactionShadow } from "./transaction-shadow.js";
 
 /** How things stand for whoever asks. */
 export interface Standing {
