@@ -1,17 +1,12 @@
 /** The bugs that are planted, by the room that they are planted in. */
 import { lockBugs } from "./lock-bugs.js";
 import type { Mutant } from "./mutant.js";
-
-
 import { readBugs } from "./read-bugs.js";
-
-export const mutants: readonly Mutant[] = [
-  ...lockBugs,
-  ...readBugs,
 import { watchBugs } from "./watch-bugs.js";
 
 export const mutants: readonly Mutant[] = [
   ...lockBugs,
+  ...readBugs,
   ...watchBugs,
   {
     sampled: true,
