@@ -73,6 +73,7 @@ export const impossibleInTransactions: readonly {
     outcomes: "SQLITE_BUSY_SNAPSHOT",
     why: "it is answered by the snapshot, or goes to a writer that has nothing to compare",
   },
+  { in: /^tx-begin read /, outcomes: "FORBIDDEN", why: "every session may read" },
   { in: /^tx-begin deferred /, outcomes: "SQLITE_BUSY_SNAPSHOT", why: "it was answered before anything is compared" },
   {
     in: /^tx-[a-z]+ (writing|write|gone) /,
