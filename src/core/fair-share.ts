@@ -105,6 +105,14 @@ export class FairShare<Item extends Sized> {
     return undefined;
   }
 
+  /** The first item of one session, whoever's turn it is. */
+  takeOf(owner: string): Item | undefined {
+    const line = this.#lines.get(owner);
+    const item = line?.items[line.head];
+    if (line !== undefined) this.#taken(line);
+    return item;
+  }
+
   /** Takes out everything of one session, in order. */
   drop(owner: string): Item[] {
     const line = this.#lines.get(owner);

@@ -9,6 +9,12 @@ export const mutants: readonly Mutant[] = [
   ...readBugs,
   ...watchBugs,
   {
+    name: "who waits for the writer is kept out for ever by those who come anew",
+    rule: "promise 10",
+    file: "src/core/writes/write-line.ts",
+    patch: [["    if (this.#line.length > 0 && this.#turns.nobody) this.#letIn(now);\n", ""]],
+  },
+  {
     sampled: true,
     name: "what a turn tells leaves before its rows are in the ledger",
     rule: "rule 10",

@@ -33,8 +33,9 @@ import { TransactionEnds } from "./transaction-ends.js";
 import { TransactionLimits } from "./transaction-limits.js";
 import { TransactionList } from "./transaction-list.js";
 import { endedBy, lost, lostWithConnection, refusalOf, rolledBack } from "./transaction-refusals.js";
+import type { TurnTaker } from "./turn-taker.js";
 import type { Write } from "./write.js";
-import type { TurnTaker, WriteLine } from "./write-line.js";
+import type { WriteLine } from "./write-line.js";
 import { fenced, unavailable } from "./write-refusals.js";
 
 export interface TransactionsParts {

@@ -16,33 +16,19 @@
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
 import { after, type Instant, type Millis, type Refusal, refuse, type Seq, type SessionId } from "../../terms/index.js";
-import type { Asker, Fence, StoreAnswer, StoreEvent, WriterProgress } from "../command.js";
+import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
 import type { Session } from "../sessions/session.js";
 import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
+import type { TurnTaker } from "./turn-taker.js";
 import type { FinalAnswer, Write } from "./write.js";
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
 import { WriterWatch } from "./writer-watch.js";
-
-/** What the line tells of transactions; it knows nothing of them but their turns and the steps that it carries. */
-export interface TurnTaker {
-  /** The writer is its own. */
-  hasTurn(transaction: Transaction, now: Instant): void;
-  /** There is room for more of what the owner has to do. */
-  goOn(owner: Transaction, now: Instant): void;
-  /** Somebody waits for the owner to end. */
-  othersWait(owner: Transaction, now: Instant): void;
-  stepSettled(step: Write, answer: StoreAnswer, now: Instant): void;
-  /** The writer died, its successor is ready. `steps`: what it had in its hands and has not answered, in order. */
-  writerReplaced(steps: readonly Write[], death: Death, now: Instant): void;
-  /** No writer can be had: `steps` as above, `waiting` had a turn or waited for one. */
-  writerLost(steps: readonly Write[], waiting: readonly Transaction[], now: Instant): void;
-}
 
 export interface WriteLineParts extends WriterHandsParts {
   readonly deadlines: Deadlines;
@@ -327,6 +313,7 @@ export class WriteLine {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.hasRoom && this.#serveNext(now));
+    if (this.#line.length > 0 && this.#turns.nobody) this.#letIn(now);
     this.#pumping = false;
   }
 
@@ -359,13 +346,31 @@ export class WriteLine {
     const turnWaits = this.#turns.waiting > 0 && this.#parts.mayOwn();
     const write = turnWaits ? this.#turns.takeBefore(this.#line, this.#order.mayLeave) : this.#takePlain();
     if (write !== undefined) {
-      this.#send(write, false, now);
-      if (write.session !== undefined) this.#order.left(write.session, now);
+      this.#leave(write, now);
       return true;
     }
     const next = turnWaits ? this.#turns.own() : undefined;
     if (next !== undefined) this.#parts.transactions().hasTurn(next, now);
     return next !== undefined;
+  }
+
+  /**
+   * Who waits and has nothing with the writer any more is let in as one who comes anew is: else those who come again and
+   * again, each with one write, would keep it full for ever, and him out.
+   */
+  #letIn(now: Instant): void {
+    if (!this.#hands.mayHaveMore) return;
+    for (const owner of this.#line.waiting()) {
+      if (!this.#hasRoomFor(owner as SessionId) || !this.#order.mayLeave(owner)) continue;
+      const write = this.#line.takeOf(owner);
+      if (write !== undefined) this.#leave(write, now);
+    }
+  }
+
+  /** From the line to the writer. */
+  #leave(write: Write, now: Instant): void {
+    this.#send(write, false, now);
+    if (write.session !== undefined) this.#order.left(write.session, now);
   }
 
   #takePlain(): Write | undefined {

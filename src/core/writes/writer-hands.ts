@@ -50,15 +50,16 @@ export class WriterHands {
   }
 
   get hasRoom(): boolean {
-    return this.#given.size < this.#pace.writesMax && this.#mayHaveMore;
+    return this.#given.size < this.#pace.writesMax && this.mayHaveMore;
   }
 
   /** Who has nothing there need not wait until others have less: each makes them wait for one write of his. */
   hasRoomFor(owner: SessionId): boolean {
-    return this.#mayHaveMore && !this.#owners.has(owner);
+    return this.mayHaveMore && !this.#owners.has(owner);
   }
 
-  get #mayHaveMore(): boolean {
+  /** Within what no pace may exceed. */
+  get mayHaveMore(): boolean {
     const { writesDispatchedMax, groupBytesMax } = this.#parts.limits;
     return this.#given.size < writesDispatchedMax && this.#bytes < 2 * groupBytesMax;
   }

@@ -90,6 +90,25 @@ test("who has nothing with the writer is let in past other writes, and not past 
   assert.deepEqual(inHand(broker), ["a1", "a2", "a3", "a4"]);
 });
 
+test("what waits of one session is sent though others, each with one write, keep the writer full", () => {
+  const broker = new TestBroker();
+  broker.writer.times = { ranMs: 16, committedMs: 0.5 };
+  const others = Array.from({ length: 48 }, (_, i) => broker.client(`other ${i}`));
+  let open = others.map((other) => ({ other, asked: other.write("again") }));
+  const settleAndAskAgain = () => {
+    broker.settle(16);
+    open = open.map((one) => (one.asked.open ? one : { ...one, asked: one.other.write("again") }));
+  };
+  for (let i = 0; i < 8; i++) settleAndAskAgain();
+  const old = broker.client("old");
+  const held = old.hold("x");
+  old.write("first");
+  const second = old.write("second");
+  const released = old.release(held);
+  for (let i = 0; i < 10; i++) settleAndAskAgain();
+  assert.deepEqual([second.body, released.open], ["did second", false]);
+});
+
 test("the bytes in the writer's hands are bounded as well", () => {
   const [broker, a] = two({ limits: { groupBytesMax: 1024 } });
   for (let i = 1; i <= 5; i++) a.write(`w${i}`, { size: 1000 });
