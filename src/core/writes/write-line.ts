@@ -15,7 +15,7 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import { after, type Instant, type Millis, type Refusal, refuse, type Seq, type SessionId } from "../../terms/index.js";
+import { after, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
 import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
@@ -24,7 +24,7 @@ import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { TurnTaker } from "./turn-taker.js";
-import type { FinalAnswer, Write } from "./write.js";
+import { accountOf, type FinalAnswer, type Write } from "./write.js";
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
@@ -132,7 +132,7 @@ export class WriteLine {
     else if (this.logFull && write.settles === undefined) this.#refuse(write, this.logFullRefusal(), now);
     else if (this.#turns.nobody && this.#mayGo(write)) this.#send(write, false, now);
     else {
-      this.#line.push(write.owner, write);
+      this.#line.push(accountOf(write), write);
       if (!this.#turns.nobody) this.#somebodyWaits(now);
     }
   }
@@ -325,13 +325,14 @@ export class WriteLine {
   }
 
   /** At once, past what others have waiting. */
-  #mayGo({ owner }: Write): boolean {
-    if (this.#line.length === 0) return this.hasRoom || this.#hasRoomFor(owner);
-    return this.#line.lengthOf(owner) === 0 && this.#order.free && this.#hasRoomFor(owner);
+  #mayGo(write: Write): boolean {
+    const account = accountOf(write);
+    if (this.#line.length === 0) return this.hasRoom || this.#hasRoomFor(account);
+    return this.#line.lengthOf(account) === 0 && this.#order.free && this.#hasRoomFor(account);
   }
 
-  #hasRoomFor(owner: SessionId): boolean {
-    return this.#state.kind === "ready" && this.#hands.hasRoomFor(owner);
+  #hasRoomFor(account: string): boolean {
+    return this.#state.kind === "ready" && this.#hands.hasRoomFor(account);
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -361,7 +362,7 @@ export class WriteLine {
   #letIn(now: Instant): void {
     if (!this.#hands.mayHaveMore) return;
     for (const owner of this.#line.waiting()) {
-      if (!this.#hasRoomFor(owner as SessionId) || !this.#order.mayLeave(owner)) continue;
+      if (!this.#hasRoomFor(owner) || !this.#order.mayLeave(owner)) continue;
       const write = this.#line.takeOf(owner);
       if (write !== undefined) this.#leave(write, now);
     }
@@ -430,7 +431,7 @@ export class WriteLine {
 
   #othersWait(write: Write): boolean {
     if (this.#turns.waiting > 0 || this.#hands.hasOthersThan(write)) return true;
-    return this.#line.owners > (this.#line.lengthOf(write.owner) > 0 ? 1 : 0);
+    return this.#line.owners > (this.#line.lengthOf(accountOf(write)) > 0 ? 1 : 0);
   }
 
   #expectWithin(ms: Millis, now: Instant): void {

@@ -16,7 +16,7 @@ import type { Transaction } from "./transaction.js";
 export interface Write {
   /** Absent for a settling, which speaks of a session that is over. */
   readonly session: Session | undefined;
-  /** Whose queue it stands in. */
+  /** Whose it is; of a settling, whom it speaks of. */
   readonly owner: SessionId;
   readonly asker: Asker;
   /** Its place among the writes of its session; rises from 1. */
@@ -64,6 +64,11 @@ export type FinalAnswer =
   | Exclude<StoreAnswer, { kind: "absent" }>
   /** A transaction's commit is on disk. */
   | { readonly kind: "committed"; readonly seq: Seq };
+
+/** On whose account it goes: a settling on that of who asks, however many sessions he asks about. */
+export function accountOf({ owner, asker, settles }: Write): string {
+  return settles === undefined ? owner : `connection ${asker.connection}`;
+}
 
 /** The parts of a write that differ from call to call; the rest begins the same. */
 export type WriteStart = Pick<

@@ -4,12 +4,12 @@
  *
  * It is bounded (writer-pace.ts) but for who has nothing there: he is let in at once.
  */
-import { type Limits, type Seq, type SessionId, seq } from "../../terms/index.js";
+import { type Limits, type Seq, seq } from "../../terms/index.js";
 import type { Fence } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Grant } from "../locks/grant.js";
 import type { GroupTimes } from "../store-event.js";
-import type { Write } from "./write.js";
+import { accountOf, type Write } from "./write.js";
 import { WriterPace } from "./writer-pace.js";
 
 export interface WriterHandsParts {
@@ -35,7 +35,7 @@ export class WriterHands {
   /** By sequence; the order of insertion is the order of dispatch. */
   readonly #given = new Map<Seq, Write>();
   /** How many of them are whose. */
-  readonly #owners = new Map<SessionId, number>();
+  readonly #owners = new Map<string, number>();
   readonly #pace = new WriterPace();
   #bytes = 0;
   #nextSeq: number;
@@ -54,8 +54,8 @@ export class WriterHands {
   }
 
   /** Who has nothing there need not wait until others have less: each makes them wait for one write of his. */
-  hasRoomFor(owner: SessionId): boolean {
-    return this.mayHaveMore && !this.#owners.has(owner);
+  hasRoomFor(account: string): boolean {
+    return this.mayHaveMore && !this.#owners.has(account);
   }
 
   /** Within what no pace may exceed. */
@@ -75,8 +75,9 @@ export class WriterHands {
   }
 
   /** Whether somebody else than the owner of this write has something there. */
-  hasOthersThan({ owner }: Write): boolean {
-    for (const other of this.#given.values()) if (other.owner !== owner) return true;
+  hasOthersThan(write: Write): boolean {
+    const account = accountOf(write);
+    for (const other of this.#given.values()) if (accountOf(other) !== account) return true;
     return false;
   }
 
@@ -123,9 +124,10 @@ export class WriterHands {
     if (write === undefined) return undefined;
     this.#given.delete(at);
     this.#bytes -= write.parcel.size;
-    const others = (this.#owners.get(write.owner) ?? 0) - 1;
-    if (others > 0) this.#owners.set(write.owner, others);
-    else this.#owners.delete(write.owner);
+    const account = accountOf(write);
+    const others = (this.#owners.get(account) ?? 0) - 1;
+    if (others > 0) this.#owners.set(account, others);
+    else this.#owners.delete(account);
     return write;
   }
 
@@ -141,9 +143,9 @@ export class WriterHands {
   check(): void {
     let before = 0;
     let bytes = 0;
-    const owners = new Map<SessionId, number>();
+    const owners = new Map<string, number>();
     for (const [at, write] of this.#given) {
-      owners.set(write.owner, (owners.get(write.owner) ?? 0) + 1);
+      owners.set(accountOf(write), (owners.get(accountOf(write)) ?? 0) + 1);
       if (write.seq !== at || at <= before || at >= this.#nextSeq)
         throw new Error("writer's hands: given out of order");
       before = at;
@@ -160,7 +162,8 @@ export class WriterHands {
     write.killed = undefined;
     this.#given.set(at, write);
     this.#bytes += write.parcel.size;
-    this.#owners.set(write.owner, (this.#owners.get(write.owner) ?? 0) + 1);
+    const account = accountOf(write);
+    this.#owners.set(account, (this.#owners.get(account) ?? 0) + 1);
     for (const fence of fences) {
       const grant = this.#parts.fenceHeld(fence, again) ?? this.#parts.occupantUnder(fence);
       if (grant !== undefined) grant.lastSeq = at;

@@ -10,7 +10,6 @@
 import type { FairShare } from "../fair-share.js";
 
 interface Plain {
-  readonly owner: string;
   readonly parcel: { readonly size: number };
 }
 
@@ -56,14 +55,19 @@ export class WriterTurns<Turn> {
     this.#before ??= new Map([...line.waiting()].map((owner) => [owner, turnBytes]));
     const left = this.#before;
     if (left.size === 0) return undefined;
-    const item = line.take((owner) => left.has(owner) && may(owner));
+    // The last that is asked about, if any is served.
+    let served = "";
+    const item = line.take((owner) => {
+      served = owner;
+      return left.has(owner) && may(owner);
+    });
     if (item === undefined) {
       left.clear();
       return undefined;
     }
-    const rest = (left.get(item.owner) ?? 0) - Math.max(item.parcel.size, sizeMin);
-    if (rest > 0 && line.lengthOf(item.owner) > 0) left.set(item.owner, rest);
-    else left.delete(item.owner);
+    const rest = (left.get(served) ?? 0) - Math.max(item.parcel.size, sizeMin);
+    if (rest > 0 && line.lengthOf(served) > 0) left.set(served, rest);
+    else left.delete(served);
     return item;
   }
 

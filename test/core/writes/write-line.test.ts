@@ -109,6 +109,18 @@ test("what waits of one session is sent though others, each with one write, keep
   assert.deepEqual([second.body, released.open], ["did second", false]);
 });
 
+test("who asks about many sessions that are over has one share all the same", () => {
+  const [broker, a, b] = two();
+  broker.writer.times = { ranMs: 5, committedMs: 0.5 };
+  a.write("a0");
+  broker.settle();
+  const questions = Array.from({ length: 100 }, (_, i) => a.settle(broker.client(`over ${i}`), [1]));
+  assert.ok(inHand(broker).length < 10, `${inHand(broker).length} are with the writer`);
+  const write = b.write("b1");
+  broker.settle();
+  assert.deepEqual([write.open, questions.at(-1)?.open], [false, true]);
+});
+
 test("the bytes in the writer's hands are bounded as well", () => {
   const [broker, a] = two({ limits: { groupBytesMax: 1024 } });
   for (let i = 1; i <= 5; i++) a.write(`w${i}`, { size: 1000 });
