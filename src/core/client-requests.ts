@@ -53,6 +53,8 @@ export interface ClientRequestsParts {
 
 /** Stored replies are given up in bundles of so many keys: one job for each would cost more than the rows. */
 const forgetEvery = 64;
+/** With so many requests of a session waiting behind its writes no upgrade comes to wait there. */
+const followersMax = 2048;
 
 export class ClientRequests {
   readonly #parts: ClientRequestsParts;
@@ -174,7 +176,11 @@ export class ClientRequests {
         return;
       // What ends or changes a grant takes effect after the writes that were sent before it (rule 5).
       case "convert":
-        if (command.to === "exclusive" && this.#refusedGrant(session, command)) return;
+        if (
+          command.to === "exclusive" &&
+          (this.#refusedGrant(session, command) || this.#tooManyFollow(session, command))
+        )
+          return;
         return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
       case "release":
       case "transfer":
@@ -379,6 +385,17 @@ export class ClientRequests {
     // Only where it matters: for a new key it looks at all that the session holds.
     const isKnown = this.ledgerFull && this.#parts.locks.hasBegun(session, command.key);
     return isKnown ? this.#refusedAtEnd(command, false) : this.#refusedNow(command);
+  }
+
+  /**
+   * An upgrade is not counted among the requests under way, which hold their connection back; nor does it wait for a lock
+   * yet while it waits behind writes, so that no limit of locks counts it.
+   */
+  #tooManyFollow(session: Session, asker: Asker): boolean {
+    if (session.followers.length < followersMax) return false;
+    const message = `${followersMax} requests wait behind writes of their session already`;
+    this.#refuse(asker, refuse("LOCKS_FULL", message));
+    return true;
   }
 
   /** `seenBefore`: the request may have been applied when it was sent before. */

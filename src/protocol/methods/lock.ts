@@ -201,6 +201,7 @@ export const lockMethods = {
       "LOCK_HELD",
       "LOCK_TIMEOUT",
       "DEADLOCK",
+      "LOCKS_FULL",
       "KEY_REUSED",
       "RETRY_TOO_OLD",
       "DISK_FULL",

@@ -57,6 +57,7 @@ interface Row {
 }
 
 interface SessionState {
+  readonly session: SessionId;
   readonly id: Buffer;
   /** No stored key is above it. May be too high after a rollback, never too low. */
   keyMax: number;
@@ -113,6 +114,8 @@ export class RepliesKept {
   readonly #sql: RepliesSql;
   /** In order of first use; what it forgets is read from the tables again. */
   readonly #states = new Map<SessionId, SessionState>();
+  /** Whose state the open transaction has changed: that of others is as the tables have it. */
+  readonly #changed = new Set<SessionId>();
   /** Of the open transaction, written at its end. */
   #pending: Pending[] = [];
   /** Marks that are known and not yet carried out. */
@@ -159,6 +162,7 @@ export class RepliesKept {
   /** Keeps the reply with the open transaction. */
   keep({ session, key, hash, reply, ackedBelow = 0, again }: Kept): void {
     const state = this.#state(session);
+    this.#changed.add(session);
     if (ackedBelow > state.acked) state.acked = ackedBelow;
     if (key > state.keyMax) state.keyMax = key;
     const whole = sizeOf(reply.result);
@@ -241,6 +245,7 @@ export class RepliesKept {
     this.#endsStored += this.#endsNext;
     this.#endsNext = 0;
     this.#bytes = this.#bytesNext;
+    this.#changed.clear();
   }
 
   /** How many ended sessions have come to disk, in the order in which they were told, since this was last asked. */
@@ -250,12 +255,17 @@ export class RepliesKept {
     return stored;
   }
 
-  /** After ROLLBACK: what is remembered of the sessions touched may be ahead of the tables, so it is read again. */
+  /**
+   * After ROLLBACK: what is remembered of the sessions that were changed may be ahead of the tables, so it is read again.
+   * No more than that: a session that acknowledges nothing has hundreds of thousands of rows, and each statement that is
+   * refused alone in its group would have them read.
+   */
   rolledBack(): void {
     this.#pending = [];
     this.#bytesNext = this.#bytes;
     this.#endsNext = 0;
-    this.#states.clear();
+    for (const session of this.#changed) this.#states.delete(session);
+    this.#changed.clear();
   }
 
   #state(session: SessionId): SessionState {
@@ -270,6 +280,7 @@ export class RepliesKept {
       below = Math.max(below, Number(mark));
     }
     const state = {
+      session,
       id,
       keyMax: rows.at(-1)?.key ?? 0,
       below,
@@ -321,6 +332,7 @@ export class RepliesKept {
   }
 
   #markEnded(state: SessionState): void {
+    this.#changed.add(state.session);
     state.ended = true;
     const now = BigInt(this.#nowWall());
     this.#sql.end.run(state.id, now, now);
@@ -341,6 +353,7 @@ export class RepliesKept {
 
   /** Deletes the keys below, and remembers that they are gone; also what a row among them had remembered. */
   #drop(state: SessionState, below: number): void {
+    this.#changed.add(state.session);
     const [bytes] = this.#sql.size.get(BigInt(rowBytes), state.id, BigInt(below)) as [bigint];
     this.#bytesNext -= Number(bytes);
     this.#sql.drop.run(state.id, BigInt(below));

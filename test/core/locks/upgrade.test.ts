@@ -32,6 +32,18 @@ test("who shares a lock alone has it exclusively at once, under a new token", ()
   assert.equal(broker.ledger.grants.size, 1);
 });
 
+test("no more than so many upgrades wait behind the writes of their session", () => {
+  const { broker, anna, bert } = cast();
+  bert.begin();
+  broker.settle();
+  const fence = anna.hold("x", shared);
+  anna.write("w");
+  const upgrades = Array.from({ length: 5000 }, () => anna.upgrade(fence));
+  const open = upgrades.filter((upgrade) => upgrade.open);
+  assert.equal(open.length, 2048);
+  assert.equal(upgrades.at(-1)?.refusal.code, "LOCKS_FULL");
+});
+
 test("an upgrade waits until the others have gone, before everybody in the queue", () => {
   const { broker, anna, bert, carl, dora } = cast();
   const [a, b] = [anna.hold("x", shared), bert.hold("x", shared)];

@@ -292,7 +292,7 @@ function kept(t: TestLife) {
     replies.committed();
   };
   const sessions = () => database.prepare("select count(*), sum(pruned) from _holdfast_sessions").raw(true).get();
-  return { replies, clock, commit, sessions };
+  return { database, replies, clock, commit, sessions };
 }
 
 test("of sessions that come and go by the hundred those that have never had an answer leave nothing after a day", (t) => {
@@ -377,4 +377,33 @@ test("sessions that have ended and cannot be noted down keep nobody from being s
   assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], session: ended, key: 1 })]), ["RETRY_TOO_OLD"]);
   w.turn();
   assert.equal(w.value("select count(*) from _holdfast_sessions where ended is not null"), 20_100);
+});
+
+test("after a transaction that was rolled back only the keys of those whom it had changed are read again", (t) => {
+  const { database, replies, commit } = kept(t);
+  const busy = sessionId("1".repeat(32));
+  const other = sessionId("2".repeat(32));
+  const keep = (session: SessionId, key: number) =>
+    replies.keep({
+      session,
+      key: requestKey(key),
+      hash: 1,
+      reply: { kind: replyKinds.change, result: "1,1" },
+      again: false,
+    });
+  const stored = (session: SessionId, key: number) => replies.find(session, requestKey(key)).state;
+  keep(busy, 1);
+  keep(other, 1);
+  commit();
+  assert.deepEqual([stored(busy, 1), stored(other, 1)], ["stored", "stored"]);
+  // Behind its back: whoever has its rows read again sees this one.
+  for (const session of [busy, other])
+    database
+      .prepare("insert into _holdfast_replies (session, key, hash, kind, result, below) values (?, 9, 1, 3, '1,1', 0)")
+      .run(Buffer.from(session, "hex"));
+  replies.rolledBack();
+  assert.deepEqual([stored(busy, 9), stored(other, 9)], ["never", "never"]);
+  keep(other, 2);
+  replies.rolledBack();
+  assert.deepEqual([stored(busy, 9), stored(other, 9), stored(other, 2)], ["never", "stored", "never"]);
 });
