@@ -48,8 +48,12 @@ export class WriterOwner {
           if (connection === command.connection) this.#waiting.delete(id);
         return;
       case "writer-settled":
-        if (this.#owner !== undefined && command.answers.some(({ seq }) => seq === this.#owner?.seq))
-          this.#owner.since = this.#presence.running;
+        for (const { seq, answer } of command.answers) {
+          if (this.#owner === undefined || seq !== this.#owner.seq) continue;
+          // One whose begin is refused has never had the writer.
+          if (answer.kind === "refused") this.#owner = undefined;
+          else this.#owner.since = this.#presence.running;
+        }
         return;
       case "writer-gone":
         this.#owner = undefined;
