@@ -10,6 +10,7 @@ import { Broker, type Stop } from "./broker.js";
 import { type Config, configFrom, readyFdFrom, type ServeOptions } from "./config.js";
 import { prepareDirectories } from "./directories.js";
 import { greetingLines } from "./greeting.js";
+import { keepHeapLean } from "./lean-heap.js";
 import { type Log, type LogTarget, openLog } from "./log.js";
 import { Readiness } from "./readiness.js";
 
@@ -66,6 +67,7 @@ async function serveAsConfigured(
       readiness.ready();
       keepCode?.();
       compileEarly();
+      keepHeapLean();
       greet(config);
     };
     const broker = new Broker({ config, log, uid, begun: children, onReady });

@@ -39,7 +39,7 @@ export const lockBugs: readonly Mutant[] = [
     name: "one that shares passes one who waits to have it alone",
     rule: "rule 10 of the lock service",
     file: "src/core/locks/lock.ts",
-    patch: [["return this.#sharable && queue?.barrier === undefined;", "return this.#sharable;"]],
+    patch: [["return isSharable(this) && queue?.barrier === undefined;", "return isSharable(this);"]],
   },
   {
     name: "slots are taken from one who waits for more of them",
@@ -222,7 +222,7 @@ export const lockBugs: readonly Mutant[] = [
     name: "an upgrade keeps its token",
     rule: "rule 13 of the lock service",
     file: "src/core/locks/granting.ts",
-    patch: [["    retoken(grant, tokens.take(), ", "    tokens.take();\n    retoken(grant, before, "]],
+    patch: [["    grant.retoken(tokens.take(), ", "    tokens.take();\n    grant.retoken(before, "]],
   },
   {
     name: "numbers of events are told twice",

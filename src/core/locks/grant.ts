@@ -62,7 +62,15 @@ interface Earlier {
   readonly lastSeq: Seq;
 }
 
+/** What few grants have: what became of it by upgrades and downgrades. */
+interface Changed {
+  readonly converted: RequestKey | undefined;
+  readonly earlier: readonly Earlier[];
+  readonly formerTokens: readonly Token[];
+}
+
 const none: readonly never[] = [];
+const unchanged: Changed = { converted: undefined, earlier: none, formerTokens: none };
 /** How many of its former tokens a grant knows. */
 const formerMax = 8;
 
@@ -104,12 +112,8 @@ export class Grant {
   lastSeq: Seq | undefined;
   /** Present with a lease. It runs from the last sign of life of its session, or from here. */
   readonly lease: { readonly ttlMs: Millis; from: Instant } | undefined;
-  /** The last request by which it was converted. */
-  converted: RequestKey | undefined;
-  /** Tokens that it had before it was upgraded, of which the writer may have something in its hands; the oldest first. */
-  earlier: readonly Earlier[];
-  /** Tokens that it had before it was upgraded, the last of them: what was sent meanwhile may name one. */
-  formerTokens: readonly Token[];
+  /** Absent until it is converted: a word less in each that never is. */
+  #changed: Changed | undefined;
 
   constructor(asked: Asked, token: Token, since: Instant) {
     const { ttlMs } = asked.terms;
@@ -122,26 +126,46 @@ export class Grant {
     this.state = held;
     this.lastSeq = undefined;
     this.lease = ttlMs === undefined ? undefined : { ttlMs, from: since };
-    this.converted = undefined;
-    this.earlier = none;
-    this.formerTokens = none;
+    this.#changed = undefined;
     let next: Holding | undefined;
     for (let i = asked.claims.length - 1; i > 0; i--) next = holdingAt(i, asked, this, next);
     this.first = holdingAt(0, asked, this, next);
   }
-}
 
-/**
- * It has another token from here on. What was sent under the one before, and is not settled, stays its own; so there are
- * no more of them than the writer has writes in its hands, however often it is upgraded meanwhile.
- */
-export function retoken(grant: Grant, token: Token, settledThrough: Seq): void {
-  const { token: before, lastSeq } = grant;
-  const earlier = grant.earlier.filter((one) => one.lastSeq > settledThrough);
-  const isUsed = lastSeq !== undefined && lastSeq > (earlier.at(-1)?.lastSeq ?? settledThrough);
-  grant.earlier = isUsed ? [...earlier, { token: before, lastSeq }] : earlier;
-  grant.formerTokens = [...grant.formerTokens.slice(1 - formerMax), before];
-  grant.token = token;
+  /** The last request by which it was converted. */
+  get converted(): RequestKey | undefined {
+    return this.#changed?.converted;
+  }
+
+  set converted(key: RequestKey | undefined) {
+    if (key !== this.converted) this.#changed = { ...(this.#changed ?? unchanged), converted: key };
+  }
+
+  /** Tokens that it had before it was upgraded, of which the writer may have something in its hands; the oldest first. */
+  get earlier(): readonly Earlier[] {
+    return this.#changed?.earlier ?? none;
+  }
+
+  /** Tokens that it had before it was upgraded, the last of them: what was sent meanwhile may name one. */
+  get formerTokens(): readonly Token[] {
+    return this.#changed?.formerTokens ?? none;
+  }
+
+  /**
+   * It has another token from here on. What was sent under the one before, and is not settled, stays its own; so there
+   * are no more of them than the writer has writes in its hands, however often it is upgraded meanwhile.
+   */
+  retoken(token: Token, settledThrough: Seq): void {
+    const { token: before, lastSeq, converted } = this;
+    const earlier = this.earlier.filter((one) => one.lastSeq > settledThrough);
+    const isUsed = lastSeq !== undefined && lastSeq > (earlier.at(-1)?.lastSeq ?? settledThrough);
+    this.#changed = {
+      converted,
+      earlier: isUsed ? [...earlier, { token: before, lastSeq }] : earlier,
+      formerTokens: [...this.formerTokens.slice(1 - formerMax), before],
+    };
+    this.token = token;
+  }
 }
 
 function holdingAt(i: number, { claims, locks }: Asked, grant: Grant, next: Holding | undefined): Holding {

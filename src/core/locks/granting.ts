@@ -8,7 +8,7 @@ import type { Asker, Claim } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Leases } from "../sessions/lease.js";
 import { connectionOf } from "../sessions/session.js";
-import { type Asked, Grant, type Holding, holdingsOf, retoken } from "./grant.js";
+import { type Asked, Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
@@ -158,7 +158,7 @@ export class Granting {
     const { grant, lock } = holding;
     const { draft, tokens, table } = this.#parts;
     const before = grant.token;
-    retoken(grant, tokens.take(), this.#parts.settledThrough());
+    grant.retoken(tokens.take(), this.#parts.settledThrough());
     for (const one of holdingsOf(grant)) one.lock.retoken(one, before);
     holding.mode = "exclusive";
     lock.mode = "exclusive";

@@ -130,13 +130,13 @@ export class Lock {
 
   /** Whether a newcomer behind all who wait may have it: what it takes nobody who is there ahead of it could need. */
   admits(mode: Mode, take: number): boolean {
-    if (this.#upgrading) return false;
+    if (isUpgrading(this)) return false;
     const { queue } = this;
     switch (mode) {
       case "exclusive":
         return this.mode === "free" && (queue === undefined || queue.first === undefined);
       case "shared":
-        return this.#sharable && queue?.barrier === undefined;
+        return isSharable(this) && queue?.barrier === undefined;
       case "semaphore":
         return this.slotsFree - (queue?.takes ?? 0) >= take;
     }
@@ -145,29 +145,20 @@ export class Lock {
   /** Whether one who waits may have it, as far as this name is concerned. Those who may stand before all who may not. */
   passes(place: Place): boolean {
     const { queue } = this;
-    if (queue === undefined || this.#upgrading) return false;
+    if (queue === undefined || isUpgrading(this)) return false;
     switch (place.mode) {
       case "exclusive":
         return this.mode === "free" && queue.first === place;
       case "shared":
-        return this.#sharable && queue.isBeforeBarrier(place);
+        return isSharable(this) && queue.isBeforeBarrier(place);
       case "semaphore":
         return queue.fits(place, this.slotsFree);
     }
   }
 
-  get #sharable(): boolean {
-    return this.mode === "shared" || this.mode === "free";
-  }
-
-  /** Somebody who is there waits to have alone what he shares: that goes before all others. */
-  get #upgrading(): boolean {
-    return this.conversion !== undefined && isPresent(this.conversion.session);
-  }
-
   /** Whether its only grant, that of the upgrade which waits, may have it alone. */
   get yieldsToUpgrade(): boolean {
-    return this.#upgrading && this.count === 1;
+    return isUpgrading(this) && this.count === 1;
   }
 
   queueOf(): WaitQueue {
@@ -197,4 +188,15 @@ export class Lock {
     if (this.conversion !== undefined && this.conversion.holding.lock !== this)
       throw new Error(`lock ${name}: the upgrade of another lock`);
   }
+}
+
+// Functions, not private methods: those cost each lock a word.
+
+function isSharable({ mode }: Lock): boolean {
+  return mode === "shared" || mode === "free";
+}
+
+/** Somebody who is there waits to have alone what he shares: that goes before all others. */
+function isUpgrading({ conversion }: Lock): boolean {
+  return conversion !== undefined && isPresent(conversion.session);
 }
