@@ -113,8 +113,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/lock.ts",
     patch: [
       [
-        "    return this.conversion !== undefined && isPresent(this.conversion.session);",
-        "    return this.conversion !== undefined && isPresent(this.conversion.session) && this.queue?.first === undefined;",
+        "  return conversion !== undefined && isPresent(conversion.session);",
+        "  return conversion !== undefined && isPresent(conversion.session) && conversion.holding.lock.queue?.first === undefined;",
       ],
     ],
   },
