@@ -1,13 +1,18 @@
 /**
- * Whose turn it is at the writer: plain writes, many together, or one transaction alone. Transactions take their turns
- * in the order in which they came to wait; before each of them every session that waits with plain writes has a turn.
- * So neither keeps the other away for ever: who waits, waits for one transaction and one turn of each session, and a
- * transaction for those before it.
+ * Whose turn it is at the writer: plain writes, many together, or one transaction alone. Sessions whose transactions
+ * wait take their turns one after the other, one transaction each; within a session they go in the order in which they
+ * came to wait, and so do those of sessions that have one each. Before each of them every session that waits with plain
+ * writes has a turn. So nobody is kept away for ever, or longer because another wants much: who waits, waits for one
+ * transaction and one turn of each session, and a transaction for one of each other session that waits.
  *
  *            join                      the turns before it are over           over
  *   nobody ───────► somebody waits ─────────────────────────────────► owned ─────────► nobody, or somebody waits
  */
 import type { FairShare } from "../fair-share.js";
+
+interface Owned {
+  readonly session: object;
+}
 
 interface Plain {
   readonly parcel: { readonly size: number };
@@ -17,15 +22,17 @@ interface Plain {
 const turnBytes = 4096;
 const sizeMin = 256;
 
-export class WriterTurns<Turn> {
-  readonly #waiting: Turn[] = [];
+export class WriterTurns<Turn extends Owned> {
+  /** What waits, by session; the first session is the next. */
+  readonly #round = new Map<object, Turn[]>();
+  #waiting = 0;
   #owner: Turn | undefined;
   /** What is left of the turns before the first that waits, by session; made when it is first asked for. */
   #before: Map<string, number> | undefined;
 
   /** Nobody waits and nobody owns the writer: plain writes need not look here. */
   get nobody(): boolean {
-    return this.#owner === undefined && this.#waiting.length === 0;
+    return this.#owner === undefined && this.#waiting === 0;
   }
 
   get owner(): Turn | undefined {
@@ -34,20 +41,28 @@ export class WriterTurns<Turn> {
 
   /** How many wait for a turn. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting;
   }
 
   join(turn: Turn): void {
-    this.#waiting.push(turn);
+    const line = this.#round.get(turn.session);
+    if (line === undefined) this.#round.set(turn.session, [turn]);
+    else line.push(turn);
+    this.#waiting++;
   }
 
   /** It does not want its turn any more, or has had it. */
   leave(turn: Turn): void {
-    if (this.#owner === turn) this.#owner = undefined;
-    else {
-      const place = this.#waiting.indexOf(turn);
-      if (place >= 0) this.#waiting.splice(place, 1);
+    if (this.#owner === turn) {
+      this.#owner = undefined;
+      return;
     }
+    const line = this.#round.get(turn.session) ?? [];
+    const place = line.indexOf(turn);
+    if (place < 0) return;
+    line.splice(place, 1);
+    this.#waiting--;
+    if (line.length === 0) this.#round.delete(turn.session);
   }
 
   /** The next plain write whose turn comes before the first transaction that waits, if there is one. */
@@ -71,25 +86,41 @@ export class WriterTurns<Turn> {
     return item;
   }
 
-  /** The first that waits owns the writer now. */
+  /** The first that waits owns the writer now; what else its session waits with comes behind the other sessions. */
   own(): Turn | undefined {
     if (this.#owner !== undefined) throw new Error("writer turns: two at once");
-    this.#owner = this.#waiting.shift();
     this.#before = undefined;
+    for (const [session, line] of this.#round) {
+      this.#owner = line.shift();
+      this.#waiting--;
+      this.#round.delete(session);
+      if (line.length > 0) this.#round.set(session, line);
+      break;
+    }
     return this.#owner;
   }
 
   /** Takes out all: who has it, and who waits. */
   takeAll(): Turn[] {
     const all = this.#owner === undefined ? [] : [this.#owner];
+    for (const line of this.#round.values()) all.push(...line);
     this.#owner = undefined;
     this.#before = undefined;
-    return [...all, ...this.#waiting.splice(0)];
+    this.#round.clear();
+    this.#waiting = 0;
+    return all;
   }
 
   check(): void {
-    if (new Set(this.#waiting).size !== this.#waiting.length) throw new Error("writer turns: somebody waits twice");
-    if (this.#owner !== undefined && this.#waiting.includes(this.#owner))
-      throw new Error("writer turns: who has the writer waits for it");
+    let waiting = 0;
+    for (const [session, line] of this.#round) {
+      if (line.length === 0) throw new Error("writer turns: a session waits with nothing");
+      if (new Set(line).size !== line.length) throw new Error("writer turns: somebody waits twice");
+      if (line.some((turn) => turn.session !== session)) throw new Error("writer turns: in another session's line");
+      if (this.#owner !== undefined && line.includes(this.#owner))
+        throw new Error("writer turns: who has the writer waits for it");
+      waiting += line.length;
+    }
+    if (waiting !== this.#waiting) throw new Error("writer turns: the count is wrong");
   }
 }

@@ -142,6 +142,26 @@ test("transactions have the writer in the order in which they came, also those o
   );
 });
 
+test("of sessions whose transactions wait each has one turn in a round, however many one of them has begun", () => {
+  const [broker, flood, bert] = two();
+  const carl = broker.client("carl");
+  const many = [1, 2, 3, 4].map(() => flood.begin());
+  broker.settle();
+  const [his, hers] = [bert.begin(), carl.begin()];
+  const isOpen = () => [...many, his, hers].map(({ open }) => open);
+  for (const [client, transaction, left] of [
+    [flood, 1, [false, false, true, true, true, true]],
+    [flood, 2, [false, false, true, true, false, true]],
+    [bert, 1, [false, false, true, true, false, false]],
+    [carl, 1, [false, false, false, true, false, false]],
+    [flood, 3, [false, false, false, false, false, false]],
+  ] as const) {
+    client.rollback({ transaction });
+    broker.settle();
+    assert.deepEqual(isOpen(), left);
+  }
+});
+
 test("between two transactions every session that waits has a turn, and a flood does not lengthen it", () => {
   const [broker, anna, bert] = two();
   const flood = broker.client("flood");
