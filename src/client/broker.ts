@@ -22,7 +22,7 @@ import { errorFrom } from "./lock-errors.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
 import { Locks } from "./locks.js";
-import { type Migration, migrate } from "./migrate.js";
+import { type MigrateOptions, type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
 import { Scopes } from "./scopes.js";
@@ -201,12 +201,14 @@ export class Broker extends Datastore {
    * at the same time. Each is one transaction together with the note that it was done (table `holdfast_migrations`).
    *
    * @returns the names of those that were run now
+   * @param options `timeoutMs`: how long each may run; `waitMs`: how long to wait while another program migrates; `signal`
    * @throws MISUSE when one that was run has another text now, or a new one stands before one that was run; what
-   *   `script` throws
+   *   `script` throws; LockHeldError (waitMs 0), LockTimeoutError, the reason of `signal`
    * @example await broker.migrate([{ name: "001-jobs", sql: "create table job(id integer primary key, name text)" }]);
+   * @example await broker.migrate([{ name: "002-names", sql: "create index name on job(name)" }], { waitMs: 60_000 });
    */
-  migrate(migrations: readonly Migration[]): Promise<string[]> {
-    return migrate(this, migrations);
+  migrate(migrations: readonly Migration[], options: MigrateOptions = {}): Promise<string[]> {
+    return migrate(this, migrations, options, this.#hello?.limits["timeoutMsMax"]);
   }
 
   /**
