@@ -54,7 +54,10 @@ export interface TransactionOptions extends BeginOptions {
 }
 
 export interface StepOptions {
-  /** How long the statement may run (ms, up to the limit timeoutMsMax). Default: the limit writeMs. */
+  /**
+   * How long the statement may run (ms, up to the limit timeoutMsMax). Default: the limit writeMs. One that takes longer
+   * is ended (STATEMENT_TIMEOUT) with its process, and with it the transaction (TX_LOST).
+   */
   readonly timeoutMs?: Millis | undefined;
   /**
    * Cancels the statement; it rejects with the signal's reason. One that has not begun is taken back, and the transaction
@@ -160,9 +163,7 @@ export class Transaction {
    * @example const jobs = await tx.query("select * from job where state = ?", ["open"]);
    */
   query<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R[]> {
-    return this.#handOut(
-      async () => readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[],
-    );
+    return this.#handOut(async () => readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[]);
   }
 
   /**
