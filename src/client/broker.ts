@@ -13,7 +13,7 @@ import type {
   StatusResult,
 } from "../protocol/index.js";
 import { HoldfastError, type Refusal } from "../terms/index.js";
-import type { CallKind, Welcome } from "./conversation/index.js";
+import type { Welcome } from "./conversation/index.js";
 import { ask, Datastore, type DatastoreParts, type Fence, failure, type ReadOptions } from "./datastore.js";
 import { Driver, Question } from "./driver.js";
 import { Elections } from "./elections.js";
@@ -22,12 +22,13 @@ import { errorFrom } from "./lock-errors.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
 import { Locks } from "./locks.js";
-import { type Migration, migrate } from "./migrate.js";
+import { type MigrateOptions, type Migration, migrate } from "./migrate.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
 import { Scopes } from "./scopes.js";
 import { TableChanges, type TableWatchOptions } from "./table-changes.js";
 import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
+import { writing } from "./writing.js";
 
 export interface BrokerEvents {
   /** There is a connection again. `resumed`: the session lives on, with its locks. */
@@ -200,12 +201,14 @@ export class Broker extends Datastore {
    * at the same time. Each is one transaction together with the note that it was done (table `holdfast_migrations`).
    *
    * @returns the names of those that were run now
+   * @param options `timeoutMs`: how long each may run; `waitMs`: how long to wait while another program migrates; `signal`
    * @throws MISUSE when one that was run has another text now, or a new one stands before one that was run; what
-   *   `script` throws
+   *   `script` throws; LockHeldError (waitMs 0), LockTimeoutError, the reason of `signal`
    * @example await broker.migrate([{ name: "001-jobs", sql: "create table job(id integer primary key, name text)" }]);
+   * @example await broker.migrate([{ name: "002-names", sql: "create index name on job(name)" }], { waitMs: 60_000 });
    */
-  migrate(migrations: readonly Migration[]): Promise<string[]> {
-    return migrate(this, migrations);
+  migrate(migrations: readonly Migration[], options: MigrateOptions = {}): Promise<string[]> {
+    return migrate(this, migrations, options, this.#hello?.limits["timeoutMsMax"]);
   }
 
   /**
@@ -261,14 +264,19 @@ export class Broker extends Datastore {
 
   /**
    * Any method of the protocol that has no session state of its own, with parameters and result as they go over the
-   * wire. For tools; locks and the session itself have their own methods here.
+   * wire. For tools; locks and the session itself have their own methods here. What writes is sent under a key of the
+   * library's, or under `key` if that is a text: a key of your own, as of `execute`. Locks in `release` count as given
+   * back as there.
    *
-   * @throws MISUSE for the methods that the library must make itself
+   * @throws MISUSE for the methods that the library must make itself, and for `ack` and a `key` that is a number, which
+   *   are the library's to count; else as the method is refused
    * @example const { locks } = await broker.call("lock.list", { prefix: "deploy/" });
    */
   async call<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
     if (isOwn(method)) throw new HoldfastError("MISUSE", `${method} is called by the library itself`);
-    const question = new Question(kindOf(method), method, { ...params });
+    const question = isWrite(method)
+      ? writeCalled(this.#driver, method, params as WriteParams)
+      : new Question(method === "admin.stop" ? "once" : "read", method, { ...params });
     await this.#driver.ask(question);
     if (question.refusal !== undefined) throw failure(question, undefined);
     return question.result as ResultOf<Name>;
@@ -390,17 +398,22 @@ function isOwn(method: MethodName): boolean {
   return own.has(method);
 }
 
-function kindOf(method: MethodName): CallKind {
-  switch (method) {
-    case "db.execute":
-    case "db.batch":
-    case "db.script":
-      return "write";
-    case "admin.stop":
-      return "once";
-    default:
-      return "read";
+type WriteMethod = "db.execute" | "db.batch" | "db.script";
+type WriteParams = ParamsOf<WriteMethod>;
+
+function isWrite(method: MethodName): method is WriteMethod {
+  return method === "db.execute" || method === "db.batch" || method === "db.script";
+}
+
+/** A write whose parameters the program has made itself. */
+function writeCalled(driver: Driver, method: WriteMethod, { key, ack, release, ...params }: WriteParams): Question {
+  if (ack !== undefined || (key !== undefined && typeof key !== "string")) {
+    const [name, value] = ack === undefined ? ["key", key] : ["ack", ack];
+    const message = `${name} ${String(value)} of ${method} is the library's to count: leave it out, or give a text as key, which is a key of your own`;
+    throw new HoldfastError("MISUSE", message, { details: { method, [name]: value } });
   }
+  const wishes = { key, keepMs: params.keepMs, release: release !== undefined, relies: release };
+  return writing(driver, method, { ...params, release: undefined }, wishes);
 }
 
 /** A session that is taken up has used request keys before, nobody knows how many: more than so many it were not by now. */

@@ -73,7 +73,7 @@ export type {
   LocksSnapshot,
   WatchSubject,
 } from "./locks.js";
-export type { Migration } from "./migrate.js";
+export type { MigrateOptions, Migration } from "./migrate.js";
 export type { ConnectOptions, SessionOptions } from "./options.js";
 export type { RowStream } from "./row-stream.js";
 export type {

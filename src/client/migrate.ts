@@ -3,8 +3,9 @@
  * of that lock, in one transaction with the note that it was done.
  */
 import { createHash } from "node:crypto";
-import { HoldfastError, isHoldfastError } from "../terms/index.js";
+import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
 import type { Broker } from "./broker.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { LockHandle } from "./lock-handle.js";
 
 export interface Migration {
@@ -12,6 +13,18 @@ export interface Migration {
   readonly name: string;
   /** A script, without BEGIN and COMMIT. */
   readonly sql: string;
+}
+
+export interface MigrateOptions {
+  /**
+   * How long each migration may run (ms, up to the limit timeoutMsMax, which is the default). While another program waits
+   * to write it is no longer than the limit writeContendedMs, whatever is asked for.
+   */
+  readonly timeoutMs?: Millis | undefined;
+  /** How long to wait for another program that migrates (ms). 0: not at all (LOCK_HELD). Default: for ever. */
+  readonly waitMs?: Millis | undefined;
+  /** Ends it, and what runs is undone; what was run before stays. It rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Done {
@@ -24,16 +37,28 @@ const lockOfMigrations = "holdfast/migrate";
 const table =
   "create table if not exists holdfast_migrations(name text primary key not null, hash text not null, applied_at text not null) without rowid";
 
-export async function migrate(broker: Broker, migrations: readonly Migration[]): Promise<string[]> {
+const migrateOptions: KnownOptions<MigrateOptions> = { timeoutMs: true, waitMs: true, signal: true };
+
+type Limits = Pick<MigrateOptions, "timeoutMs" | "signal">;
+
+/** `timeoutMsMax`: the broker's. */
+export async function migrate(
+  broker: Broker,
+  migrations: readonly Migration[],
+  options: MigrateOptions,
+  timeoutMsMax: Millis | undefined,
+): Promise<string[]> {
+  checkOptions("migrate", options, migrateOptions);
   check(migrations);
+  const { timeoutMs = timeoutMsMax, waitMs, signal } = options;
+  const limits = { timeoutMs, signal };
   // The common case of a program that starts: nothing to do, nothing to wait for.
-  if (missing(migrations, await doneSoFar(broker)).length === 0) return [];
-  const options = { reason: "migrating the schema" };
-  return broker.withLock(lockOfMigrations, options, async (lock) => {
-    await lock.execute(table);
+  if (missing(migrations, await doneSoFar(broker, signal)).length === 0) return [];
+  return broker.withLock(lockOfMigrations, { reason: "migrating the schema", waitMs, signal }, async (lock) => {
+    await lock.execute(table, [], limits);
     const applied: string[] = [];
-    for (const migration of missing(migrations, await doneSoFar(lock))) {
-      await apply(lock, migration);
+    for (const migration of missing(migrations, await doneSoFar(lock, signal))) {
+      await apply(lock, migration, limits);
       applied.push(migration.name);
     }
     return applied;
@@ -41,14 +66,14 @@ export async function migrate(broker: Broker, migrations: readonly Migration[]):
 }
 
 /** A broken line comment or a missing semicolon at the end of the text must not swallow the note. */
-function apply(lock: LockHandle, { name, sql }: Migration): Promise<unknown> {
+function apply(lock: LockHandle, { name, sql }: Migration, limits: Limits): Promise<unknown> {
   const note = `insert into holdfast_migrations values (${quoted(name)}, ${quoted(hashOf(sql))}, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))`;
-  return lock.script(`${sql}\n;\n${note}`, { atomic: true });
+  return lock.script(`${sql}\n;\n${note}`, { atomic: true, ...limits });
 }
 
-async function doneSoFar(store: Broker | LockHandle): Promise<Map<string, string>> {
+async function doneSoFar(store: Broker | LockHandle, signal: AbortSignal | undefined): Promise<Map<string, string>> {
   try {
-    const rows = await store.query<Done>("select name, hash from holdfast_migrations");
+    const rows = await store.query<Done>("select name, hash from holdfast_migrations", [], { signal });
     return new Map(rows.map(({ name, hash }) => [name, hash]));
   } catch (error) {
     if (isHoldfastError(error) && error.code === "SQLITE_ERROR" && error.message.includes("no such table"))

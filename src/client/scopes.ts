@@ -13,8 +13,11 @@ import type { Grant } from "./conversation/index.js";
 
 interface Scope {
   readonly owner: Scopes;
-  readonly outer: Scope | undefined;
+  /** Where what began in it stands when it is over. Passes over those that are over, or a loop would hold all its turns. */
+  outer: Scope | undefined;
   readonly grants: Set<Grant>;
+  /** Its work has ended. What began in it may go on, as a timer does, and stands in the scope around from then on. */
+  over: boolean;
 }
 
 const current = new AsyncLocalStorage<Scope>();
@@ -41,13 +44,14 @@ export class Scopes {
 
   /** Runs `work` as a task that has `grant` until it ends. */
   async run<T>(grant: Grant, work: () => Promise<T>): Promise<T> {
-    const around = this.#here()?.grants ?? this.#program;
-    const scope: Scope = { owner: this, outer: current.getStore(), grants: new Set() };
+    const scope: Scope = { owner: this, outer: living(current.getStore()), grants: new Set(), over: false };
     this.#put(grant, scope.grants);
     try {
       return await current.run(scope, work);
     } finally {
       this.forget(grant);
+      scope.over = true;
+      const around = this.#enclosing(scope)?.grants ?? this.#program;
       for (const left of [...scope.grants]) this.#put(left, around);
     }
   }
@@ -92,13 +96,24 @@ export class Scopes {
   }
 
   #here(): Scope | undefined {
-    const scope = current.getStore();
-    return scope === undefined || scope.owner === this ? scope : this.#enclosing(scope);
+    return this.#nearest(current.getStore());
   }
 
-  #enclosing({ outer }: Scope): Scope | undefined {
-    let scope = outer;
-    while (scope !== undefined && scope.owner !== this) scope = scope.outer;
+  #enclosing(scope: Scope): Scope | undefined {
+    scope.outer = living(scope.outer);
+    return this.#nearest(scope.outer);
+  }
+
+  /** This one or one around it: one of ours that is not over. */
+  #nearest(from: Scope | undefined): Scope | undefined {
+    let scope = living(from);
+    while (scope !== undefined && scope.owner !== this) scope = living(scope.outer);
     return scope;
   }
+}
+
+function living(from: Scope | undefined): Scope | undefined {
+  let scope = from;
+  while (scope?.over === true) scope = scope.outer;
+  return scope;
 }

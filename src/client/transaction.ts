@@ -24,6 +24,7 @@ import {
 import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { RowStream } from "./row-stream.js";
+import { type Failed, StepPromise } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
 
@@ -53,9 +54,16 @@ export interface TransactionOptions extends BeginOptions {
 }
 
 export interface StepOptions {
-  /** How long the statement may run (ms, up to the limit timeoutMsMax). Default: the limit writeMs. */
+  /**
+   * How long the statement may run (ms, up to the limit timeoutMsMax). Default: the limit writeMs. One that takes longer
+   * is ended (STATEMENT_TIMEOUT) with its process, and with it the transaction (TX_LOST).
+   */
   readonly timeoutMs?: Millis | undefined;
-  /** Cancels the statement; the transaction goes on. */
+  /**
+   * Cancels the statement; it rejects with the signal's reason. One that has not begun is taken back, and the transaction
+   * goes on. One that runs already is ended with its process after the limit cancelRunningMs, and with it the
+   * transaction (TX_LOST), unless it is done by then.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,7 +97,9 @@ export class Transaction {
   readonly #seq: number | undefined;
   readonly #signal: AbortSignal | undefined;
   /** Statements that have no outcome yet, in order. */
-  readonly #open = new Set<Promise<Question>>();
+  readonly #open = new Set<StepPromise<unknown>>();
+  /** Statements that were refused while nobody waited for them; somebody may by now. */
+  readonly #unheard: StepPromise<unknown>[] = [];
   #savepoints = 0;
   #ended: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
@@ -140,8 +150,10 @@ export class Transaction {
     options: ExecuteOptions & { readonly rows: "arrays" },
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: ExecuteOptions): Promise<Result<R>>;
-  async execute(sql: string, args?: Args, options: ExecuteOptions = {}): Promise<Result<unknown>> {
-    return readResult(await this.#statement(sql, args, options), this.#parts.spelling, options.rows);
+  execute(sql: string, args?: Args, options: ExecuteOptions = {}): Promise<Result<unknown>> {
+    return this.#handOut(async () =>
+      readResult(await this.#statement(sql, args, options), this.#parts.spelling, options.rows),
+    );
   }
 
   /**
@@ -150,8 +162,8 @@ export class Transaction {
    * @throws as `execute`
    * @example const jobs = await tx.query("select * from job where state = ?", ["open"]);
    */
-  async query<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R[]> {
-    return readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[];
+  query<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R[]> {
+    return this.#handOut(async () => readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[]);
   }
 
   /**
@@ -160,9 +172,11 @@ export class Transaction {
    * @throws as `execute`
    * @example const account = await tx.get("select * from account where id = ?", [7]);
    */
-  async get<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R | undefined> {
-    const result = await this.#statement(sql, args, { ...options, rowsMax: 1 });
-    return readRows(result, this.#parts.spelling)[0] as R | undefined;
+  get<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R | undefined> {
+    return this.#handOut(async () => {
+      const result = await this.#statement(sql, args, { ...options, rowsMax: 1 });
+      return readRows(result, this.#parts.spelling)[0] as R | undefined;
+    });
   }
 
   /**
@@ -184,11 +198,13 @@ export class Transaction {
     statements: readonly Step[],
     options: StepsOptions & { readonly atomic: boolean },
   ): Promise<StepResult<R>[]>;
-  async batch(statements: readonly Step[], options: StepsOptions = {}): Promise<StepResult<unknown>[]> {
+  batch(statements: readonly Step[], options: StepsOptions = {}): Promise<StepResult<unknown>[]> {
     const { spelling } = this.#parts;
     const { atomic, timeoutMs, signal, rows } = options;
-    const params = { statements: statements.map((one) => statementOf(one, spelling)), atomic, timeoutMs };
-    return readSteps((await this.#step("tx.batch", params, signal)) as BatchResult, spelling, rows);
+    return this.#handOut(async () => {
+      const params = { statements: statements.map((one) => statementOf(one, spelling)), atomic, timeoutMs };
+      return readSteps((await this.#step("tx.batch", params, signal)) as BatchResult, spelling, rows);
+    });
   }
 
   /**
@@ -242,7 +258,8 @@ export class Transaction {
 
   /**
    * Commits: resolved means that all of it is on disk. It happens once: the library asks for it again under the same key
-   * until it knows. Statements that have no outcome yet are waited for; when one of them is refused, nothing is committed.
+   * until it knows. Statements that have no outcome yet are waited for; when one of them is refused, or one before was
+   * that nobody has waited for, nothing is committed.
    *
    * @returns which commit it is, in the one order of all
    * @throws what a statement that was not awaited was refused with; SQLITE_CONSTRAINT when a deferred constraint does
@@ -255,11 +272,10 @@ export class Transaction {
   async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
-    for (const unanswered of [...this.#open]) {
-      const question = await unanswered;
-      if (question.refusal === undefined) continue;
+    const refused = await this.#notAwaited();
+    if (refused !== undefined) {
       await this.rollback();
-      throw failure(question, this.#signal);
+      throw refused.error;
     }
     this.#mustBeOpen();
     if (this.#seq !== undefined) return this.#endReading(this.#seq);
@@ -276,7 +292,8 @@ export class Transaction {
   }
 
   /**
-   * Undoes all of it. Never refused; does nothing when it is over.
+   * Undoes all of it. Never refused; does nothing when it is over. What became of statements that were not awaited is
+   * not told then.
    *
    * @example await tx.rollback();
    */
@@ -288,6 +305,28 @@ export class Transaction {
   /** `await using tx = await broker.begin()` rolls back at the end of the block what was not committed. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.rollback();
+  }
+
+  /** The commit tells what was refused and was not awaited. What comes after the end no commit can tell. */
+  #handOut<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#ended !== undefined && this.#signal?.aborted !== true) return run();
+    const step = StepPromise.of(run);
+    this.#open.add(step);
+    void step.failed.then((failed) => {
+      this.#open.delete(step);
+      if (failed !== undefined && !step.heard) this.#unheard.push(step);
+    });
+    return step;
+  }
+
+  /** Waits for all that has no outcome yet: why one of it was refused, or one before that nobody has waited for. */
+  async #notAwaited(): Promise<Failed | undefined> {
+    while (this.#open.size > 0)
+      for (const step of [...this.#open]) {
+        const failed = await step.failed;
+        if (failed !== undefined) return failed;
+      }
+    return this.#unheard.find(({ heard }) => !heard)?.failed;
   }
 
   #statement(
@@ -304,10 +343,7 @@ export class Transaction {
     this.#mustBeOpen();
     const { number } = this.#tie;
     const question = new Question("step", method, { tx: number, ...params }, { tie: this.#tie });
-    const answered = ask(this.#parts.driver, question, own).then(() => question);
-    this.#open.add(answered);
-    await answered;
-    this.#open.delete(answered);
+    await ask(this.#parts.driver, question, own);
     if (question.refusal === undefined) return question.result;
     this.#signal?.throwIfAborted();
     throw failure(question, own);

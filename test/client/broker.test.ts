@@ -471,4 +471,44 @@ describe("a handle", () => {
     assert.deepEqual(await broker.call("lock.list", { name: "a" }), { locks: [] });
     assert.equal((await rejection(broker.call("session.goodbye", {}))).code, "MISUSE");
   });
+
+  it("calls a write under the library's key, or under the program's own", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => rows([]));
+    fake.on("db.batch", () => hold);
+    await broker.call("db.execute", { sql: "insert …" });
+    const params = { statements: [{ sql: "insert …" }], key: "order 7", keepMs: 1000 };
+    const done = broker.call("db.batch", params);
+    await fake.request("db.batch");
+    fake.on("db.batch", () => ({ results: [] }));
+    fake.breakLinks();
+    await done;
+    assert.equal(typeof fake.asked[0]?.params["key"], "number");
+    assert.deepEqual(
+      fake.asked.slice(1).map((asked) => asked.params),
+      [params, params],
+    );
+  });
+
+  it("calls no write under a number that is not the library's", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.execute", () => rows([]));
+    fake.on("db.script", () => ({ results: [] }));
+    const key = await rejection(broker.call("db.execute", { sql: "insert …", key: 7 }));
+    const ack = await rejection(broker.call("db.script", { sql: "insert …", ack: 7 }));
+    assert.deepEqual([key.code, key.details["key"], ack.code, ack.details["ack"]], ["MISUSE", 7, "MISUSE", 7]);
+    assert.equal(fake.asked.length, 0);
+  });
+
+  it("counts a lock as given back that a called write has given back", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", ({ params }) => ({ name: params["name"], token: 3, key: params["key"], waitedMs: 0 }));
+    fake.on("db.execute", () => rows([]));
+    const lock = await broker.acquire("a");
+    const a = [{ name: "a", token: 3 }];
+    await broker.call("db.execute", { sql: "insert …", fence: a, release: a });
+    assert.deepEqual([lock.held, lock.lost, broker.heldLocks()], [false, false, []]);
+    const { key: _key, ack: _ack, ...params } = (await fake.request("db.execute")).params;
+    assert.deepEqual(params, { sql: "insert …", fence: a, release: a });
+  });
 });

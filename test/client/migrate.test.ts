@@ -79,6 +79,68 @@ describe("migrations", () => {
     await broker.close();
   });
 
+  it("may run as long as a statement may at all, unless they are given less", async () => {
+    const hasty = await ephemeralBroker({ limits: { writeMs: 10 } });
+    const broker = await hasty.connect();
+    const sql =
+      "create table slow as with recursive n(i) as (select 1 union all select i + 1 from n where i < 1e6) select max(i) from n";
+    assert.equal((await rejection(broker.script(sql))).code, "STATEMENT_TIMEOUT");
+    const migrations = [{ name: "slow/1", sql }];
+    assert.equal((await rejection(broker.migrate(migrations, { timeoutMs: 10 }))).code, "STATEMENT_TIMEOUT");
+    assert.deepEqual(await broker.migrate(migrations), ["slow/1"]);
+    await broker.close();
+    await hasty[Symbol.asyncDispose]();
+  });
+
+  it("wait for another program that migrates no longer than they are told to", async () => {
+    const [broker, other] = [await place.connect(), await place.connect()];
+    const migrations = [{ name: "wait/1", sql: "create table waited(a)" }];
+    const lock = await other.acquire("holdfast/migrate");
+    assert.equal((await rejection(broker.migrate(migrations, { waitMs: 0 }))).code, "LOCK_HELD");
+    const stop = new AbortController();
+    const stopped = broker.migrate(migrations, { signal: stop.signal });
+    for await (const news of other.locks.watch("holdfast/migrate"))
+      if (news.kind === "snapshot" ? (news.locks[0]?.waiters.length ?? 0) > 0 : news.kind === "queued") break;
+    const reason = new Error("not today");
+    stop.abort(reason);
+    await assert.rejects(stopped, reason);
+    await lock.release();
+    assert.deepEqual(await broker.migrate(migrations, { waitMs: 60_000, signal: new AbortController().signal }), [
+      "wait/1",
+    ]);
+    await broker.close();
+    await other.close();
+  });
+
+  it("are ended by a signal: what runs is undone, what was run before stays", async () => {
+    const [broker, other] = [await place.connect(), await place.connect()];
+    const first = { name: "ended/1", sql: "create table ended(a)" };
+    const second = { name: "ended/2", sql: "insert into ended values (1)" };
+    const endless =
+      "insert into ended values (2); insert into ended with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
+    await broker.migrate([first]);
+    const stop = new AbortController();
+    const migrated = broker.migrate([first, second, { name: "ended/3", sql: endless }], { signal: stop.signal });
+    const secondDone = () => other.get("select 1 from holdfast_migrations where name = 'ended/2'");
+    while ((await secondDone()) === undefined);
+    const reason = new Error("not today");
+    stop.abort(reason);
+    await assert.rejects(migrated, reason);
+    assert.deepEqual(broker.heldLocks(), []);
+    assert.deepEqual(await broker.query("select * from ended"), [{ a: 1 }]);
+    assert.deepEqual(await broker.migrate([first, second]), []);
+    await broker.close();
+    await other.close();
+  });
+
+  it("with an option that there is not are refused before anything is asked for", async () => {
+    const broker = await place.connect();
+    const error = await rejection(broker.migrate([], { timeout: 1000 } as never));
+    assert.equal(error.code, "MISUSE");
+    assert.match(error.message, /"timeout"; it has timeoutMs, waitMs, signal/);
+    await broker.close();
+  });
+
   it("need names that differ and texts that are texts", async () => {
     const broker = await place.connect();
     assert.equal(

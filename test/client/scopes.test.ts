@@ -1,6 +1,7 @@
 /** Which locks a task says it has in its hands while it asks for another. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { queryObjects } from "node:v8";
 import { refuse } from "../../src/terms/index.js";
 import { type Asked, type FakeBroker, hold } from "./support/fake-broker.js";
 import { pair, rejection } from "./support/pair.js";
@@ -9,6 +10,11 @@ import { pair, rejection } from "./support/pair.js";
 function asked(fake: FakeBroker): Record<string, unknown> {
   const acquires = fake.asked.filter(({ method }: Asked) => method === "lock.acquire");
   return Object.fromEntries(acquires.map(({ params }) => [params["name"], params["under"]]));
+}
+
+/** After a look at what is still in use; each scope has one. */
+function livingSets(): number {
+  return Number(queryObjects(Set));
 }
 
 describe("a task that asks for a lock", () => {
@@ -120,6 +126,71 @@ describe("a task that asks for a lock", () => {
     await broker.withLock("d", () => {});
     assert.deepEqual(asked(fake), { a: [], b: [1], left: [2, 1], c: [1, 3], d: [3] });
   });
+
+  it("after the scope in which it began is over has what it acquires for the scope around, or the program", async (test) => {
+    const { broker, fake } = await pair(test);
+    const begins: (() => void)[] = [];
+    const begun = () => new Promise<void>((resolve) => void begins.push(resolve));
+    let inner: Promise<unknown> | undefined;
+    let outer: Promise<unknown> | undefined;
+    await broker.withLock("a", async () => {
+      await broker.withLock("b", async () => {
+        inner = begun().then(() => broker.acquire("x"));
+        outer = begun().then(() => broker.acquire("y"));
+      });
+      begins[0]?.();
+      await inner;
+      await broker.withLock("c", () => {});
+    });
+    begins[1]?.();
+    await outer;
+    await broker.withLock("d", () => {});
+    // Granted in this order: a, b, x, c, y, d.
+    assert.deepEqual(asked(fake), { a: [], b: [1], x: [1], c: [1, 3], y: undefined, d: [3, 5] });
+  });
+
+  it("of a scope that ends before one inside it leaves what it has in its hands to what is around then", async (test) => {
+    const { broker, fake } = await pair(test);
+    let end = () => {};
+    let inner: Promise<unknown> | undefined;
+    await broker.withLock("a", async () => {
+      inner = broker.withLock("b", async () => {
+        await broker.acquire("left");
+        await new Promise<void>((resolve) => (end = resolve));
+        await broker.withLock("c", () => {});
+      });
+      await fake.request("lock.acquire", 2);
+    });
+    end();
+    await inner;
+    await broker.withLock("d", () => {});
+    assert.deepEqual(asked(fake), { a: [], b: [1], left: [2, 1], c: [2, 3], d: [3] });
+  });
+
+  for (const [when, soon] of [
+    ["while it ends", (turn: () => void) => turn()],
+    ["after it", (turn: () => void) => void setImmediate(turn)],
+  ] as const)
+    it(`turn after turn, each begun by the one before ${when}, keeps nothing of those that are over`, async (test) => {
+      const { broker } = await pair(test);
+      const turns = 400;
+      let begun = 0;
+      let before = 0;
+      let last: Promise<void> | undefined;
+      const more = await new Promise<number>((resolve) => {
+        const turn = (): void => {
+          last = broker.withLock("job", () => {
+            begun++;
+            if (begun === 10) before = livingSets();
+            if (begun === 10 + turns) resolve(livingSets() - before);
+            else soon(turn);
+          });
+        };
+        turn();
+      });
+      await last;
+      assert.ok(more < turns / 2, `${more} sets more after ${turns} turns`);
+    });
 
   it("says the token of now when a lock was upgraded", async (test) => {
     const { broker, fake } = await pair(test);

@@ -1,7 +1,7 @@
 /** Transactions of the library against a broker whose every answer the test chooses. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type Broker, connect, type HoldfastError, isHoldfastError } from "../../src/client/index.js";
+import { type Broker, connect, type HoldfastError, isHoldfastError, type Transaction } from "../../src/client/index.js";
 import { type Refusal, refuse } from "../../src/terms/index.js";
 import { FakeBroker, hold, rows } from "./support/fake-broker.js";
 
@@ -99,18 +99,75 @@ describe("a transaction", () => {
     assert.equal(fake.asked.filter(({ method }) => method === "tx.begin").length, 0);
   });
 
-  it("commits nothing when a statement was refused that nobody waited for", async (test) => {
+  it("commits nothing when a statement is refused that nobody waited for, and tells why", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("tx.execute", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
-    let unheard: Promise<unknown> | undefined;
     const error = await rejection(
       broker.transaction((tx) => {
-        unheard = tx.execute("insert …").catch(() => undefined);
+        void tx.execute("insert …");
       }),
     );
-    await unheard;
     assert.equal(error.code, "SQLITE_CONSTRAINT");
     assert.deepEqual(told(fake), ["tx.begin 1", "tx.execute 1: insert …", "tx.rollback 1"]);
+  });
+
+  it("tells so, too, of a statement that was refused before the commit was asked for", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.batch", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    for (const notAwaited of [
+      (tx: Transaction) => tx.batch(["insert …"]),
+      (tx: Transaction) => tx.execute("insert …", [Symbol("no value") as never]),
+    ]) {
+      const error = await rejection(
+        broker.transaction(async (tx) => {
+          void notAwaited(tx);
+          await tx.query("select 1");
+        }),
+      );
+      assert.ok(["SQLITE_CONSTRAINT", "PARAMETER_INVALID"].includes(error.code), error.code);
+    }
+    assert.equal(fake.asked.filter(({ method }) => method === "tx.commit").length, 0);
+  });
+
+  it("is committed when the program has heard of the refusal, at once or later", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.execute", ({ params }) =>
+      params["sql"] === "insert …" ? refuse("SQLITE_CONSTRAINT", "UNIQUE failed") : rows(["n"], [1]),
+    );
+    await broker.transaction(async (tx) => {
+      await rejection(tx.execute("insert …"));
+      const later = tx.get("insert …");
+      await tx.query("select 1");
+      await rejection(later);
+      const [first, second] = await Promise.allSettled([tx.sql`insert …`, tx.execute("select 1")]);
+      assert.deepEqual([first.status, second.status], ["rejected", "fulfilled"]);
+    });
+    assert.equal(told(fake).at(-1), "tx.commit 1");
+  });
+
+  it("that ends otherwise tells why it ends, and nothing of statements that nobody waited for", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.execute", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    const thrown = new Error("the program's own");
+    const work = broker.transaction((tx) => {
+      void tx.execute("insert …");
+      throw thrown;
+    });
+    await assert.rejects(work, thrown);
+    const tx = await broker.begin();
+    void tx.execute("insert …");
+    await tx.rollback();
+    // All that was asked is answered: a rejection that nobody hears would have been told by now.
+    await broker.close();
+  });
+
+  it("tells of a refusal where the program waits for the statement", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.execute", () => refuse("SQLITE_CONSTRAINT", "UNIQUE failed"));
+    const work = broker.transaction(async function insertsOne(tx) {
+      await tx.execute("insert …");
+    });
+    assert.match((await rejection(work)).stack ?? "", /insertsOne/);
   });
 
   it("that is over takes no more statements", async (test) => {
