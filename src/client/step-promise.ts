@@ -64,3 +64,31 @@ export class StepPromise<T> extends Promise<T> {
     this.#tell({ error });
   }
 }
+
+/** The statements of one transaction that its commit has to tell of. */
+export class Steps {
+  /** Those that have no outcome yet, in order. */
+  readonly #open = new Set<StepPromise<unknown>>();
+  /** Those that were refused while nobody waited for them; somebody may by now. */
+  readonly #unheard: StepPromise<unknown>[] = [];
+
+  handOut<T>(run: () => Promise<T>): Promise<T> {
+    const step = StepPromise.of(run);
+    this.#open.add(step);
+    void step.failed.then((failed) => {
+      this.#open.delete(step);
+      if (failed !== undefined && !step.heard) this.#unheard.push(step);
+    });
+    return step;
+  }
+
+  /** Waits for all that has no outcome yet: why one of it was refused, or one before that nobody has waited for. */
+  async refusedUnheard(): Promise<Failed | undefined> {
+    while (this.#open.size > 0)
+      for (const step of [...this.#open]) {
+        const failed = await step.failed;
+        if (failed !== undefined) return failed;
+      }
+    return this.#unheard.find(({ heard }) => !heard)?.failed;
+  }
+}

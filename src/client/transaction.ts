@@ -24,7 +24,7 @@ import {
 import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { RowStream } from "./row-stream.js";
-import { type Failed, StepPromise } from "./step-promise.js";
+import { Steps } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
 
@@ -96,10 +96,7 @@ export class Transaction {
   /** Of one that reads: the last commit that it sees. */
   readonly #seq: number | undefined;
   readonly #signal: AbortSignal | undefined;
-  /** Statements that have no outcome yet, in order. */
-  readonly #open = new Set<StepPromise<unknown>>();
-  /** Statements that were refused while nobody waited for them; somebody may by now. */
-  readonly #unheard: StepPromise<unknown>[] = [];
+  readonly #steps = new Steps();
   #savepoints = 0;
   #ended: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
@@ -272,7 +269,7 @@ export class Transaction {
   async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
-    const refused = await this.#notAwaited();
+    const refused = await this.#steps.refusedUnheard();
     if (refused !== undefined) {
       await this.rollback();
       throw refused.error;
@@ -310,23 +307,7 @@ export class Transaction {
   /** The commit tells what was refused and was not awaited. What comes after the end no commit can tell. */
   #handOut<T>(run: () => Promise<T>): Promise<T> {
     if (this.#ended !== undefined && this.#signal?.aborted !== true) return run();
-    const step = StepPromise.of(run);
-    this.#open.add(step);
-    void step.failed.then((failed) => {
-      this.#open.delete(step);
-      if (failed !== undefined && !step.heard) this.#unheard.push(step);
-    });
-    return step;
-  }
-
-  /** Waits for all that has no outcome yet: why one of it was refused, or one before that nobody has waited for. */
-  async #notAwaited(): Promise<Failed | undefined> {
-    while (this.#open.size > 0)
-      for (const step of [...this.#open]) {
-        const failed = await step.failed;
-        if (failed !== undefined) return failed;
-      }
-    return this.#unheard.find(({ heard }) => !heard)?.failed;
+    return this.#steps.handOut(run);
   }
 
   #statement(
