@@ -253,6 +253,7 @@ export class Transaction {
    * @example await tx.commit();
    */
   async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
+    checkOptions("commit", options, commitOptions);
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
     for (const unanswered of [...this.#open]) {
@@ -359,6 +360,8 @@ const passing: ReadonlySet<string> = new Set([
 ]);
 
 export const retriesDefault = 3;
+
+const commitOptions: KnownOptions<CommitOptions> = { key: true, keepMs: true, release: true };
 
 const transactionOptions: KnownOptions<TransactionOptions> = {
   mode: true,
