@@ -143,7 +143,8 @@ export abstract class Datastore {
    * @param args values by position (`?`, `?1`) or by name (`:name`); `options.named` for both at once
    * @returns columns, rows as objects, rowsAffected, lastInsertRowid. Resolved means: on disk.
    * @throws SQLITE_CONSTRAINT, SQLITE_ERROR and the like, PARAMETER_INVALID, FENCED, STATEMENT_TIMEOUT,
-   *   CONNECTION_LOST (outcome `unknown` if it was sent)
+   *   CONNECTION_LOST (outcome `unknown` if it was sent); MISUSE for an option that there is not, and with outcome `unknown`
+   *   when `integers` is "number" and the result holds an INTEGER beyond 2^53: then it was done, and only the result is lost
    * @example const { lastInsertRowid } = await broker.execute("insert into job(name) values (?)", ["index"]);
    */
   execute(
@@ -175,7 +176,8 @@ export abstract class Datastore {
    * that this program sent before.
    *
    * @returns the rows, as objects
-   * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
+   * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT; MISUSE for an option that
+   *   there is not, and for an INTEGER beyond 2^53 when `integers` is "number"
    * @example const open = await broker.query("select * from job where state = ?", ["open"]);
    */
   async query<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R[]> {
