@@ -9,10 +9,12 @@ import {
   type ScriptResult as ScriptWire,
   type StatementResult,
 } from "../protocol/index.js";
-import { HoldfastError, type Millis } from "../terms/index.js";
+import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import { type Driver, Question } from "./driver.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { ask, failure } from "./outcome.js";
+import { orAborted } from "./pulse.js";
 import { creditStandard, RowStream } from "./row-stream.js";
 import {
   type Args,
@@ -141,7 +143,8 @@ export abstract class Datastore {
    * @param args values by position (`?`, `?1`) or by name (`:name`); `options.named` for both at once
    * @returns columns, rows as objects, rowsAffected, lastInsertRowid. Resolved means: on disk.
    * @throws SQLITE_CONSTRAINT, SQLITE_ERROR and the like, PARAMETER_INVALID, FENCED, STATEMENT_TIMEOUT,
-   *   CONNECTION_LOST (outcome `unknown` if it was sent)
+   *   CONNECTION_LOST (outcome `unknown` if it was sent); MISUSE for an option that there is not, and with outcome `unknown`
+   *   when `integers` is "number" and the result holds an INTEGER beyond 2^53: then it was done, and only the result is lost
    * @example const { lastInsertRowid } = await broker.execute("insert into job(name) values (?)", ["index"]);
    */
   execute(
@@ -151,8 +154,9 @@ export abstract class Datastore {
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: WriteOptions): Promise<Result<R>>;
   async execute(sql: string, args?: Args, options: WriteOptions = noOptions): Promise<Result<unknown>> {
+    if (options !== noOptions) checkOptions("execute", options, writeOptions);
     const values = wired(args, options.named, this.#spelling);
-    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
     const { timeoutMs } = options;
     // One shape for all: what is undefined is not sent.
     const fence = this.#fence(options.fence);
@@ -160,7 +164,11 @@ export abstract class Datastore {
     const question = writing(this.#driver, "db.execute", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    return readResult(question.result as StatementResult, this.#spelling, options.rows);
+    try {
+      return readResult(question.result as StatementResult, this.#spelling, options.rows);
+    } catch (error) {
+      throw doneAndUnreadable(error);
+    }
   }
 
   /**
@@ -168,10 +176,12 @@ export abstract class Datastore {
    * that this program sent before.
    *
    * @returns the rows, as objects
-   * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT
+   * @throws READ_ONLY when the statement writes, SQLITE_ERROR and the like, STATEMENT_TIMEOUT; MISUSE for an option that
+   *   there is not, and for an INTEGER beyond 2^53 when `integers` is "number"
    * @example const open = await broker.query("select * from job where state = ?", ["open"]);
    */
   async query<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R[]> {
+    if (options !== noOptions) checkOptions("query", options, readOptions);
     const question = this.#question(sql, args, options, undefined);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -186,6 +196,7 @@ export abstract class Datastore {
    * @example const job = await broker.get("select * from job where id = ?", [7]);
    */
   async get<R = Row>(sql: string, args?: Args, options: ReadOptions = noOptions): Promise<R | undefined> {
+    if (options !== noOptions) checkOptions("get", options, readOptions);
     const question = this.#question(sql, args, options, 1);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -231,15 +242,20 @@ export abstract class Datastore {
     options: BatchOptions & { readonly atomic: boolean },
   ): Promise<StepResult<R>[]>;
   async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
+    checkOptions("batch", options, batchOptions);
     const { atomic, timeoutMs } = options;
     const steps = statements.map((one) => statementOf(one, this.#spelling));
-    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
     const fence = this.#fence(options.fence);
     const params = { statements: steps, atomic, fence, release: undefined, timeoutMs };
     const question = writing(this.#driver, "db.batch", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    return readSteps(question.result as BatchResult, this.#spelling, options.rows);
+    try {
+      return readSteps(question.result as BatchResult, this.#spelling, options.rows);
+    } catch (error) {
+      throw doneAndUnreadable(error);
+    }
   }
 
   /**
@@ -252,14 +268,19 @@ export abstract class Datastore {
   script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
+    checkOptions("script", options, batchOptions);
     const { atomic, timeoutMs } = options;
-    if (this.fenceChanges !== undefined) await this.fenceChanges;
+    if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
     const params = { sql, atomic, fence: this.#fence(options.fence), release: undefined, timeoutMs };
     const question = writing(this.#driver, "db.script", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
-    return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
+    try {
+      return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
+    } catch (error) {
+      throw doneAndUnreadable(error);
+    }
   }
 
   /**
@@ -281,7 +302,11 @@ export abstract class Datastore {
     const question = new Question("write", "db.execute", params);
     await ask(this.#driver, question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
-    return readRows(question.result as StatementResult, this.#spelling) as R[];
+    try {
+      return readRows(question.result as StatementResult, this.#spelling) as R[];
+    } catch (error) {
+      throw doneAndUnreadable(error);
+    }
   }
 
   #question(sql: string, args: Args | undefined, options: ReadOptions, rowsMax: number | undefined): Question {
@@ -297,6 +322,28 @@ export abstract class Datastore {
 
 const noOptions: WriteOptions = {};
 
+const readOptions: KnownOptions<ReadOptions> = { timeoutMs: true, signal: true, named: true };
+const streamOptions: KnownOptions<StreamOptions> = { ...readOptions, credit: true, rows: true };
+const batchOptions: KnownOptions<BatchOptions> = {
+  ...{ timeoutMs: true, signal: true },
+  ...{ fence: true, release: true, key: true, keepMs: true, rows: true, atomic: true },
+};
+const { atomic: _atomic, ...statementOptions } = batchOptions;
+const writeOptions: KnownOptions<WriteOptions> = { ...statementOptions, named: true };
+
+/** When the lock has its new token, or has kept the old one; what a signal ends before was never sent. */
+export function settled(change: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  return signal === undefined ? change : orAborted(change, signal, () => undefined);
+}
+
+/** The statement was done, whatever becomes of its result here: nobody may take it for one that was not. */
+function doneAndUnreadable(error: unknown): unknown {
+  if (!isHoldfastError(error)) return error;
+  const { code, message, details } = error;
+  const text = `the statement was done, and what it writes is applied, but its result cannot be given: ${message}`;
+  return new HoldfastError(code, text, { details, outcome: "unknown", cause: error });
+}
+
 /** A stream of its own, or one of a transaction. */
 export function streamOf(
   { driver, spelling }: DatastoreParts,
@@ -304,6 +351,7 @@ export function streamOf(
   asked: { readonly sql: string; readonly args: Args | undefined; readonly options: StreamOptions },
 ): RowStream<unknown> {
   const { sql, args, options } = asked;
+  checkOptions("stream", options, streamOptions);
   const { named, timeoutMs, credit = creditStandard, rows: shape, signal } = options;
   if (!Number.isSafeInteger(credit) || credit < 1)
     throw new HoldfastError("MISUSE", `credit must be a whole number of bytes above 0, not ${String(credit)}`);

@@ -217,7 +217,13 @@ export class Driver {
         effects.length > 0;
         effects = this.#conversation.takeEffects()
       )
-        for (const effect of effects) this.#obey(effect);
+        for (const effect of effects) {
+          try {
+            this.#obey(effect);
+          } catch (error) {
+            surface(error);
+          }
+        }
     } finally {
       this.#obeying = false;
     }
@@ -403,6 +409,13 @@ export class Driver {
     this.#socket = undefined;
     this.#handle({ kind: "disconnected", reason, luck: Math.random() });
   }
+}
+
+/** By itself: what goes wrong with one effect must not take the others along, which are other requests'. */
+function surface(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 function tellWatch(effect: WatchEffect): void {

@@ -5,10 +5,11 @@
 import { guardedStartMs, type LockMode } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import type { Grant, LeaseState, RevocationNews } from "./conversation/index.js";
-import { ask, Datastore, type DatastoreParts, type Fence, failure } from "./datastore.js";
+import { ask, Datastore, type DatastoreParts, type Fence, failure, settled } from "./datastore.js";
 import { Question } from "./driver.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { errorFrom, FencedError, LockLostError } from "./lock-errors.js";
-import type { AcquireOptions, RevokingInfo } from "./lock-request.js";
+import { type AcquireOptions, type RevokingInfo, wireWait } from "./lock-request.js";
 import type { Scopes } from "./scopes.js";
 import { Transaction, type TransactionOptions, transact } from "./transaction.js";
 
@@ -23,6 +24,9 @@ export interface TransferOptions {
   /** Why; shown in the lock's history. */
   readonly reason?: string | undefined;
 }
+
+const upgradeOptions: KnownOptions<UpgradeOptions> = { waitMs: true, signal: true };
+const transferOptions: KnownOptions<TransferOptions> = { reason: true };
 
 export interface HandleParts extends DatastoreParts {
   readonly scopes: Scopes;
@@ -117,22 +121,29 @@ export class LockHandle extends Datastore {
    * what is written through it meanwhile waits for the outcome; a transaction that began before is rolled back. Of several names `name` is upgraded.
    *
    * @throws DeadlockError when another that shares it wants the same and was first (release, and acquire it anew),
-   *   LockHeldError (waitMs 0), LockTimeoutError, LockLostError, the reason of `signal`; then it is shared as before
+   *   LockHeldError (waitMs 0), LockTimeoutError, LockLostError, the reason of `signal`; then it is shared as before.
+   *   MISUSE when it is exclusive, or on its way to be by an upgrade before
    * @example
    * await using lock = await broker.acquire("index", { mode: "shared" });
    * if ((await broker.get("select 1 from stale")) !== undefined) await lock.upgrade({ waitMs: 5000 });
    */
-  async upgrade({ waitMs, signal }: UpgradeOptions = {}): Promise<void> {
+  async upgrade(options: UpgradeOptions = {}): Promise<void> {
+    checkOptions("upgrade", options, upgradeOptions);
     this.#mustBe("shared", "upgrade");
     const { name, token } = this;
-    const question = new Question("upgrade", "lock.upgrade", { name, token, waitMs }, { grant: this.#grant });
+    if (this.#upgrade !== undefined) {
+      const message = `an upgrade of the lock ${JSON.stringify(name)} is under way: wait for it, or end it by its signal`;
+      throw new HoldfastError("MISUSE", message, { details: { name } });
+    }
+    const { signal } = options;
+    const params = { name, token, waitMs: wireWait(options.waitMs) };
+    const question = new Question("upgrade", "lock.upgrade", params, { grant: this.#grant });
     const done = ask(this.#parts.driver, question, signal);
-    const settled = done.catch(() => {});
-    this.#upgrade = settled;
+    this.#upgrade = done.catch(() => {});
     try {
       await done;
     } finally {
-      if (this.#upgrade === settled) this.#upgrade = undefined;
+      this.#upgrade = undefined;
     }
     if (question.refusal !== undefined) throw this.#failure(question, signal);
     this.#mode = "exclusive";
@@ -181,9 +192,11 @@ export class LockHandle extends Datastore {
    * const [row] = await broker.locks.list({ name: lock.name });
    * if (row?.waiters[0] !== undefined) await lock.transfer(row.waiters[0].session, { reason: "your turn" });
    */
-  async transfer(session: string, { reason }: TransferOptions = {}): Promise<void> {
+  async transfer(session: string, options: TransferOptions = {}): Promise<void> {
+    checkOptions("transfer", options, transferOptions);
     this.#mustBeHeld();
     const { name, token } = this;
+    const { reason } = options;
     const params = { name, token, to: session, reason };
     const question = new Question("transfer", "lock.transfer", params, { grant: this.#grant });
     await this.#parts.driver.ask(question);
@@ -200,7 +213,7 @@ export class LockHandle extends Datastore {
    */
   transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const begin = async () => {
-      if (this.fenceChanges !== undefined) await this.fenceChanges;
+      if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
       return Transaction.begin(this.#parts, this.ownFence(), options);
     };
     return transact(begin, work, options);

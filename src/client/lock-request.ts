@@ -117,7 +117,8 @@ const acquireOptions: KnownOptions<AcquireOptions> = {
 export function lockRequest(name: string, options: AcquireOptions, { under, steal }: RequestMore): object {
   checkOptions("a request for a lock", options, acquireOptions);
   const { also, waitMs, ttl, reason, guard, onQueued, onContended, slots, take } = options;
-  const wrong = wrongWait(waitMs) ?? wrongTtl(ttl);
+  const wait = wireWait(waitMs);
+  const wrong = wrongTtl(ttl);
   if (wrong !== undefined) throw HoldfastError.from(wrong);
   const mode = checkedMode(name, options);
   // One shape for all, with room for what the conversation adds: what is undefined is not sent.
@@ -127,7 +128,7 @@ export function lockRequest(name: string, options: AcquireOptions, { under, stea
     slots,
     take,
     also: also === undefined || also.length === 0 ? undefined : also.map(further),
-    waitMs: waitMs === Number.POSITIVE_INFINITY ? undefined : waitMs,
+    waitMs: wait,
     ttlMs: ttl === true ? ttlMsStandard : ttl,
     reason,
     guard,
@@ -181,9 +182,11 @@ function checkSlots(field: string, value: number, name: string, wish: LockMode):
     throw new HoldfastError("MISUSE", `${field} must be a whole number from 1, not ${String(value)}`);
 }
 
-function wrongWait(waitMs: unknown): Refusal | undefined {
-  if (waitMs === undefined || (typeof waitMs === "number" && waitMs >= 0)) return undefined;
-  return refuse("MISUSE", `waitMs must be a number of milliseconds from 0, not ${String(waitMs)}`);
+/** As it goes over the wire: for ever is not said. Throws MISUSE. */
+export function wireWait(waitMs: Millis | undefined): Millis | undefined {
+  if (waitMs === undefined || waitMs === Number.POSITIVE_INFINITY) return undefined;
+  if (typeof waitMs === "number" && waitMs >= 0) return waitMs;
+  throw new HoldfastError("MISUSE", `waitMs must be a number of milliseconds from 0, not ${String(waitMs)}`);
 }
 
 function wrongTtl(ttl: unknown): Refusal | undefined {

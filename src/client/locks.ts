@@ -8,6 +8,7 @@ import { HoldfastError, type Millis } from "../terms/index.js";
 import { failure } from "./datastore.js";
 import { type Driver, Question } from "./driver.js";
 import { type HeldLocks, type LockWork, workOf } from "./held-locks.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { LockFeed, type LockNews, type WatchOptions } from "./lock-feed.js";
 import type { LockHandle } from "./lock-handle.js";
 import { checkLockName } from "./lock-request.js";
@@ -67,6 +68,16 @@ export interface HandOverOptions {
 /** What is to be watched: a name, all names with a prefix, or with `{}` all. */
 export type WatchSubject = string | { readonly name: string } | { readonly prefix?: string };
 
+const requestOptions: KnownOptions<LockRequestOptions> = { mode: true, ifAvailable: true, steal: true, signal: true };
+const filterOptions: KnownOptions<LockFilter> = {
+  ...{ name: true, prefix: true },
+  ...{ session: true, contended: true, waiters: true },
+};
+const breakOptions: KnownOptions<BreakOptions> = { token: true, graceMs: true, reason: true };
+const subjectOptions: KnownOptions<Pick<LockFilter, "name" | "prefix">> = { name: true, prefix: true };
+const watchOptions: KnownOptions<WatchOptions> = { signal: true };
+const handOverOptions: KnownOptions<HandOverOptions> = { token: true, reason: true };
+
 /** What these locks are made from. */
 export interface LocksParts {
   readonly held: HeldLocks;
@@ -102,6 +113,7 @@ export class Locks {
       options,
       maybeWork,
     );
+    checkOptions("locks.request", wishes, requestOptions);
     refuseWhatCannotBe(wishes);
     const { mode, ifAvailable, steal, signal } = wishes;
     if (ifAvailable === true) return this.#parts.held.runIfFree(name, { mode }, work);
@@ -133,6 +145,7 @@ export class Locks {
    * @example const crowded = await broker.locks.list({ prefix: "deploy/", contended: true });
    */
   async list(filter: LockFilter = {}): Promise<readonly LockRow[]> {
+    checkOptions("locks.list", filter, filterOptions);
     const all: LockRow[] = [];
     for (let after: string | undefined; ; ) {
       const { locks, more } = (await this.#ask(new Question("read", "lock.list", { ...filter, after }))) as ListResult;
@@ -166,8 +179,10 @@ export class Locks {
    * @throws NAME_INVALID, META_TOO_LARGE
    * @example await broker.locks.break("deploy/prod", { graceMs: 10_000, reason: "rollback by hand" });
    */
-  async break(name: string, { token, graceMs, reason }: BreakOptions = {}): Promise<readonly EndedGrant[]> {
+  async break(name: string, options: BreakOptions = {}): Promise<readonly EndedGrant[]> {
     checkLockName(name);
+    checkOptions("locks.break", options, breakOptions);
+    const { token, graceMs, reason } = options;
     const question = new Question("change", "lock.break", { name, token, graceMs, reason });
     return ((await this.#ask(question)) as { ended: EndedGrant[] }).ended;
   }
@@ -180,8 +195,10 @@ export class Locks {
    * @throws NOT_WAITING, LOCK_NOT_HELD, NAME_INVALID
    * @example await broker.locks.transfer("deploy/prod", session, { reason: "the fix goes first" });
    */
-  async transfer(name: string, session: string, { token, reason }: HandOverOptions = {}): Promise<void> {
+  async transfer(name: string, session: string, options: HandOverOptions = {}): Promise<void> {
     checkLockName(name);
+    checkOptions("locks.transfer", options, handOverOptions);
+    const { token, reason } = options;
     await this.#ask(new Question("change", "lock.transfer", { name, token, to: session, reason }));
   }
 
@@ -210,8 +227,11 @@ export class Locks {
    *   else if (news.kind === "granted") break;
    * }
    */
-  watch(subject: WatchSubject, { signal }: WatchOptions = {}): AsyncIterableIterator<LockNews, undefined> {
+  watch(subject: WatchSubject, options: WatchOptions = {}): AsyncIterableIterator<LockNews, undefined> {
     const filter = typeof subject === "string" ? { name: subject } : subject;
+    checkOptions("what locks.watch watches", filter, subjectOptions);
+    checkOptions("locks.watch", options, watchOptions);
+    const { signal } = options;
     if ("name" in filter) checkLockName(filter.name);
     return new LockFeed<LockNews>({ driver: this.#parts.driver, filter, signal, digest: (news) => [news] });
   }

@@ -45,6 +45,8 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
   #opened: Promise<void> | undefined;
   /** Why it ended; undefined when it was complete or the program has closed it. */
   #refusal: Refusal | undefined;
+  /** Why a row could not be read; then the stream is closed. */
+  #unreadable: { readonly error: unknown } | undefined;
   readonly #waits: (() => void)[] = [];
   readonly #onAbort = () => this.#close();
 
@@ -68,7 +70,10 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     return this;
   }
 
-  /** The next row. Throws what the statement is refused for, SNAPSHOT_ENDED, CONNECTION_LOST, the signal's reason. */
+  /**
+   * The next row. Throws what the statement is refused for, SNAPSHOT_ENDED, CONNECTION_LOST, the signal's reason; MISUSE,
+   * which ends the stream, when a value is beyond 2^53 and `integers` is "number".
+   */
   next(): Promise<IteratorResult<R>> {
     const row = this.#take();
     return row === undefined ? this.#waitForNext() : Promise.resolve(row);
@@ -90,6 +95,7 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     for (;;) {
       const row = this.#take();
       if (row !== undefined) return row;
+      if (this.#unreadable !== undefined) throw this.#unreadable.error;
       this.#parts.signal?.throwIfAborted();
       if (this.#state === "over") {
         if (this.#refusal === undefined) return { value: undefined, done: true };
@@ -102,7 +108,14 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
   #take(): IteratorResult<R> | undefined {
     const message = this.#message ?? this.#nextMessage();
     if (message === undefined || this.#read === undefined) return undefined;
-    const value = this.#read(message.rows[this.#next++]);
+    let value: R;
+    try {
+      value = this.#read(message.rows[this.#next++]);
+    } catch (error) {
+      this.#unreadable = { error };
+      this.#close();
+      return undefined;
+    }
     if (this.#next >= message.rows.length) this.#doneWith(message);
     return { value, done: false };
   }

@@ -1,8 +1,9 @@
 /** What is committed to tables, as the program takes it: one change after the other, and gaps where some are not known. */
-import type { TableChangeRow } from "../protocol/index.js";
+import type { TableChangeRow, WireValue } from "../protocol/index.js";
 import { HoldfastError, type Refusal } from "../terms/index.js";
 import type { ChangeCursor, TableEffect } from "./conversation/index.js";
 import { type Driver, TableSubscription } from "./driver.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { cells, type Spelling, type Value } from "./values.js";
 
 export interface TableWatchOptions {
@@ -58,8 +59,22 @@ export interface TableChangesParts {
   readonly spelling: Spelling;
 }
 
+const watchOptions: KnownOptions<TableWatchOptions> = { keys: true, after: true, signal: true };
+
 /** So many wait for the program to take them; then they are dropped and a gap is told. */
 const waitingMax = 10_000;
+/** The same for the memory that their keys take: 1,000 keys of a commit are about 125 KB, those of 10,000 commits 1.2 GB. */
+const keyBytesMax = 64 * 1024 * 1024;
+/** A named row in memory, without its texts and blobs (measured: 100 to 140 bytes; Node 20, 2026-11). */
+const namedRowBytes = 128;
+
+/** As it came: of a key that cannot be read the program is to hear in its loop. */
+interface Untaken {
+  /** Undefined: a gap. */
+  readonly row: TableChangeRow | undefined;
+  readonly cursor: ChangeCursor;
+  readonly keyBytes: number;
+}
 
 /**
  * An async iterable, to be read once. Begins at once, not with the first `next`: what is committed after `opened` has
@@ -73,7 +88,9 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
   readonly #parts: TableChangesParts;
   readonly #subscription: TableSubscription;
   readonly #signal: AbortSignal | undefined;
-  #news: TableNews[] = [];
+  #news: Untaken[] = [];
+  /** Of all that is not taken yet. */
+  #keyBytes = 0;
   /** Of what is not taken yet, the last. */
   #cursor: ChangeCursor | undefined;
   #over = false;
@@ -84,7 +101,9 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
   readonly #onAbort = () => this.#close();
 
   /** @internal */
-  constructor(parts: TableChangesParts, tables: readonly string[], { keys = false, after, signal }: TableWatchOptions) {
+  constructor(parts: TableChangesParts, tables: readonly string[], options: TableWatchOptions) {
+    checkOptions("watch", options, watchOptions);
+    const { keys = false, after, signal } = options;
     signal?.throwIfAborted();
     this.#parts = parts;
     this.#signal = signal;
@@ -107,11 +126,14 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
     return this;
   }
 
-  /** The next news. Throws what the watch is refused for, the signal's reason, CLOSED. */
+  /**
+   * The next news. Throws what the watch is refused for, the signal's reason, CLOSED; MISUSE, which ends the watch, when a
+   * key is beyond 2^53 and `integers` is "number".
+   */
   async next(): Promise<IteratorResult<TableNews>> {
     for (;;) {
-      const value = this.#news.shift();
-      if (value !== undefined) return { value, done: false };
+      const untaken = this.#news.shift();
+      if (untaken !== undefined) return { value: this.#taken(untaken), done: false };
       this.#signal?.throwIfAborted();
       if (this.#refusal !== undefined) throw HoldfastError.from(this.#refusal);
       if (this.#over) return { value: undefined, done: true };
@@ -130,30 +152,15 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
     await this.return();
   }
 
-  #hear(effect: TableEffect): void {
-    if (this.#over) return;
-    switch (effect.kind) {
-      case "tables-watched":
-        this.#cursor ??= this.#subscription.after;
-        return this.#open({ absent: effect.absent });
-      case "tables-gap":
-        return this.#push([{ gap: true, seq: effect.at.seq, cursor: cursorText(effect.at) }], effect.at);
-      case "tables-changed":
-        return this.#changed(effect);
+  #taken({ row, cursor, keyBytes }: Untaken): TableNews {
+    this.#keyBytes -= keyBytes;
+    if (row === undefined) return { gap: true, seq: cursor.seq, cursor: cursorText(cursor) };
+    try {
+      return this.#changeOf(row, cursor);
+    } catch (error) {
+      this.#close();
+      throw error;
     }
-  }
-
-  #changed({ source, changes }: Extract<TableEffect, { kind: "tables-changed" }>): void {
-    const rows = changes as readonly unknown[] as readonly TableChangeRow[];
-    const news = rows.map((row, at) => {
-      // The last of a commit's tables is done with it; before, only the commit before is.
-      const complete = rows[at + 1]?.seq !== row.seq;
-      const last = { seq: row.seq, source };
-      const before = this.#cursor ?? last;
-      if (complete) this.#cursor = last;
-      return this.#changeOf(row, complete ? last : before);
-    });
-    this.#push(news, { seq: rows.at(-1)?.seq ?? 0, source });
   }
 
   #changeOf(row: TableChangeRow, cursor: ChangeCursor): TableChange {
@@ -171,11 +178,43 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
     };
   }
 
-  #push(news: readonly TableNews[], last: ChangeCursor): void {
+  #hear(effect: TableEffect): void {
+    if (this.#over) return;
+    switch (effect.kind) {
+      case "tables-watched":
+        this.#cursor ??= this.#subscription.after;
+        return this.#open({ absent: effect.absent });
+      case "tables-gap":
+        return this.#push([gapAt(effect.at)], effect.at);
+      case "tables-changed":
+        return this.#changed(effect);
+    }
+  }
+
+  #changed({ source, changes }: Extract<TableEffect, { kind: "tables-changed" }>): void {
+    const rows = changes as readonly unknown[] as readonly TableChangeRow[];
+    const news = rows.map((row, at) => {
+      // The last of a commit's tables is done with it; before, only the commit before is.
+      const complete = rows[at + 1]?.seq !== row.seq;
+      const last = { seq: row.seq, source };
+      const before = this.#cursor ?? last;
+      if (complete) this.#cursor = last;
+      return { row, cursor: complete ? last : before, keyBytes: keyBytesOf(row) };
+    });
+    this.#push(news, { seq: rows.at(-1)?.seq ?? 0, source });
+  }
+
+  #push(news: readonly Untaken[], last: ChangeCursor): void {
     this.#cursor = last;
     // One by one: what was missed in a while may be more than a call takes as arguments.
-    for (const one of news) this.#news.push(one);
-    if (this.#news.length > waitingMax) this.#news = [{ gap: true, seq: last.seq, cursor: cursorText(last) }];
+    for (const one of news) {
+      this.#news.push(one);
+      this.#keyBytes += one.keyBytes;
+    }
+    if (this.#news.length > waitingMax || this.#keyBytes > keyBytesMax) {
+      this.#news = [gapAt(last)];
+      this.#keyBytes = 0;
+    }
     this.#wake();
   }
 
@@ -193,12 +232,36 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
     if (this.#over) return;
     this.#ends(undefined);
     this.#news = [];
+    this.#keyBytes = 0;
     this.#parts.driver.unwatch(this.#subscription);
   }
 
   #wake(): void {
     for (const go of this.#waits.splice(0)) go();
   }
+}
+
+function gapAt(cursor: ChangeCursor): Untaken {
+  return { row: undefined, cursor, keyBytes: 0 };
+}
+
+const noCells: readonly WireValue[] = [];
+
+/** About so much memory: of texts the units, of marked values their text. */
+function keyBytesOf({ keys }: TableChangeRow): number {
+  if (keys === undefined) return 0;
+  let bytes = keys.length * namedRowBytes;
+  for (const { key, was = noCells } of keys) {
+    for (const cell of key) bytes += cellBytes(cell);
+    for (const cell of was) bytes += cellBytes(cell);
+  }
+  return bytes;
+}
+
+function cellBytes(cell: WireValue): number {
+  if (typeof cell === "string" || cell instanceof Uint8Array) return cell.length;
+  if (typeof cell !== "object" || cell === null) return 0;
+  return "$blob" in cell ? cell.$blob.length : 0;
 }
 
 function cursorText({ source, seq }: ChangeCursor): string {

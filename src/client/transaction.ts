@@ -267,6 +267,7 @@ export class Transaction {
    * @example await tx.commit();
    */
   async commit(options: CommitOptions = {}): Promise<TxCommitResult> {
+    checkOptions("commit", options, commitOptions);
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
     const refused = await this.#steps.refusedUnheard();
@@ -376,6 +377,8 @@ const passing: ReadonlySet<string> = new Set([
 ]);
 
 export const retriesDefault = 3;
+
+const commitOptions: KnownOptions<CommitOptions> = { key: true, keepMs: true, release: true };
 
 const transactionOptions: KnownOptions<TransactionOptions> = {
   mode: true,

@@ -155,6 +155,30 @@ describe("results", () => {
     never.fake.on("db.execute", answer);
     assert.equal((await rejection(never.broker.execute("insert …"))).code, "MISUSE");
   });
+
+  it("that cannot be given do not hide that the statement was done", async (test) => {
+    const { broker, fake } = await pair(test, { integers: "number" });
+    const large = { $int: "9007199254740993" };
+    const result = { ...rows([]), rowsAffected: 1, lastInsertRowid: large };
+    fake.on("db.execute", ({ params }) => (params["sql"] === "insert" ? result : rows(["x"], [large])));
+    fake.on("db.batch", () => ({ results: [result] }));
+    fake.on("db.script", () => ({ results: [{ ...result, position: 0 }] }));
+    fake.on("db.query", () => rows(["x"], [large]));
+    const written = [
+      broker.execute("insert"),
+      broker.execute("insert … returning x"),
+      broker.sql`insert … returning x`,
+      broker.batch(["insert"]),
+      broker.script("insert"),
+    ];
+    for (const done of written) {
+      const { code, outcome, message } = await rejection(done);
+      assert.deepEqual([code, outcome], ["MISUSE", "unknown"]);
+      assert.match(message, /was done, .* is applied, .*9007199254740993 .*integers "auto"/);
+    }
+    for (const read of [broker.query("select x"), broker.get("select x")])
+      assert.equal((await rejection(read)).outcome, "none");
+  });
 });
 
 describe("a template", () => {

@@ -3,8 +3,13 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import type { TableEffect } from "../../src/client/conversation/index.js";
+import { Driver, Question, TableSubscription } from "../../src/client/driver.js";
 import { type Broker, isHoldfastError } from "../../src/client/index.js";
+import { settingsFrom } from "../../src/client/options.js";
 import { type EphemeralBroker, type EphemeralOptions, ephemeralBroker } from "../../src/client/testing.js";
+import { FakeBroker } from "./support/fake-broker.js";
+import { uncaught } from "./support/uncaught.js";
 
 async function own(test: TestContext, options: EphemeralOptions = {}): Promise<EphemeralBroker> {
   const broker = await ephemeralBroker(options);
@@ -95,6 +100,40 @@ describe("a broker that is killed under load", () => {
     assert.deepEqual(await again, { resumed: true });
     await broker.close();
   });
+});
+
+it("a handler that throws takes nothing along of what came with its news, and its error surfaces", async (test) => {
+  const fake = await FakeBroker.start(test);
+  const { introduction, plan } = settingsFrom({ socket: fake.path, start: false, env: {} });
+  const conversation = { introduction, openMs: 30_000, patienceMs: 30_000 };
+  const silent = () => undefined;
+  const handlers = {
+    ...{ onOpened: silent, onLost: silent, onGivenBack: silent, onJeopardy: silent },
+    ...{ onContended: silent, onRevoking: silent, onSessionLost: silent, onEnded: silent },
+  };
+  const driver = new Driver({ conversation, encoding: "json", plan }, handlers);
+  test.after(() => driver.close());
+  driver.open();
+  const thrown = uncaught();
+  const filter = { tables: ["t"], keys: false, after: undefined };
+  const heard: string[] = [];
+  const news = (effect: TableEffect) => {
+    heard.push(effect.kind);
+    if (effect.kind === "tables-changed") throw new Error("of the handler");
+  };
+  driver.watch(new TableSubscription(filter, { onNews: news, onEnd: silent }));
+  const open = await fake.request("watch.open");
+  fake.answer(open, { upTo: 1, source: "s", absent: [] });
+  const question = new Question("read", "session.ping", {});
+  const answered = driver.ask(question);
+  const ping = await fake.request("session.ping");
+  const changes = [{ seq: 2, table: "t", inserts: 1, updates: 0, deletes: 0 }];
+  fake.notify("watch.changes", { watch: open.params["watch"], source: "s", upTo: 3, gap: true, changes });
+  fake.answer(ping, { now: 0 });
+  assert.match(String(await thrown), /of the handler/);
+  await answered;
+  assert.deepEqual(question.result, { now: 0 });
+  assert.deepEqual(heard, ["tables-watched", "tables-changed", "tables-gap"]);
 });
 
 describe("a broker that is stopped", () => {

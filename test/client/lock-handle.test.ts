@@ -6,6 +6,7 @@ import { guardedStartMs } from "../../src/protocol/index.js";
 import { refuse } from "../../src/terms/index.js";
 import { hold, rows } from "./support/fake-broker.js";
 import { granted, type Pair, pair, rejection } from "./support/pair.js";
+import { uncaught } from "./support/uncaught.js";
 
 async function sharing(test: TestContext) {
   const { broker, fake } = await pair(test);
@@ -80,6 +81,49 @@ describe("an upgrade", () => {
     await lock.execute("insert …");
     assert.equal((await upgrade).code, "LOCK_TIMEOUT");
     assert.deepEqual((await fake.request("db.execute")).params["fence"], [{ name: "a", token: 1 }]);
+  });
+
+  it("holds up a write no longer than until the signal of that is aborted, and nothing of it is sent", async (test) => {
+    const { broker, fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => hold);
+    const upgrade = lock.upgrade();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const held = [
+      lock.execute("insert …", [], { signal }),
+      lock.batch(["insert …"], { signal }),
+      lock.script("insert …", { signal }),
+      lock.transaction(() => undefined, { signal }),
+    ].map((one) => assert.rejects(one, /enough/));
+    const goesOn = lock.execute("insert …", [], { signal: new AbortController().signal });
+    controller.abort(new Error("enough"));
+    await Promise.all(held);
+    fake.answer(await fake.request("lock.upgrade"), { name: "a", token: 9, waitedMs: 0 });
+    await upgrade;
+    await goesOn;
+    await settled({ broker });
+    const sent = fake.asked.map(({ method }) => method).filter((method) => /^(db|tx)\./.test(method));
+    assert.deepEqual(sent, ["db.execute"]);
+  });
+
+  it("is one at a time: a second beside it is refused, and the lock is upgraded all the same", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => hold);
+    const upgrade = lock.upgrade();
+    const { code, message } = await rejection(lock.upgrade());
+    assert.equal(code, "MISUSE");
+    assert.match(message, /an upgrade of the lock "a" is under way/);
+    fake.answer(await fake.request("lock.upgrade"), { name: "a", token: 9, waitedMs: 0 });
+    await upgrade;
+    assert.deepEqual([lock.mode, lock.token, lock.held, lock.lost], ["exclusive", 9, true, false]);
+  });
+
+  it("takes the waits that acquire takes", async (test) => {
+    const { fake, lock } = await sharing(test);
+    fake.on("lock.upgrade", () => ({ name: "a", token: 9, waitedMs: 0 }));
+    assert.match((await rejection(lock.upgrade({ waitMs: -1 }))).message, /waitMs must be .* from 0, not -1/);
+    await lock.upgrade({ waitMs: Number.POSITIVE_INFINITY });
+    assert.ok(!("waitMs" in (await fake.request("lock.upgrade")).params));
   });
 
   it("is ended by its signal when the broker has said so", async (test) => {
@@ -193,14 +237,7 @@ describe("a holder is told", () => {
 
   it("by a listener whose error is the program's own affair", async (test) => {
     const { broker, fake } = await pair(test);
-    const thrown = new Promise<unknown>((resolve) => {
-      const listeners = process.listeners("uncaughtException");
-      process.removeAllListeners("uncaughtException");
-      process.once("uncaughtException", (error) => {
-        for (const listener of listeners) process.on("uncaughtException", listener);
-        resolve(error);
-      });
-    });
+    const thrown = uncaught();
     const lock = await broker.acquire("a", {
       onContended: () => {
         throw new Error("of the program");

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Driver, Question } from "../../src/client/driver.js";
 import { RowStream } from "../../src/client/row-stream.js";
+import type { Integers } from "../../src/protocol/index.js";
 import { isHoldfastError, type Refusal, refuse } from "../../src/terms/index.js";
 
 const credit = 1000;
@@ -14,7 +15,7 @@ class Stage {
   readonly stream: RowStream<unknown>;
   #answer: (() => void) | undefined;
 
-  constructor({ signal }: { readonly signal?: AbortSignal } = {}) {
+  constructor({ signal, integers = "auto" }: { readonly signal?: AbortSignal; readonly integers?: Integers } = {}) {
     const driver = {
       ask: () => {
         this.said.push("ask");
@@ -29,7 +30,7 @@ class Stage {
       credit: (_: Question, bytes: number) => this.said.push(`credit ${bytes}`),
       closeStream: () => this.said.push("close"),
     };
-    const spelling = { encoding: "json", integers: "auto" } as const;
+    const spelling = { encoding: "json", integers } as const;
     this.stream = new RowStream({
       driver: driver as unknown as Driver,
       ...{ spelling, question: this.question, credit, shape: "arrays", signal },
@@ -46,7 +47,7 @@ class Stage {
     this.#answer?.();
   }
 
-  rows(numbers: readonly number[], bytes = 300): void {
+  rows(numbers: readonly unknown[], bytes = 300): void {
     this.question.onRows?.(
       numbers.map((number) => [number]),
       bytes,
@@ -147,6 +148,22 @@ test("a refused stream throws at the first row", async () => {
   const row = stage.stream.next();
   stage.refuse(refuse("SQLITE_ERROR", "no such table"));
   await assert.rejects(row, (error) => code(error) === "SQLITE_ERROR");
+});
+
+test("a value that cannot be a number rejects, and closes the stream at the broker", async () => {
+  const stage = new Stage({ integers: "number" });
+  const first = stage.take(1);
+  await Promise.resolve();
+  stage.open();
+  stage.rows([1, { $int: "9007199254740993" }, 3]);
+  assert.deepEqual(await first, [1]);
+  const misuse = (error: unknown) => isHoldfastError(error) && error.code === "MISUSE" && error.outcome === "none";
+  const next = stage.stream.next();
+  assert.deepEqual(stage.said, ["ask", "cancel", "close"]);
+  await assert.rejects(next, misuse);
+  await assert.rejects(stage.stream.next(), misuse);
+  stage.rows([4]);
+  await assert.rejects(stage.stream.next(), misuse);
 });
 
 test("leaving the loop closes the stream, and what arrives later is dropped", async () => {

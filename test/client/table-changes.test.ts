@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Driver, TableSubscription } from "../../src/client/driver.js";
 import { TableChanges, type TableNews, type TableWatchOptions } from "../../src/client/table-changes.js";
+import type { Integers } from "../../src/protocol/index.js";
 import { isHoldfastError, refuse } from "../../src/terms/index.js";
 
 type Told = readonly [seq: number, table: string, more?: object];
@@ -12,7 +13,7 @@ class Stage {
   subscription: TableSubscription | undefined;
   readonly changes: TableChanges;
 
-  constructor(options: TableWatchOptions = {}) {
+  constructor(options: TableWatchOptions = {}, integers: Integers = "auto") {
     const driver = {
       watch: (subscription: TableSubscription) => {
         this.subscription = subscription;
@@ -20,7 +21,7 @@ class Stage {
       },
       unwatch: () => this.said.push("unwatch"),
     };
-    const spelling = { encoding: "json", integers: "auto" } as const;
+    const spelling = { encoding: "json", integers } as const;
     this.changes = new TableChanges({ driver: driver as unknown as Driver, spelling }, ["t", "u"], options);
   }
 
@@ -114,6 +115,22 @@ test("keys come as values, and what they were", async () => {
   });
 });
 
+test("a key that cannot be a number is told where the program waits, and ends the watch", async () => {
+  const stage = new Stage({ keys: true }, "number");
+  stage.opens();
+  stage.tells([11, "t", { keys: [{ change: "insert", key: [1] }] }]);
+  stage.tells([12, "t", { keys: [{ change: "insert", key: [{ $int: "9007199254740993" }] }] }]);
+  stage.tells([13, "t", { keys: [{ change: "insert", key: [2] }] }]);
+  assert.deepEqual(cursors(await stage.take(1)), ["s:11"]);
+  await assert.rejects(stage.changes.next(), (error) => isHoldfastError(error) && error.code === "MISUSE");
+  assert.deepEqual(stage.said, ["watch", "unwatch"]);
+  assert.deepEqual(await stage.changes.next(), { value: undefined, done: true });
+});
+
+test("an option that there is not is refused", () => {
+  assert.throws(() => new Stage({ key: true } as never), /watch has no option "key"; it has keys, after, signal/);
+});
+
 test("a gap comes in its place", async () => {
   const stage = new Stage();
   stage.opens();
@@ -136,6 +153,24 @@ test("what nobody takes is dropped when it is too much, and a gap stands for it"
   const news = await stage.take(2);
   assert.deepEqual(cursors(news), ["s:10011", "s:10012"]);
   assert.equal(news[0]?.gap, true);
+});
+
+test("keys that nobody takes are dropped when they are too much memory, however few the commits are", async () => {
+  const stage = new Stage({ keys: true });
+  stage.opens();
+  const body = "x".repeat(9 * 1024 * 1024);
+  const large = { keys: [{ change: "update", key: [body], was: [{ $blob: body }] }] };
+  for (let seq = 11; seq <= 13; seq++) stage.tells([seq, "t", large]);
+  assert.deepEqual(cursors(await stage.take(1)), ["s:11"]);
+  stage.tells([14, "t", large]);
+  assert.deepEqual(cursors(await stage.take(1)), ["s:12"], "what was taken does not count");
+  for (let seq = 15; seq <= 16; seq++) stage.tells([seq, "t", large]);
+  assert.deepEqual(await stage.take(1), [{ gap: true, seq: 16, cursor: "s:16" }]);
+  stage.tells([17, "t", large]);
+  assert.deepEqual(cursors(await stage.take(1)), ["s:17"]);
+  const named = Array.from({ length: 1000 }, (_, n) => ({ change: "insert", key: [n] }));
+  for (let seq = 18; seq <= 617; seq++) stage.tells([seq, "t", { keys: named }]);
+  assert.equal((await stage.take(1))[0]?.gap, true, "numbers take memory as well");
 });
 
 test("what was missed may be told at once, however much it is", async () => {
