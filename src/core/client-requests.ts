@@ -264,8 +264,11 @@ export class ClientRequests {
   #acknowledge(session: Session, below: RequestKey): void {
     session.finished.acknowledge(below);
     // Of keys that it was never given the writer has nothing to forget, and a busy one does not read what it is sent.
-    const known = session.restored ? below : requestKey(Math.min(below, session.keyHigh + 1));
+    // Those of before a restart are said once, mostly with the hello; what is acknowledged of them later goes with a write.
+    const given = requestKey(Math.min(below, session.keyHigh + 1));
+    const known = session.restored && !session.forgottenBefore ? below : given;
     if (known - session.forgottenBelow < forgetEvery) return;
+    if (known > given) session.forgottenBefore = true;
     session.forgottenBelow = known;
     this.#parts.draft.dispatch.push({ to: "writer", kind: "forget", session: session.id, below: known });
   }

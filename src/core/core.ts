@@ -275,6 +275,7 @@ export class Core {
   #disconnected({ connection, heardAt }: Extract<Command, { kind: "disconnected" }>, now: Instant): void {
     const session = this.#sessions.disconnected(connection, heardAt, now);
     this.#locks.connectionLost(connection);
+    this.#writes.dropSettles(connection);
     this.#tables.connectionLost(connection, session?.windowMs ?? this.#limits.resumeWindowMs, now);
     if (session === undefined) return;
     this.#transactions.connectionLost(session, now);

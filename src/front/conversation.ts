@@ -23,6 +23,8 @@ const badFramesMs = 10_000;
 const longAgo = instant(0);
 /** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
 const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
+/** A settling waits in the writer's line: some sixteen of one connection, as bytes that it has asked for. */
+const settleWeighs = 2 * 1024 * 1024;
 /** All others wait for what one connection has brought in one breath, so it is no more than this in a turn. */
 const framesATurn = 64;
 
@@ -119,7 +121,7 @@ export class Conversation {
       return;
     }
     this.#inFlight++;
-    this.#large.begun(request, bytes);
+    this.#large.begun(request, method === "session.settle" ? Math.max(bytes, settleWeighs) : bytes);
     this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.full);
   }
 

@@ -106,8 +106,6 @@ export class Routes {
   #settle({ secret, keys }: ParamsOf<"session.settle">, incoming: RequestInHand): Routed {
     const session = sessionIdOf(secret);
     if (session === undefined) return refuse("PARAMS_INVALID", "params.secret is not a session's secret");
-    // It may stay without a hello, so it does not take the place of one who is about to say it.
-    incoming.conversation.link.admitted();
     const parcel = parcelOf("session.settle", incoming);
     return { command: { kind: "settle", ...askerOf(incoming), session, keys: keys.map(requestKey), parcel } };
   }

@@ -47,6 +47,7 @@ export {
   resultInteger,
   resultValue,
   type SqlValue,
+  soleWordOf,
   type WireInteger,
   type WireValue,
   wireArgs,

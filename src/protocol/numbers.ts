@@ -157,10 +157,9 @@ function boundBytes(bytes: Uint8Array, valueBytesMax: number): Uint8Array | Refu
 }
 
 function boundMark(object: { readonly [word: string]: unknown }, valueBytesMax: number): BoundValue | Refusal {
-  const words = Object.keys(object);
-  const word = words[0];
+  const word = soleWordOf(object);
   const content = word === undefined ? undefined : object[word];
-  if (words.length === 1 && typeof content === "string") {
+  if (typeof content === "string") {
     if (word === "$int")
       return integerOf(content) ?? invalid(`has {"$int"} with something else than a decimal integer of 64 bits`);
     if (word === "$real")
@@ -175,6 +174,20 @@ function boundMark(object: { readonly [word: string]: unknown }, valueBytesMax: 
     }
   }
   return invalid(`is an array or an object; the marks are {"$int":"…"}, {"$real":"…"} and {"$blob":"…"}`);
+}
+
+/**
+ * The name of its only field, where it is an object with one field. Bytes and lists are not looked into: each of their
+ * elements would become a name, which takes half a minute for those that fit into one frame.
+ */
+export function soleWordOf(given: unknown): string | undefined {
+  if (typeof given !== "object" || given === null || Array.isArray(given) || isBytes(given)) return undefined;
+  let sole: string | undefined;
+  for (const word in given) {
+    if (sole !== undefined) return undefined;
+    sole = word;
+  }
+  return sole;
 }
 
 export function boundArgs(values: readonly unknown[], valueBytesMax: number): BoundValue[] | Refusal {

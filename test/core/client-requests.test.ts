@@ -164,8 +164,9 @@ test("of too many sessions the newcomer is refused, unless one is away and has n
   const held = holder.hold("x");
   waiter.acquire("x", { key: 20 });
   writer.write("w");
-  for (const client of [holder, waiter, writer, bound]) client.disconnect();
+  for (const client of [holder, waiter, writer]) client.disconnect();
   assert.equal(broker.stranger().hello().refusal.code, "SESSIONS_FULL", "all who are away have something to lose");
+  bound.disconnect();
   idle.disconnect();
   broker.client("newcomer");
   assert.equal(broker.core.counts.sessions, 8);
@@ -174,6 +175,13 @@ test("of too many sessions the newcomer is refused, unless one is away and has n
   // One that is known is not one more.
   assert.ok(holder.resume({ grants: [held] }).resumed);
   assert.ok(waiter.resume({ pending: [20] }).resumed);
+  // A process stands for this one, and it goes only when there is no other.
+  bound.connect();
+  assert.equal(bound.hello({ mode: "resume" }).answer.kind, "welcome");
+  bound.disconnect();
+  broker.client("another newcomer");
+  bound.connect();
+  assert.equal(bound.hello({ mode: "resume" }).refusal.code, "SESSION_EXPIRED");
   assert.equal(others.length, 3);
 });
 

@@ -118,6 +118,21 @@ test("after a restart a write that was applied and not answered is answered, and
   assert.equal(after.writer.applied.length, 1);
 });
 
+test("after a restart a session says once which of its older keys may go, whatever it goes on to acknowledge", () => {
+  const before = new TestBroker();
+  const client = before.client();
+  const after = reborn(before, client);
+  client.resume();
+  const forgets = () =>
+    after.turns.flatMap(({ dispatch }) => dispatch.flatMap((job) => (job.kind === "forget" ? [Number(job.below)] : [])));
+  for (let below = 100; below <= 10_000; below += 100) client.ack(below);
+  assert.deepEqual(forgets(), [100]);
+  client.write("w", { key: 10_001 });
+  after.settle();
+  client.ack(10_002);
+  assert.deepEqual(forgets(), [100, 10_002]);
+});
+
 test("after a restart a holder whose process is dead is let go at once", () => {
   const process = { pid: 100, startTime: "1" };
   const before = new TestBroker();

@@ -55,6 +55,16 @@ test("large requests hold a connection back by how much they are, each until it 
   assert.deepEqual(said, ["pause", "resume"]);
 });
 
+test("a connection that asks what became of many sessions is not read while some sixteen are not answered", () => {
+  const { said, conversation } = rig(1000);
+  for (let request = 1; request <= 16; request++) conversation.begun(request, "session.settle", {}, 100);
+  assert.deepEqual(said, []);
+  conversation.begun(17, "session.settle", {}, 100);
+  assert.deepEqual(said, ["pause"]);
+  for (let request = 1; request <= 9; request++) conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
 test("what may be answered with very much is taken once a turn, whatever stands behind it", () => {
   const { said, conversation } = rig(2);
   assert.equal(conversation.rests, false);

@@ -198,3 +198,8 @@ test("a value that no broker sends is noticed by the library", () => {
   for (const wire of [true, [1], { $int: "x" }, {}, undefined])
     assert.throws(() => resultValue(wire, "auto"), { code: "INTERNAL" });
 });
+
+test("a list that stands for a value, as large as a frame may be, is not gone through", () => {
+  const watched = new Proxy([1, 2, 3], { ownKeys: () => assert.fail("its elements were counted") });
+  assert.ok(isRefusal(boundValue(watched, large)));
+});

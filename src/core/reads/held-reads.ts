@@ -57,6 +57,16 @@ export class HeldReads<Read extends Held> {
     return read;
   }
 
+  /** Takes out all that are chosen. */
+  takeAll(session: Session, chosen: (read: Read) => boolean): void {
+    const held = this.#bySession.get(session);
+    if (held === undefined) return;
+    const still = held.filter((read) => !chosen(read));
+    this.#length -= held.length - still.length;
+    if (still.length > 0) this.#bySession.set(session, still);
+    else this.#bySession.delete(session);
+  }
+
   *all(): Iterable<Read> {
     for (const held of this.#bySession.values()) yield* held;
   }

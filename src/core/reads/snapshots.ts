@@ -108,6 +108,13 @@ export class Snapshots {
     if (this.#line.dropSome(borrower.session.id, isIt).length === 0) this.#held.take(borrower.session, isIt);
   }
 
+  /** None of these, all of one session, wants its turn any more. */
+  withdrawAll(session: Session, borrowers: ReadonlySet<Borrower>): void {
+    const isOne = (one: Borrower) => borrowers.has(one);
+    const queued = this.#line.dropSome(session.id, isOne).length;
+    if (queued < borrowers.size) this.#held.takeAll(session, isOne);
+  }
+
   giveBack(snapshot: Snapshot, now: Instant): void {
     this.#noShare(snapshot);
     this.#clear(this.#processOf(snapshot), now);

@@ -115,11 +115,13 @@ export class Streams {
 
   /** Nobody hears the rows any more. */
   connectionLost(session: Session, now: Instant): void {
+    this.#withdrawAsked(session);
     for (const streams of [...this.#streams.values()])
       for (const stream of [...streams.values()]) if (stream.session === session) this.#letGo(stream, now);
   }
 
   sessionEnds(session: Session, over: Refusal, now: Instant): void {
+    for (const stream of this.#withdrawAsked(session)) this.#refuse(stream.asker, over);
     for (const streams of [...this.#streams.values()])
       for (const stream of [...streams.values()]) if (stream.session === session) this.#end(stream, over, now);
   }
@@ -227,6 +229,18 @@ export class Streams {
     if (state.kind === "over") return;
     if (state.kind === "opening") state.snapshot.cancel(state.run, now);
     lender.giveBack(state.snapshot, now, stream);
+  }
+
+  /** All of a session that wait for a process, together: each by itself would look through all the others. */
+  #withdrawAsked(session: Session): ReadonlySet<Stream> {
+    const asked = new Set<Stream>();
+    for (const streams of this.#streams.values())
+      for (const stream of streams.values())
+        if (stream.session === session && stream.state.kind === "asked" && stream.lender === this.#parts.snapshots)
+          asked.add(stream);
+    for (const stream of asked) this.#forget(stream);
+    if (asked.size > 0) this.#parts.snapshots.withdrawAll(session, asked);
+    return asked;
   }
 
   #tellDone({ asker, number, sent: rows }: Stream, refusal: Refusal | undefined): void {

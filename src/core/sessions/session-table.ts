@@ -112,12 +112,21 @@ export class SessionTable {
    */
   makeRoom(now: Instant): boolean {
     if (this.#sessions.size < this.#parts.limits.sessionsMax) return true;
+    const session = this.#withNothingToLose();
+    if (session === undefined) return false;
+    this.end(session, "there were too many sessions", now);
+    return this.#sessions.size < this.#parts.limits.sessionsMax;
+  }
+
+  /** One that a process stands for only if there is no other: its client counts on it for longer. */
+  #withNothingToLose(): Session | undefined {
+    let bound: Session | undefined;
     for (const session of this.#sessions.values()) {
       if (!hasNothingToLose(session)) continue;
-      this.end(session, "there were too many sessions", now);
-      return this.#sessions.size < this.#parts.limits.sessionsMax;
+      if (!session.identity.bound) return session;
+      bound ??= session;
     }
-    return false;
+    return bound;
   }
 
   open(hello: HelloCommand, connection: Connection, now: Instant): Session {
@@ -357,8 +366,8 @@ export class SessionTable {
   }
 }
 
-function hasNothingToLose({ state, identity, grants, waits, writes }: Session): boolean {
-  return state.kind === "away" && !identity.bound && grants.size + waits.size + writes.size === 0;
+function hasNothingToLose({ state, grants, waits, writes }: Session): boolean {
+  return state.kind === "away" && grants.size + waits.size + writes.size === 0;
 }
 
 function isSame(a: SessionIdentity, b: SessionIdentity): boolean {
@@ -408,6 +417,7 @@ function newSession(row: SessionRow, { restored, now }: { restored: boolean; now
     keyHigh: 0,
     restored,
     forgottenBelow: 0,
+    forgottenBefore: false,
     windowDue: undefined,
   };
 }

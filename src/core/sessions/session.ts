@@ -91,6 +91,8 @@ export interface Session {
   readonly restored: boolean;
   /** The writer was told that replies below this key may go. */
   forgottenBelow: number;
+  /** It was told so of keys that it was not given in this life of the broker. */
+  forgottenBefore: boolean;
   /** Set while the end of the window is due and not yet confirmed. */
   windowDue: { readonly at: Instant; readonly turn: number } | undefined;
 }

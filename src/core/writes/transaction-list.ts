@@ -6,7 +6,8 @@ import type { Transaction } from "./transaction.js";
 
 export class TransactionList {
   readonly #all = new Set<Transaction>();
-  readonly #fenced = new Set<Transaction>();
+  /** Those that rely on a lock, by the token under which it is held. */
+  readonly #fenced = new Map<Token, Set<Transaction>>();
 
   get size(): number {
     return this.#all.size;
@@ -28,8 +29,9 @@ export class TransactionList {
 
   /** Those that rely on the lock that is held under this token, each with its fence. */
   relyingOn(token: Token): readonly { readonly transaction: Transaction; readonly fence: Fence }[] {
-    if (this.#fenced.size === 0) return none;
-    return [...this.#fenced].flatMap((transaction) => {
+    const relying = this.#fenced.get(token);
+    if (relying === undefined) return none;
+    return [...relying].flatMap((transaction) => {
       const fence = transaction.fences.find((one) => one.token === token);
       return fence === undefined ? [] : [{ transaction, fence }];
     });
@@ -41,12 +43,19 @@ export class TransactionList {
     session.transactions.set(number, transaction);
     session.transactionHigh = Math.max(session.transactionHigh, number);
     this.#all.add(transaction);
-    if (fences.length > 0) this.#fenced.add(transaction);
+    for (const { token } of fences) {
+      const relying = this.#fenced.get(token);
+      if (relying === undefined) this.#fenced.set(token, new Set([transaction]));
+      else relying.add(transaction);
+    }
   }
 
   delete(transaction: Transaction): void {
     this.#all.delete(transaction);
-    this.#fenced.delete(transaction);
+    for (const { token } of transaction.fences) {
+      const relying = this.#fenced.get(token);
+      if (relying?.delete(transaction) === true && relying.size === 0) this.#fenced.delete(token);
+    }
     transaction.session.transactions?.delete(transaction.number);
   }
 
@@ -57,9 +66,12 @@ export class TransactionList {
     for (const transaction of this.#all) {
       transaction.check(owner);
       counted.set(transaction.session.id, (counted.get(transaction.session.id) ?? 0) + 1);
-      if (transaction.fences.length > 0 !== this.#fenced.has(transaction))
-        throw new Error("transactions: one is wrongly listed as fenced");
+      if (transaction.fences.some(({ token }) => this.#fenced.get(token)?.has(transaction) !== true))
+        throw new Error("transactions: one is not listed under a lock that it relies on");
     }
+    for (const relying of this.#fenced.values())
+      if (relying.size === 0 || [...relying].some((transaction) => !this.#all.has(transaction)))
+        throw new Error("transactions: one that is over is listed as fenced");
     for (const { session } of this.#all)
       if (counted.get(session.id) !== session.transactions?.size)
         throw new Error(`transactions: session ${session.id} knows one that is over`);

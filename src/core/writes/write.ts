@@ -7,7 +7,7 @@
  *     ▼
  *   refused
  */
-import type { Instant, Millis, Refusal, RequestKey, Seq, SessionId } from "../../terms/index.js";
+import type { ConnectionId, Instant, Millis, Refusal, RequestKey, Seq, SessionId } from "../../terms/index.js";
 import type { Asker, Fence, Parcel, StoreAnswer } from "../command.js";
 import type { Session } from "../sessions/session.js";
 import type { StepKind } from "../turn.js";
@@ -67,7 +67,12 @@ export type FinalAnswer =
 
 /** On whose account it goes: a settling on that of who asks, however many sessions he asks about. */
 export function accountOf({ owner, asker, settles }: Write): string {
-  return settles === undefined ? owner : `connection ${asker.connection}`;
+  return settles === undefined ? owner : settlesOf(asker.connection);
+}
+
+/** The account of all that a connection asks about sessions that are over. */
+export function settlesOf(connection: ConnectionId): string {
+  return `connection ${connection}`;
 }
 
 /** The parts of a write that differ from call to call; the rest begins the same. */

@@ -23,7 +23,8 @@ export class WriterPace {
   settled(writes: number, { ranMs, committedMs }: GroupTimes): void {
     if (writes === 0 || !(ranMs > 0)) return;
     this.#writes = this.#writes * kept + writes;
-    this.#ranMs = this.#ranMs * kept + ranMs;
+    // One that has a group for itself shares no sync with others: each costs one.
+    this.#ranMs = this.#ranMs * kept + ranMs + (writes === 1 ? committedMs : 0);
     this.#groups = this.#groups * kept + 1;
     this.#committedMs = this.#committedMs * kept + committedMs;
   }

@@ -15,12 +15,21 @@ export const timeoutMs = is.Optional(
   is.WholeNumber("The time that the statement may run, at most the limit timeoutMsMax", 1),
 );
 
+/** More than anybody relies on at once: each is looked up when the request goes on. */
+const heldLocksMax = 1024;
+
 export function fence(description: string) {
-  return is.Optional(is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), { description }));
+  return is.Optional(
+    is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), {
+      maxItems: heldLocksMax,
+      description: `${description}; at most ${heldLocksMax}`,
+    }),
+  );
 }
 
 export const release = is.Optional(
   is.ArrayOf(is.ObjectOf({ name: is.LockNameField, token: is.TokenField }), {
+    maxItems: heldLocksMax,
     description:
       "Locks of this session that are given back in the moment in which it is on disk, and only then. One that is not held under its token is passed over",
   }),

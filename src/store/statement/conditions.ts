@@ -2,7 +2,7 @@
  * When a statement of a batch runs: by what became of those before it. Looked at before anything runs, so that evaluating
  * it cannot fail: it names only statements that stand before its own, and is of a bounded depth.
  */
-import type { Condition } from "../../protocol/index.js";
+import { type Condition, soleWordOf } from "../../protocol/index.js";
 import { type Refusal, refuse } from "../../terms/index.js";
 
 export type StepOutcome = "ok" | "error" | "passed-over";
@@ -27,9 +27,8 @@ export function holds(condition: Condition, outcomes: readonly StepOutcome[]): b
 
 function faultOf(given: unknown, index: number, depth: number): string | undefined {
   if (depth === 0) return `is nested more than ${depthMax} deep`;
-  const entries = typeof given === "object" && given !== null && !Array.isArray(given) ? Object.entries(given) : [];
-  const [word, value] = entries[0] ?? [];
-  if (entries.length !== 1) return "must be one of { ok }, { error }, { not }, { and }, { or }";
+  const word = soleWordOf(given);
+  const value = word === undefined ? undefined : (given as { readonly [word: string]: unknown })[word];
   switch (word) {
     case "ok":
     case "error":

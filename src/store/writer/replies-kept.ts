@@ -13,13 +13,16 @@
  * for each write, and those below the mark deleted now and then, a group of 35 writes from 64 sessions wrote 25 pages;
  * so it writes 7.
  *
- * A session's tombstone is kept `tombstoneMs` after its answers were forgotten. A client that was away for longer and
+ * A session's tombstone is kept for a month after its answers were forgotten. A client that was away for longer and
  * settles then hears "never" of keys that nobody knows any more. One that has never had an answer needs none: that nothing
- * was applied under its keys stays true.
+ * was applied under its keys stays true. Its end leaves no row either, unless somebody was told "never" of its keys, which must
+ * not be run later (never-told.ts).
  */
 import type { Database } from "../../sqlite/index.js";
 import { type Limits, type Refusal, type RequestKey, refuse, type SessionId } from "../../terms/index.js";
+import { NeverTold } from "./never-told.js";
 import { prepareReplies, type RepliesSql } from "./replies.sql.js";
+import { hourMs, SessionSweep } from "./session-sweep.js";
 
 /** How `result` is to be read. */
 export const replyKinds = {
@@ -99,14 +102,13 @@ export interface Kept {
 /** What a row takes beside its result: the session, the key, the hash and what the tree adds. */
 const rowBytes = 64;
 const statesMax = 20_000;
-const hourMs = 3_600_000;
-const tombstoneMs = 30 * 24 * hourMs;
 /** So many rows that nobody needs are worth a deletion: a session had many writes under way at once. */
 const forgetKeysMin = 32;
 const sessionsPerGroupMax = 64;
-/** Once a minute: more than programs come and go. About 20 ms when there are so many. */
+/** Once a minute: more than programs come and go. About 20 ms when there are so many; then the next are soon to follow. */
 const sessionsPrunedMax = 512;
 const pruneEveryMs = 60_000;
+const pruneOnMs = 1000;
 
 export class RepliesKept {
   readonly #limits: Limits;
@@ -128,13 +130,16 @@ export class RepliesKept {
   #bytesNext: number;
   #endsNext = 0;
   #endsStored = 0;
-  #prunedAt = 0;
-  #sweptAt = 0;
+  #pruneAt = 0;
+  readonly #neverTold: NeverTold;
+  readonly #sweep: SessionSweep;
 
   constructor(database: Database, limits: Limits, repliesBytes: number, nowWall: () => number = Date.now) {
     this.#limits = limits;
     this.#nowWall = nowWall;
     this.#sql = prepareReplies(database);
+    this.#neverTold = new NeverTold(this.#sql);
+    this.#sweep = new SessionSweep(this.#sql, (id) => this.#pruneEnded(id));
     this.#bytes = repliesBytes;
     this.#bytesNext = repliesBytes;
   }
@@ -209,6 +214,7 @@ export class RepliesKept {
     const state = this.#state(session);
     state.ended = false;
     const outcomes = keys.map((key) => ({ key, found: this.find(session, key) }));
+    if (!this.#hasRow(state)) this.#neverTold.add(state.id);
     state.ended = true;
     this.#markEnded(state);
     return outcomes;
@@ -226,12 +232,13 @@ export class RepliesKept {
     for (const session of this.#ends) {
       const state = this.#state(session);
       if (unneededIn(state) > 0) this.#drop(state, state.acked);
-      this.#markEnded(state);
+      if (this.#hasRow(state)) this.#markEnded(state);
+      else this.#states.delete(session);
     }
+    for (const id of this.#neverTold.bound()) this.#states.delete(id.toString("hex") as SessionId);
     const now = this.#nowWall();
-    if (now - this.#prunedAt < pruneEveryMs && this.#bytesNext <= this.#limits.repliesBytesAllMax) return;
-    this.#prunedAt = now;
-    this.#prune(now);
+    if (now < this.#pruneAt && this.#bytesNext <= this.#limits.repliesBytesAllMax) return;
+    this.#pruneAt = now + (this.#prune(now) ? pruneOnMs : pruneEveryMs);
   }
 
   /** What the meta row is to say in this transaction. */
@@ -245,6 +252,7 @@ export class RepliesKept {
     this.#endsStored += this.#endsNext;
     this.#endsNext = 0;
     this.#bytes = this.#bytesNext;
+    this.#neverTold.committed();
     this.#changed.clear();
   }
 
@@ -264,6 +272,7 @@ export class RepliesKept {
     this.#pending = [];
     this.#bytesNext = this.#bytes;
     this.#endsNext = 0;
+    this.#neverTold.rolledBack();
     for (const session of this.#changed) this.#states.delete(session);
     this.#changed.clear();
   }
@@ -338,6 +347,11 @@ export class RepliesKept {
     this.#sql.end.run(state.id, now, now);
   }
 
+  /** A row of its own, or an answer. */
+  #hasRow({ id, rows, seen, below }: SessionState): boolean {
+    return rows.length > 0 || seen > 0 || below > 0 || this.#sql.session.get(id) !== undefined;
+  }
+
   #carryOutForgets(): void {
     let sessions = 0;
     for (const [session, below] of this.#forget) {
@@ -362,28 +376,14 @@ export class RepliesKept {
     this.#sql.mark.run(state.id, BigInt(state.below), BigInt(this.#nowWall()));
   }
 
-  #prune(now: number): void {
+  /** Whether there is more of it to be done. */
+  #prune(now: number): boolean {
     const endedBefore = BigInt(now - this.#limits.endedKeysMs);
-    for (const [id] of this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPrunedMax)) as [Buffer][])
-      this.#pruneEnded(id);
-    if (now - this.#sweptAt >= hourMs) this.#sweep(now);
+    const ended = this.#sql.endedBefore.all(endedBefore, BigInt(sessionsPrunedMax)) as [Buffer][];
+    for (const [id] of ended) this.#pruneEnded(id);
+    if (this.#sweep.step(now)) this.#states.clear();
     if (this.#bytesNext > this.#limits.repliesBytesAllMax) this.#pruneToSize();
-  }
-
-  /**
-   * Sessions of which nobody has heard for a long time, with or without a known end (that of a session which the front
-   * lost is never told). Their answers go first, their tombstones as much later.
-   */
-  #sweep(now: number): void {
-    this.#sweptAt = now;
-    const before = BigInt(now - tombstoneMs);
-    for (const [id] of this.#sql.silent.all(before) as [Buffer][]) {
-      if (!this.#pruneEnded(id)) continue;
-      this.#sql.touch.run(id, BigInt(now));
-      this.#sql.pruned.run(id);
-    }
-    this.#sql.dropTombstones.run(before, before);
-    this.#states.clear();
+    return ended.length === sessionsPrunedMax || this.#sweep.goesOn;
   }
 
   /** The oldest ended sessions first; when none is left, the older half of what the sessions seen longest ago have. */

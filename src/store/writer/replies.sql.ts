@@ -9,7 +9,9 @@ const reads = {
   reply: "SELECT hash, kind, result FROM _holdfast_replies WHERE session = ? AND key = ?",
   size: "SELECT count(*) * ? + coalesce(sum(length(CAST(result AS BLOB))), 0) FROM _holdfast_replies WHERE session = ? AND key < ?",
   endedBefore: "SELECT session FROM _holdfast_sessions WHERE ended < ? AND pruned = 0 ORDER BY ended LIMIT ?",
-  silent: "SELECT session FROM _holdfast_sessions WHERE ended IS NULL AND pruned = 0 AND seen < ?",
+  sweptTo: "SELECT session FROM _holdfast_sessions WHERE session > ? ORDER BY session LIMIT 1 OFFSET ?",
+  silent:
+    "SELECT session FROM _holdfast_sessions WHERE session > ? AND session <= ? AND ended IS NULL AND pruned = 0 AND seen < ?",
   bySeen: "SELECT session FROM _holdfast_sessions ORDER BY seen",
   middle:
     "SELECT key FROM _holdfast_replies WHERE session = ? ORDER BY key LIMIT 1 OFFSET (SELECT count(*) / 2 FROM _holdfast_replies WHERE session = ?)",
@@ -26,7 +28,9 @@ const changes = {
   drop: "DELETE FROM _holdfast_replies WHERE session = ? AND key < ?",
   dropSession: "DELETE FROM _holdfast_sessions WHERE session = ?",
   pruned: "UPDATE _holdfast_sessions SET pruned = 1 WHERE session = ?",
-  dropTombstones: "DELETE FROM _holdfast_sessions WHERE pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?",
+  dropNeverTold: "DELETE FROM _holdfast_sessions WHERE session = ? AND ended IS NOT NULL AND below = 0",
+  dropTombstones:
+    "DELETE FROM _holdfast_sessions WHERE session > ? AND session <= ? AND pruned = 1 AND coalesce(ended, seen) < ? AND seen < ?",
 } as const;
 
 export type RepliesSql = { readonly [Name in keyof typeof reads | keyof typeof changes]: Statement };

@@ -207,6 +207,21 @@ test("another connection that speaks for the session ends the streams of the one
   assert.equal(broker.core.counts.snapshotsOpen, 0);
 });
 
+test("a lost connection takes along its streams that wait for a process, those that wait for a write, and no others", () => {
+  const { broker, client } = stage();
+  const other = broker.client();
+  for (let number = 1; number <= 200; number++) client.stream(`s${number}`, { number });
+  client.write("w");
+  client.stream("held", { number: 300 });
+  other.stream("theirs");
+  client.disconnect();
+  broker.startSnapshots();
+  for (let n = 0; n < 3; n++) broker.clearSnapshots();
+  broker.settle();
+  broker.opens("theirs");
+  assert.deepEqual([broker.core.counts.snapshotsWaiting, broker.core.counts.snapshotsOpen], [0, 1]);
+});
+
 test("streams end with their session", () => {
   const { broker, client } = stage();
   client.stream("s");

@@ -865,6 +865,21 @@ test("a session whose writes were killed three times in a minute writes alone an
   assert.equal(broker.writer.taken("kill").length, 1);
 });
 
+test("what a connection has asked of old sessions leaves the line with it, and what it has written does not", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  const stranger = broker.stranger();
+  a.write("w1");
+  for (let n = 0; n < 5; n++) stranger.settle(stranger, [n + 1]);
+  const kept = a.settle(stranger, [9]);
+  a.write("w2");
+  stranger.disconnect();
+  b.disconnect();
+  assert.equal(broker.core.counts.queued, 2);
+  for (let n = 0; n < 3; n++) broker.settle();
+  assert.equal(kept.answer.kind, "answer");
+  assert.equal(broker.core.counts.queued, 0);
+});
+
 test("settling waits for the writes of that session that are with the writer", () => {
   const [broker, a, b] = two();
   a.write("w", { key: 1 });

@@ -28,6 +28,11 @@ test("slow writes: a few, so that the writer need not wait for the next", () => 
   assert.equal(after(10, [1, 300, 1]), 4);
 });
 
+test("writes that run alone cost a sync each, however little they do", () => {
+  assert.equal(after(10, [1, 0.1, 0.9]), 4);
+  assert.equal(after(10, [2, 0.25, 0.5]), 16);
+});
+
 test("what was measured last counts most, each write alike", () => {
   const pace = new WriterPace();
   for (let n = 0; n < 20; n++) pace.settled(1, { ranMs: 100, committedMs: 1 });

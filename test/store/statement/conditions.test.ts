@@ -49,6 +49,15 @@ for (const [name, given, message] of [
     assert.deepEqual(refusal?.details, { path: "params.statements[3].if" });
   });
 
+for (const [what, given] of [
+  ["bytes", new Uint8Array(3)],
+  ["a list", [1, 2, 3]],
+] as const)
+  test(`${what} instead of a condition, as large as a frame may be, are not gone through`, () => {
+    const watched = new Proxy(given, { ownKeys: () => assert.fail("its elements were counted") });
+    assert.equal(conditionFault(watched, 1)?.refused, "PARAMS_INVALID");
+  });
+
 test("a condition may be nested fifteen deep", () => {
   assert.equal(conditionFault(nested(15), 1), undefined);
 });

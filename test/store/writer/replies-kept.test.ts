@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDatabase } from "../../../src/sqlite/index.js";
+import { neverToldMax } from "../../../src/store/writer/never-told.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { OwnKeys } from "../../../src/store/writer/own-keys.js";
 import { RepliesKept, replyKinds } from "../../../src/store/writer/replies-kept.js";
@@ -295,7 +296,7 @@ function kept(t: TestLife) {
   return { database, replies, clock, commit, sessions };
 }
 
-test("of sessions that come and go by the hundred those that have never had an answer leave nothing after a day", (t) => {
+test("of sessions that come and go by the hundred those that have never had an answer leave nothing, the others a mark", (t) => {
   const { replies, clock, commit, sessions } = kept(t);
   const ids = Array.from({ length: 500 }, (_, n) => sessionId((n + 1).toString(16).padStart(32, "0")));
   const reply = { kind: replyKinds.change, result: "1," } as const;
@@ -305,11 +306,11 @@ test("of sessions that come and go by the hundred those that have never had an a
     replies.endSession(session);
   }
   commit();
-  assert.deepEqual(sessions(), [500, 0]);
+  assert.deepEqual(sessions(), [50, 0]);
   const [answered, silent] = ids as [SessionId, SessionId];
   assert.deepEqual(
     [answered, silent].map((session) => replies.find(session, requestKey(1)).state),
-    ["stored", "forgotten"],
+    ["stored", "never"],
   );
   clock.now += limitsWith().endedKeysMs + 60_001;
   commit();
@@ -321,6 +322,59 @@ test("of sessions that come and go by the hundred those that have never had an a
   clock.now += 40 * 24 * 3_600_000;
   commit();
   assert.deepEqual(sessions(), [0, null]);
+});
+
+// rule 6
+test("whoever settles sessions that never were has the oldest of them forgotten, and no session that had an answer", (t) => {
+  const { database, replies, commit, sessions } = kept(t);
+  const idOf = (n: number) => sessionId((n + 1).toString(16).padStart(32, "0"));
+  const reply = { kind: replyKinds.change, result: "1," } as const;
+  replies.keep({ session: idOf(0), key: requestKey(1), hash: 7, reply, again: false });
+  commit();
+  let told = 0;
+  const settle = (upTo: number) => {
+    while (told < upTo) {
+      database.exec("begin");
+      for (let n = 0; n < 10_000 && told < upTo; n++)
+        assert.equal(replies.settle(idOf(told++), [requestKey(9)])[0]?.found.state, "never");
+      commit();
+      database.exec("commit");
+    }
+  };
+  settle(neverToldMax + 1);
+  assert.deepEqual(sessions(), [neverToldMax + 1, 0]);
+  database.exec("begin");
+  replies.settle(idOf(told), [requestKey(9)]);
+  replies.housekeep();
+  database.exec("rollback");
+  replies.rolledBack();
+  assert.equal(replies.find(idOf(1), requestKey(9)).state, "forgotten");
+  settle(neverToldMax + 101);
+  assert.deepEqual(sessions(), [neverToldMax + 1, 0]);
+  const stateOf = (n: number, key = 9) => replies.find(idOf(n), requestKey(key)).state;
+  assert.deepEqual([stateOf(0, 1), stateOf(0), stateOf(1), stateOf(100), stateOf(101)], [
+    "stored",
+    "forgotten",
+    "never",
+    "never",
+    "forgotten",
+  ]);
+});
+
+test("those of whom nobody has heard for long are looked for some at a time, and all are found", (t) => {
+  const { database, clock, commit, sessions } = kept(t);
+  const old = BigInt(clock.now - 40 * 24 * 3_600_000);
+  const put = database.prepare("insert into _holdfast_sessions (session, below, seen, pruned) values (?, 5, ?, 1)");
+  database.exec("begin");
+  for (let n = 1; n <= 5000; n++) put.run(Buffer.from(n.toString(16).padStart(32, "0"), "hex"), old);
+  database.exec("commit");
+  const left = [0, 1, 2, 3].map(() => {
+    commit();
+    clock.now += 1000;
+    return (sessions() as [number])[0];
+  });
+  assert.ok((left[0] ?? 0) > 0 && (left[0] ?? 0) < 5000, String(left));
+  assert.equal(left.at(-1), 0, String(left));
 });
 
 // rule 6: what is stored is never told not to be
@@ -370,13 +424,14 @@ function unreadable(): never {
 
 test("sessions that have ended and cannot be noted down keep nobody from being served, however many they are", (t) => {
   const w = withTable(bench(t));
+  w.run({ sql: insert, args: ["before"], session: sessionId("1".padStart(32, "0")), key: 5 });
   for (let n = 1; n <= 20_100; n++)
     w.writer.take({ kind: "end-session", session: sessionId(n.toString(16).padStart(32, "0")) });
   assert.deepEqual(codes([w.run("insert into nowhere values (1)")]), ["SQLITE_ERROR"]);
   const ended = sessionId("1".padStart(32, "0"));
   assert.deepEqual(codes([w.run({ sql: insert, args: ["x"], session: ended, key: 1 })]), ["RETRY_TOO_OLD"]);
   w.turn();
-  assert.equal(w.value("select count(*) from _holdfast_sessions where ended is not null"), 20_100);
+  assert.equal(w.value("select count(*) from _holdfast_sessions where ended is not null"), 1);
 });
 
 test("after a transaction that was rolled back only the keys of those whom it had changed are read again", (t) => {
