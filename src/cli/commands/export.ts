@@ -109,7 +109,7 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
   let part: Cell[][] = [];
   let written = 0;
   let bytes = 0;
-  const flush = () => {
+  const flush = async () => {
     const lines =
       form === "csv"
         ? csvLines({ columns, rows: part }, header && written === 0)
@@ -117,6 +117,8 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
     const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
     if (target === undefined) call.io.write(text);
     else target.write(text);
+    // A reader that is slow slows the broker down, rather than filling the memory.
+    if (target === undefined) await call.io.flushed();
     written += part.length;
     bytes += text.length;
     part = [];
@@ -127,9 +129,9 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
   try {
     for await (const row of rows) {
       part.push(row);
-      if (part.length === partRows) flush();
+      if (part.length === partRows) await flush();
     }
-    if (part.length > 0 || written === 0) flush();
+    if (part.length > 0 || written === 0) await flush();
     target?.finish();
   } catch (error) {
     target?.abandon();
