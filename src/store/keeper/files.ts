@@ -29,6 +29,8 @@ export interface KeeperPlaces {
 /** How long another program may finish its transaction (ms), in a file that is taken over. */
 export const busyMs = 1000;
 const lockMs = 10_000;
+/** Pages that are copied in one step: between two steps an end is heard of. */
+export const pagesAtOnce = 1000;
 
 export const userTables =
   "select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like '\\_holdfast\\_%' escape '\\'";
@@ -68,12 +70,12 @@ export function claim(connection: Connection): void {
 
 /**
  * Copies a database, page by page, that nobody else has open: what others wrote later would be lost. `check` may refuse
- * it, and what it answers is answered. Throws SQLITE_CORRUPT, what `check` throws, and what SQLite throws.
+ * it, and what it answers is answered; `progress` is called before each step and may end it by throwing. Throws SQLITE_CORRUPT, what `check` throws, and what SQLite throws.
  */
 export async function copyClaimed<Found>(
   from: string,
   draft: string,
-  { quick, check }: { readonly quick: boolean; readonly check: (source: Connection) => Found },
+  { quick, check, progress }: { readonly quick: boolean; readonly check: (source: Connection) => Found; readonly progress?: (() => void) | undefined },
 ): Promise<Found> {
   const Sqlite = loadSqlite();
   const readonly = isProtected(from);
@@ -84,7 +86,12 @@ export async function copyClaimed<Found>(
     const damage = damageIn(source, { quick });
     if (damage !== undefined) throw damaged(from, damage);
     const found = check(source);
-    await source.backup(draft);
+    await source.backup(draft, {
+      progress() {
+        progress?.();
+        return pagesAtOnce;
+      },
+    });
     return found;
   } finally {
     source.close();
@@ -186,6 +193,15 @@ export function putAside(database: string, why: string, wallNow: number): string
 
 export function sizeOf(path: string): number {
   return statSync(path).size;
+}
+
+/** `done`: what could not be done with it, because the log cannot be folded while it is done. */
+export function crowded(database: string, bytes: number, done: "copied" | "checked"): HoldfastError {
+  return new HoldfastError(
+    "DISK_FULL",
+    `the log of ${database} has grown to ${bytes} bytes while it was ${done}, and must be folded: try when less is written`,
+    { details: { path: database, limit: "walBytesHardMax" } },
+  );
 }
 
 function syncPath(path: string): void {

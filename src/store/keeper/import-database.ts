@@ -40,6 +40,8 @@ export interface ImportOrder {
   readonly wallNow: number;
   /** The present run of the machine. */
   readonly bootId: string;
+  /** Called between the steps of the copy, which it may end by throwing: then nothing has changed. */
+  readonly progress?: () => void;
 }
 
 export interface Imported {
@@ -56,7 +58,7 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
   try {
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
-    const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from) });
+    const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from), progress: order.progress });
     const left = lookAtPresent(order);
     if (left !== undefined) takeOver(draft, left);
     putAside(places.database, "import", order.wallNow);

@@ -41,6 +41,8 @@ export interface RestoreOrder {
   readonly wallNow: number;
   /** The present run of the machine. */
   readonly bootId: string;
+  /** Called between the steps of the copy, which it may end by throwing: then nothing has changed. */
+  readonly progress?: () => void;
 }
 
 export interface Restored {
@@ -52,13 +54,14 @@ export interface Restored {
 }
 
 /** Throws SQLITE_CORRUPT, SQLITE_BUSY, DATA_FOREIGN (not a backup, or a newer program's), DISK_FULL; then nothing has changed. */
-export async function restoreDatabase({ from, places, wallNow, bootId }: RestoreOrder): Promise<Restored> {
+export async function restoreDatabase(order: RestoreOrder): Promise<Restored> {
+  const { from, places, wallNow, bootId, progress } = order;
   const { database } = places;
   const lock = takeWriterLock(places);
   const draft = draftFor(database, "restore", wallNow);
   try {
     if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
-    await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from) });
+    await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from), progress });
     const tables = makeAnother(draft, foldPresent(database, bootId));
     const before = putAside(database, "restore", wallNow) ?? null;
     putInPlace(draft, database);
