@@ -11,6 +11,7 @@
  * a restore and an import as long as nothing is in its place.
  */
 import { homedir, tmpdir, userInfo } from "node:os";
+import { isSqliteFailure } from "../sqlite/index.js";
 import {
   type BackupProgress,
   backupDatabase,
@@ -37,11 +38,17 @@ export async function runErrand(errand: Errand, options: ServeOptions): Promise<
     say(await outcomeOf(errand, options));
     return 0;
   } catch (error) {
-    if (!isHoldfastError(error)) throw error;
-    const { code, message, details } = error;
-    say({ error: { code, message, details } });
+    say({ error: refusalIn(error) });
     return 1;
   }
+}
+
+/** What SQLite or the system says and nobody has explained is said in their words; anything else is a fault of ours. */
+function refusalIn(error: unknown): Pick<HoldfastError, "code" | "message" | "details"> {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message, details: error.details };
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
+  if (!isSqliteFailure(error) && (code === undefined || syscall === undefined)) throw error;
+  return { code: "INTERNAL", message: isSqliteFailure(error) ? `${message} (${error.code})` : message, details: {} };
 }
 
 async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown> {

@@ -1,5 +1,16 @@
 /** `holdfast export`: a table, or what a statement finds, as CSV or JSON lines; of any size, from one moment. */
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { resolve } from "node:path";
 import type { RowStream } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
@@ -149,7 +160,9 @@ class Target {
   readonly #draft: string | undefined;
   readonly #handle: number;
 
-  constructor(path: string) {
+  constructor(asked: string) {
+    // What a link leads to is replaced, and not the link.
+    const path = existsSync(asked) ? realpathSync(asked) : asked;
     this.#path = path;
     const stat = statSync(path, { throwIfNoEntry: false });
     this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;

@@ -56,13 +56,16 @@ export async function backupDatabase(order: BackupOrder): Promise<BackedUp> {
     });
   // Its log lies beside the file itself, and not beside a link to it.
   const database = realpathSync(order.database);
-  const { to } = order;
+  // What a link leads to is replaced, and not the link.
+  const to = existsSync(order.to) ? realpathSync(order.to) : order.to;
+  const draft = `${to}.draft-${process.pid}`;
   try {
     checkPlace(order, database);
+    // Its name, with what SQLite puts beside it, is longer than that of the copy.
+    for (const suffix of companions) statSync(`${draft}${suffix}`, { throwIfNoEntry: false });
   } catch (error) {
     throw explained(error, database);
   }
-  const draft = `${to}.draft-${process.pid}`;
   try {
     const pages = await copySnapshot({ ...order, database }, draft);
     const found = verify(draft);

@@ -32,21 +32,31 @@ const lockMs = 10_000;
 /** Pages that are copied in one step: between two steps an end is heard of. */
 export const pagesAtOnce = 1000;
 
-export const userTables =
-  "select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like '\\_holdfast\\_%' escape '\\'";
-export const internalTables =
-  "select count(*) from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\'";
+/** The broker's own tables. Other names may begin like theirs: those of what belongs to a virtual table `_holdfast`. */
+export const ownTables = ["_holdfast_meta", "_holdfast_replies", "_holdfast_sessions", "_holdfast_keys"] as const;
+const ownNames = ownTables.map((name) => `'${name}'`).join(", ");
+
+export const userTables = `select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not in (${ownNames})`;
+export const internalTables = `select count(*) from sqlite_schema where type = 'table' and name in (${ownNames})`;
 
 /** What SQLite keeps beside a database. */
 export const companions = ["-wal", "-shm", "-journal"] as const;
 
-/** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there. */
+/** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there, PERMISSION where nothing may be written. */
 export function takeWriterLock({ database, writerLock }: KeeperPlaces): FileLock {
-  const lock = FileLock.take(writerLock, lockMs);
+  const lock = writerLockTaken(writerLock);
   if (lock === undefined)
     throw new HoldfastError("ALREADY_RUNNING", `a writer has ${database} open: ${told(writersOf(writerLock))}`);
   sweepDrafts(database);
   return lock;
+}
+
+function writerLockTaken(writerLock: string): FileLock | undefined {
+  try {
+    return FileLock.take(writerLock, lockMs);
+  } catch (error) {
+    throw explained(error, writerLock);
+  }
 }
 
 /** The draft of a file that is to take the database's place. */
@@ -216,8 +226,8 @@ function syncPath(path: string): void {
 /** What SQLite threw over `from`, or over its copy, as a refusal; anything else as it is. */
 export function explained(error: unknown, from: string): unknown {
   if (!isSqliteFailure(error)) return explainedFile(error, from);
-  const details = { path: from, sqliteCode: error.code };
-  const { message } = error;
+  const { code: sqliteCode, message } = error;
+  const details = { path: from, sqliteCode };
   if (isBusy(error)) {
     const holders = writersOf(from);
     const [pid] = holders.map((holder) => holder.pid);
@@ -237,6 +247,17 @@ export function explained(error: unknown, from: string): unknown {
       details,
       cause: error,
     });
+  // What is common to all connections lies in a file of its own beside a database, which wants room even to be read.
+  if (sqliteCode === "SQLITE_IOERR_SHMSIZE")
+    return new HoldfastError("DISK_FULL", `no room beside ${from} for what SQLite needs to open it`, {
+      details,
+      cause: error,
+    });
+  if (code === "SQLITE_IOERR" && sqliteCode !== "SQLITE_IOERR_NOMEM")
+    return new HoldfastError("DISK_FAILED", `${from} cannot be read or written: ${message} (${sqliteCode})`, {
+      details,
+      cause: error,
+    });
   return error;
 }
 
@@ -246,7 +267,7 @@ function explainedFile(error: unknown, from: string): unknown {
     return new HoldfastError("DISK_FULL", `no room for a copy of ${from}`, { details: { path: from }, cause: error });
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return new HoldfastError("PERMISSION", `${path}: ${message}`, { details: { path }, cause: error });
-  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR")
+  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || code === "ENAMETOOLONG")
     return new HoldfastError("CONFIGURATION", `${path}: ${message}`, { details: { path }, cause: error });
   return error;
 }

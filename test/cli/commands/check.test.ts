@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import Database from "better-sqlite3";
@@ -59,4 +60,37 @@ test("a check ends before the log is so long that writes would be refused, and s
   assert.equal(code, 1, out + err);
   assert.match(err, /the log of .*slow\.db has grown to 12582912 bytes while it was checked/);
   await broker.execute("insert into w values (zeroblob(20000))");
+});
+
+test("what cannot be done is refused in a sentence: no rights, a name that is too long", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t (a)");
+  const dir = tempDir(t);
+  const file = join(dir, "copy.db");
+  await holdfast.print("backup", file);
+  const long = await holdfast.run(["backup", join(dir, `${"x".repeat(245)}.db`)]);
+  assert.deepEqual([long.code, /name too long/.test(long.err), /\bat \w|without a word/.test(long.err)], [78, true, false]);
+  await holdfast.print("stop");
+  // A directory takes no file while it is none.
+  mkdirSync(join(dir, "data.db.writer.lock"));
+  for (const command of ["restore", "import"]) {
+    const { code, err } = await holdfast.run([command, file], { env: { HOLDFAST_DATABASE: join(dir, "data.db") } });
+    assert.deepEqual([code, /writer\.lock/.test(err), /\bat \w|without a word/.test(err)], [77, true, false], command);
+  }
+});
+
+test("what a link leads to is replaced, and not the link", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t (a)");
+  const dir = tempDir(t);
+  for (const [name, words] of [
+    ["rows.csv", ["export", "t", "-o"]],
+    ["copy.db", ["backup", "--force"]],
+  ] as const) {
+    writeFileSync(join(dir, name), "");
+    symlinkSync(name, join(dir, `link-${name}`));
+    await holdfast.print(...words, join(dir, `link-${name}`));
+    assert.ok(lstatSync(join(dir, `link-${name}`)).isSymbolicLink(), name);
+    assert.ok(statSync(join(dir, name)).size > 0, name);
+  }
 });
