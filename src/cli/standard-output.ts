@@ -31,7 +31,7 @@ export class StandardOutput {
   #pending = 0;
   /** A pipe takes nothing any more, and that has been told. */
   #lost = false;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
 
   /** `onLost`: a pipe takes nothing any more, and nobody waits for it. */
   constructor(stream: Stdout, onLost: (why: Error) => void) {

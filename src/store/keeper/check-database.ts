@@ -75,7 +75,7 @@ function foreignKeysOf(connection: Connection): string[] {
 }
 
 function brokenIn(connection: Connection, table: string): IterableIterator<unknown[]> {
-  const rows = connection.prepare('select rowid, parent from pragma_foreign_key_check(?)').raw(true);
+  const rows = connection.prepare("select rowid, parent from pragma_foreign_key_check(?)").raw(true);
   return rows.iterate(table) as IterableIterator<unknown[]>;
 }
 

@@ -85,7 +85,15 @@ export function claim(connection: Connection): void {
 export async function copyClaimed<Found>(
   from: string,
   draft: string,
-  { quick, check, progress }: { readonly quick: boolean; readonly check: (source: Connection) => Found; readonly progress?: (() => void) | undefined },
+  {
+    quick,
+    check,
+    progress,
+  }: {
+    readonly quick: boolean;
+    readonly check: (source: Connection) => Found;
+    readonly progress?: (() => void) | undefined;
+  },
 ): Promise<Found> {
   const Sqlite = loadSqlite();
   const readonly = isProtected(from);

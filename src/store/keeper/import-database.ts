@@ -59,7 +59,11 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
     lock = takeWriterLock(places);
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
-    const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from), progress: order.progress });
+    const tables = await copyClaimed(from, draft, {
+      quick: true,
+      check: (source) => checkOrigin(source, from),
+      progress: order.progress,
+    });
     const left = lookAtPresent(order);
     if (left !== undefined) takeOver(draft, left);
     putAside(places.database, "import", order.wallNow);

@@ -69,7 +69,10 @@ test("what cannot be done is refused in a sentence: no rights, a name that is to
   const file = join(dir, "copy.db");
   await holdfast.print("backup", file);
   const long = await holdfast.run(["backup", join(dir, `${"x".repeat(245)}.db`)]);
-  assert.deepEqual([long.code, /name too long/.test(long.err), /\bat \w|without a word/.test(long.err)], [78, true, false]);
+  assert.deepEqual(
+    [long.code, /name too long/.test(long.err), /\bat \w|without a word/.test(long.err)],
+    [78, true, false],
+  );
   await holdfast.print("stop");
   // A directory takes no file while it is none.
   mkdirSync(join(dir, "data.db.writer.lock"));
