@@ -1,29 +1,29 @@
 /** The process `holdfast`: words in, exit code out. What it does stands in commands/. */
 import { commands } from "./commands/index.js";
-import { exitCodes } from "./exit-codes.js";
+import { complain } from "./complaint.js";
 import { processIo } from "./io.js";
-import { runProgram } from "./program.js";
+import { type Program, runProgram } from "./program.js";
+import { faultInWords } from "./utf8.js";
 import { holdfastVersion } from "./versions.js";
 
-/** As a shell says it of SIGPIPE, which Node ignores: the reader of the results has gone, and that is its right. */
-const pipeClosed = exitCodes.signalBase + 13;
-
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? pipeClosed : exitCodes.refused);
-});
+const io = processIo((why) => process.exit(complain(why, io)));
 process.stderr.on("error", () => {
   // Nobody is left to be told.
 });
 
-const exitCode = await runProgram(
-  {
-    version: holdfastVersion,
-    commands,
-    bare: async (call) => (await import("./commands/bare.js")).bare(call),
-  },
-  process.argv.slice(2),
-  processIo(),
-);
+const words = process.argv.slice(2);
+const program: Program = {
+  version: holdfastVersion,
+  commands,
+  bare: async (call) => (await import("./commands/bare.js")).bare(call),
+};
+const fault = faultInWords(words);
+const exitCode = await (fault === undefined ? runProgram(program, words, io) : complain(fault, io));
 
-// Writes to pipes, files and terminals have happened when write() returned; what is still open must not keep us.
-process.exit(exitCode);
+// Once the results are out, what is still open must not keep us.
+process.exit(
+  await io.flushed().then(
+    () => exitCode,
+    (why: unknown) => complain(why, io),
+  ),
+);

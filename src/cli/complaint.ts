@@ -5,6 +5,7 @@ import { type HoldfastError, isHoldfastError, type RefusalCode, refusals } from 
 import { ExitWith, Misuse } from "./command.js";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.js";
 import type { Io } from "./io.js";
+import { ReaderGone } from "./standard-output.js";
 
 /** Says it on stderr and gives the exit code. */
 export function complain(error: unknown, io: Io): ExitCode {
@@ -13,6 +14,7 @@ export function complain(error: unknown, io: Io): ExitCode {
     return exitCodeOf(error.code);
   }
   if (error instanceof Misuse) return said(io, error.message, exitCodes.usage);
+  if (error instanceof ReaderGone) return error.exitCode;
   if (error instanceof ExitWith) return said(io, error.message, error.exitCode);
   return system(error, io);
 }

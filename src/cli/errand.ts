@@ -61,7 +61,8 @@ export async function runErrand<Outcome extends object>(call: Call, words: reado
   const front = fileURLToPath(new URL("./front.js", import.meta.url));
   const child = spawn(process.execPath, [front, ...words], {
     env: environmentFor(call.options, call.io),
-    stdio: ["ignore", "pipe", "inherit"],
+    // It ends when this pipe does: nothing goes on for somebody who has been killed.
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const meter = new Meter(call);
   let last = "";

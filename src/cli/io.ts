@@ -1,6 +1,7 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
 import type { ReadStream, WriteStream } from "node:tty";
+import { StandardOutput } from "./standard-output.js";
 import { textOfBytes } from "./utf8.js";
 
 export interface Environment {
@@ -18,8 +19,10 @@ export interface Io {
   readonly stderrIsTerminal: boolean;
   /** Where somebody types and looks; undefined when stdin, or all that could be looked at, is no terminal. */
   readonly terminal?: Terminal | undefined;
-  /** To stdout. */
+  /** To stdout. Throws what the call is to end with when a file does not take it. */
   readonly write: (bytes: string | Uint8Array) => void;
+  /** Resolves when stdout has taken all that was written; rejects with what the call is to end with when it never will. */
+  readonly flushed: () => Promise<void>;
   /** To stderr. */
   readonly say: (text: string) => void;
 }
@@ -34,8 +37,10 @@ export interface Terminal {
   readonly output: WriteStream;
 }
 
-export function processIo(): Io {
+/** `onLost`: nobody takes what is written any more, or not all of it, and nobody has waited for that. */
+export function processIo(onLost: (why: Error) => void): Io {
   const { env, stdin, stdout, stderr } = process;
+  const output = new StandardOutput(stdout, onLost);
   return {
     env,
     cwd: process.cwd(),
@@ -48,7 +53,8 @@ export function processIo(): Io {
     },
     stderrIsTerminal: stderr.isTTY === true,
     terminal: terminalOfProcess(),
-    write: (bytes) => void stdout.write(bytes),
+    write: (bytes) => output.write(bytes),
+    flushed: () => output.flushed(),
     say: (text) => void stderr.write(text),
   };
 }

@@ -6,13 +6,25 @@
  *   front.js --restore FILE            puts a backup back             likewise
  *   front.js --backup FILE [--force]   copies one snapshot            beside a broker, or without one
  *   front.js --check [--quick]         looks whether all is whole     likewise
+ *
+ * Whoever gives it a pipe as stdin and goes away ends it, as SIGTERM does: a check at once, a backup at its next step,
+ * a restore and an import as long as nothing is in its place.
  */
 import { homedir, tmpdir, userInfo } from "node:os";
-import { type BackupProgress, backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
+import { isSqliteFailure } from "../sqlite/index.js";
+import {
+  type BackupProgress,
+  backupDatabase,
+  checkDatabase,
+  crowded,
+  importDatabase,
+  restoreDatabase,
+} from "../store/index.js";
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { readBootId } from "./boot-id.js";
 import { type Config, configFrom, type Errand, type ServeOptions } from "./config.js";
 import { prepareDirectories } from "./directories.js";
+import { watchErrand } from "./errand-watch.js";
 import { wallNow } from "./pulse.js";
 import { SingleInstance } from "./single-instance.js";
 
@@ -22,14 +34,21 @@ export async function runErrand(errand: Errand, options: ServeOptions): Promise<
   process.stdout.on("error", () => undefined);
   try {
     process.umask(0o077);
+    if (errand.kind !== "check") watchErrand();
     say(await outcomeOf(errand, options));
     return 0;
   } catch (error) {
-    if (!isHoldfastError(error)) throw error;
-    const { code, message, details } = error;
-    say({ error: { code, message, details } });
+    say({ error: refusalIn(error) });
     return 1;
   }
+}
+
+/** What SQLite or the system says and nobody has explained is said in their words; anything else is a fault of ours. */
+function refusalIn(error: unknown): Pick<HoldfastError, "code" | "message" | "details"> {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message, details: error.details };
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
+  if (!isSqliteFailure(error) && (code === undefined || syscall === undefined)) throw error;
+  return { code: "INTERNAL", message: isSqliteFailure(error) ? `${message} (${error.code})` : message, details: {} };
 }
 
 async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown> {
@@ -46,10 +65,18 @@ async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown
     case "backup":
       return backup(errand, config);
     case "check":
-      return checkDatabase({ database: config.places.database, quick: errand.quick });
+      return check(errand, config);
     default:
       return withoutBroker(errand, config, uid);
   }
+}
+
+/** It has one snapshot, so the log cannot be folded: it ends before writes would be refused because of that. */
+function check({ quick }: Errand & { kind: "check" }, { places: { database }, limits }: Config): unknown {
+  const bytesMax = Math.floor(limits.walBytesHardMax * 0.75);
+  const { code, message, details } = crowded(database, bytesMax, "checked");
+  watchErrand({ database, bytesMax, line: JSON.stringify({ error: { code, message, details } }) });
+  return checkDatabase({ database, quick });
 }
 
 function backup({ file, force }: Errand & { kind: "backup" }, { places, limits }: Config): Promise<unknown> {
@@ -87,7 +114,13 @@ async function withoutBroker(
 ): Promise<unknown> {
   const places = prepareDirectories(config.places, { uid, logs: false, allowed: config.allowFilesystem });
   const instance = SingleInstance.take(places);
-  const order = { from: errand.file, places, wallNow: wallNow().getTime(), bootId: readBootId() };
+  let step: ((done: unknown) => void) | undefined;
+  const progress = () => {
+    // Before the copy begins a signal finds nothing that must be cleared away, and ends us at once.
+    step ??= untilSignalled(() => {});
+    step({});
+  };
+  const order = { from: errand.file, places, wallNow: wallNow().getTime(), bootId: readBootId(), progress };
   try {
     if (errand.kind === "restore") return await restoreDatabase(order);
     return await importDatabase({ ...order, force: errand.force });

@@ -22,6 +22,7 @@ export { StoreBody, StoreRequest, StreamPiece } from "./desk/store-request.js";
 export * from "./gate/index.js";
 export { type BackedUp, type BackupOrder, type BackupProgress, backupDatabase } from "./keeper/backup-database.js";
 export { type Checked, type CheckOrder, checkDatabase } from "./keeper/check-database.js";
+export { crowded } from "./keeper/files.js";
 export { type Imported, type ImportOrder, importDatabase } from "./keeper/import-database.js";
 export { type Restored, type RestoreOrder, restoreDatabase } from "./keeper/restore-database.js";
 export { compileEarly } from "./pipe/early-compiler.js";

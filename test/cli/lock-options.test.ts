@@ -11,6 +11,7 @@ async function run(words: readonly string[]): Promise<{ readonly code: number; r
     ...{ env: { HOLDFAST_DIR: "/nowhere" }, cwd: "/", columns: undefined, lines: undefined, stderrIsTerminal: false },
     stdin: { isTerminal: false, read: async () => "" },
     write: () => {},
+    flushed: async () => {},
     say: (text) => {
       err += text;
     },

@@ -20,6 +20,7 @@ async function run(words: readonly string[], more: { run?: (call: Call) => Promi
     write: (bytes) => {
       out += bytes.toString();
     },
+    flushed: async () => {},
     say: (text) => {
       err += text;
     },

@@ -102,8 +102,10 @@ async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Atte
     try {
       const { token, names } = await acquireAsWished(call, broker, { wish, signal });
       secrets.replace({ ...secret, token, also: names.slice(1) });
-      granted = true;
       call.output.thing({ name: wish.name, token }, () => [String(token)]);
+      // Of a lock whose token nobody has heard nobody knows that it is held.
+      await call.io.flushed();
+      granted = true;
       return exitCodes.ok;
     } finally {
       await (granted ? broker.detach() : broker.close());

@@ -1,5 +1,16 @@
 /** `holdfast export`: a table, or what a statement finds, as CSV or JSON lines; of any size, from one moment. */
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { resolve } from "node:path";
 import type { RowStream } from "../../client/index.js";
 import { isHoldfastError } from "../../terms/index.js";
@@ -109,7 +120,7 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
   let part: Cell[][] = [];
   let written = 0;
   let bytes = 0;
-  const flush = () => {
+  const flush = async () => {
     const lines =
       form === "csv"
         ? csvLines({ columns, rows: part }, header && written === 0)
@@ -117,6 +128,8 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
     const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
     if (target === undefined) call.io.write(text);
     else target.write(text);
+    // A reader that is slow slows the broker down, rather than filling the memory.
+    if (target === undefined) await call.io.flushed();
     written += part.length;
     bytes += text.length;
     part = [];
@@ -127,9 +140,9 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
   try {
     for await (const row of rows) {
       part.push(row);
-      if (part.length === partRows) flush();
+      if (part.length === partRows) await flush();
     }
-    if (part.length > 0 || written === 0) flush();
+    if (part.length > 0 || written === 0) await flush();
     target?.finish();
   } catch (error) {
     target?.abandon();
@@ -147,7 +160,9 @@ class Target {
   readonly #draft: string | undefined;
   readonly #handle: number;
 
-  constructor(path: string) {
+  constructor(asked: string) {
+    // What a link leads to is replaced, and not the link.
+    const path = existsSync(asked) ? realpathSync(asked) : asked;
     this.#path = path;
     const stat = statSync(path, { throwIfNoEntry: false });
     this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;

@@ -62,7 +62,8 @@ export const importFile: Command = {
           "refused ends the import with the number of its line; what was stored before stays, and\n" +
           "--resume goes on behind it once the line is mended (within 7 days). The first line of\n" +
           "CSV names the columns; an empty field without quotes is NULL. JSON lines are objects,\n" +
-          "as `holdfast export --jsonl` writes them.\n" +
+          "as `holdfast export --jsonl` writes them. Columns that the table computes (GENERATED) are\n" +
+          "left out: it makes their values again.\n" +
           "\nA database becomes the broker's own. Its file stays as it is: the broker works on a\n" +
           "copy. From then on programs use the broker.\n" +
           "\n  holdfast import people.csv --table person\n  holdfast import app.db",

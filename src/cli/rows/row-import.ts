@@ -64,6 +64,8 @@ class RowImport {
   readonly #plan: ImportPlan;
   /** Undefined: there is no such table before the first batch. */
   #columns: readonly Column[] | undefined;
+  /** Columns that the table computes, in lower case: their values are not stored, but made again. */
+  #computed: ReadonlySet<string> = new Set();
   /** Column names that were seen to be there. */
   readonly #checked = new Set<readonly string[]>();
   #created = false;
@@ -89,7 +91,7 @@ class RowImport {
     // The next batch is read while one is stored; more would only fill the memory.
     let storing: Promise<void> = Promise.resolve();
     try {
-      for await (const batch of batchesOf(rows)) {
+      for await (const batch of batchesOf(this.#withoutComputed(rows))) {
         await storing;
         storing = this.#store(batch);
         // Looked at above, after the next batch was read.
@@ -116,6 +118,22 @@ class RowImport {
         typed = columns.map((name) => keepsNumbers(this.#columnNamed(name)));
       },
     );
+  }
+
+  async *#withoutComputed(rows: AsyncIterable<SourceRow>): AsyncGenerator<SourceRow> {
+    const isStored = (name: string) => !this.#computed.has(name.toLowerCase());
+    const kept = new Map<readonly string[], readonly string[]>();
+    for await (const row of rows) {
+      const { columns, values, line } = row;
+      if (columns.every(isStored)) {
+        yield row;
+        continue;
+      }
+      // Rows with the same columns go together by the object that names them.
+      const left = kept.get(columns) ?? columns.filter(isStored);
+      kept.set(columns, left);
+      yield { columns: left, values: values.filter((_, i) => isStored(columns[i] ?? "")), line };
+    }
   }
 
   async #store(rows: readonly SourceRow[]): Promise<void> {
@@ -217,9 +235,12 @@ class RowImport {
   }
 
   async #columnsOf(table: string): Promise<readonly Column[] | undefined> {
-    const sql = "select name, type from pragma_table_info(?)";
+    const sql = "select name, type, hidden in (2, 3) from pragma_table_xinfo(?) where hidden <> 1";
     const options = { rows: "arrays" } as const;
     const { rows } = await (this.#open?.execute(sql, [table], options) ?? this.#broker.execute(sql, [table], options));
+    this.#computed = new Set(
+      rows.filter(([, , computed]) => Number(computed) === 1).map(([name]) => String(name).toLowerCase()),
+    );
     return rows.length === 0 ? undefined : rows.map(([name, type]) => ({ name: String(name), type: String(type) }));
   }
 }

@@ -11,9 +11,11 @@ import {
   type Connection,
   companions,
   count,
+  crowded,
   damaged,
   damageIn,
   explained,
+  pagesAtOnce,
   putInPlace,
   removeWithCompanions,
   sizeOf,
@@ -44,9 +46,6 @@ export interface BackedUp {
   readonly seq: number;
 }
 
-/** Pages in one step: between two steps progress is told and the log is looked at. */
-const pagesAtOnce = 1000;
-
 const busyMs = 10_000;
 
 /** Throws DISK_FULL, SQLITE_CORRUPT, PERMISSION, CONFIGURATION (the file is there); then there is no file. */
@@ -57,16 +56,22 @@ export async function backupDatabase(order: BackupOrder): Promise<BackedUp> {
     });
   // Its log lies beside the file itself, and not beside a link to it.
   const database = realpathSync(order.database);
-  const { to } = order;
+  // What a link leads to is replaced, and not the link.
+  const to = existsSync(order.to) ? realpathSync(order.to) : order.to;
+  const draft = `${to}.draft-${process.pid}`;
   try {
     checkPlace(order, database);
+    // Its name, with what SQLite puts beside it, is longer than that of the copy.
+    for (const suffix of companions) statSync(`${draft}${suffix}`, { throwIfNoEntry: false });
   } catch (error) {
     throw explained(error, database);
   }
-  const draft = `${to}.draft-${process.pid}`;
   try {
-    await copySnapshot({ ...order, database }, draft);
+    const pages = await copySnapshot({ ...order, database }, draft);
     const found = verify(draft);
+    // A signal that came meanwhile is heard of in the next turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    order.progress({ pages, pagesAll: pages });
     // What is left of a database that had this name would be taken for a part of the copy.
     for (const suffix of companions) rmSync(`${to}${suffix}`, { force: true });
     putInPlace(draft, to);
@@ -94,7 +99,8 @@ function checkPlace({ to, force }: BackupOrder, database: string): void {
   if (!force) throw refused(`${to} is there already; --force replaces it`);
 }
 
-async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder, draft: string): Promise<void> {
+/** How many pages it has. */
+async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder, draft: string): Promise<number> {
   const source = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
   try {
     // The copy comes from the connection's own open transaction: what others commit meanwhile does not begin it anew.
@@ -103,11 +109,12 @@ async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder
     const done = await source.backup(draft, {
       progress({ totalPages, remainingPages }) {
         progress({ pages: totalPages - remainingPages, pagesAll: totalPages });
-        if (walBytes(database) >= walBytesHardMax) throw crowded(database, walBytesHardMax);
+        if (walBytes(database) >= walBytesHardMax) throw crowded(database, walBytesHardMax, "copied");
         return pagesAtOnce;
       },
     });
     progress({ pages: done.totalPages, pagesAll: done.totalPages });
+    return done.totalPages;
   } finally {
     source.close();
   }
@@ -116,14 +123,6 @@ async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder
 /** By stat: the file must not be opened in a process that has the database open (rule 19). */
 function walBytes(database: string): number {
   return statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function crowded(database: string, bytes: number): HoldfastError {
-  return new HoldfastError(
-    "DISK_FULL",
-    `the log of ${database} has grown to ${bytes} bytes while it was copied, and must be folded: try when less is written`,
-    { details: { path: database, limit: "walBytesHardMax" } },
-  );
 }
 
 /** One file, without a log beside it, whole in every page and index, and with the broker's own row. */

@@ -3,7 +3,7 @@
  * tables. Beside a broker that runs, in one snapshot, by a process of its own; it changes nothing.
  */
 import { existsSync } from "node:fs";
-import { openDatabase } from "../../sqlite/index.js";
+import { isSqliteFailure, openDatabase } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { tablesVersion } from "../writer/internal-tables.sql.js";
 import { type Connection, count, explained, internalTables, userTables } from "./files.js";
@@ -26,6 +26,8 @@ export interface Checked {
 const busyMs = 10_000;
 /** With what is still in the log. */
 const bytesOfPages = "select page_count * page_size from pragma_page_count, pragma_page_size";
+const tablesWithForeignKeys =
+  "select name from sqlite_schema where type = 'table' and exists (select 1 from pragma_foreign_key_list(name)) order by name";
 /** So many of each kind are told. */
 const problemsMax = 100;
 
@@ -55,13 +57,26 @@ function pagesOf(connection: Connection, quick: boolean): string[] {
 
 function foreignKeysOf(connection: Connection): string[] {
   const broken: string[] = [];
-  const rows = connection.prepare("PRAGMA foreign_key_check").raw(true).iterate() as IterableIterator<unknown[]>;
-  for (const [table, rowid, parent] of rows) {
-    if (broken.length === problemsMax) break;
-    const row = rowid === null ? "a row" : `row ${String(rowid)}`;
-    broken.push(`${row} of ${String(table)} refers to a row of ${String(parent)} that is not there`);
+  const tables = connection.prepare(tablesWithForeignKeys).pluck().all() as string[];
+  for (const table of tables) {
+    try {
+      for (const [rowid, parent] of brokenIn(connection, table)) {
+        if (broken.length === problemsMax) return broken;
+        const row = rowid === null ? "a row" : `row ${String(rowid)}`;
+        broken.push(`${row} of ${table} refers to a row of ${String(parent)} that is not there`);
+      }
+    } catch (error) {
+      // Of a reference that does not fit its parent SQLite looks at no row, and refuses every write to it as well.
+      if (!isSqliteFailure(error) || error.code !== "SQLITE_ERROR") throw error;
+      broken.push(`the foreign keys of ${table} cannot be checked: ${error.message}`);
+    }
   }
   return broken;
+}
+
+function brokenIn(connection: Connection, table: string): IterableIterator<unknown[]> {
+  const rows = connection.prepare("select rowid, parent from pragma_foreign_key_check(?)").raw(true);
+  return rows.iterate(table) as IterableIterator<unknown[]>;
 }
 
 function internalsOf(connection: Connection): string[] {

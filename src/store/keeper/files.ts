@@ -29,22 +29,34 @@ export interface KeeperPlaces {
 /** How long another program may finish its transaction (ms), in a file that is taken over. */
 export const busyMs = 1000;
 const lockMs = 10_000;
+/** Pages that are copied in one step: between two steps an end is heard of. */
+export const pagesAtOnce = 1000;
 
-export const userTables =
-  "select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like '\\_holdfast\\_%' escape '\\'";
-export const internalTables =
-  "select count(*) from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\'";
+/** The broker's own tables. Other names may begin like theirs: those of what belongs to a virtual table `_holdfast`. */
+export const ownTables = ["_holdfast_meta", "_holdfast_replies", "_holdfast_sessions", "_holdfast_keys"] as const;
+const ownNames = ownTables.map((name) => `'${name}'`).join(", ");
+
+export const userTables = `select count(*) from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not in (${ownNames})`;
+export const internalTables = `select count(*) from sqlite_schema where type = 'table' and name in (${ownNames})`;
 
 /** What SQLite keeps beside a database. */
 export const companions = ["-wal", "-shm", "-journal"] as const;
 
-/** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there. */
+/** So that no writer begins meanwhile. Throws ALREADY_RUNNING when one is there, PERMISSION where nothing may be written. */
 export function takeWriterLock({ database, writerLock }: KeeperPlaces): FileLock {
-  const lock = FileLock.take(writerLock, lockMs);
+  const lock = writerLockTaken(writerLock);
   if (lock === undefined)
     throw new HoldfastError("ALREADY_RUNNING", `a writer has ${database} open: ${told(writersOf(writerLock))}`);
   sweepDrafts(database);
   return lock;
+}
+
+function writerLockTaken(writerLock: string): FileLock | undefined {
+  try {
+    return FileLock.take(writerLock, lockMs);
+  } catch (error) {
+    throw explained(error, writerLock);
+  }
 }
 
 /** The draft of a file that is to take the database's place. */
@@ -68,12 +80,20 @@ export function claim(connection: Connection): void {
 
 /**
  * Copies a database, page by page, that nobody else has open: what others wrote later would be lost. `check` may refuse
- * it, and what it answers is answered. Throws SQLITE_CORRUPT, what `check` throws, and what SQLite throws.
+ * it, and what it answers is answered; `progress` is called before each step and may end it by throwing. Throws SQLITE_CORRUPT, what `check` throws, and what SQLite throws.
  */
 export async function copyClaimed<Found>(
   from: string,
   draft: string,
-  { quick, check }: { readonly quick: boolean; readonly check: (source: Connection) => Found },
+  {
+    quick,
+    check,
+    progress,
+  }: {
+    readonly quick: boolean;
+    readonly check: (source: Connection) => Found;
+    readonly progress?: (() => void) | undefined;
+  },
 ): Promise<Found> {
   const Sqlite = loadSqlite();
   const readonly = isProtected(from);
@@ -84,7 +104,12 @@ export async function copyClaimed<Found>(
     const damage = damageIn(source, { quick });
     if (damage !== undefined) throw damaged(from, damage);
     const found = check(source);
-    await source.backup(draft);
+    await source.backup(draft, {
+      progress() {
+        progress?.();
+        return pagesAtOnce;
+      },
+    });
     return found;
   } finally {
     source.close();
@@ -188,6 +213,15 @@ export function sizeOf(path: string): number {
   return statSync(path).size;
 }
 
+/** `done`: what could not be done with it, because the log cannot be folded while it is done. */
+export function crowded(database: string, bytes: number, done: "copied" | "checked"): HoldfastError {
+  return new HoldfastError(
+    "DISK_FULL",
+    `the log of ${database} has grown to ${bytes} bytes while it was ${done}, and must be folded: try when less is written`,
+    { details: { path: database, limit: "walBytesHardMax" } },
+  );
+}
+
 function syncPath(path: string): void {
   const handle = openSync(path, "r");
   try {
@@ -200,8 +234,8 @@ function syncPath(path: string): void {
 /** What SQLite threw over `from`, or over its copy, as a refusal; anything else as it is. */
 export function explained(error: unknown, from: string): unknown {
   if (!isSqliteFailure(error)) return explainedFile(error, from);
-  const details = { path: from, sqliteCode: error.code };
-  const { message } = error;
+  const { code: sqliteCode, message } = error;
+  const details = { path: from, sqliteCode };
   if (isBusy(error)) {
     const holders = writersOf(from);
     const [pid] = holders.map((holder) => holder.pid);
@@ -221,6 +255,17 @@ export function explained(error: unknown, from: string): unknown {
       details,
       cause: error,
     });
+  // What is common to all connections lies in a file of its own beside a database, which wants room even to be read.
+  if (sqliteCode === "SQLITE_IOERR_SHMSIZE")
+    return new HoldfastError("DISK_FULL", `no room beside ${from} for what SQLite needs to open it`, {
+      details,
+      cause: error,
+    });
+  if (code === "SQLITE_IOERR" && sqliteCode !== "SQLITE_IOERR_NOMEM")
+    return new HoldfastError("DISK_FAILED", `${from} cannot be read or written: ${message} (${sqliteCode})`, {
+      details,
+      cause: error,
+    });
   return error;
 }
 
@@ -230,7 +275,7 @@ function explainedFile(error: unknown, from: string): unknown {
     return new HoldfastError("DISK_FULL", `no room for a copy of ${from}`, { details: { path: from }, cause: error });
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return new HoldfastError("PERMISSION", `${path}: ${message}`, { details: { path }, cause: error });
-  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR")
+  if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || code === "ENAMETOOLONG")
     return new HoldfastError("CONFIGURATION", `${path}: ${message}`, { details: { path }, cause: error });
   return error;
 }

@@ -4,7 +4,7 @@
  * the broker's lock, so that no broker begins meanwhile; the writer's lock is taken here.
  */
 import { statSync } from "node:fs";
-import { loadSqlite } from "../../sqlite/index.js";
+import { type FileLock, loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { bootIdElsewhere } from "../writer/internal-tables.sql.js";
 import { createTables } from "../writer/meta-row.js";
@@ -40,6 +40,8 @@ export interface ImportOrder {
   readonly wallNow: number;
   /** The present run of the machine. */
   readonly bootId: string;
+  /** Called between the steps of the copy, which it may end by throwing: then nothing has changed. */
+  readonly progress?: () => void;
 }
 
 export interface Imported {
@@ -51,12 +53,17 @@ export interface Imported {
 /** Throws SQLITE_BUSY, SQLITE_CORRUPT, DATA_FOREIGN, CONFIGURATION, DISK_FULL; then nothing has changed. */
 export async function importDatabase(order: ImportOrder): Promise<Imported> {
   const { from, places } = order;
-  const lock = takeWriterLock(places);
+  let lock: FileLock | undefined;
   const draft = draftFor(places.database, "import", order.wallNow);
   try {
+    lock = takeWriterLock(places);
     if (from === places.database)
       throw new HoldfastError("CONFIGURATION", `${from} is the broker's own database already`);
-    const tables = await copyClaimed(from, draft, { quick: true, check: (source) => checkOrigin(source, from) });
+    const tables = await copyClaimed(from, draft, {
+      quick: true,
+      check: (source) => checkOrigin(source, from),
+      progress: order.progress,
+    });
     const left = lookAtPresent(order);
     if (left !== undefined) takeOver(draft, left);
     putAside(places.database, "import", order.wallNow);
@@ -65,8 +72,10 @@ export async function importDatabase(order: ImportOrder): Promise<Imported> {
   } catch (error) {
     throw explained(error, from);
   } finally {
-    removeWithCompanions(draft);
-    lock.release();
+    if (lock !== undefined) {
+      removeWithCompanions(draft);
+      lock.release();
+    }
   }
 }
 

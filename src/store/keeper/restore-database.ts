@@ -8,7 +8,7 @@
  * were given since the backup was made, also where neither a database of before nor the ledger is left.
  */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import { loadSqlite } from "../../sqlite/index.js";
+import { type FileLock, loadSqlite } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { bootIdElsewhere, tablesVersion } from "../writer/internal-tables.sql.js";
 import { bringUpToDate, makeIncarnation } from "../writer/meta-row.js";
@@ -24,6 +24,7 @@ import {
   type Left,
   leftIn,
   nothingLeft,
+  ownTables,
   putAside,
   putInPlace,
   removeWithCompanions,
@@ -41,6 +42,8 @@ export interface RestoreOrder {
   readonly wallNow: number;
   /** The present run of the machine. */
   readonly bootId: string;
+  /** Called between the steps of the copy, which it may end by throwing: then nothing has changed. */
+  readonly progress?: () => void;
 }
 
 export interface Restored {
@@ -52,13 +55,15 @@ export interface Restored {
 }
 
 /** Throws SQLITE_CORRUPT, SQLITE_BUSY, DATA_FOREIGN (not a backup, or a newer program's), DISK_FULL; then nothing has changed. */
-export async function restoreDatabase({ from, places, wallNow, bootId }: RestoreOrder): Promise<Restored> {
+export async function restoreDatabase(order: RestoreOrder): Promise<Restored> {
+  const { from, places, wallNow, bootId, progress } = order;
   const { database } = places;
-  const lock = takeWriterLock(places);
+  let lock: FileLock | undefined;
   const draft = draftFor(database, "restore", wallNow);
   try {
+    lock = takeWriterLock(places);
     if (from === database) throw new HoldfastError("CONFIGURATION", `${from} is the broker's database itself`);
-    await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from) });
+    await copyClaimed(from, draft, { quick: false, check: (source) => checkOrigin(source, from), progress });
     const tables = makeAnother(draft, foldPresent(database, bootId));
     const before = putAside(database, "restore", wallNow) ?? null;
     putInPlace(draft, database);
@@ -66,8 +71,10 @@ export async function restoreDatabase({ from, places, wallNow, bootId }: Restore
   } catch (error) {
     throw explained(error, from);
   } finally {
-    removeWithCompanions(draft);
-    lock.release();
+    if (lock !== undefined) {
+      removeWithCompanions(draft);
+      lock.release();
+    }
   }
 }
 
@@ -101,22 +108,13 @@ function makeAnother(draft: string, { tokensTo, held }: Left): number {
       // That of an older version has no column for what is held.
       bringUpToDate(copy);
       copy.prepare(change).run(makeIncarnation(), bootIdElsewhere, held ? 1 : 0, tokensTo);
-      for (const table of answers(copy)) copy.exec(`DELETE FROM ${table}`);
+      // All but the one row that says what the file is: they are about sessions that are over.
+      for (const table of ownTables) if (table !== "_holdfast_meta") copy.exec(`DELETE FROM ${table}`);
     })();
     return count(copy, userTables);
   } finally {
     copy.close();
   }
-}
-
-/** All of the broker's tables but the one row that says what the file is: they are about sessions that are over. */
-function answers(copy: Connection): readonly string[] {
-  return copy
-    .prepare(
-      "select name from sqlite_schema where type = 'table' and name like '\\_holdfast\\_%' escape '\\' and name <> '_holdfast_meta'",
-    )
-    .pluck()
-    .all() as string[];
 }
 
 /**

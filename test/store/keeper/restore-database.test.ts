@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { FileLock, loadSqlite, openDatabase } from "../../../src/sqlite/index.js";
 import { backupDatabase, restoreDatabase } from "../../../src/store/index.js";
+import { ownTables } from "../../../src/store/keeper/files.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
 import { makeTablesOlder } from "../../support/older-tables.js";
 import { tempDir } from "../../support/temp-dir.js";
@@ -156,6 +157,27 @@ test("what one that was killed has left of its draft is cleared away by the next
   assert.deepEqual(
     others.filter((path) => !existsSync(path)),
     [],
+  );
+});
+
+test("what belongs to a virtual table whose name begins like the broker's own is data, and is put back", async (t) => {
+  const { database, places, from, connection } = await backedUp(t);
+  connection.close();
+  const copy = new (loadSqlite())(from);
+  copy.exec("create virtual table _holdfast using fts5 (a); insert into _holdfast values ('word')");
+  copy.close();
+  await restoreDatabase({ from, places, wallNow, bootId });
+  assert.deepEqual(rows(database, "select a from _holdfast('word')"), ["word"]);
+  assert.deepEqual(rows(database, "select count(*) from _holdfast_sessions"), [0]);
+});
+
+test("all of the broker's own tables are known to be its own", async (t) => {
+  const { database, connection } = await backedUp(t);
+  connection.exec("drop table t");
+  connection.close();
+  assert.deepEqual(
+    rows(database, "select name from sqlite_schema where type = 'table' order by 1"),
+    [...ownTables].sort(),
   );
 });
 

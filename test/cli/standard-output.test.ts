@@ -1,0 +1,71 @@
+/** Results go to a file, a device or a pipe whole, or it is said that they did not. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { tempDir } from "../support/temp-dir.js";
+import { cli, Holdfast } from "./holdfast.js";
+
+/** 100 bytes a line. */
+const lines = (count: number) =>
+  `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) select printf('%099d', i) from n`;
+
+function shell(holdfast: Holdfast, script: string) {
+  return holdfast.run([], { program: ["bash", ["-c", script, "bash", process.execPath, cli]] });
+}
+
+test("a file that has no room for all of the results is not left short without a word", async (t) => {
+  const holdfast = new Holdfast(t);
+  const file = join(tempDir(t), "rows");
+  await holdfast.print("sql", `create table big as ${lines(1000)}`);
+  for (const words of ["sql 'select * from big'", "export big --csv"]) {
+    const { code, err } = await shell(holdfast, `ulimit -f 8; "$1" "$2" ${words} > ${file}`);
+    assert.deepEqual([code, readFileSync(file).length], [1, 8 * 1024], words);
+    assert.match(err, /stdout does not take all of the results: file too large/, words);
+  }
+});
+
+test("a device that takes nothing is complained of, whatever was to be written", async (t) => {
+  const holdfast = new Holdfast(t);
+  for (const words of ["sql 'select 1'", "--help", "lock --help", "--version"]) {
+    const { code, err } = await shell(holdfast, `"$1" "$2" ${words} > /dev/full`);
+    assert.deepEqual([code, /no space left on device/.test(err)], [1, true], words);
+  }
+});
+
+test("a reader that is slow gets all of the results through its pipe", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", `create table big as ${lines(5000)}`);
+  for (const words of ["sql 'select * from big'", "export big --csv --no-header"]) {
+    // It begins to read when there is nothing else left to do than to write what is over.
+    const { code, out } = await shell(
+      holdfast,
+      `set -o pipefail; "$1" "$2" ${words} | (read -r first; sleep 0.5; echo "$first"; cat) | wc -c`,
+    );
+    assert.deepEqual([code, Number(out)], [0, 500_000], words);
+  }
+});
+
+test("a reader that has seen enough ends it quietly", async (t) => {
+  const holdfast = new Holdfast(t);
+  const { code, out, err } = await shell(
+    holdfast,
+    `"$1" "$2" sql "${lines(5000)}" | head -1; echo "\${PIPESTATUS[0]}"`,
+  );
+  assert.deepEqual([code, err], [0, ""]);
+  assert.match(out, /^0+1\n141\n$/);
+});
+
+test("a lock whose token cannot be told is given back", async (t) => {
+  const holdfast = new Holdfast(t);
+  for (const [words, expected, said] of [
+    ['"$1" "$2" acquire demo --for "$$" > /dev/full', 1, /no space left on device/],
+    // The reader of this pipe is gone before anything is written to it.
+    ['exec 3> >(exec true); wait $!; "$1" "$2" acquire demo --for "$$" >&3', 141, /^$/],
+  ] as const) {
+    const script = `${words}; code=$?; "$1" "$2" locks show demo; exec "$1" -e "process.exit($code)"`;
+    const { code, out, err } = await shell(holdfast, script);
+    assert.deepEqual([code, out], [expected, '"demo" is free\n'], words);
+    assert.match(err, said, words);
+  }
+});
