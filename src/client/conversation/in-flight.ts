@@ -434,7 +434,9 @@ export class InFlight {
   /** `unheard`: the broker may be at it still. */
   #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
     this.#transactions.refused(call);
-    this.#locks.notApplied(call, unheard);
+    // A write that was answered before, with more than the broker stores, is on disk.
+    if (refusal.refused === "RESULT_NOT_KEPT") this.#locks.applied(call);
+    else this.#locks.notApplied(call, unheard);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);
