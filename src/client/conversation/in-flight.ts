@@ -49,10 +49,6 @@ export class InFlight {
     return this.#calls.size;
   }
 
-  has(id: number): boolean {
-    return this.#calls.has(id);
-  }
-
   get(id: number): Call | undefined {
     return this.#calls.get(id);
   }
@@ -229,11 +225,14 @@ export class InFlight {
 
   /**
    * A broker that ends has not looked at it: to be sent to the next one under the same key. One that was sent before may
-   * have been applied then; should the session be over by the time, that must be settled first.
+   * have been applied then; should the session be over by the time, that must be settled first. What a program that closes
+   * has released goes back with its goodbye, unless a write before it may come to the next one.
    */
-  turnedAway(id: number, refusal: Refusal): boolean {
+  turnedAway(id: number, refusal: Refusal, closing: boolean): boolean {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
+    const goodbyeDoes = closing && call.kind === "release";
+    if (goodbyeDoes && ![...this.#calls.values()].some((one) => one.id < id && one.writes)) return false;
     if (!this.#transactions.mayAskNext(call, refusal, this.#calls.values())) this.#refuse(call, refusal);
     else if (refusal.outcome !== "unknown") call.state = "kept";
     if (call.writes) this.#readAnewAfter(call);
@@ -371,7 +370,7 @@ export class InFlight {
       if (grant !== undefined) this.#grants.released(grant);
       return this.#refuse(call, refusal);
     }
-    // The program closes, else the next broker is asked: with its goodbye it is given back.
+    // The program closes: with its goodbye it is given back.
     if (refusal.refused === "SHUTTING_DOWN" && call.kind === "release") {
       this.#remove(call);
       return this.#locks.released(call);
