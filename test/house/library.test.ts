@@ -101,18 +101,19 @@ test("an app imports the library where neither better-sqlite3 nor pino is instal
   assert.equal(stdout, "function", stderr);
 });
 
-test("what holdfast/testing throws is what an app knows by the classes of holdfast", (t) => {
+test("what holdfast/testing throws is what an app knows by the classes of holdfast, and is called so", (t) => {
   const place = app(t, ["ws"]);
   const text = `
+import { inspect } from "node:util";
 import { HoldfastError } from "holdfast";
 import { EphemeralBroker } from "holdfast/testing";
 const own = new EphemeralBroker(${JSON.stringify(join(place, "broker"))}, {});
 const error = await own.connect({ role: "king" }).catch((error) => error);
-process.stdout.write(error.code + " " + (error instanceof HoldfastError));
+process.stdout.write(error.code + " " + (error instanceof HoldfastError) + " " + [error.stack, inspect(error)].map((text) => text.split(":")[0]));
 `;
   plant(place, "app.mjs", text);
   const { stdout, stderr } = spawnSync(process.execPath, ["app.mjs"], { cwd: place, encoding: "utf8" });
-  assert.equal(stdout, "MISUSE true", stderr);
+  assert.equal(stdout, "MISUSE true HoldfastError,HoldfastError", stderr);
 });
 
 test("the bundles import nothing but Node and the run-time dependencies", () => {

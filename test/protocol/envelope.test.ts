@@ -31,8 +31,14 @@ for (const encoding of encodings) {
   const decode = (value: unknown) => decodeFrame(encodeBody(value, encoding), encoding);
 
   test(`a hello can name as many locks as a session may have under any configuration (${encoding})`, () => {
-    const grants = Array.from({ length: limitTable.locksPerSessionMax.most }, (_, n) => ({ name: `lock/${n}`, token: n }));
-    const hello = { ...{ versions: ["1"], client: { program: "test" }, secret: "x".repeat(43), mode: "resume" }, grants };
+    const grants = Array.from({ length: limitTable.locksPerSessionMax.most }, (_, n) => ({
+      name: `lock/${n}`,
+      token: n,
+    }));
+    const hello = {
+      ...{ versions: ["1"], client: { program: "test" }, secret: "x".repeat(43), mode: "resume" },
+      grants,
+    };
     const frame = decodeFrame(encodeRequest(1, "session.hello", hello, encoding), encoding);
     assert.deepEqual(frame, { kind: "request", id: 1, method: "session.hello", params: hello });
   });
