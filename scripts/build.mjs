@@ -33,9 +33,17 @@ const bundles = [
   { entry: "src/daemon/run-front.ts", out: "run-front.cjs", inside: ["pino", "ws"] },
   { entry: "src/store/writer/writer.main.ts", out: "writer.js" },
   { entry: "src/store/reader/reader.main.ts", out: "reader.js" },
-  { entry: "src/client/index.ts", out: "client/index.js" },
-  { entry: "src/client/testing.ts", out: "client/testing.js" },
+  // Its two doors share what is behind them: an error or a lock that comes by one is the same by the other.
+  {
+    entry: "src/client/index.ts",
+    out: "client/index.js",
+    beside: [{ entry: "src/client/testing.ts", out: "client/testing.js" }],
+    pieces: "library-",
+  },
 ];
+
+/** All that can be started or imported by name. */
+const doors = bundles.flatMap(({ entry, out, beside = [] }) => [{ entry, out }, ...beside]);
 
 /** The declarations that package.json's "exports" points to; what they import comes along. */
 const declarations = ["client/index.d.ts", "client/testing.d.ts"];
@@ -65,7 +73,7 @@ export async function build({ tests }) {
 
   writeFileSync(stampPath, stamp);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  say(`built ${projects.length} projects and ${bundles.length} bundles in ${seconds} s`);
+  say(`built ${projects.length} projects and ${doors.length} bundles in ${seconds} s`);
 }
 
 function readProjects() {
@@ -96,7 +104,7 @@ function listFiles(folder) {
 }
 
 function outputsExist() {
-  return bundles.every(({ entry, out }) => !existsSync(join(root, entry)) || existsSync(join(root, "dist", out)));
+  return doors.every(({ entry, out }) => !existsSync(join(root, entry)) || existsSync(join(root, "dist", out)));
 }
 
 /** Takes away what was emitted for a source that is gone, so that no test runs and no import resolves by accident. */
@@ -130,7 +138,7 @@ async function compile(projects) {
  * broker with a rule taken out, beside the one that is installed.
  */
 export async function bundle({ dist = join(root, "dist"), sources = new Map() } = {}) {
-  const missing = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
+  const missing = doors.filter(({ entry }) => !existsSync(join(root, entry)));
   if (missing.length > 0) {
     throw new Stop(`Entry points are missing: ${missing.map(({ entry }) => entry).join(", ")}`);
   }
@@ -163,11 +171,13 @@ export async function bundle({ dist = join(root, "dist"), sources = new Map() } 
 
 /** Pieces whose names have changed with what is in them, bundles of an earlier version of this file, what was kept of these. */
 function removeOld(dist, written) {
-  const names = [...written].filter((path) => dirname(path) === resolve(dist)).map((path) => basename(path));
-  const isWanted = (name) => names.some((one) => name === one || name.startsWith(`${one}.`));
-  for (const name of readdirSync(dist)) {
-    if (/\.c?js(\.|$)/.test(name) && !isWanted(name)) {
-      rmSync(join(dist, name));
+  for (const folder of new Set([resolve(dist), ...[...written].map((path) => dirname(path))])) {
+    const names = [...written].filter((path) => dirname(path) === folder).map((path) => basename(path));
+    const isWanted = (name) => names.some((one) => name === one || name.startsWith(`${one}.`));
+    for (const name of readdirSync(folder)) {
+      if (/\.c?js(\.|$)/.test(name) && !isWanted(name)) {
+        rmSync(join(folder, name));
+      }
     }
   }
 }
@@ -175,16 +185,16 @@ function removeOld(dist, written) {
 /** Answers the files that went into the bundle, and those that it was written to. */
 async function bundleOne(
   esbuild,
-  { entry, out, executable, pieces, later = [], inside = [] },
+  { entry, out, beside = [], executable, pieces, later = [], inside = [] },
   { version, dist, sources },
 ) {
-  const { dir, name } = parse(join(dist, out));
+  const { dir } = parse(join(dist, out));
+  const made = [{ entry, out }, ...beside];
   const commonJs = isCommonJs(out);
   const result = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: [entry],
+    entryPoints: made.map((door) => ({ in: door.entry, out: parse(door.out).name })),
     outdir: dir,
-    entryNames: name,
     chunkNames: `${pieces ?? ""}[name]-[hash]`,
     splitting: pieces !== undefined,
     bundle: true,
@@ -206,10 +216,11 @@ async function bundleOne(
     write: false,
     logLevel: "warning",
   });
-  // The entry last: what it imports is there before it is.
-  const files = result.outputFiles.toSorted((a, b) => Number(a.path.endsWith(out)) - Number(b.path.endsWith(out)));
-  for (const { path, text } of files) {
-    writeBundle(path, text, executable === true && path.endsWith(out));
+  const isDoor = ({ path }) => made.some((door) => path === resolve(dist, door.out));
+  // The doors last: what they import is there before they are.
+  const files = result.outputFiles.toSorted((a, b) => Number(isDoor(a)) - Number(isDoor(b)));
+  for (const file of files) {
+    writeBundle(file.path, file.text, executable === true && isDoor(file));
   }
   return { inputs: Object.keys(result.metafile.inputs), written: files.map(({ path }) => path) };
 }

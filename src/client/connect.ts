@@ -1,7 +1,7 @@
 /** The way in. */
 import { isHoldfastError } from "../terms/index.js";
 import { Broker } from "./broker.js";
-import { type ConnectOptions, settingsFrom } from "./options.js";
+import { type ConnectOptions, type Settings, settingsFrom } from "./options.js";
 
 /**
  * Connects to the broker of this user (or of `dir`), and starts it when none runs.
@@ -14,9 +14,16 @@ import { type ConnectOptions, settingsFrom } from "./options.js";
  * await broker.execute("insert into note(text) values (?)", ["hello"]);
  * await broker.close();
  */
-export async function connect(options: ConnectOptions = {}): Promise<Broker> {
+export function connect(options: ConnectOptions = {}): Promise<Broker> {
+  return connectWhile(() => true, options);
+}
+
+/** @internal As `connect`; but a broker is started, now or later, only while `mayStart` says so. */
+export async function connectWhile(mayStart: () => boolean, options: ConnectOptions): Promise<Broker> {
   try {
-    return await Broker.open(settingsFrom(options), options);
+    const settings = settingsFrom(options);
+    const plan: Settings["plan"] = (resuming, start) => settings.plan(resuming, start && mayStart());
+    return await Broker.open({ ...settings, plan }, options);
   } catch (error) {
     // The stack shall lead to the program, and not into a timer of the library.
     if (isHoldfastError(error)) Error.captureStackTrace(error);

@@ -2,12 +2,14 @@
  * A broker of a test's own: in a private temporary directory, started at once, gone without a trace at the end. It is
  * the real thing, so that what a test shows holds for the program.
  */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, HoldfastError, type LimitName, type Millis } from "../terms/index.js";
 import type { Broker } from "./broker.js";
-import { connect } from "./connect.js";
+import { connectWhile } from "./connect.js";
 import { type ConnectOptions, type Environment, settingsFrom } from "./options.js";
 import { isDead } from "./process-identity.js";
 import { now, sleep } from "./pulse.js";
@@ -26,6 +28,8 @@ export interface EphemeralOptions {
 export type EphemeralConnectOptions = Omit<ConnectOptions, "dir" | "socket" | "database" | "env" | "broker">;
 
 const lookAgainMs = 5;
+/** How long a broker is left to its clients for what they have in flight before it is told to end. */
+const closeMs = 1000;
 
 /**
  * Starts a broker in a new private directory.
@@ -61,7 +65,12 @@ export class EphemeralBroker {
   readonly #options: EphemeralOptions;
   readonly #base: ConnectOptions;
   readonly #info: string;
+  readonly #clients = new Set<Broker>();
+  readonly #connecting = new Set<Promise<Broker>>();
   #pid = 0;
+  #disposed = false;
+  /** Calls off what would take the directory away after this program's end. */
+  #callOff: (() => void) | undefined;
 
   /** @internal */
   constructor(dir: string, options: EphemeralOptions) {
@@ -89,12 +98,25 @@ export class EphemeralBroker {
   }
 
   /**
-   * Connects to it. A broker that was killed is started again by that, unless `start` is false.
+   * Connects to it. A broker that was killed is started again by that, unless `start` is false. With the broker's end by
+   * `await using` the connection is closed.
    *
+   * @throws MISUSE after that, and as `connect`
    * @example const broker = await own.connect({ program: "first" });
    */
-  connect(options: EphemeralConnectOptions = {}): Promise<Broker> {
-    return connect({ ...options, ...this.#base });
+  async connect(options: EphemeralConnectOptions = {}): Promise<Broker> {
+    if (this.#disposed)
+      throw new HoldfastError("MISUSE", `the broker of ${this.dir} was ended for good, and its directory is gone`);
+    const connecting = connectWhile(() => !this.#disposed, { ...options, ...this.#base });
+    this.#connecting.add(connecting);
+    try {
+      const client = await connecting;
+      this.#clients.add(client);
+      client.on("closed", () => this.#clients.delete(client));
+      return client;
+    } finally {
+      this.#connecting.delete(connecting);
+    }
   }
 
   /**
@@ -106,6 +128,7 @@ export class EphemeralBroker {
   async start(): Promise<void> {
     const { start } = settingsFrom({ ...this.#base, startTimeoutMs: this.#options.timeoutMs }).plan(false, true);
     if (start === undefined) throw new HoldfastError("MISUSE", "a broker cannot be started here");
+    this.#callOff ??= sweepAfterUs(this.dir);
     const outcome = await startBroker(start, new AbortController().signal);
     if (outcome.kind === "failed") throw HoldfastError.from(outcome.refusal);
     if (outcome.kind === "ready") this.#pid = outcome.pid;
@@ -129,12 +152,26 @@ export class EphemeralBroker {
     return this.#end("SIGKILL");
   }
 
-  /** Ends it and removes the directory. */
+  /** Closes the connections that `connect` has made, ends the broker and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    await Promise.allSettled(this.#connecting);
+    await this.#closeClients();
     await this.stop();
     EphemeralBroker.#living.delete(this);
+    this.#callOff?.();
     if (EphemeralBroker.#living.size === 0) process.off("exit", EphemeralBroker.#onExit);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Those that wait for a lock do not any more; what is under way is finished, if it does not take too long. */
+  async #closeClients(): Promise<void> {
+    const closed = Promise.all([...this.#clients].map((client) => client.close()));
+    const wait = new AbortController();
+    await Promise.race([closed, sleep(closeMs, wait.signal).catch(() => {})]);
+    wait.abort();
+    // What one of them still has in flight is not waited for.
+    for (const client of this.#clients) client.detach();
   }
 
   async #end(how: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -154,6 +191,26 @@ export class EphemeralBroker {
     signal(this.pid, "SIGKILL");
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/**
+ * Takes the directory away when this program is gone, also one that a signal has ended and that could do nothing more: a
+ * broker whose directory is gone ends by itself. A process of its own, which hears of our end by the end of its input.
+ * Answers how to call that off.
+ */
+function sweepAfterUs(dir: string): () => void {
+  const script = 'read -r line; until rm -rf -- "$0"; do sleep 1; done';
+  // Detached, since Ctrl-C reaches the whole group.
+  const sweeper = spawn("/bin/sh", ["-c", script, dir], {
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  // Without a shell all goes on, and only what a signal ends leaves something behind.
+  sweeper.on("error", () => {});
+  sweeper.unref();
+  (sweeper.stdin as Socket | null)?.unref();
+  return () => sweeper.kill("SIGKILL");
 }
 
 /** Without the settings of the user's real broker. */

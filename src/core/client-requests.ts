@@ -90,7 +90,8 @@ export class ClientRequests {
       return;
     }
     if (this.#forbidden(session, command)) return;
-    if (connection.turnedAway && keepsItsPlace(command)) this.#refusedAtEnd(command, session.restored);
+    if (connection.turnedAway && keepsItsPlace(command))
+      this.#refusedAtEnd(command, command.kind !== "read" && session.restored);
     else this.#fromSession(command, connection, session, now);
   }
 

@@ -1,7 +1,8 @@
 /**
  * What keeps its place behind a write that a broker which ends has turned away. The write comes to the next broker, under
  * the locks that it was sent under; so what would change these, and was sent behind it on its connection, must come there
- * too, and not be done here before it. (Other writes are turned away in any case.)
+ * too, and not be done here before it. What reads behind it must show it, which here nothing can (rule 4). (Other writes
+ * are turned away in any case, and so are streams: a broker that ends opens no snapshot.)
  *
  * A transaction has had its place since it began, before the write; so its steps and its end are done, but for an end with
  * which a lock is given back. Who says goodbye wants nothing of what was turned away any more.
@@ -11,7 +12,7 @@ import type { ClientCommand } from "./command.js";
 
 type KeepingPlace = Extract<
   ClientCommand,
-  { kind: "acquire" | "convert" | "release" | "break" | "transfer" | "resize" }
+  { kind: "acquire" | "convert" | "release" | "break" | "transfer" | "resize" | "read" }
 >;
 
 /** A new kind of command does not compile without an answer. That of a commit is with what it gives back. */
@@ -23,10 +24,12 @@ export function keepsItsPlace(command: ClientCommand): command is KeepingPlace {
     case "break":
     case "transfer":
     case "resize":
+    case "read":
       return true;
     // Turned away by itself.
     case "write":
     case "tx-begin":
+    case "stream":
       return false;
     case "tx-step":
     case "tx-commit":
@@ -40,8 +43,6 @@ export function keepsItsPlace(command: ClientCommand): command is KeepingPlace {
     case "cancel":
     case "cancel-acquire":
       return false;
-    case "read":
-    case "stream":
     case "stream-credit":
     case "stream-close":
     case "watch-tables":

@@ -23,11 +23,20 @@ export class HoldfastError extends Error {
     more: { details?: { readonly [field: string]: unknown }; outcome?: Outcome; cause?: unknown } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
-    this.name = "HoldfastError";
     this.code = code;
     this.retryable = refusals[code].retryable;
     this.outcome = more.outcome ?? refusals[code].outcome;
     this.details = more.details ?? {};
+  }
+
+  static {
+    // On the prototypes, of which the stack is made: a bundler calls the class by another name, and so would the stack.
+    Object.defineProperty(HoldfastError.prototype, "name", {
+      value: "HoldfastError",
+      configurable: true,
+      writable: true,
+    });
+    Object.defineProperty(HoldfastError, "name", { value: "HoldfastError", configurable: true });
   }
 
   static from(refusal: Refusal): HoldfastError {

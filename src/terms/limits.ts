@@ -161,7 +161,13 @@ export const limitTable = {
     "memory of each process that runs statements, with the buffers of a sort; on Linux",
   ),
   waitersMax: row(10_000, 1, 1_000_000, "QUEUE_FULL", "waiters for one name"),
-  locksPerSessionMax: row(10_000, 1, 10_000_000, "LOCKS_FULL", "held and waited for by one session"),
+  locksPerSessionMax: row(
+    10_000,
+    1,
+    50_000,
+    "LOCKS_FULL",
+    "held and waited for by one session; after a lost connection its hello names them all in one frame",
+  ),
   namesPerRequestMax: row(64, 1, 1024, "PARAMS_INVALID", "names of one request, granted all or none"),
   semaphoresMax: row(
     100_000,

@@ -36,6 +36,25 @@ describe("an ephemeral broker", () => {
     await broker.close();
   });
 
+  it("is gone for good with the connections that it has made, also when one of them waits", async () => {
+    const place = await ephemeralBroker();
+    const [holder, waiter] = [await place.connect(), await place.connect()];
+    await holder.acquire("x");
+    const waits = waiter.acquire("x");
+    const hung = waiter.query("with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c");
+    const connecting = place.connect();
+    await Promise.all([
+      assert.rejects(waits, { code: "CLOSED" }),
+      assert.rejects(hung, isHoldfastError),
+      place[Symbol.asyncDispose](),
+    ]);
+    // A connection that is closed starts no broker any more.
+    assert.deepEqual([holder.closed, waiter.closed, (await connecting).closed], [true, true, true]);
+    assert.ok(!existsSync(place.dir));
+    assert.ok(isDead(place.pid, undefined));
+    await assert.rejects(place.connect(), { code: "MISUSE" });
+  });
+
   it("that cannot be started says why", async () => {
     await assert.rejects(ephemeralBroker({ limits: { readersMax: 1000 } }), (error) => {
       assert.ok(isHoldfastError(error));
@@ -61,6 +80,19 @@ describe("a program", () => {
     for (const { dir, pid } of made) {
       await until(`the end of the broker ${pid}`, () => isDead(pid, undefined));
       assert.ok(!existsSync(dir), `${dir} is still there`);
+    }
+  });
+
+  it("that a signal ends leaves none of them either", async () => {
+    for (const signal of ["SIGINT", "SIGKILL"] as const) {
+      const program = spawn(process.execPath, [abandoning, "stay"], { stdio: ["ignore", "pipe", "inherit"] });
+      const [line] = (await once(program.stdout, "data")) as [Buffer];
+      const made = JSON.parse(line.toString()) as { readonly dir: string; readonly pid: number }[];
+      program.kill(signal);
+      for (const { dir, pid } of made) {
+        await until(`the end of the broker ${pid}`, () => isDead(pid, undefined));
+        await until(`the end of ${dir}`, () => !existsSync(dir));
+      }
     }
   });
 

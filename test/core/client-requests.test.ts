@@ -40,11 +40,22 @@ test("when a broker that is ending has turned something away, what would change 
   for (const asked of behind) assert.equal(asked.refusal.code, "SHUTTING_DOWN");
   assert.ok(waiting.open);
   // What is no change goes on, and so do others.
-  const read = a.read("r");
-  broker.read("r");
-  assert.equal(read.body, "saw r");
   assert.equal(a.ping().answer.kind, "pong");
   assert.equal(b.cancelAcquire(40).answer.kind, "acquire-cancelled");
+});
+
+// rule 4: what is read must show what was sent before it, and that is turned away
+test("when a broker that is ending has turned a write away, what is read behind it on that connection is turned away too", () => {
+  const broker = new TestBroker();
+  const [a, b] = [broker.client(), broker.client()];
+  broker.do({ kind: "drain" });
+  const before = a.read("before");
+  assert.equal(a.write("w").refusal.code, "SHUTTING_DOWN");
+  const behind = [a.read("behind"), a.stream("streamed"), a.begin({ mode: "read" })];
+  for (const { refusal } of behind) assert.deepEqual([refusal.code, refusal.outcome], ["SHUTTING_DOWN", undefined]);
+  const other = b.read("other");
+  for (const what of ["before", "other"]) broker.read(what);
+  assert.deepEqual([before.body, other.body], ["saw before", "saw other"]);
 });
 
 // rule 13: the ledger on a full disk

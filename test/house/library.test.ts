@@ -101,12 +101,24 @@ test("an app imports the library where neither better-sqlite3 nor pino is instal
   assert.equal(stdout, "function", stderr);
 });
 
+test("what holdfast/testing throws is what an app knows by the classes of holdfast, and is called so", (t) => {
+  const place = app(t, ["ws"]);
+  const text = `
+import { inspect } from "node:util";
+import { HoldfastError } from "holdfast";
+import { EphemeralBroker } from "holdfast/testing";
+const own = new EphemeralBroker(${JSON.stringify(join(place, "broker"))}, {});
+const error = await own.connect({ role: "king" }).catch((error) => error);
+process.stdout.write(error.code + " " + (error instanceof HoldfastError) + " " + [error.stack, inspect(error)].map((text) => text.split(":")[0]));
+`;
+  plant(place, "app.mjs", text);
+  const { stdout, stderr } = spawnSync(process.execPath, ["app.mjs"], { cwd: place, encoding: "utf8" });
+  assert.equal(stdout, "MISUSE true HoldfastError,HoldfastError", stderr);
+});
+
 test("the bundles import nothing but Node and the run-time dependencies", () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const allowed: Record<string, string[]> = {
-    "dist/client/index.js": ["ws"],
-    "dist/client/testing.js": ["ws"],
-  };
+  const allowedFor = (file: string) => (file.startsWith("dist/client/") ? ["ws"] : Object.keys(dependencies));
   const bundles = filesIn("dist").filter((file) => file.endsWith(".js"));
   assert.ok(bundles.includes("dist/client/index.js"), "the build has not made the library yet");
   const offences = bundles.flatMap((file) => {
@@ -117,7 +129,7 @@ test("the bundles import nothing but Node and the run-time dependencies", () => 
       .map((match) => match[1] ?? match[2] ?? "");
     return imports
       .filter((name) => !/^\.{1,2}\//.test(name) && !isOfNode(name))
-      .filter((name) => !(allowed[file] ?? Object.keys(dependencies)).includes(name))
+      .filter((name) => !allowedFor(file).includes(name))
       .map((name) => `${file} imports ${name}`);
   });
   assert.deepEqual(offences, []);

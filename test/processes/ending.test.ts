@@ -40,6 +40,20 @@ function endlessWrite(wire: Wire): Promise<Answer> {
   return wire.post("db.execute", { sql, timeoutMs: 1500, key: wire.key() });
 }
 
+/** Each way to read. */
+function reading(wire: Wire): (readonly [string, object])[] {
+  const sql = "select n from item";
+  return [
+    ["db.query", { sql }],
+    ["db.execute", { sql, key: wire.key() }],
+    ["db.batch", { statements: [{ sql }, { sql }], key: wire.key() }],
+    ["db.script", { sql: `${sql}; ${sql};`, key: wire.key() }],
+    ["db.describe", { sql }],
+    ["db.stream", { sql, stream: 1, credit: 1000 }],
+    ["tx.begin", { tx: 1, mode: "read" }],
+  ];
+}
+
 async function rowsAfterwards(home: Home): Promise<unknown[]> {
   await home.start();
   const wire = await home.wire();
@@ -72,6 +86,11 @@ test("what comes after SIGTERM is refused with SHUTTING_DOWN and surely not done
   const { data } = await wire.refusal("db.execute", { sql: "insert into item values (1)", key: wire.key() });
   assert.deepEqual([data.code, data.retryable, data.outcome], ["SHUTTING_DOWN", true, "none"]);
   assert.equal((await wire.refusal("lock.acquire", { name: "late", key: wire.key() })).data.code, "SHUTTING_DOWN");
+  // rule 4: what reads must show the write before it
+  for (const [method, params] of reading(wire)) {
+    const { data: late } = await wire.refusal(method, params);
+    assert.deepEqual([late.code, late.outcome], ["SHUTTING_DOWN", "none"], method);
+  }
   await assert.rejects(home.wire(), /503/);
   assert.equal((await slow).error?.data.code, "STATEMENT_TIMEOUT");
   assert.equal((await within("the end", front.exited)).code, 0);

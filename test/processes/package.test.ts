@@ -21,7 +21,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 const installMs = 280_000;
 
 const program = `
-import { connect } from "holdfast";
+import { connect, LockTimeoutError } from "holdfast";
 import { ephemeralBroker } from "holdfast/testing";
 const broker = await connect();
 await broker.execute("insert into t values (?)", [2]);
@@ -30,9 +30,14 @@ await broker.close();
 const other = await ephemeralBroker();
 const client = await other.connect();
 const one = await client.get("select 1 as one");
+const held = await client.acquire("x");
+const next = await other.connect();
+const late = await next.acquire("x", { waitMs: 1 }).catch((error) => error instanceof LockTimeoutError);
+await held.release();
+await next.close();
 await client.close();
 await other.stop();
-console.log(JSON.stringify({ ...sum, ...one }));
+console.log(JSON.stringify({ ...sum, ...one, late }));
 `;
 
 interface Installed {
@@ -87,7 +92,7 @@ async function useIt(installed: Installed): Promise<void> {
   assert.equal(rows, "1\n");
   const { dir, node, env } = installed;
   const { stdout } = await run(node, ["program.js"], { cwd: dir, env, timeout: 30_000 });
-  assert.deepEqual(JSON.parse(stdout), { sum: 3, one: 1 });
+  assert.deepEqual(JSON.parse(stdout), { sum: 3, one: 1, late: true });
   const { stdout: status } = await holdfast(installed, "status");
   assert.match(status, /runs: pid \d+/);
   await holdfast(installed, "stop");

@@ -12,7 +12,7 @@ import {
   encodeRequest,
   encodeResult,
 } from "../../src/protocol/index.js";
-import { type RequestId, refusalCodes, refuse } from "../../src/terms/index.js";
+import { limitTable, type RequestId, refusalCodes, refuse } from "../../src/terms/index.js";
 
 const encodings: Encoding[] = ["json", "msgpack"];
 const ids: RequestId[] = [
@@ -29,6 +29,19 @@ const ids: RequestId[] = [
 
 for (const encoding of encodings) {
   const decode = (value: unknown) => decodeFrame(encodeBody(value, encoding), encoding);
+
+  test(`a hello can name as many locks as a session may have under any configuration (${encoding})`, () => {
+    const grants = Array.from({ length: limitTable.locksPerSessionMax.most }, (_, n) => ({
+      name: `lock/${n}`,
+      token: n,
+    }));
+    const hello = {
+      ...{ versions: ["1"], client: { program: "test" }, secret: "x".repeat(43), mode: "resume" },
+      grants,
+    };
+    const frame = decodeFrame(encodeRequest(1, "session.hello", hello, encoding), encoding);
+    assert.deepEqual(frame, { kind: "request", id: 1, method: "session.hello", params: hello });
+  });
 
   test(`a request is taken with its id, method and params (${encoding})`, () => {
     for (const id of ids) {

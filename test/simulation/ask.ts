@@ -14,6 +14,7 @@ export interface AskMore extends CallMore {
   readonly shared?: boolean;
   readonly fences?: readonly Fence[];
   readonly behind?: readonly Ask[];
+  readonly onlyReads?: boolean;
 }
 
 export class Ask extends Call {
@@ -28,6 +29,8 @@ export class Ask extends Call {
   readonly fences: readonly Fence[];
   /** Writes of its program that were asked for before it and not answered then. */
   readonly behind: readonly Ask[];
+  /** Its program may have meant it to write: the library holds it for a write, and only the broker knows better. */
+  readonly onlyReads: boolean;
   /** Connections it was sent on. */
   readonly sentOn: Cable[] = [];
   outcome: "open" | "done" | "none" | "unknown" = "open";
@@ -49,6 +52,12 @@ export class Ask extends Call {
     this.shared = more.shared ?? false;
     this.fences = more.fences ?? [];
     this.behind = more.behind ?? [];
+    this.onlyReads = more.onlyReads ?? false;
+  }
+
+  /** It writes to the database, at once or with its transaction. */
+  get changes(): boolean {
+    return (this.kind === "write" || this.kind === "once") && !this.onlyReads;
   }
 
   /** It may be looked at again, and others may have come between. */

@@ -26,7 +26,7 @@ export class Moments {
   answered(call: Call, result: unknown, transactions: readonly Transaction[]): void {
     if (!(call instanceof Ask)) return;
     const { kind, tie } = call;
-    if (kind === "write" || kind === "once") return this.#isAcknowledged(call);
+    if (call.changes) return this.#isAcknowledged(call);
     const { seq, rows } = (result ?? {}) as { readonly seq?: number; readonly rows?: readonly unknown[][] };
     const shows = seq ?? rows?.[0]?.[1];
     if (typeof shows !== "number") return;
@@ -70,14 +70,14 @@ export class Moments {
 
   /** It, or the begin of its transaction, shows what had to be seen. */
   #isNew(ask: Ask, shows: number, transactions: readonly Transaction[]): void {
-    const { what, method, mustShow, behind, sentOn, kind } = ask;
+    const { what, method, mustShow, behind, sentOn } = ask;
     if (shows < mustShow) throw new Error(`${method} ${what} shows ${shows} writes, and ${mustShow} were acknowledged`);
     const cable = sentOn.at(-1);
     const isEmpty = (write: Ask) => transactions.some(({ commit, mayBeEmpty }) => commit === write && mayBeEmpty);
     for (const write of behind) {
       if (cable === undefined || !write.sentOn.includes(cable) || isEmpty(write)) continue;
-      // What is open may have been turned away, and a plain read with it be asked again.
-      const counts = write.outcome === "done" || (write.outcome === "open" && kind === "begin");
+      // Were it turned away, what is read would have been with it, and asked again of the next broker.
+      const counts = write.outcome === "done" || write.outcome === "open";
       if (counts && (this.#placeOf(write.what) ?? shows) >= shows)
         throw new Error(`${method} ${what} shows ${shows} writes, and not ${write.what}, which was sent before it`);
     }

@@ -246,7 +246,7 @@ export class Program implements Wisher {
     const { held } = this;
     // An upgrade that is under way may give its lock a new token.
     const upgrades = this.#open.some(({ kind }) => kind === "upgrade");
-    if ((ask.kind === "write" || ask.kind === "once") && !upgrades)
+    if (ask.changes && !upgrades)
       ask.sure = ask.fences.every(({ name, token }) =>
         held.some((grant) => grant.token === token && grant.names.includes(name) && grant.leaving === 0),
       );

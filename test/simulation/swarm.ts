@@ -209,8 +209,8 @@ function verdicts({ programs, buried, store, moments }: World): void {
     }
     const empty = new Set(transactions.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ commit }) => commit));
     for (const ask of asks) {
-      const { kind, what, outcome } = ask;
-      if (kind !== "write" && kind !== "once") continue;
+      const { what, outcome, changes } = ask;
+      if (!changes) continue;
       if (outcome === "done" && !empty.has(ask))
         assert.equal(times.get(what), 1, `${what} was acknowledged and is not there`);
       if (outcome === "none") assert.equal(times.get(what) ?? 0, 0, `${what} was refused and is there`);

@@ -44,7 +44,8 @@ const wishes = {
   writeAndRelease: [8, writeAndRelease],
   strangeWrite: [6, (_, around) => writeUnder([around.strangeFence()], around)],
   transact: [12, (program, around) => transact(program, around, unanswered(program))],
-  read: [6, read],
+  read: [6, (program, around) => read(program, around)],
+  writeAndRead: [8, writeAndRead],
   stream: [6, stream],
   upgrade: [14, upgrade],
   downgrade: [5, downgrade],
@@ -210,11 +211,20 @@ function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surrounding
   return new Ask(kind, "db.execute", params, { what, fences, gives: gives === undefined ? [] : [gives] });
 }
 
-function read(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
+/** What it reads must show what it has just asked to be written. */
+function writeAndRead(program: Wisher, around: Surroundings): Ask[] {
+  const writes = Array.from({ length: around.weather.random.pick([1, 1, 3]) }, () => write(program, around));
+  return [...writes, read(program, around, writes)];
+}
+
+function read(program: Wisher, { weather, nextWhat }: Surroundings, more: readonly Ask[] = []): Ask {
   const what = `r${nextWhat()}`;
-  const marks = weather.random.chance(weather.rates().endless) ? ["endless"] : [];
-  const behind = unanswered(program);
-  return new Ask("read", "db.query", { sql: selectSql, args: [what, ...marks] }, { what, behind });
+  const { random, rates } = weather;
+  const marks = random.chance(rates().endless) ? ["endless"] : [];
+  const params = { sql: selectSql, args: [what, ...marks] };
+  const behind = [...unanswered(program), ...more];
+  if (random.chance(0.6)) return new Ask("read", "db.query", params, { what, behind });
+  return new Ask(random.chance(0.8) ? "write" : "once", "db.execute", params, { what, behind, onlyReads: true });
 }
 
 function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
@@ -228,5 +238,5 @@ function stream(program: Wisher, { weather, nextWhat }: Surroundings): Ask {
 
 /** Its writes that have no answer. */
 function unanswered({ open }: Wisher): Ask[] {
-  return open.filter((ask) => ask.kind === "write" || ask.kind === "once");
+  return open.filter(({ changes }) => changes);
 }

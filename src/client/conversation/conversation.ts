@@ -177,7 +177,7 @@ export class Conversation {
     this.#watches.refuseAll(closedByProgram);
     this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
     this.#inFlight.streams.endAll(closedByProgram);
-    this.#grants.loseHeld("the broker handle was closed");
+    this.#grants.loseUntilGoodbye("the broker handle was closed");
     this.#partIfDone(now);
   }
 
@@ -285,9 +285,9 @@ export class Conversation {
     if (state.at === "greeting" && state.request === id) return this.#notWelcome(refusal, now);
     if (state.at === "settling" && state.request === id) return this.#notSettled(refusal, now);
     if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
-    if (refusal.refused === "SHUTTING_DOWN" && this.#closing === undefined && this.#inFlight.turnedAway(id, refusal))
-      return this.#leave(0);
-    if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.has(id))
+    if (refusal.refused === "SHUTTING_DOWN" && this.#inFlight.turnedAway(id, refusal, this.#closing !== undefined))
+      return this.#leave(0, now);
+    if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.get(id) !== undefined)
       return this.#sessionEnded(refusal.message, now);
     if (!this.#inFlight.refused(id, refusal, now)) this.#watches.refused(id, refusal);
     this.#partIfDone(now);
@@ -300,7 +300,7 @@ export class Conversation {
         return this.#inFlight.streams.heard(method, params, bytes);
       case "session.closing":
         this.#outage.dismissed = true;
-        return this.#leave(readRetryAfter(params));
+        return this.#leave(readRetryAfter(params), now);
       case "session.taken":
         return this.#end(
           refuse("SESSION_TAKEN", "another connection speaks for this session now"),
@@ -313,9 +313,10 @@ export class Conversation {
     }
   }
 
-  #leave(retryAfterMs: Millis): void {
+  #leave(retryAfterMs: Millis, now: Instant): void {
     if (this.#state.at === "open") this.#state = { at: "leaving" };
     this.#outage.askedToWait(retryAfterMs);
+    this.#partIfDone(now);
   }
 
   #welcomed(welcome: Welcome | undefined, helloAt: Instant, now: Instant): void {

@@ -11,6 +11,8 @@ export class Grants {
   readonly leases: Leases;
   readonly #byToken = new Map<number, Grant>();
   readonly #draft: Draft;
+  /** What a program had when it closed: it is the broker's again with the goodbye, and what is in flight relies on it. */
+  #untilGoodbye: readonly Fence[] = [];
 
   constructor(draft: Draft, nextRequest: () => number) {
     this.#draft = draft;
@@ -117,7 +119,15 @@ export class Grants {
   }
 
   loseHeld(reason: string): void {
+    this.#untilGoodbye = [];
     this.#loseAll({ reason, untold: false });
+  }
+
+  /** The program closes. */
+  loseUntilGoodbye(reason: string): void {
+    const before = this.believed();
+    this.loseHeld(reason);
+    this.#untilGoodbye = before.filter(({ token }) => !this.#byToken.has(token));
   }
 
   /** Only what is held: releases go on. */
@@ -132,7 +142,8 @@ export class Grants {
 
   /** For hello. A release that is under way is listed too: writes that were sent before it must find the lock held. */
   believed(): Fence[] {
-    return [...this.#byToken.values()].flatMap(({ names, token }) => names.map((name) => ({ name, token })));
+    const has = [...this.#byToken.values()].flatMap(({ names, token }) => names.map((name) => ({ name, token })));
+    return [...has, ...this.#untilGoodbye];
   }
 
   /**

@@ -49,10 +49,6 @@ export class InFlight {
     return this.#calls.size;
   }
 
-  has(id: number): boolean {
-    return this.#calls.has(id);
-  }
-
   get(id: number): Call | undefined {
     return this.#calls.get(id);
   }
@@ -229,11 +225,14 @@ export class InFlight {
 
   /**
    * A broker that ends has not looked at it: to be sent to the next one under the same key. One that was sent before may
-   * have been applied then; should the session be over by the time, that must be settled first.
+   * have been applied then; should the session be over by the time, that must be settled first. What a program that closes
+   * has released goes back with its goodbye, unless a write before it may come to the next one.
    */
-  turnedAway(id: number, refusal: Refusal): boolean {
+  turnedAway(id: number, refusal: Refusal, closing: boolean): boolean {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
+    const goodbyeDoes = closing && call.kind === "release";
+    if (goodbyeDoes && ![...this.#calls.values()].some((one) => one.id < id && one.writes)) return false;
     if (!this.#transactions.mayAskNext(call, refusal, this.#calls.values())) this.#refuse(call, refusal);
     else if (refusal.outcome !== "unknown") call.state = "kept";
     if (call.writes) this.#readAnewAfter(call);
@@ -371,7 +370,7 @@ export class InFlight {
       if (grant !== undefined) this.#grants.released(grant);
       return this.#refuse(call, refusal);
     }
-    // The program closes, else the next broker is asked: with its goodbye it is given back.
+    // The program closes: with its goodbye it is given back.
     if (refusal.refused === "SHUTTING_DOWN" && call.kind === "release") {
       this.#remove(call);
       return this.#locks.released(call);
@@ -434,7 +433,9 @@ export class InFlight {
   /** `unheard`: the broker may be at it still. */
   #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
     this.#transactions.refused(call);
-    this.#locks.notApplied(call, unheard);
+    // A write that was answered before, with more than the broker stores, is on disk.
+    if (refusal.refused === "RESULT_NOT_KEPT") this.#locks.applied(call);
+    else this.#locks.notApplied(call, unheard);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

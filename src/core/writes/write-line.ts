@@ -24,7 +24,7 @@ import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { TurnTaker } from "./turn-taker.js";
-import { accountOf, type FinalAnswer, settlesOf, type Write } from "./write.js";
+import { accountOf, type FinalAnswer, isApplied, settlesOf, type Write } from "./write.js";
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
@@ -429,7 +429,7 @@ export class WriteLine {
       if (answer.kind === "refused" && write.key !== undefined)
         session.finished.writeRefused(write.key, answer.refusal);
     }
-    if (write.release !== undefined && answer.kind !== "refused") this.giveBack(write, write.release, now);
+    if (write.release !== undefined && isApplied(answer)) this.giveBack(write, write.release, now);
     for (const repeat of repeats) repeat(answer, now);
     if (session !== undefined) this.#parts.onAnswered(session, now);
   }

@@ -65,6 +65,11 @@ export type FinalAnswer =
   /** A transaction's commit is on disk. */
   | { readonly kind: "committed"; readonly seq: Seq };
 
+/** Whether it is on disk, though what it has answered then may have been too large to be stored. */
+export function isApplied(answer: FinalAnswer): boolean {
+  return answer.kind !== "refused" || answer.refusal.refused === "RESULT_NOT_KEPT";
+}
+
 /** On whose account it goes: a settling on that of who asks, however many sessions he asks about. */
 export function accountOf({ owner, asker, settles }: Write): string {
   return settles === undefined ? owner : settlesOf(asker.connection);

@@ -321,10 +321,25 @@ describe("a broker ends", () => {
   });
 
   it("and what a program that closes has released is given back with its goodbye", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.acquire("b");
+    rig.release("r", "a");
+    rig.handle({ kind: "close" });
+    assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), ["r = {}", "→ session.goodbye"]);
+  });
+
+  it("and what a program that closes has released behind a write that waits for the next one goes there behind it", () => {
     const rig = writesAndReleases();
     rig.handle({ kind: "close" });
-    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), ["w refused SHUTTING_DOWN"]);
-    assert.deepEqual(rig.refuse("r", "SHUTTING_DOWN"), ["r = {}", "→ session.ack", "→ session.goodbye"]);
+    assert.deepEqual([rig.refuse("w", "SHUTTING_DOWN"), rig.refuse("r", "SHUTTING_DOWN")], [[], []]);
+    assert.deepEqual(rig.returns(), ["connect", "→ session.hello"]);
+    const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ w key 1", "→ r key L1", "open again, resumed"]);
+    assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
+    assert.deepEqual(rig.answer("r", {}), ["r = {}", "→ session.ack", "→ session.goodbye"]);
   });
 
   // rule 6: the first sending may have been applied
@@ -620,6 +635,46 @@ describe("closing", () => {
     rig.connect();
     assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1", "→ session.ack", "→ session.goodbye"]);
+  });
+
+  it("waits for the next broker when one that ends has turned away what was in flight", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.ask("r", "read");
+    rig.handle({ kind: "close" });
+    assert.deepEqual([rig.refuse("w", "SHUTTING_DOWN"), rig.refuse("r", "SHUTTING_DOWN")], [[], []]);
+    assert.deepEqual(rig.returns(), ["connect", "→ session.hello"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "→ r", "open again, resumed"]);
+    assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
+    assert.deepEqual(rig.answer("r", 1), ["r = 1", "→ session.ack", "→ session.goodbye"]);
+  });
+
+  it("waits for that no longer than for any connection", () => {
+    const rig = new Rig({ patienceMs: 3000 });
+    rig.begin();
+    rig.ask("w", "write");
+    rig.handle({ kind: "close" });
+    rig.refuse("w", "SHUTTING_DOWN");
+    rig.breaks();
+    const lines = rig.passes(3000).filter((line) => line !== "connect");
+    assert.deepEqual(lines, ["w refused CONNECTION_LOST", "disconnect", "ended"]);
+  });
+
+  it("keeps the locks for the writes under them until these are answered", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.ask("w", "write");
+    assert.deepEqual(rig.handle({ kind: "close" }), ["lost a 7"]);
+    rig.returns();
+    assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
+    const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
+    const sent = rig.welcome({ resumed: true, grants });
+    assert.deepEqual(sent, ["→ w key 1", "→ lock.release key L1", "open again, resumed"]);
+    assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
+    assert.deepEqual(rig.answer("lock.release", {}), ["→ session.ack", "→ session.goodbye"]);
   });
 
   it("does not wait for ever for the broker's goodbye", () => {

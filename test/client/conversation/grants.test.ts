@@ -315,16 +315,26 @@ describe("a write that gives a lock back", () => {
     assert.equal(rig.grant("a").reason, "broken");
   });
 
+  it("whose result was too large to keep is on disk, and has given it back", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    rig.returns();
+    rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] });
+    assert.deepEqual(rig.refuse("w", "RESULT_NOT_KEPT"), ["gave back a 7", "w refused RESULT_NOT_KEPT"]);
+    assert.equal(rig.grant("a").state, "released");
+  });
+
   it("of a session that is over: applied, the lock was given back; never applied and refused, it was lost", () => {
-    for (const applied of [true, false]) {
+    for (const applied of ["kept", "not kept", undefined]) {
       const rig = holding();
       rig.givingBack("w", "a");
       rig.returns();
       assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED").slice(0, 1), ["session lost"]);
       rig.welcome();
-      const verdict = applied ? { outcome: "applied", result: {} } : { outcome: "never" };
+      const result = applied === "kept" ? { result: {} } : { resultKept: false };
+      const verdict = applied === undefined ? { outcome: "never" } : { outcome: "applied", ...result };
       const lines = rig.answer("session.settle", { outcomes: [{ key: 1, ...verdict }] });
-      if (applied) assert.ok(lines.includes("gave back a 7"), lines.join());
+      if (applied !== undefined) assert.ok(lines.includes("gave back a 7"), lines.join());
       else assert.deepEqual(rig.refuse("w", "FENCED"), ["lost a 7", "w refused FENCED"]);
     }
   });

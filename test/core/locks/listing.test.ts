@@ -10,7 +10,7 @@ type ListWords = Partial<Omit<Extract<Command, { kind: "list" }>, "kind" | "conn
 
 /** A core in which one session holds all these. */
 class Crowd {
-  readonly core = new Core(limitsWith({ locksPerSessionMax: 1_000_000 }), seq(0));
+  readonly core = new Core(limitsWith({ locksPerSessionMax: 50_000 }), seq(0));
 
   constructor(names: readonly string[], reason = "") {
     const first = { epoch: 1, storedSeq: seq(0), previousBootId: null, heldBefore: false, incarnation: "i" };

@@ -75,20 +75,24 @@ test("one that is sent again answers the first result, and takes nothing that wa
 
 // rule 15: the stored reply stands for the release, too
 test("a broker that died between the commit and its row gives the lock back when the write is sent again", () => {
-  const { broker, anna, bert } = cast();
-  const held = anna.hold("x");
-  anna.write("w", { key: 7, fences: [held], release: [held] });
-  broker.writer.settle(); // On disk; the front hears nothing of it.
-  const after = reborn(broker, anna, bert);
-  anna.resume({ grants: [held] });
-  bert.resume();
-  const waiting = bert.acquire("x");
-  assert.ok(waiting.open);
-  const again = anna.write("w", { key: 7, fences: [held], release: [held] });
-  after.settle();
-  assert.equal(again.body, "did w");
-  assert.ok(!waiting.open);
-  assert.equal(after.writer.applied.length, 1);
+  for (const isKept of [true, false]) {
+    const { broker, anna, bert } = cast();
+    broker.writer.keeps = () => isKept;
+    const held = anna.hold("x");
+    anna.write("w", { key: 7, fences: [held], release: [held] });
+    broker.writer.settle(); // On disk; the front hears nothing of it.
+    const after = reborn(broker, anna, bert);
+    anna.resume({ grants: [held] });
+    bert.resume();
+    const waiting = bert.acquire("x");
+    assert.ok(waiting.open);
+    const again = anna.write("w", { key: 7, fences: [held], release: [held] });
+    after.settle();
+    if (isKept) assert.equal(again.body, "did w");
+    else assert.equal(again.refusal.code, "RESULT_NOT_KEPT");
+    assert.ok(!waiting.open);
+    assert.equal(after.writer.applied.length, 1);
+  }
 });
 
 test("over the death of a writer the lock is held until the write is known to be applied, and given back then", () => {

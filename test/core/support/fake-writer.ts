@@ -88,6 +88,8 @@ export class FakeWriter {
   times: { readonly ranMs: number; readonly committedMs: number } | undefined;
   /** Committed, in order. */
   readonly applied: Applied[] = [];
+  /** Whether the answer of a write is small enough to be stored with its key. */
+  keeps: (what: string) => boolean = () => true;
   /** Hears of each write when it is there for all to see: answered, or found by the next writer. */
   onApplied: (applied: Applied) => void = () => undefined;
   /** Hears of each commit at once: its number, and what was applied with it. */
@@ -308,6 +310,8 @@ export class FakeWriter {
     const { seq, session, key, mode } = job;
     const { what, fails } = this.#spelling.whatOf(job.parcel);
     const stored = key === undefined ? undefined : this.#reply(session, key);
+    if (stored !== undefined && !this.keeps(what))
+      return { kind: "refused", refusal: refuse("RESULT_NOT_KEPT", "the write was applied") };
     if (stored !== undefined) return { kind: "done", body: stored.spell(stored.what, job.parcel) };
     if (mode === "replay") return { kind: "absent" };
     if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
