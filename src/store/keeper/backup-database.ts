@@ -67,11 +67,8 @@ export async function backupDatabase(order: BackupOrder): Promise<BackedUp> {
     throw explained(error, database);
   }
   try {
-    const pages = await copySnapshot({ ...order, database }, draft);
+    await copySnapshot({ ...order, database }, draft);
     const found = verify(draft);
-    // A signal that came meanwhile is heard of in the next turn.
-    await new Promise((resolve) => setImmediate(resolve));
-    order.progress({ pages, pagesAll: pages });
     // What is left of a database that had this name would be taken for a part of the copy.
     for (const suffix of companions) rmSync(`${to}${suffix}`, { force: true });
     putInPlace(draft, to);
@@ -99,8 +96,7 @@ function checkPlace({ to, force }: BackupOrder, database: string): void {
   if (!force) throw refused(`${to} is there already; --force replaces it`);
 }
 
-/** How many pages it has. */
-async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder, draft: string): Promise<number> {
+async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder, draft: string): Promise<void> {
   const source = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
   try {
     // The copy comes from the connection's own open transaction: what others commit meanwhile does not begin it anew.
@@ -114,7 +110,6 @@ async function copySnapshot({ database, walBytesHardMax, progress }: BackupOrder
       },
     });
     progress({ pages: done.totalPages, pagesAll: done.totalPages });
-    return done.totalPages;
   } finally {
     source.close();
   }
