@@ -1,6 +1,7 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
 import type { ReadStream, WriteStream } from "node:tty";
+import { HoldfastError } from "../terms/index.js";
 import { textOfBytes } from "./utf8.js";
 
 export interface Environment {
@@ -9,6 +10,7 @@ export interface Environment {
 
 export interface Io {
   readonly env: Environment;
+  /** Throws CONFIGURATION when the working directory is gone. */
   readonly cwd: string;
   readonly stdin: Stdin;
   /** Columns of the terminal that stdout is, now; undefined when it is none. */
@@ -38,7 +40,9 @@ export function processIo(): Io {
   const { env, stdin, stdout, stderr } = process;
   return {
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return workingDirectory();
+    },
     stdin: { isTerminal: stdin.isTTY === true, read: readStdin },
     get columns() {
       return stdout.isTTY === true ? stdout.columns : undefined;
@@ -51,6 +55,15 @@ export function processIo(): Io {
     write: (bytes) => void stdout.write(bytes),
     say: (text) => void stderr.write(text),
   };
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const text = "the working directory is gone; go to another one";
+    throw new HoldfastError("CONFIGURATION", text, { cause });
+  }
 }
 
 /** What is typed is shown on stderr when the results go elsewhere. */

@@ -7,7 +7,6 @@
  *   front.js --backup FILE [--force]   copies one snapshot            beside a broker, or without one
  *   front.js --check [--quick]         looks whether all is whole     likewise
  */
-import { homedir, tmpdir, userInfo } from "node:os";
 import { type BackupProgress, backupDatabase, checkDatabase, importDatabase, restoreDatabase } from "../store/index.js";
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { readBootId } from "./boot-id.js";
@@ -15,6 +14,7 @@ import { type Config, configFrom, type Errand, type ServeOptions } from "./confi
 import { prepareDirectories } from "./directories.js";
 import { wallNow } from "./pulse.js";
 import { SingleInstance } from "./single-instance.js";
+import { surroundings } from "./surroundings.js";
 
 /** Resolves with the exit code. */
 export async function runErrand(errand: Errand, options: ServeOptions): Promise<number> {
@@ -33,22 +33,15 @@ export async function runErrand(errand: Errand, options: ServeOptions): Promise<
 }
 
 async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown> {
-  const { uid } = userInfo();
-  const config = configFrom(options, {
-    env: process.env,
-    platform: process.platform,
-    uid,
-    home: homedir(),
-    tmpdir: tmpdir(),
-    cwd: process.cwd(),
-  });
+  const around = surroundings();
+  const config = configFrom(options, around);
   switch (errand.kind) {
     case "backup":
       return backup(errand, config);
     case "check":
       return checkDatabase({ database: config.places.database, quick: errand.quick });
     default:
-      return withoutBroker(errand, config, uid);
+      return withoutBroker(errand, config, around.uid);
   }
 }
 
