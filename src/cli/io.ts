@@ -60,10 +60,13 @@ export function processIo(): Io {
 function workingDirectory(): string {
   try {
     return process.cwd();
-  } catch (cause) {
-    const text = "the working directory is gone; go to another one";
-    throw new HoldfastError("CONFIGURATION", text, { cause });
+  } catch (error) {
+    throw unplaced(error);
   }
+}
+
+function unplaced(cause: unknown): HoldfastError {
+  return new HoldfastError("CONFIGURATION", "the working directory is gone; go to another one", { cause });
 }
 
 /** What is typed is shown on stderr when the results go elsewhere. */

@@ -10,14 +10,16 @@ import { HoldfastError } from "../terms/index.js";
  */
 export function absolute(path: string, what: string, cwd: (() => string) | undefined): string {
   if (isAbsolute(path)) return resolve(path);
-  const details = { path };
-  if (cwd === undefined) throw new HoldfastError("CONFIGURATION", `${what} must be absolute`, { details });
+  if (cwd === undefined) throw relative(path, `${what} must be absolute`);
   let base: string;
   try {
     base = cwd();
-  } catch (cause) {
-    const text = `${what} must be absolute, since the working directory of this program is gone`;
-    throw new HoldfastError("CONFIGURATION", text, { details, cause });
+  } catch (error) {
+    throw relative(path, `${what} must be absolute, since the working directory of this program is gone`, error);
   }
   return resolve(base, path);
+}
+
+function relative(path: string, words: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("CONFIGURATION", words, { details: { path }, cause });
 }

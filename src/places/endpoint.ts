@@ -31,10 +31,7 @@ export function endpointFor({ env, platform, socket, given, cwd }: EndpointChoic
 }
 
 /** Takes `unix:/path`, `unix:///path` and a path. Throws CONFIGURATION on anything else. */
-export function parseEndpoint(
-  text: string,
-  { platform, cwd }: Pick<EndpointChoice, "platform" | "cwd">,
-): Endpoint {
+export function parseEndpoint(text: string, { platform, cwd }: Pick<EndpointChoice, "platform" | "cwd">): Endpoint {
   const given = /^unix:(?:\/\/)?/.exec(text)?.[0] ?? "";
   const path = text.slice(given.length);
   if (given === "" && /^[a-z][a-z0-9+.-]*:/i.test(text))

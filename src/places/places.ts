@@ -140,16 +140,19 @@ function xdgDirectories({ env, home, uid, isDirectory }: Surroundings): Director
 
 /** Of an empty or a relative one each working directory would have a broker of its own. */
 function homeOf(home: Surroundings["home"]): string {
-  const remedy = "set HOME to an absolute path, or choose a directory with --dir (`dir`) or HOLDFAST_DIR";
   let path: string;
   try {
     path = home();
-  } catch (cause) {
-    const text = `the broker's files lie in the home directory, and this user has none; ${remedy}`;
-    throw new HoldfastError("CONFIGURATION", text, { cause });
+  } catch (error) {
+    throw homeless("the broker's files lie in the home directory, and this user has none", error);
   }
   if (isAbsolute(path)) return path;
-  throw new HoldfastError("CONFIGURATION", `the home directory "${path}" (HOME) is no absolute path; ${remedy}`);
+  throw homeless(`the home directory "${path}" (HOME) is no absolute path`);
+}
+
+function homeless(why: string, cause?: unknown): HoldfastError {
+  const remedy = "set HOME to an absolute path, or choose a directory with --dir (`dir`) or HOLDFAST_DIR";
+  return new HoldfastError("CONFIGURATION", `${why}; ${remedy}`, { cause });
 }
 
 /** XDG Base Directory Specification 0.8: an empty value is none, and a relative one is to be ignored. */

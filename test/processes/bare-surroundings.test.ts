@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { built } from "../support/built.js";
 import { within } from "../support/patience.js";
-import { type KnownProcess, gone, kill } from "../support/processes.js";
+import { gone, type KnownProcess, kill } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** In no user table that we know of; what it has in /tmp is no other test's. */
@@ -71,7 +71,7 @@ test("a user without a home is told to choose a directory", asRoot, async () => 
   for (const args of [[built.cli, "status"], program(words)]) {
     const { out, err } = await run(process.execPath, args, { uid: nameless });
     assert.match(out + err, /home directory, and this user has none.*HOLDFAST_DIR/);
-    assert.doesNotMatch(out + err, /    at /);
+    assert.doesNotMatch(out + err, / {4}at /);
   }
 });
 
