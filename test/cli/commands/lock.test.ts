@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { kill, known } from "../../support/processes.js";
 import { cli, Holdfast, until } from "../holdfast.js";
 
 test("the command's exit code is passed on, in all the ways in which a command can end", async (t) => {
@@ -171,14 +172,19 @@ test("a command that has cleared its environment, or has got no file of ours, is
   const holdfast = new Holdfast(t);
   const log = join(holdfast.dir, "order");
   // What it starts inherits what is left.
-  const script = `(trap 'echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done) & wait`;
+  const script = `(trap 'echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done) & echo pids $! $$; wait`;
   for (const words of [
     ["--", "env", "-i", `PATH=${process.env["PATH"]}`, "sh", "-c", script],
     ["-o", "--", "sh", "-c", script],
   ]) {
     rmSync(log, { force: true });
     const first = holdfast.start(["lock", "demo", ...words]);
+    const [, ...pids] = await first.until(/pids (\d+) (\d+)/);
     await first.until(/held/);
+    const command = pids.map((pid) => known(Number(pid)));
+    t.after(() => {
+      for (const one of command) kill(one, "SIGKILL");
+    });
     const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
     await second.until(/waiting for "demo"/);
     first.child.kill("SIGKILL");
