@@ -5,10 +5,11 @@
  * With a terminal on stdin the command stays in our process group: the terminal itself sends Ctrl-C and Ctrl-\ to both
  * of us, so those are not passed on. Without one it has a group of its own, and all is passed on to the whole group.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { endFamily, type FamilyOf } from "./family.js";
+import { markDescriptor } from "./lock-mark.js";
 import type { ProcessIdentity } from "./processes.js";
 
 export interface CommandEnd {
@@ -34,9 +35,14 @@ export interface CommandSurroundings {
   readonly ownGroup: boolean;
   /** Under which it runs. */
   readonly lock?: FamilyOf["lock"];
+  /** An open file; see lock-mark.ts. */
+  readonly mark?: number | undefined;
 }
 
-export function startCommand(words: readonly string[], { env, ownGroup, lock }: CommandSurroundings): RunningCommand {
+export function startCommand(
+  words: readonly string[],
+  { env, ownGroup, lock, mark }: CommandSurroundings,
+): RunningCommand {
   const [file = "", ...args] = words;
   const handlers = new Map<NodeJS.Signals, () => void>();
   // Before the command starts: a signal in between must not end us and leave it.
@@ -56,7 +62,7 @@ export function startCommand(words: readonly string[], { env, ownGroup, lock }: 
       resolve(end);
     };
     try {
-      child = spawn(file, args, { stdio: "inherit", env, detached: ownGroup });
+      child = spawn(file, args, { stdio: streamsWith(mark), env, detached: ownGroup });
     } catch (error) {
       settle(couldNotStart(file, error as NodeJS.ErrnoException));
       return;
@@ -76,6 +82,13 @@ export function startCommand(words: readonly string[], { env, ownGroup, lock }: 
       return left;
     },
   };
+}
+
+/** Ours, and the mark; in between is nothing. */
+function streamsWith(mark: number | undefined): StdioOptions {
+  if (mark === undefined) return "inherit";
+  const between = new Array<"ignore">(markDescriptor - 3).fill("ignore");
+  return ["inherit", "inherit", "inherit", ...between, mark];
 }
 
 function couldNotStart(file: string, error: NodeJS.ErrnoException): CommandEnd {

@@ -12,6 +12,7 @@ import { type CommandEnd, type RunningCommand, startCommand } from "./child.js";
 import type { Call } from "./command.js";
 import { formatDuration } from "./durations.js";
 import { withLocks } from "./held-locks-variable.js";
+import { closeMark, openMark } from "./lock-mark.js";
 import { environmentFor } from "./surroundings.js";
 import { quoted } from "./words.js";
 
@@ -23,6 +24,8 @@ export interface HeldCommand {
   readonly lock: LockHandle;
   readonly onLost: OnLost;
   readonly jeopardy: Jeopardy;
+  /** It inherits no file of ours: not the mark of its locks either. */
+  readonly close?: boolean | undefined;
   /** Nothing is to be started any more. */
   readonly signal: AbortSignal;
   /** The command runs: signals are its affair from here on. */
@@ -52,18 +55,17 @@ export interface LostEnd {
 }
 
 export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd | LostEnd> {
-  const { words, broker, lock, onLost, started } = held;
+  const { words, broker, lock, onLost, close, started } = held;
   if (onLost === "kill" && !(await isConfirmed(held))) {
     call.output.warn(`${lossText(lock)}\n  ${name(words)} was not started`);
     return { lost: true, wantedEnd: undefined };
   }
   const [first, ...more] = lock.names.map((name) => ({ name, token: lock.token, session: broker.session }));
   if (first === undefined) throw new Error("a lock without a name");
-  const running = startCommand(words, {
-    ownGroup: !call.io.stdin.isTerminal,
-    env: withLocks(environmentFor(call.options, call.io), [first, ...more], broker.sessionSecret),
-    lock: first,
-  });
+  const env = withLocks(environmentFor(call.options, call.io), [first, ...more], broker.sessionSecret);
+  const mark = close === true ? undefined : openMark(env["HOLDFAST_LOCKS"] ?? "");
+  const running = startCommand(words, { ownGroup: !call.io.stdin.isTerminal, env, lock: first, mark });
+  closeMark(mark);
   started();
   if (onLost === "warn") {
     lock.signal.addEventListener("abort", () =>

@@ -1,6 +1,7 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
 import type { ReadStream, WriteStream } from "node:tty";
+import { HoldfastError } from "../terms/index.js";
 import { StandardOutput } from "./standard-output.js";
 import { textOfBytes } from "./utf8.js";
 
@@ -10,6 +11,7 @@ export interface Environment {
 
 export interface Io {
   readonly env: Environment;
+  /** Throws CONFIGURATION when the working directory is gone. */
   readonly cwd: string;
   readonly stdin: Stdin;
   /** Columns of the terminal that stdout is, now; undefined when it is none. */
@@ -43,7 +45,9 @@ export function processIo(onLost: (why: Error) => void): Io {
   const output = new StandardOutput(stdout, onLost);
   return {
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return workingDirectory();
+    },
     stdin: { isTerminal: stdin.isTTY === true, read: readStdin },
     get columns() {
       return stdout.isTTY === true ? stdout.columns : undefined;
@@ -57,6 +61,18 @@ export function processIo(onLost: (why: Error) => void): Io {
     flushed: () => output.flushed(),
     say: (text) => void stderr.write(text),
   };
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw unplaced(error);
+  }
+}
+
+function unplaced(cause: unknown): HoldfastError {
+  return new HoldfastError("CONFIGURATION", "the working directory is gone; go to another one", { cause });
 }
 
 /** What is typed is shown on stderr when the results go elsewhere. */

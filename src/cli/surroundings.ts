@@ -1,19 +1,20 @@
 /** Where this call's broker lies: the places, from the options and the surroundings of the process. */
 import { statSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { endpointFor, type Places, placesFor } from "../places/index.js";
 import type { GlobalOptions } from "./command.js";
 import type { Io } from "./io.js";
 
 export function placesOf(options: GlobalOptions & { readonly database?: string | undefined }, io: Io): Places {
-  const { env, cwd } = io;
+  const { env } = io;
+  const cwd = () => io.cwd;
   const places = placesFor({
     env,
     cwd,
     platform: process.platform,
-    uid: userInfo().uid,
-    home: homedir(),
-    tmpdir: tmpdir(),
+    // Absent on Windows, which is refused.
+    uid: process.geteuid?.() ?? -1,
+    home: homedir,
     dir: options.dir,
     database: options.database,
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,

@@ -1,6 +1,6 @@
 /** What `connect` takes, and what follows from it together with the surroundings of the program. */
 import { statSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { endpointFor, type Places, placesFor } from "../places/index.js";
 import type { Encoding, Integers, Role } from "../protocol/index.js";
@@ -107,18 +107,18 @@ const connectOptions: KnownOptions<ConnectOptions> = {
 export function settingsFrom(options: ConnectOptions): Settings {
   checkOptions("connect", options, connectOptions);
   const env = surroundings(options);
-  const cwd = process.cwd();
+  const { platform, cwd } = process;
+  // Not of `userInfo()`: a container's user need not be known by name. Absent on Windows, which is refused.
+  const uid = process.geteuid?.() ?? -1;
   const places = placesFor({
-    ...{ env, cwd, platform: process.platform, uid: userInfo().uid, home: homedir(), tmpdir: tmpdir() },
+    ...{ env, cwd, platform, uid, home: homedir },
     ...{ dir: options.dir, database: options.database },
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   });
-  const { path: socketPath } = endpointFor({
-    env,
-    platform: process.platform,
+  const { path: socketPath, named } = endpointFor({
+    ...{ env, cwd, platform },
     socket: places.socket,
     given: options.socket,
-    cwd,
   });
   const start = options.start !== false && options.start !== "never" && env["HOLDFAST_START"] !== "never";
   const startTimeoutMs = milliseconds("startTimeoutMs", options.startTimeoutMs, 30_000);
@@ -145,6 +145,8 @@ export function settingsFrom(options: ConnectOptions): Settings {
     introduction: introductionOf(options, env),
     plan: (resuming, mayStart) => ({
       socket: { path: socketPath, encoding, purpose: resuming ? "resuming" : purpose },
+      uid,
+      named,
       start: start && mayStart ? startPlan : undefined,
     }),
   };

@@ -7,14 +7,20 @@
  * it is done. EAGAIN means "busy" and never "dead" (rule 18).
  */
 import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Refusal, refuse } from "../terms/index.js";
 import { sleep } from "./pulse.js";
 import { Socket, type SocketEnd, type SocketHandlers, type SocketOptions } from "./socket.js";
 import { type StartPlan, startBroker } from "./spawn.js";
 import { SpawnLock } from "./spawn-lock.js";
+import { distrust, distrustSocket } from "./trust.js";
 
 export interface ReachPlan {
   readonly socket: SocketOptions;
+  /** Whose the broker must be (or root's), unless its socket was named. */
+  readonly uid: number;
+  /** The user has said which socket it is: whose broker that is, is his affair. */
+  readonly named: boolean;
   /** Absent: no broker may be started. */
   readonly start: StartPlan | undefined;
 }
@@ -34,13 +40,13 @@ const looksMost = 10;
 
 /** Rejects only with the signal's reason. */
 export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
-  const first = await tryToConnect(plan.socket, events, signal);
+  const first = await tryToConnect(plan, events, signal);
   if (first.kind === "open" || first.why !== "nobody") return first;
   events.onNobody();
   if (plan.start === undefined) return first;
-  const starter = new Starter(plan.start);
+  const starter = new Starter(plan.start, plan.uid);
   try {
-    return await starter.bringUp(() => tryToConnect(plan.socket, events, signal), events, signal);
+    return await starter.bringUp(() => tryToConnect(plan, events, signal), events, signal);
   } finally {
     starter.free();
   }
@@ -48,6 +54,7 @@ export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortS
 
 class Starter {
   readonly #plan: StartPlan;
+  readonly #uid: number;
   #lock: SpawnLock | undefined;
   #owned = false;
   #waits = 0;
@@ -56,8 +63,9 @@ class Starter {
   /** So often it is looked for that other one before a start is tried again. */
   #looksLeft = 0;
 
-  constructor(plan: StartPlan) {
+  constructor(plan: StartPlan, uid: number) {
     this.#plan = plan;
+    this.#uid = uid;
   }
 
   async bringUp(connect: () => Promise<Reached>, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
@@ -96,8 +104,11 @@ class Starter {
   #tryTake(): Refusal | undefined {
     try {
       if (this.#lock === undefined) {
-        mkdirSync(this.#plan.places.runDir, { recursive: true, mode: 0o700 });
-        this.#lock = new SpawnLock(this.#plan.places.spawnLock);
+        const { runDir, spawnLock } = this.#plan.places;
+        mkdirSync(runDir, { recursive: true, mode: 0o700 });
+        const distrusted = distrust(runDir, this.#uid);
+        if (distrusted !== undefined) return distrusted;
+        this.#lock = new SpawnLock(spawnLock);
       }
       if (this.#owned) return undefined;
       this.#owned = this.#lock.tryTake();
@@ -116,7 +127,10 @@ class Starter {
 }
 
 /** One WebSocket, open or not. After it is open its events go where all events go. */
-function tryToConnect(options: SocketOptions, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
+function tryToConnect(plan: ReachPlan, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
+  const { socket: options } = plan;
+  const obstacle = plan.named ? undefined : obstacleOnTheWay(options.path, plan.uid);
+  if (obstacle !== undefined && !signal.aborted) return Promise.resolve(obstacle);
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const stop = () => {
@@ -141,7 +155,21 @@ function tryToConnect(options: SocketOptions, events: ReachEvents, signal: Abort
   });
 }
 
-function failureOf({ errno, refusal, reason }: SocketEnd, path: string): Reached {
+/**
+ * Whoever listens gets statements, values and the session's secret. So nothing is opened where somebody else could have
+ * put his socket; nor where there is no directory yet, which he could make in the very next moment.
+ */
+function obstacleOnTheWay(path: string, uid: number): Reached | undefined {
+  try {
+    const refusal = distrust(dirname(path), uid) ?? distrustSocket(path, uid);
+    return refusal === undefined ? undefined : { kind: "failed", why: "failed", refusal };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return failureOf({ errno: code, refusal: undefined, reason: message }, path);
+  }
+}
+
+function failureOf({ errno, refusal, reason }: Omit<SocketEnd, "opened">, path: string): Reached {
   if (refusal !== undefined) {
     const why = refusal.refused === "CONNECTIONS_FULL" || refusal.refused === "SHUTTING_DOWN" ? "busy" : "failed";
     return { kind: "failed", why, refusal };

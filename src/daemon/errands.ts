@@ -10,7 +10,6 @@
  * Whoever gives it a pipe as stdin and goes away ends it, as SIGTERM does: a check at once, a backup at its next step,
  * a restore and an import as long as nothing is in its place.
  */
-import { homedir, tmpdir, userInfo } from "node:os";
 import { isSqliteFailure } from "../sqlite/index.js";
 import {
   type BackupProgress,
@@ -27,6 +26,7 @@ import { prepareDirectories } from "./directories.js";
 import { watchErrand } from "./errand-watch.js";
 import { wallNow } from "./pulse.js";
 import { SingleInstance } from "./single-instance.js";
+import { surroundings } from "./surroundings.js";
 
 /** Resolves with the exit code. */
 export async function runErrand(errand: Errand, options: ServeOptions): Promise<number> {
@@ -52,22 +52,15 @@ function refusalIn(error: unknown): Pick<HoldfastError, "code" | "message" | "de
 }
 
 async function outcomeOf(errand: Errand, options: ServeOptions): Promise<unknown> {
-  const { uid } = userInfo();
-  const config = configFrom(options, {
-    env: process.env,
-    platform: process.platform,
-    uid,
-    home: homedir(),
-    tmpdir: tmpdir(),
-    cwd: process.cwd(),
-  });
+  const around = surroundings();
+  const config = configFrom(options, around);
   switch (errand.kind) {
     case "backup":
       return backup(errand, config);
     case "check":
       return check(errand, config);
     default:
-      return withoutBroker(errand, config, uid);
+      return withoutBroker(errand, config, around.uid);
   }
 }
 

@@ -1,8 +1,6 @@
 /**
  * Being the broker, from the options of a call to an exit code: what both `holdfast serve` and `front.js` do.
  */
-import { statSync } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
 import { type BegunChild, compileEarly } from "../store/index.js";
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { openParent } from "../transport/index.js";
@@ -13,6 +11,7 @@ import { greetingLines } from "./greeting.js";
 import { keepHeapLean } from "./lean-heap.js";
 import { type Log, type LogTarget, openLog } from "./log.js";
 import { Readiness } from "./readiness.js";
+import { surroundings } from "./surroundings.js";
 
 /** What the process has done before this code was loaded. */
 export interface Begun {
@@ -51,8 +50,9 @@ async function serveAsConfigured(
   readiness: Readiness,
   { children, keepCode }: Begun,
 ): Promise<number> {
-  const { uid } = userInfo();
-  const wanted = configFrom(options, surroundings(uid));
+  const around = surroundings();
+  const { uid } = around;
+  const wanted = configFrom(options, around);
   const places = prepareDirectories(wanted.places, {
     uid,
     logs: wanted.spawned,
@@ -82,18 +82,6 @@ async function serveAsConfigured(
     forget();
     log.close();
   }
-}
-
-function surroundings(uid: number) {
-  return {
-    env: process.env,
-    platform: process.platform,
-    uid,
-    home: homedir(),
-    tmpdir: tmpdir(),
-    cwd: process.cwd(),
-    isDirectory: (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-  };
 }
 
 function logTarget({ spawned, places }: Config): LogTarget {

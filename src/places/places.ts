@@ -3,31 +3,37 @@
  * that the library, the command line and the broker come to the same answer from the same surroundings.
  *
  *   one root (`dir`, or HOLDFAST_DIR)          ROOT/data  ROOT/run  ROOT/log  ROOT/config
- *   Linux, by the XDG base directories         data  ~/.local/share/holdfast    run     $XDG_RUNTIME_DIR/holdfast
+ *   Linux, by the XDG base directories         data  ~/.local/share/holdfast    run     $XDG_RUNTIME_DIR/holdfast, else
+ *                                                                                       /run/user/UID/holdfast or /tmp/holdfast-UID
  *                                              log   ~/.local/state/holdfast    config  ~/.config/holdfast
  *   macOS                                      data  ~/Library/Application Support/holdfast   run  ~/Library/Caches/holdfast
  *                                              log   ~/Library/Logs/holdfast    config  ~/.config/holdfast
  *
+ * TMPDIR has no say in it: programs that differ in it must find the same broker.
+ *
  * A database elsewhere (`database`, or HOLDFAST_DATABASE) takes its writer's lock along: two brokers with different
  * roots on one file must exclude each other.
  */
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { HoldfastError } from "../terms/index.js";
-import { socketPath } from "./socket-path.js";
+import { absolute } from "./absolute.js";
+import { sharedPlace, socketPath } from "./socket-path.js";
 
 export interface Surroundings {
   readonly env: { readonly [name: string]: string | undefined };
   readonly platform: string;
   readonly uid: number;
-  readonly home: string;
-  /** The system's directory for temporary files, as `os.tmpdir()` says it. */
-  readonly tmpdir: string;
+  /** As `os.homedir()` says it; asked only where a place in it is needed. May throw: not every user has one. */
+  readonly home: () => string;
   /** One directory for all; overrules HOLDFAST_DIR. */
   readonly dir?: string | undefined;
   /** The database file; overrules HOLDFAST_DATABASE. */
   readonly database?: string | undefined;
-  /** Against what a relative `dir` or `database` is meant. Without it they must be absolute. */
-  readonly cwd?: string | undefined;
+  /**
+   * Against what a relative `dir` or `database` is meant; asked only for such a one. Without it they must be absolute.
+   * May throw: the working directory may be gone.
+   */
+  readonly cwd?: (() => string) | undefined;
   /**
    * Whether a directory is there. Asked once, on Linux without XDG_RUNTIME_DIR, for /run/user/UID: a cron job or `su`
    * has no such variable, and must find the broker of the same user's desktop all the same.
@@ -110,26 +116,43 @@ function directoriesFor(surroundings: Surroundings): Directories {
 }
 
 function macosDirectories({ env, home }: Surroundings): Directories {
-  const library = join(home, "Library");
+  const library = join(homeOf(home), "Library");
   return {
     root: null,
     data: join(library, "Application Support", "holdfast"),
     run: join(library, "Caches", "holdfast"),
     log: join(library, "Logs", "holdfast"),
-    config: join(xdgValue(env, "XDG_CONFIG_HOME") ?? join(home, ".config"), "holdfast"),
+    config: join(xdgValue(env, "XDG_CONFIG_HOME") ?? join(homeOf(home), ".config"), "holdfast"),
   };
 }
 
-function xdgDirectories({ env, home, uid, tmpdir, isDirectory }: Surroundings): Directories {
+function xdgDirectories({ env, home, uid, isDirectory }: Surroundings): Directories {
   const own = `/run/user/${uid}`;
   const runtime = xdgValue(env, "XDG_RUNTIME_DIR") ?? (isDirectory?.(own) === true ? own : undefined);
   return {
     root: null,
-    data: join(xdgValue(env, "XDG_DATA_HOME") ?? join(home, ".local", "share"), "holdfast"),
-    run: runtime === undefined ? join(tmpdir, `holdfast-${uid}`) : join(runtime, "holdfast"),
-    log: join(xdgValue(env, "XDG_STATE_HOME") ?? join(home, ".local", "state"), "holdfast"),
-    config: join(xdgValue(env, "XDG_CONFIG_HOME") ?? join(home, ".config"), "holdfast"),
+    data: join(xdgValue(env, "XDG_DATA_HOME") ?? join(homeOf(home), ".local", "share"), "holdfast"),
+    run: runtime === undefined ? sharedPlace(uid) : join(runtime, "holdfast"),
+    log: join(xdgValue(env, "XDG_STATE_HOME") ?? join(homeOf(home), ".local", "state"), "holdfast"),
+    config: join(xdgValue(env, "XDG_CONFIG_HOME") ?? join(homeOf(home), ".config"), "holdfast"),
   };
+}
+
+/** Of an empty or a relative one each working directory would have a broker of its own. */
+function homeOf(home: Surroundings["home"]): string {
+  let path: string;
+  try {
+    path = home();
+  } catch (error) {
+    throw homeless("the broker's files lie in the home directory, and this user has none", error);
+  }
+  if (isAbsolute(path)) return path;
+  throw homeless(`the home directory "${path}" (HOME) is no absolute path`);
+}
+
+function homeless(why: string, cause?: unknown): HoldfastError {
+  const remedy = "set HOME to an absolute path, or choose a directory with --dir (`dir`) or HOLDFAST_DIR";
+  return new HoldfastError("CONFIGURATION", `${why}; ${remedy}`, { cause });
 }
 
 /** XDG Base Directory Specification 0.8: an empty value is none, and a relative one is to be ignored. */
@@ -146,10 +169,5 @@ function chosenPath({ env, cwd }: Surroundings, variable: string, option: string
   const source = option === undefined ? variable : `the option that overrules ${variable}`;
   if (value === "") throw new HoldfastError("CONFIGURATION", `${source} gives an empty path`);
   if (value.includes("\0")) throw new HoldfastError("CONFIGURATION", `${source} gives a path with a NUL in it`);
-  if (cwd !== undefined) return resolve(cwd, value);
-  if (!isAbsolute(value))
-    throw new HoldfastError("CONFIGURATION", `the path "${value}" (${source}) must be absolute`, {
-      details: { path: value },
-    });
-  return resolve(value);
+  return absolute(value, `the path "${value}" (${source})`, cwd);
 }

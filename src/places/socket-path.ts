@@ -3,7 +3,8 @@
  * silently, so that another file is bound; therefore the length is looked at here, before anybody listens or connects.
  *
  * Both sides compute the same path from the same values, and a path that is too long becomes a short one that is
- * named after a hash of it. Whether the directory may be trusted (owner, mode, symlink) is looked at by who listens.
+ * named after a hash of it. Whether the directory may be trusted (owner, mode, symlink) is looked at by who listens, and
+ * by who connects.
  */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
@@ -26,20 +27,21 @@ export function socketPathBytes(path: string): number {
 export interface SocketSurroundings {
   readonly platform: string;
   readonly uid: number;
-  /** The system's directory for temporary files. */
-  readonly tmpdir: string;
 }
 
-/** `wanted` if it fits; else `holdfast-UID/HASH.sock` in the directory for temporary files, or in /tmp as the last. */
-export function socketPath(wanted: string, { platform, uid, tmpdir }: SocketSurroundings): string {
-  const bytesMax = socketPathBytesMax(platform);
-  if (socketPathBytes(wanted) <= bytesMax) return wanted;
-  const name = `${createHash("sha256").update(wanted).digest("hex").slice(0, 16)}.sock`;
-  for (const base of [tmpdir, "/tmp"]) {
-    const short = join(base, `holdfast-${uid}`, name);
-    if (socketPathBytes(short) <= bytesMax) return short;
-  }
-  throw tooLong(wanted, platform);
+/**
+ * This user's directory where all users may make theirs. Not in TMPDIR or XDG_RUNTIME_DIR: a cron job has other
+ * variables than a desktop.
+ */
+export function sharedPlace(uid: number): string {
+  return `/tmp/holdfast-${uid}`;
+}
+
+/** `wanted` if it fits; else one that depends on nothing but it and the user. */
+export function socketPath(wanted: string, { platform, uid }: SocketSurroundings): string {
+  if (socketPathBytes(wanted) <= socketPathBytesMax(platform)) return wanted;
+  const name = createHash("sha256").update(wanted).digest("hex").slice(0, 16);
+  return join(sharedPlace(uid), `${name}.sock`);
 }
 
 /** What to say about a socket path that somebody chose and the kernel cannot hold. */

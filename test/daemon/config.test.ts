@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { configFrom, optionsFrom, readyFdFrom } from "../../src/daemon/config.js";
 import { limitTable } from "../../src/terms/index.js";
 
-const around = { env: {}, platform: "linux", uid: 7, home: "/home/ada", tmpdir: "/tmp", cwd: "/work" };
+const around = { env: {}, platform: "linux", uid: 7, home: () => "/home/ada", cwd: () => "/work" };
 const version = "1.2.3";
 
 test("without any setting everything is as the tables say", () => {

@@ -11,7 +11,7 @@ const wishes = { uid, logs: true };
 
 function places(t: TestContext, database?: string) {
   const dir = join(tempDir(t), "root");
-  return placesFor({ env: {}, platform: "linux", uid, home: "/nowhere", tmpdir: "/tmp", dir, database });
+  return placesFor({ env: {}, platform: "linux", uid, home: () => "/nowhere", dir, database });
 }
 
 test("what is missing is made, for this user alone", (t) => {

@@ -1,17 +1,23 @@
 /** Processes that run under locks, with real ones: who is found by what its environment says, and who is hit by a signal. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { lockCarriers, locksIn } from "../../src/daemon/lock-carriers.js";
 import { processTable } from "../../src/daemon/processes.js";
 import type { LockCarriers } from "../../src/front/index.js";
 import { gone, kill, known } from "../support/processes.js";
+import { tempDir } from "../support/temp-dir.js";
 
 const uid = process.getuid?.() ?? 0;
 const session = "c".repeat(32);
 /** No other test has this one. */
 const token = 9_007_199_000_000_000 + process.pid;
+const markName = `holdfast-locks-${randomUUID()}`;
 
 function carriersOf(parts: { readonly uid?: number; readonly maySignal?: boolean } = {}): LockCarriers {
   const carriers = lockCarriers({ uid, maySignal: true, ...parts });
@@ -41,7 +47,7 @@ function found(carriers: LockCarriers): number[] {
   return pids;
 }
 
-function under(...tokens: number[]): { readonly [name: string]: string } {
+function under(...tokens: number[]): { readonly PATH: string; readonly HOLDFAST_LOCKS: string } {
   const locks = tokens.map((one) => ({ name: "a", token: one, session }));
   return { PATH: process.env["PATH"] ?? "", HOLDFAST_LOCKS: JSON.stringify(locks) };
 }
@@ -53,6 +59,54 @@ test("a process is found by the lock that its environment names, among all that 
   const pids = found(carriersOf());
   assert.ok(pids.includes(pid));
   assert.ok(!pids.includes(stranger));
+});
+
+interface Mark {
+  readonly text?: string;
+  readonly fifo?: boolean;
+  /** Of the file. */
+  readonly name?: string;
+  readonly descriptor?: number;
+  /** It still has its name. */
+  readonly kept?: boolean;
+}
+
+/** A process without an environment that has such a file open. */
+async function marked(t: TestContext, mark: Mark): Promise<number> {
+  const { text = under(token).HOLDFAST_LOCKS, name = markName, fifo = false, descriptor = 15, kept = false } = mark;
+  const path = join(tempDir(t), name);
+  if (fifo) spawnSync("mkfifo", [path]);
+  else writeFileSync(path, text);
+  const file = openSync(path, fifo ? "r+" : "r");
+  if (!kept) rmSync(path);
+  const between = new Array<"ignore">(descriptor - 3).fill("ignore");
+  const child = spawn("setsid", ["-f", "sh", "-c", "echo $$; exec sleep 1000"], {
+    env: {},
+    stdio: ["ignore", "pipe", "inherit", ...between, file],
+  });
+  closeSync(file);
+  const [said] = await once(child.stdout as Readable, "data");
+  const one = known(Number(String(said)));
+  t.after(() => kill(one, "SIGKILL"));
+  return one.pid;
+}
+
+// rule 24
+test("a process that has cleared its environment is found by the file that it inherited", async (t) => {
+  const pid = await marked(t, {});
+  const bystanders = [
+    await marked(t, { text: under(5).HOLDFAST_LOCKS }),
+    await marked(t, { text: "nonsense" }),
+    // Anybody can have opened it.
+    await marked(t, { kept: true }),
+    await marked(t, { name: "another" }),
+    await marked(t, { descriptor: 14 }),
+    // Nobody will ever write to it.
+    await marked(t, { fifo: true }),
+  ];
+  const pids = found(carriersOf());
+  assert.ok(pids.includes(pid));
+  for (const one of bystanders) assert.ok(!pids.includes(one));
 });
 
 test("who is out of files cannot look, and does not say that nobody is there", () => {

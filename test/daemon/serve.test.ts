@@ -2,12 +2,21 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { test } from "node:test";
 import { Home } from "../support/broker.js";
-import { built } from "../support/built.js";
+import { built, library } from "../support/built.js";
 import { until, within } from "../support/patience.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -139,12 +148,16 @@ test("a spawned broker says nothing on its own output and logs to its file, firs
 test("a directory whose path is too long for a socket works all the same, by a socket elsewhere", async (t) => {
   const home = new Home(t);
   const dir = join(home.dir, "deep/".repeat(25), "root");
-  const tmp = tempDir(t);
-  const front = home.launch({ args: ["--dir", dir], env: { TMPDIR: tmp } });
+  const front = home.launch({ args: ["--dir", dir], env: { TMPDIR: tempDir(t) } });
   await front.ready();
   const { socket } = JSON.parse(readFileSync(join(dir, "run", "broker.json"), "utf8"));
-  assert.ok(socket.startsWith(tmp) && lstatSync(socket).isSocket(), socket);
+  assert.ok(!socket.startsWith(dir) && lstatSync(socket).isSocket(), socket);
+  // Of another TMPDIR than the broker's.
+  const { connect } = await library();
+  const client = await connect({ dir, start: false, env: {} });
+  await client.close();
   assert.equal((await front.stop()).code, 0);
+  assert.equal(existsSync(socket), false);
 });
 
 test("a database that lies elsewhere is served from there, and two brokers do not serve one", async (t) => {

@@ -43,7 +43,7 @@ const ready: WriterReady = {
 /** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
 function awaited(t: TestLife) {
   const dir = tempDir(t);
-  const places = { ...placesFor({ env: {}, platform: "linux", uid: 0, home: "/", tmpdir: "/tmp", dir }) };
+  const places = { ...placesFor({ env: {}, platform: "linux", uid: 0, home: () => "/", dir }) };
   const path = join(dir, "ledger.db");
   const before = Ledger.open(path);
   before.read();

@@ -27,7 +27,7 @@ const wallNow = wallTime(Date.UTC(2026, 0, 1));
 const name = lockNamed("index/rebuild");
 
 function placesIn(dir: string): Places {
-  const places = placesFor({ env: {}, platform: "linux", uid: 0, home: "/", tmpdir: "/tmp", dir });
+  const places = placesFor({ env: {}, platform: "linux", uid: 0, home: () => "/", dir });
   return { ...places, ledger: join(dir, "ledger.db") };
 }
 

@@ -6,8 +6,8 @@ const linux = { platform: "linux" };
 
 test("a socket is written as a path, as unix:PATH or as unix://PATH", () => {
   for (const text of ["/run/x.sock", "unix:/run/x.sock", "unix:///run/x.sock"])
-    assert.deepEqual(parseEndpoint(text, linux), { kind: "unix", path: "/run/x.sock" });
-  assert.deepEqual(parseEndpoint("x.sock", { ...linux, cwd: "/run" }), { kind: "unix", path: "/run/x.sock" });
+    assert.deepEqual(parseEndpoint(text, linux), { kind: "unix", path: "/run/x.sock", named: true });
+  assert.equal(parseEndpoint("x.sock", { ...linux, cwd: () => "/run" }).path, "/run/x.sock");
 });
 
 test("anything else is refused with what is wanted", () => {
@@ -21,4 +21,11 @@ test("what was given goes before HOLDFAST_SOCKET, and that before the directory'
   assert.equal(endpointFor({ ...linux, env, socket, given: "/given.sock" }).path, "/given.sock");
   assert.equal(endpointFor({ ...linux, env, socket }).path, "/env.sock");
   assert.equal(endpointFor({ ...linux, env: { HOLDFAST_SOCKET: "" }, socket }).path, "/own.sock");
+});
+
+test("a socket that somebody named is told from the directory's own, also at the same path", () => {
+  const socket = "/own.sock";
+  assert.equal(endpointFor({ ...linux, env: {}, socket }).named, false);
+  assert.equal(endpointFor({ ...linux, env: {}, socket, given: socket }).named, true);
+  assert.equal(endpointFor({ ...linux, env: { HOLDFAST_SOCKET: socket }, socket }).named, true);
 });

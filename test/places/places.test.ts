@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placesFor, type Surroundings } from "../../src/places/index.js";
 
-const linux: Surroundings = { env: {}, platform: "linux", uid: 1000, home: "/home/ada", tmpdir: "/tmp" };
-const mac: Surroundings = { ...linux, platform: "darwin", uid: 501, home: "/Users/ada", tmpdir: "/var/folders/x/T" };
+const linux: Surroundings = { env: {}, platform: "linux", uid: 1000, home: () => "/home/ada" };
+const mac: Surroundings = { ...linux, platform: "darwin", uid: 501, home: () => "/Users/ada" };
 
 test("one root holds everything, and each thing in its own directory", () => {
   assert.deepEqual(placesFor({ ...linux, dir: "/srv/hf" }), {
@@ -95,9 +95,36 @@ test("a database elsewhere takes the writer's lock along and nothing else", () =
 });
 
 test("a relative choice is taken against the working directory, or refused without one", () => {
-  assert.equal(placesFor({ ...linux, dir: "here/../there", cwd: "/w" }).root, "/w/there");
+  assert.equal(placesFor({ ...linux, dir: "here/../there", cwd: () => "/w" }).root, "/w/there");
   assert.throws(() => placesFor({ ...linux, dir: "here" }), { code: "CONFIGURATION", message: /"here".*absolute/ });
   assert.throws(() => placesFor({ ...linux, env: { HOLDFAST_DIR: "x" } }), { message: /HOLDFAST_DIR/ });
+});
+
+function gone(): never {
+  throw new Error("uv_cwd");
+}
+
+test("the working directory is asked for only where a path is relative to it, and may be gone", () => {
+  assert.equal(placesFor({ ...linux, dir: "/srv/hf", cwd: gone }).root, "/srv/hf");
+  assert.throws(() => placesFor({ ...linux, dir: "here", cwd: gone }), {
+    code: "CONFIGURATION",
+    message: /"here".*working directory.* gone/,
+  });
+});
+
+test("a home directory is asked for only where it is needed, and must be an absolute path", () => {
+  assert.equal(placesFor({ ...linux, home: gone, dir: "/srv/hf" }).root, "/srv/hf");
+  for (const home of [gone, () => "", () => "ada"])
+    for (const platform of ["linux", "darwin"])
+      assert.throws(() => placesFor({ ...linux, platform, home }), { code: "CONFIGURATION", message: /HOME/ });
+});
+
+test("programs that differ in TMPDIR find the same broker", () => {
+  const deep = `/${"deep/".repeat(30)}`;
+  for (const dir of [deep, undefined]) {
+    const places = placesFor({ ...linux, dir, env: { TMPDIR: "/mine" } });
+    assert.deepEqual(places, placesFor({ ...linux, dir, env: { TMPDIR: "/other" } }));
+  }
 });
 
 test("an empty path by option, a NUL in a path, and Windows are refused", () => {

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { kill, known } from "../../support/processes.js";
 import { cli, Holdfast, until } from "../holdfast.js";
 
 test("the command's exit code is passed on, in all the ways in which a command can end", async (t) => {
@@ -16,7 +17,7 @@ test("the command's exit code is passed on, in all the ways in which a command c
   assert.equal(await code("--", "/etc/passwd"), 126);
 });
 
-test("the command has its lock's name and token in its environment, its own input and output, and no file of ours", async (t) => {
+test("the command has its lock's name and token in its environment, its own input and output, and of ours only the mark of its lock", async (t) => {
   const holdfast = new Holdfast(t);
   const files = "ls /proc/self/fd | cat";
   const script = `cat; echo "$HOLDFAST_LOCK_NAME $HOLDFAST_LOCK_TOKEN"; ${files}`;
@@ -24,8 +25,11 @@ test("the command has its lock's name and token in its environment, its own inpu
   const [input, names, ...open] = out.trim().split("\n");
   assert.equal(input, "input");
   assert.match(names ?? "", /^demo [1-9]\d*$/);
-  if (process.platform === "linux")
-    assert.deepEqual(open, execFileSync("sh", ["-c", files], { encoding: "utf8" }).trim().split("\n"));
+  if (process.platform !== "linux") return;
+  const usual = execFileSync("sh", ["-c", files], { encoding: "utf8" }).trim().split("\n");
+  assert.deepEqual(new Set(open), new Set([...usual, "15"]));
+  const closed = await holdfast.print("lock", "demo", "-o", "--", "sh", "-c", files);
+  assert.deepEqual(closed.trim().split("\n"), usual);
 });
 
 test("who waits is told by whom it is held, and gets it at once when the holder and its command are killed", async (t) => {
@@ -161,6 +165,44 @@ test("when `holdfast lock` itself is killed, its command is ended before the nex
   first.child.kill("SIGKILL");
   assert.equal((await second.ended).code, 0);
   assert.equal(readFileSync(log, "utf8"), "told\nnext\n");
+});
+
+// rule 24
+test("a command that has cleared its environment, or has got no file of ours, is ended all the same", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  // What it starts inherits what is left.
+  const script = `(trap 'echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done) & echo pids $! $$; wait`;
+  for (const words of [
+    ["--", "env", "-i", `PATH=${process.env["PATH"]}`, "sh", "-c", script],
+    ["-o", "--", "sh", "-c", script],
+  ]) {
+    rmSync(log, { force: true });
+    const first = holdfast.start(["lock", "demo", ...words]);
+    const [, ...pids] = await first.until(/pids (\d+) (\d+)/);
+    await first.until(/held/);
+    const command = pids.map((pid) => known(Number(pid)));
+    t.after(() => {
+      for (const one of command) kill(one, "SIGKILL");
+    });
+    const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+    await second.until(/waiting for "demo"/);
+    first.child.kill("SIGKILL");
+    assert.equal((await second.ended).code, 0);
+    assert.equal(readFileSync(log, "utf8"), "told\nnext\n");
+  }
+});
+
+test("a broker that a command has started is not ended with it", async (t) => {
+  const [holdfast, other] = [new Holdfast(t), new Holdfast(t)];
+  const script = `HOLDFAST_DIR=${other.dir} ${process.execPath} ${cli} sql 'select 1'; echo held; exec sleep 600`;
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", script]);
+  await first.until(/held/);
+  const pid = other.brokerPid();
+  first.child.kill("SIGKILL");
+  await holdfast.print("lock", "demo", "--", "true");
+  await other.print("--no-start", "sql", "select 1");
+  assert.equal(other.brokerPid(), pid);
 });
 
 test("with --on-lost warn the command outlives its lock, and says so itself", async (t) => {
