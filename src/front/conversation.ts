@@ -23,6 +23,8 @@ const badFramesMs = 10_000;
 const longAgo = instant(0);
 /** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
 const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
+/** And one request with so much SQL (UTF-16 units, statements): each word of it is looked at while everybody waits. */
+const sqlATurn = { units: 64 * 1024, statements: 1000 };
 /** A settling waits in the writer's line: some sixteen of one connection, as bytes that it has asked for. */
 const settleWeighs = 2 * 1024 * 1024;
 /** All others wait for what one connection has brought in one breath, so it is no more than this in a turn. */
@@ -114,7 +116,7 @@ export class Conversation {
 
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
-    if (oneATurn.has(method)) this.#rest();
+    if (oneATurn.has(method) || hasMuchSql(params)) this.#rest();
     if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
@@ -211,4 +213,10 @@ export class Conversation {
     this.#badFrames.push(now);
     return this.#badFrames.length >= badFramesMax;
   }
+}
+
+function hasMuchSql(params: unknown): boolean {
+  const { sql, statements } = (params ?? {}) as { readonly sql?: unknown; readonly statements?: unknown };
+  if (Array.isArray(statements)) return statements.length >= sqlATurn.statements || statements.some(hasMuchSql);
+  return typeof sql === "string" && sql.length >= sqlATurn.units;
 }

@@ -16,13 +16,27 @@ export function primaryCode(failure: SqliteFailure): string {
   return second < 0 ? failure.code : failure.code.slice(0, second);
 }
 
-/** A failed read or write of the file itself. Running out of memory on the way is not one. */
+/** A failed read or write of the file itself. Running out of memory, or of room, on the way is not one. */
 export function isDiskFailure(error: unknown): error is SqliteFailure {
-  return isSqliteFailure(error) && primaryCode(error) === "SQLITE_IOERR" && error.code !== "SQLITE_IOERR_NOMEM";
+  return (
+    isSqliteFailure(error) &&
+    primaryCode(error) === "SQLITE_IOERR" &&
+    error.code !== "SQLITE_IOERR_NOMEM" &&
+    !isFull(error)
+  );
 }
 
-export function isFull(error: unknown): error is SqliteFailure {
-  return isSqliteFailure(error) && primaryCode(error) === "SQLITE_FULL";
+/** The index of the log (`-shm`) could not grow: SQLite gives it a name among the failures of the disk, and has undone what it was for. */
+const indexFull = "SQLITE_IOERR_SHMSIZE";
+
+export function isFull(error: unknown): boolean {
+  return isSqliteFailure(error) && (primaryCode(error) === "SQLITE_FULL" || error.code === indexFull);
+}
+
+/** SQLite's own sentence, and what it leaves out. */
+export function sentenceOf(failure: SqliteFailure): string {
+  if (failure.code !== indexFull) return failure.message;
+  return `the disk is full: there is no room for the index of the write-ahead log (${failure.message})`;
 }
 
 export function isBusy(error: unknown): error is SqliteFailure {

@@ -1,7 +1,15 @@
 /**
  * The needle: SQLite as this house uses it. The only room that imports better-sqlite3.
  */
-export { isBusy, isDiskFailure, isFull, isSqliteFailure, primaryCode, type SqliteFailure } from "./failure.js";
+export {
+  isBusy,
+  isDiskFailure,
+  isFull,
+  isSqliteFailure,
+  primaryCode,
+  type SqliteFailure,
+  sentenceOf,
+} from "./failure.js";
 export { FileLock } from "./file-lock.js";
 export {
   assertDurable,

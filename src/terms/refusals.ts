@@ -82,7 +82,12 @@ export const refusals = {
   READ_ONLY: row("caller", false, "a statement that writes was sent where only reads are taken", "use db.execute"),
   SQL_EMPTY: row("caller", false, "there is no statement in the text", "send one"),
   SQL_MANY: row("caller", false, "more than one statement where one is wanted", "use db.batch or db.script"),
-  SQL_TOO_LONG: row("limit", false, "the SQL text is over the limit", "pass values as parameters"),
+  SQL_TOO_LONG: row(
+    "limit",
+    false,
+    "the SQL text is over the limit, or has too many statements",
+    "pass values as parameters; split the script",
+  ),
   SQL_INVALID_TEXT: row(
     "caller",
     false,
@@ -162,7 +167,12 @@ export const refusals = {
     "no process that reads can be had; writes and locks go on",
     "`holdfast status` and the log say why",
   ),
-  DISK_FULL: row("environment", true, "the disk (or the log's cap) is full; nothing was applied", "make room"),
+  DISK_FULL: row(
+    "environment",
+    true,
+    "the disk is full, or what the log or callers' own keys may take of it; nothing was applied",
+    "make room",
+  ),
   DISK_FAILED: row("environment", true, "the disk failed while writing", "check the disk", "unknown"),
   // Transactions
   TX_LOST: row(

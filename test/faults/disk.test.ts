@@ -211,6 +211,48 @@ test("a full disk under the database: writes are refused with DISK_FULL and sure
   await canary.goesOn();
 });
 
+test("a disk that is full when the log's index must grow: the write is refused as on every full disk, reads go on, and writes when there is room", async (t) => {
+  const { home, disk, wire } = await scene(t);
+  await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  const children = async () =>
+    (await home.status()).processes.filter(({ state }) => state !== "standby").map(({ pid }) => pid);
+  const before = await children();
+  disk.fill("data.db-shm");
+  // More pages than one part of the index has places for.
+  const rows = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 6000)";
+  const write = { sql: `${rows} insert into item select zeroblob(4000) from n`, key: wire.key() };
+  const { data, message } = await wire.refusal("db.execute", write);
+  assert.deepEqual([data.code, data.outcome, data.retryable], ["DISK_FULL", "none", true], message);
+  assert.match(message, /the disk is full/);
+  assert.deepEqual(await itemsOf(wire), [1]);
+  const { token } = await wire.call("lock.acquire", { name: "meanwhile", key: wire.key() });
+  await wire.call("lock.release", { name: "meanwhile", token, key: wire.key() });
+  const after = await children();
+  assert.ok(
+    before.every((pid) => after.includes(pid)),
+    "nobody had to begin anew",
+  );
+  disk.makeRoom();
+  assert.equal((await wire.call("db.execute", write)).rowsAffected, 6000);
+  assert.deepEqual((await wire.call("db.query", { sql: "select count(*) from item" })).rows, [[6001]]);
+  await (await Canary.start(home)).goesOn();
+});
+
+test("a broker that is to start on a full disk names the disk, and starts when there is room", async (t) => {
+  const { home, front, disk, wire } = await scene(t);
+  await wire.call("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  await front.stop();
+  disk.fill("data.db-shm");
+  await assert.rejects(home.start({ env: disk.env }), (error: Error) => {
+    assert.match(error.message, /DISK_FULL/);
+    assert.ok(error.message.includes(`no room on the disk of ${home.database}`), error.message);
+    return true;
+  });
+  disk.makeRoom();
+  await home.start({ env: disk.env });
+  assert.deepEqual(await itemsOf(await home.wire()), [1]);
+});
+
 // rule 9: after a failed write
 test("a file system that becomes read-only under the database: writes are refused, reads and locks go on, and writes when that is over", async (t) => {
   const { home, disk, wire } = await scene(t);

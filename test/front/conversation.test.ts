@@ -81,6 +81,25 @@ test("what may be answered with very much is taken once a turn, whatever stands 
   assert.equal(said.at(-1), "resume");
 });
 
+test("a request with much SQL is the last of its turn, since each word of it is looked at while everybody waits", () => {
+  const { said, conversation } = rig(1000);
+  const [short, long] = ["select 1", `select ${"1,".repeat(40_000)}1`];
+  conversation.begun(1, "db.script", { sql: short }, 100);
+  conversation.begun(2, "db.execute", { sql: short, args: [long] }, long.length);
+  conversation.begun(3, "db.batch", { statements: Array(999).fill({ sql: short }) }, 20_000);
+  assert.deepEqual([said, conversation.rests], [[], false]);
+  for (const params of [
+    { sql: long },
+    { statements: [{ sql: short }, { sql: long }] },
+    { statements: Array(1000).fill({ sql: short }) },
+  ]) {
+    conversation.begun(4, "db.script", params, long.length);
+    assert.deepEqual([said.splice(0), conversation.rests], [["pause"], true]);
+    conversation.goOn();
+    assert.deepEqual([said.splice(0), conversation.rests], [["resume"], false]);
+  }
+});
+
 test("of what comes in one breath so much is taken in a turn that others need not wait long", () => {
   const { said, conversation } = rig(1000);
   const frames = (count: number) => {

@@ -76,6 +76,27 @@ test("a transaction under a key is committed once; the next one under it is roll
   assert.equal((await second.refusal("tx.commit", { tx: 9, key: "never" })).data.code, "TX_LOST");
 });
 
+test("a transaction whose key finds no room is rolled back, and the next one begins as if it had not been", async (t) => {
+  const home = new Home(t);
+  await home.start({ limits: { ownKeysBytesMax: 65_536 } });
+  const wire = await home.wire();
+  await table(wire);
+  const filled = await Promise.all(Array.from({ length: 800 }, (_, n) => wire.post("db.execute", insert(n, `${n}`))));
+  assert.ok(filled.some(({ error }) => error?.data.code === "DISK_FULL"));
+  const before = (await values(wire)).length;
+  const run = async (tx: number, key: string | number) => {
+    await wire.call("tx.begin", { tx, mode: "write" });
+    await wire.call("tx.execute", { tx, sql: "insert into t (a) values (1000)" });
+    return wire.post("tx.commit", { tx, key });
+  };
+  const { error } = await run(1, "nightly");
+  assert.equal(error?.data.code, "DISK_FULL");
+  assert.equal(error?.data.details["limit"], "ownKeysBytesMax");
+  assert.equal((await values(wire)).length, before);
+  assert.equal((await run(2, wire.key())).error, undefined);
+  assert.equal((await values(wire)).length, before + 1);
+});
+
 test("a key that is too long, kept for too long, or of a script in pieces is refused", async (t) => {
   const home = new Home(t);
   await home.start();

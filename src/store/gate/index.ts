@@ -26,7 +26,7 @@ export { type NamedParameter, type ParameterPlan, parameterNames, parameterNumbe
 export type { Permissions } from "./permission.js";
 export { readablePragmas } from "./pragma-names.js";
 export type { GateCode, GateRefusal, Place } from "./refusal.js";
-export { type Script, statementsOf } from "./script.js";
+export { type Script, type ScriptOptions, statementsOf } from "./script.js";
 export { type Span, splitScript } from "./split.js";
 export type { Admitted, SessionSetting, Statement, TransactionControl, Verb } from "./statement.js";
 export { type Token, type TokenKind, tokenize } from "./tokenizer.js";

@@ -28,7 +28,7 @@ export function inspectStatement(sql: string, options: InspectOptions = {}): Adm
 export function inspectText(sql: string, sqlBytesMax?: number): Admitted | GateRefusal {
   const tokens = tooLong(sql, sqlBytesMax) ?? significantTokens(sql);
   if (isRefusal(tokens)) return tokens;
-  const [first, second] = phrasesOf(sql, tokens);
+  const [first, second] = phrasesOf(sql, tokens, 2);
   if (first === undefined) return refuseAt("SQL_EMPTY", "there is no statement in the text", 0, sql.length);
   if (second === undefined) return inspectPhrase(first);
   const message = `one statement is wanted, and another one begins here with ${second.shown(0)}`;

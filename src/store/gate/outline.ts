@@ -5,7 +5,7 @@
 import { isRefusal } from "../../terms/index.js";
 import { tooLong } from "./inspect.js";
 import type { GateRefusal } from "./refusal.js";
-import { phrasesOf } from "./split.js";
+import { boundedPhrases } from "./split.js";
 import { type Admitted, inspectPhrase } from "./statement.js";
 import { significantTokens } from "./tokenizer.js";
 
@@ -14,11 +14,16 @@ import { significantTokens } from "./tokenizer.js";
  *
  * @example outlineOf("begin; delete from t; commit") // verbs BEGIN, DELETE, COMMIT
  */
-export function outlineOf(sql: string, sqlBytesMax?: number): readonly Admitted[] | GateRefusal {
+export function outlineOf(
+  sql: string,
+  sqlBytesMax?: number,
+  statementsMax = Infinity,
+): readonly Admitted[] | GateRefusal {
   const tokens = tooLong(sql, sqlBytesMax) ?? significantTokens(sql);
-  if (isRefusal(tokens)) return tokens;
+  const phrases = isRefusal(tokens) ? tokens : boundedPhrases(sql, tokens, statementsMax);
+  if (isRefusal(phrases)) return phrases;
   const statements: Admitted[] = [];
-  for (const phrase of phrasesOf(sql, tokens)) {
+  for (const phrase of phrases) {
     const found = inspectPhrase(phrase);
     if (isRefusal(found)) return { ...found, details: { ...found.details, statement: statements.length } };
     statements.push(found);

@@ -7,9 +7,13 @@ import { type InspectOptions, tooLong } from "./inspect.js";
 import { admit } from "./permission.js";
 import type { Phrase } from "./phrase.js";
 import type { GateRefusal } from "./refusal.js";
-import { phrasesOf } from "./split.js";
+import { boundedPhrases } from "./split.js";
 import { type Admitted, inspectPhrase } from "./statement.js";
 import { significantTokens } from "./tokenizer.js";
+
+export interface ScriptOptions extends InspectOptions {
+  readonly statementsMax?: number;
+}
 
 export interface Script {
   readonly kind: "script";
@@ -27,12 +31,13 @@ export interface Script {
  * All statements of a script, or the first refusal. Without `transactionControl` the script is fit to be wrapped in one
  * transaction; with it, what the script says of its own transactions counts for the PRAGMAs in it.
  */
-export function statementsOf(sql: string, options: InspectOptions = {}): Script | GateRefusal {
+export function statementsOf(sql: string, options: ScriptOptions = {}): Script | GateRefusal {
   const tokens = tooLong(sql, options.sqlBytesMax) ?? significantTokens(sql);
-  if (isRefusal(tokens)) return tokens;
+  const phrases = isRefusal(tokens) ? tokens : boundedPhrases(sql, tokens, options.statementsMax ?? Infinity);
+  if (isRefusal(phrases)) return phrases;
   const statements: Admitted[] = [];
   let inTransaction = options.inTransaction ?? false;
-  for (const phrase of phrasesOf(sql, tokens)) {
+  for (const phrase of phrases) {
     const found = inspectPhrase(phrase);
     const admitted = isRefusal(found) ? found : admit(found, { ...options, inTransaction });
     if (isRefusal(admitted)) return admitted;

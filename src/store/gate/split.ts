@@ -28,9 +28,10 @@ export function splitScript(sql: string): readonly Span[] | GateRefusal {
   return phrasesOf(sql, tokens).map(({ start, end }) => ({ start, end, text: sql.slice(start, end) }));
 }
 
-export function phrasesOf(sql: string, tokens: TokenTable): readonly Phrase[] {
+/** All statements, or the first so many. */
+export function phrasesOf(sql: string, tokens: TokenTable, most = Infinity): readonly Phrase[] {
   const phrases: Phrase[] = [];
-  for (let at = 0; at < tokens.length; at++) {
+  for (let at = 0; at < tokens.length && phrases.length < most; at++) {
     if (tokens.kind(at) === ";") continue;
     const rest = new Phrase(sql, tokens, at, tokens.length);
     const length = definesTrigger(rest) ? triggerLength(rest) : plainLength(rest);
@@ -38,6 +39,19 @@ export function phrasesOf(sql: string, tokens: TokenTable): readonly Phrase[] {
     at += length;
   }
   return phrases;
+}
+
+/** All statements of a text that may have so many. */
+export function boundedPhrases(
+  sql: string,
+  tokens: TokenTable,
+  statementsMax: number,
+): readonly Phrase[] | GateRefusal {
+  const phrases = phrasesOf(sql, tokens, statementsMax + 1);
+  const surplus = phrases[statementsMax];
+  if (surplus === undefined) return phrases;
+  const message = `at most ${statementsMax} statements are taken in one text, and another one begins here with ${surplus.shown(0)}; split the text`;
+  return surplus.refuse(0, "SQL_TOO_LONG", message);
 }
 
 function definesTrigger(phrase: Phrase): boolean {

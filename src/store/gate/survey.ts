@@ -1,9 +1,11 @@
 /**
- * What may stand nowhere in a statement, whatever its kind, and what is noticed on the way: one walk over its words.
+ * What may stand nowhere in a statement, whatever its kind, and what is noticed on the way: one look at each of its words
+ * that has something of it.
  *
  * - The schema `temp`: a TEMP table on a connection that all share would hide everyone's table of that name
  *   (rule 16).
- * - `_holdfast_`: the broker's own tables, also in quotes and texts, since SQLite reads 'name' as a name too.
+ * - `_holdfast_`: the broker's own tables, also in quotes and texts, since SQLite reads 'name' as a name too; and the name
+ *   `_holdfast`, of which a virtual table would make names that begin so.
  * - `pragma_…` table-valued functions other than the PRAGMAs that may be read (https://sqlite.org/pragma.html#pragfunc).
  * - Functions that load code or hand out addresses.
  *
@@ -27,12 +29,19 @@ export interface Survey {
 /** load_extension runs a library's code; fts3_tokenizer takes and gives addresses in memory (https://sqlite.org/fts3.html#f3tknzr). */
 const refusedFunctions: ReadonlySet<string> = new Set(["load_extension", "fts3_tokenizer"]);
 
-/** All that is looked for below. Most statements have none of it, and one search is cheaper than a look at each name. */
-const noteworthy = /rollback|returning|temp|pragma_|_holdfast_|load_extension|fts3_tokenizer/i;
+/**
+ * All that is looked for below. Each stands within one token, and most statements have none of it: a search is cheaper than
+ * a look at each name. It goes on from where it has found something.
+ */
+const noteworthy = /rollback|returning|temp|pragma_|_holdfast|load_extension|fts3_tokenizer/gi;
+/** Each parameter begins with one of these. */
+const variableMark = /[?:@$]/;
 
 export function survey(phrase: Phrase): Survey | GateRefusal {
-  const names = noteworthy.test(phrase.sql.slice(phrase.start, phrase.end)) ? surveyNames(phrase) : nothingNoted;
+  const text = phrase.sql.slice(phrase.start, phrase.end);
+  const names = surveyNames(phrase, text);
   if (isRefusal(names)) return names;
+  if (!variableMark.test(text)) return { parameters: noParameters, ...names };
   let numbering: ParameterNumbering | undefined;
   for (let place = 0; place < phrase.length; place++) {
     if (phrase.kind(place) !== "variable") continue;
@@ -45,12 +54,17 @@ export function survey(phrase: Phrase): Survey | GateRefusal {
 
 type Names = Pick<Survey, "mayRollback" | "returning">;
 
-const nothingNoted: Names = { mayRollback: false, returning: false };
-
-function surveyNames(phrase: Phrase): Names | GateRefusal {
+function surveyNames(phrase: Phrase, text: string): Names | GateRefusal {
   let mayRollback = false;
   let returning = false;
-  for (let place = 0; place < phrase.length; place++) {
+  let seen = -1;
+  let place = 0;
+  noteworthy.lastIndex = 0;
+  while (noteworthy.test(text)) {
+    const at = phrase.start + noteworthy.lastIndex - 1;
+    while (place + 1 < phrase.length && phrase.startAt(place + 1) <= at) place++;
+    if (place === seen) continue;
+    seen = place;
     const refusal = refusedName(phrase, place);
     if (refusal !== undefined) return refusal;
     mayRollback ||= isRollbackClause(phrase, place);
@@ -89,15 +103,17 @@ function refusedPragmaFunction(phrase: Phrase, place: number): GateRefusal | und
   return phrase.refuse(place, "STATEMENT_REFUSED", message);
 }
 
-const reserved = "_holdfast_";
+const reserved = "_holdfast";
+/** As part of a token, or as all of it but the quotes. */
+const reservedIn = /_holdfast_|(?<=^["'`[]?)_holdfast(?=["'`\]]?$)/i;
 
 function reservedWord(phrase: Phrase, place: number): GateRefusal | undefined {
   const start = phrase.startAt(place);
   if (phrase.endAt(place) - start < reserved.length) return undefined;
-  const found = /_holdfast_/i.exec(phrase.text(place));
+  const found = reservedIn.exec(phrase.text(place));
   if (found === null) return undefined;
   const message = `the word ${found[0]} is reserved for the broker's own tables; it may stand in comments and parameter values`;
-  return refuseAt("STATEMENT_REFUSED", message, start + found.index, reserved.length);
+  return refuseAt("STATEMENT_REFUSED", message, start + found.index, found[0].length);
 }
 
 /** Where the name itself begins, behind a quote. */

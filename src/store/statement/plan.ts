@@ -176,6 +176,13 @@ export class Planner {
   }
 
   #judgeBatch(params: BatchParams | TxBatchParams): Judgement | Refusal {
+    const { statementsMax } = this.#limits;
+    if (params.statements.length > statementsMax)
+      return refuse(
+        "SQL_TOO_LONG",
+        `the batch has ${params.statements.length} statements, at most ${statementsMax} are allowed; split it`,
+        { limit: "statementsMax" },
+      );
     const judgement: { access: "read" | "write"; alone: boolean } = { access: "read", alone: false };
     for (const [index, { sql, if: condition }] of params.statements.entries()) {
       const fault = condition === undefined ? undefined : conditionFault(condition, index);
@@ -204,7 +211,8 @@ export class Planner {
 
   #planScript(params: ScriptParams): RequestPlan | Refusal {
     const atomic = params.atomic ?? true;
-    const script = statementsOf(params.sql, { inTransaction: atomic, sqlBytesMax: this.#limits.sqlBytesMax });
+    const { sqlBytesMax, statementsMax } = this.#limits;
+    const script = statementsOf(params.sql, { inTransaction: atomic, sqlBytesMax, statementsMax });
     if (isRefusal(script)) return script;
     const statements: BoundStatement[] = [];
     for (const found of script.statements) {
@@ -215,7 +223,7 @@ export class Planner {
   }
 
   #planDescription({ sql }: DescribeParams): RequestPlan | Refusal {
-    const outline = outlineOf(sql, this.#limits.sqlBytesMax);
+    const outline = outlineOf(sql, this.#limits.sqlBytesMax, this.#limits.statementsMax);
     if (isRefusal(outline)) return outline;
     return { kind: "describe", access: "read", alone: false, statements: [], outline };
   }

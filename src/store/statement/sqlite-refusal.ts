@@ -1,5 +1,5 @@
 /** What SQLite throws at a statement, told to the client: our word for it, SQLite's own sentence, and the place if there is one. */
-import { isSqliteFailure, primaryCode, type SqliteFailure } from "../../sqlite/index.js";
+import { isFull, isSqliteFailure, primaryCode, type SqliteFailure, sentenceOf } from "../../sqlite/index.js";
 import { type Refusal, type RefusalCode, refuse } from "../../terms/index.js";
 
 const words: { readonly [primary: string]: RefusalCode } = {
@@ -11,7 +11,6 @@ const words: { readonly [primary: string]: RefusalCode } = {
   SQLITE_CORRUPT: "SQLITE_CORRUPT",
   SQLITE_NOTADB: "SQLITE_CORRUPT",
   SQLITE_NOMEM: "SQLITE_NOMEM",
-  SQLITE_FULL: "DISK_FULL",
   SQLITE_IOERR: "DISK_FAILED",
 };
 
@@ -28,10 +27,13 @@ export function refusalOf(error: unknown): Refusal {
 }
 
 function refusalOfSqlite(error: SqliteFailure): Refusal {
-  const primary = primaryCode(error);
+  return refuse(codeOf(error), sentenceOf(error), { sqliteCode: error.code });
+}
+
+function codeOf(error: SqliteFailure): RefusalCode {
+  if (isFull(error)) return "DISK_FULL";
   // The disk's own error names are extensions of IOERR; running out of memory on the way is not the disk.
-  const code = error.code === "SQLITE_IOERR_NOMEM" ? "SQLITE_NOMEM" : (words[primary] ?? "SQLITE_ERROR");
-  return refuse(code, error.message, { sqliteCode: error.code });
+  return error.code === "SQLITE_IOERR_NOMEM" ? "SQLITE_NOMEM" : (words[primaryCode(error)] ?? "SQLITE_ERROR");
 }
 
 function isTooLong(error: unknown): boolean {

@@ -4,7 +4,8 @@
  *   take ─► BEGIN ─► each behind its savepoint ─► replies, meta row ─► COMMIT ─► answers, all at once
  *             │            │                                             │
  *             │            └ the transaction is gone (rule 3): the offender has its answer and its text is alone
- *             │              from now on; all others are run again without it
+ *             │              from now on; all others are run again without it. One that finds the disk full is an
+ *             │              offender only if it does so by itself too
  *             └ or COMMIT fails: nothing counts; each is run in a transaction of its own
  *
  * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
@@ -106,16 +107,31 @@ export class GroupCommit {
   #settleBroken(group: readonly Job[], first: Exclude<Attempt, { kind: "settled" }>, answers: Map<Job, Answer>): void {
     let members = group;
     let attempt: Attempt = first;
-    while (attempt.kind === "vanished" && !isFullAnswer(attempt.answer)) {
+    while (attempt.kind === "vanished") {
       const { offender, answer } = attempt;
+      const full = isFullAnswer(answer);
+      // It may be what the others have written that fills the disk: then each gets what is left of it, in order.
+      if (full && members.length > 1 && !this.#fillsAlone(offender)) break;
       answers.set(offender, answer);
       members = members.filter((job) => job !== offender);
       if (members.length === 0) return;
-      this.#parts.queue.isolate(offender);
+      // Of a full disk the text is not to blame for ever.
+      if (!full) this.#parts.queue.isolate(offender);
       attempt = this.#attempt(members, true);
     }
     if (attempt.kind === "settled") this.#take(attempt, members, answers);
     else this.#settleEach(members, attempt, answers);
+  }
+
+  /** Whether it finds the disk full when nobody else has written to it. Nothing is kept, so there is nothing to wait for. */
+  #fillsAlone(job: Job): boolean {
+    const { transaction } = this.#parts;
+    if (transaction.begin() !== undefined) return false;
+    transaction.running(job.message.seq);
+    this.#jobs.run(job);
+    const vanished = !transaction.open;
+    transaction.abandon();
+    return vanished;
   }
 
   #settleEach(members: readonly Job[], broken: Attempt, answers: Map<Job, Answer>): void {

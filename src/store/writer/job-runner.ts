@@ -52,12 +52,15 @@ export class JobRunner {
       return { answer: { id: job.message.seq, kind: "refused", refusal: this.refusingAll }, wrote: false };
     const plan = job.opened.plan as RequestPlan;
     const { seq: id, encoding, key } = job.message;
+    const { own } = job.opened;
+    const noRoom = own === undefined ? undefined : this.#ownKeys.refusalOfNew(own.key);
+    if (noRoom !== undefined) return { answer: { id, kind: "refused", refusal: noRoom }, wrote: false };
     const result = this.#guarded(job, () => this.#runner.run(plan, encoding));
     if (isRefusal(result)) return { answer: { id, kind: "refused", refusal: result }, wrote: false };
     this.keep(job, result);
     return {
       answer: { id, kind: "done", encoding, bytes: result.body },
-      wrote: key !== undefined || job.opened.own !== undefined || plan.access === "write",
+      wrote: key !== undefined || own !== undefined || plan.access === "write",
     };
   }
 

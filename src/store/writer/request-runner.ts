@@ -12,6 +12,7 @@ import { changesBody, type ResultOptions } from "../statement/result.js";
 import { refusalOf } from "../statement/sqlite-refusal.js";
 import { ChangeRunner, RowidUnclear, type StatementResult } from "./changes.js";
 import { endOnDiskFailure } from "./process-end.js";
+import { rowidsUsedUp } from "./rowids-used-up.js";
 import type { SchemaWatch } from "./schema-watch.js";
 import type { WatchTriggers } from "./watch-triggers.js";
 
@@ -166,7 +167,7 @@ export class RequestRunner {
     } catch (error) {
       if (error instanceof RowidUnclear) throw error;
       endOnDiskFailure(error);
-      refusal = this.#explained(refusalOf(error), bound);
+      refusal = this.#explained(error, bound);
     }
     return plan.kind === "script" ? inStatement(refusal, index) : refusal;
   }
@@ -181,7 +182,9 @@ export class RequestRunner {
     return result;
   }
 
-  #explained(refusal: Refusal, { statement }: BoundStatement): Refusal {
+  #explained(error: unknown, { statement }: BoundStatement): Refusal {
+    const refusal = refusalOf(error);
+    if (refusal.refused === "DISK_FULL") return rowidsUsedUp(this.#database, statement.text) ?? refusal;
     if (refusal.refused !== "SQLITE_ERROR" || statement.verb === "PRAGMA") return refusal;
     const place = placeOf(refusal.message, statement.text, (sql) => this.#complaintOf(sql));
     if (place === undefined) return refusal;

@@ -137,6 +137,12 @@ export class StepRunner {
       const body = answerOf(found, encoding);
       return isRefusal(body) ? { id, kind: "refused", refusal: body, ended: true } : done(id, body, encoding);
     }
+    const noRoom = own === undefined ? undefined : ownKeys.refusalOfNew(own.key);
+    if (noRoom !== undefined) {
+      // As with every commit that finds no room.
+      this.#close();
+      return { id, kind: "refused", refusal: noRoom, ended: true };
+    }
     const body = encodeBody({ seq: id }, encoding);
     const reply = { kind: replyKinds[encoding], result: body };
     if (own !== undefined) ownKeys.keep(own, hash, reply);

@@ -1,4 +1,5 @@
 /** What waits to be written, in the order in which it came, and how much of it goes into the next transaction. */
+import { createHash } from "node:crypto";
 import { isRefusal, type Limits } from "../../terms/index.js";
 import type { SettleMessage, WriteMessage } from "../pipe/messages.js";
 import type { StepMessage } from "../pipe/step-message.js";
@@ -14,6 +15,8 @@ export type Job = WriteJob | SettleJob;
 
 /** Texts that ended everybody's transaction once. */
 const loneTextsMax = 1024;
+/** A longer one is remembered by its digest (UTF-16 units). */
+const textUnitsMax = 256;
 
 export class WriteQueue {
   readonly #planner: Planner;
@@ -79,9 +82,11 @@ export class WriteQueue {
 
   /** Rule 3: the text ended the transaction of its neighbours, and does not get any from now on. */
   isolate(job: Job): void {
-    if (job.opened === undefined || isRefusal(job.opened.plan)) return;
-    if (this.#loneTexts.size >= loneTextsMax) this.#loneTexts.clear();
-    for (const { statement } of job.opened.plan.statements) this.#loneTexts.add(statement.text);
+    if (job.opened === undefined || isRefusal(job.opened.plan) || job.opened.plan.alone) return;
+    for (const { statement } of job.opened.plan.statements) {
+      if (this.#loneTexts.size >= loneTextsMax) this.#loneTexts.clear();
+      this.#loneTexts.add(markOf(statement.text));
+    }
   }
 
   #first(): Job | undefined {
@@ -110,6 +115,12 @@ export class WriteQueue {
     if (job.opened === undefined || job.message.mode === "replay" || isRefusal(job.opened.plan)) return false;
     const { plan } = job.opened;
     if (job.message.alone || plan.alone || (schemaDefers && plan.access === "write")) return true;
-    return this.#loneTexts.size > 0 && plan.statements.some(({ statement }) => this.#loneTexts.has(statement.text));
+    return (
+      this.#loneTexts.size > 0 && plan.statements.some(({ statement }) => this.#loneTexts.has(markOf(statement.text)))
+    );
   }
+}
+
+function markOf(text: string): string {
+  return text.length <= textUnitsMax ? text : createHash("sha256").update(text).digest("base64");
 }

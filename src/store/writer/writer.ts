@@ -2,8 +2,17 @@
  * The only writer of the database, from its start write to its end. Executes in the order in which it is told; who may
  * write, and what follows from an answer, is decided elsewhere.
  */
-import { type Database, type FileLock, isBusy, isFull, openDatabase, StatementCache } from "../../sqlite/index.js";
-import { type Refusal, refuse, seq } from "../../terms/index.js";
+import {
+  type Database,
+  type FileLock,
+  isBusy,
+  isFull,
+  isSqliteFailure,
+  openDatabase,
+  StatementCache,
+  sentenceOf,
+} from "../../sqlite/index.js";
+import { HoldfastError, type Refusal, refuse, seq } from "../../terms/index.js";
 import type { Answer, FromWriter, ToWriter, WriterOrders } from "../pipe/messages.js";
 import { exitCodes } from "../pipe/parent.js";
 import { ProgressFile } from "../pipe/progress-file.js";
@@ -61,6 +70,7 @@ export class Writer {
     try {
       return new Writer(lock, orders, report);
     } catch (error) {
+      if (isFull(error)) throw noRoom(orders.database, error);
       if (!isBusy(error)) throw error;
       const message = `the database ${orders.database} is locked by ${told(writersOf(orders.database))}`;
       throw new Error(message, { cause: error });
@@ -269,4 +279,9 @@ export class Writer {
       throw error;
     }
   }
+}
+
+function noRoom(database: string, cause: unknown): HoldfastError {
+  const said = isSqliteFailure(cause) ? sentenceOf(cause) : String(cause);
+  return new HoldfastError("DISK_FULL", `no room on the disk of ${database}: ${said}; make room there`, { cause });
 }

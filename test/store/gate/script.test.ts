@@ -1,22 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type InspectOptions, inspectStatement, type Script, statementsOf } from "../../../src/store/gate/index.js";
+import {
+  inspectStatement,
+  outlineOf,
+  type Script,
+  type ScriptOptions,
+  statementsOf,
+} from "../../../src/store/gate/index.js";
 import { isRefusal } from "../../../src/terms/index.js";
 import { sqlLike } from "./sql-like.js";
 
-function script(sql: string, options?: InspectOptions): Script {
+function script(sql: string, options?: ScriptOptions): Script {
   const found = statementsOf(sql, options);
   if (isRefusal(found)) assert.fail(found.message);
   return found;
 }
 
-function refusedAt(sql: string, options?: InspectOptions): [code: string, text: string, position: number] {
+function refusedAt(sql: string, options?: ScriptOptions): [code: string, text: string, position: number] {
   const found = statementsOf(sql, options);
   if (!isRefusal(found)) assert.fail(`${sql} was let in`);
   const { position, length } = found.details;
   return [found.refused, sql.slice(position, position + length), position];
 }
+
+test("a script has so many statements at most, and the first that is too many is named", () => {
+  const sql = "select 1;; select 2; create trigger x after insert on t begin select 1; select 2; end; drop table t";
+  assert.equal(script(sql, { statementsMax: 4 }).statements.length, 4);
+  assert.deepEqual(refusedAt(sql, { statementsMax: 3 }), ["SQL_TOO_LONG", "drop", sql.indexOf("drop")]);
+  const outline = outlineOf(sql, undefined, 3);
+  assert.ok(isRefusal(outline) && outline.refused === "SQL_TOO_LONG");
+});
 
 test("a script is the list of its statements, with their places in the whole text", () => {
   const sql = "-- setup\ncreate table t (a);\n insert into t values (1);; select * from t";

@@ -62,10 +62,32 @@ test("the broker's own word stands nowhere but in comments", () => {
   for (const sql of [
     "select 1 -- _holdfast_meta",
     "/* _holdfast_meta */ select 1",
-    "select /* _holdfast_ */ holdfast_meta, _holdfast, _hold/**/fast_ from t",
+    "select /* _holdfast_ */ holdfast_meta, a_holdfast, _holdfasts, :_holdfast, 'a _holdfast', _hold/**/fast_ from t",
     "select '_holdfas' || 't_'",
   ])
     assert.equal(letIn(sql).verb, "SELECT", sql);
+});
+
+test("nothing is called as the broker's own tables begin: a virtual table would add the rest", () => {
+  for (const sql of [
+    "create virtual table _holdfast using fts5(x)",
+    "create virtual table main._HOLDFAST using rtree(id, a, b)",
+    'create virtual table "_holdfast" using fts5(x)',
+    "create table [_Holdfast] (a)",
+    "alter table t rename to `_holdfast`",
+    "alter table t rename to '_holdfast'",
+    "select a from _holdfast",
+  ])
+    assert.equal(refusedAt(sql, "STATEMENT_REFUSED").toLowerCase(), "_holdfast", sql);
+});
+
+test("a word that is looked for is found behind any number of others", () => {
+  const many = "temp, returning, a_temp /* temp */, 'temp', ".repeat(50);
+  assert.equal(refusedAt(`select ${many} temp.a from t`, "STATEMENT_REFUSED"), "temp");
+  assert.equal(refusedAt(`select ${many} a from pragma_foo where temp`, "STATEMENT_REFUSED"), "pragma_foo");
+  assert.equal(refusedAt(`select ${many} a from t -- temp\n, _holdfast_keys`, "STATEMENT_REFUSED"), "_holdfast_");
+  const found = letIn(`insert or /* temp */ rollback into t select ${many} a, ?2 from temp /* temp */`);
+  assert.deepEqual([found.mayRollback, found.parameters.count], [true, 2]);
 });
 
 test("of the pragma_ functions those of readable PRAGMAs are served, however they are written", () => {

@@ -77,3 +77,18 @@ test("values that do not fit are refused by name, in a batch with the statement"
     assert.deepEqual([inBatch.refused, inBatch.details?.["statement"]], [expected, 1]);
   }
 });
+
+test("a batch or a script of too many statements is refused before one of them is looked at", () => {
+  const planner = new Planner(limitsWith({ statementsMax: 2 }));
+  const many = { db: [{ sql: "select 1" }, { sql: "select 2" }, { sql: "vacuum" }], sql: "select 1; select 2; vacuum" };
+  for (const [method, params] of [
+    ["db.batch", { statements: many.db }],
+    ["tx.batch", { tx: 1, statements: many.db }],
+    ["db.script", { sql: many.sql }],
+    ["db.describe", { sql: many.sql }],
+  ] as const) {
+    for (const found of [planner.judge(method, params as StoreParams), planner.plan(method, params as StoreParams)])
+      assert.ok(isRefusal(found) && found.refused === "SQL_TOO_LONG", method);
+  }
+  assert.ok(!isRefusal(planner.judge("db.script", { sql: "select 1; select 2;;" })));
+});

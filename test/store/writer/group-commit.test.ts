@@ -90,6 +90,46 @@ test("a text that ended everybody's transaction once runs alone from then on", (
   assert.deepEqual([w.turn(), w.turn(), w.turn()], [[before], [alone], [behind]]);
 });
 
+const rowidMax = "9223372036854775807";
+
+for (const [where, offence] of [
+  ["in the statement itself", "insert into counted (a) values (?)"],
+  ["in a trigger", "insert into counting values (?)"],
+] as const)
+  test(`a table whose rowids are used up, ${where}, is its caller's error and costs its neighbours nothing`, (t) => {
+    const w = withTable(t);
+    w.run("create table counted (id integer primary key autoincrement, a)");
+    w.run("create table counting (a)");
+    w.run("create trigger counts after insert on counting begin insert into counted (a) values (new.a); end");
+    w.run(`insert into counted values (${rowidMax}, 1)`);
+    const commits = w.value("select commits from _holdfast_meta") as number;
+    const settled = w.group([
+      { sql: "insert into t (a) values (1)", key: 1 },
+      { sql: offence, args: [2], key: 2 },
+      { sql: "insert into t (a) values (2)", key: 3 },
+    ]);
+    assert.deepEqual(codes(settled), ["done", "SQLITE_ERROR", "done"]);
+    assert.equal(settled[1]?.refusal?.details?.["table"], "counted");
+    assert.equal(w.value("select commits from _holdfast_meta"), commits + 1);
+    const before = w.give({ sql: "insert into t (a) values (3)" });
+    const alone = w.give({ sql: offence, args: [3] });
+    const behind = w.give({ sql: "insert into t (a) values (4)" });
+    assert.deepEqual([w.turn(), w.turn(), w.turn()], [[before], [alone], [behind]]);
+    assert.deepEqual(w.rows("select a from t order by a"), [[1], [2], [3], [4]]);
+  });
+
+test("a request that fills what is left by itself is refused alone; the others have one transaction", (t) => {
+  const w = withTable(t);
+  w.run("create table counted (id integer primary key autoincrement, a)");
+  const commits = w.value("select commits from _holdfast_meta") as number;
+  const fills = batch(`insert into counted values (${rowidMax}, 1)`, "insert into counted (a) values (2)");
+  const settled = w.group(["insert into t (a) values (1)", fills, "insert into t (a) values (2)", fills]);
+  assert.deepEqual(codes(settled), ["done", "DISK_FULL", "done", "DISK_FULL"]);
+  assert.equal(w.value("select commits from _holdfast_meta"), commits + 1);
+  assert.deepEqual(w.rows("select a from t order by a"), [[1], [2]]);
+  assert.deepEqual(w.rows("select * from counted"), []);
+});
+
 test("a refusal does not speak of a row that its group has not kept", (t) => {
   const w = withTable(t);
   // The second is refused because of the first, and the third takes both away; the second must be looked at again.
