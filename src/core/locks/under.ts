@@ -51,7 +51,11 @@ function isInTheWay(grant: Grant, request: LockRequest): boolean {
   return false;
 }
 
-function* withInner(session: Session): Iterable<Session> {
-  yield session;
-  for (const inner of session.inner ?? []) yield* withInner(inner);
+/** It, and whatever runs under it: each before those that run under that. */
+export function* withInner(session: Session): Iterable<Session> {
+  const left = [session];
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    yield one;
+    if (one.inner !== undefined) for (const inner of [...one.inner].reverse()) left.push(inner);
+  }
 }
