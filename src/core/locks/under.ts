@@ -18,13 +18,6 @@ export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
 }
 
-/** What waits, or began to, under this grant. */
-export function* waitsUnder(grant: Grant): Iterable<Waiting> {
-  for (const session of withInner(grant.session))
-    for (const waiting of session.waits.values())
-      for (const under of grantsUnder(waiting)) if (under === grant) yield waiting;
-}
-
 /** What of its session's own is in the way of a request that says nothing: another task has it, whatever becomes of it. */
 export function besideAtFirst(request: LockRequest): readonly Grant[] | undefined {
   const { grants } = request.session;
@@ -39,7 +32,8 @@ export function excludes({ mode, lock, grant }: Holding, wanted: Mode): boolean 
   return lock.conversion?.holding.grant === grant && isPresent(grant.session);
 }
 
-function isOfAnotherTask(grant: Grant, waiting: Waiting): boolean {
+/** Whether another task of its session has the grant, as far as the request does not say it itself. */
+export function isOfAnotherTask(grant: Grant, waiting: Waiting): boolean {
   if (waiting.kind === "conversion") return false;
   return waiting.beside?.includes(grant) === true || isInTheWay(grant, waiting);
 }
