@@ -120,7 +120,8 @@ class Remainder {
 
   /** Who waits for it, and for whom who holds it waits. */
   #reach(lock: Lock, below: WaitsBelow, reached: Waiting[]): void {
-    const conversion = lock.conversion !== undefined && isPresent(lock.conversion.session) ? lock.conversion : undefined;
+    const conversion =
+      lock.conversion !== undefined && isPresent(lock.conversion.session) ? lock.conversion : undefined;
     const places: Place[] = [];
     for (let place = lock.queue?.first; place !== undefined; place = place.presentBehind) {
       places.push(place);

@@ -6,7 +6,7 @@ import { isPresent, type Session } from "../sessions/session.js";
 import { type Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { type LockRequest, placesOf, type Waiting } from "./request.js";
-import { excludes, isOfAnotherTask, withInner } from "./under.js";
+import { besideOf, excludes, withInner } from "./under.js";
 
 /** Of so few grants each is looked at. */
 const fewGrants = 8;
@@ -40,7 +40,7 @@ export class UnderIndex {
   #besidesOf(request: LockRequest): ReadonlySet<Grant> {
     const { session, beside } = request;
     const { grants } = session;
-    if (grants.size <= fewGrants) return new Set([...grants.values()].filter((one) => isOfAnotherTask(one, request)));
+    if (grants.size <= fewGrants) return new Set([...grants.values()].filter(besideOf(request)));
     const found = new Set(beside);
     const holdings = this.#holdingsOf(session);
     for (const { lock, mode } of placesOf(request))

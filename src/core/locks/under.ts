@@ -8,13 +8,17 @@
 import type { Mode } from "../command.js";
 import { isPresent, type Session } from "../sessions/session.js";
 import { type Grant, type Holding, holdingsOf } from "./grant.js";
+import type { Lock } from "./lock.js";
 import { type LockRequest, placesOf, type Waiting } from "./request.js";
 
 /** All that is not given back before this is done. */
 export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   const { session } = waiting;
   if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
-  else for (const grant of session.grants.values()) if (!isOfAnotherTask(grant, waiting)) yield grant;
+  else {
+    const isBeside = besideOf(waiting);
+    for (const grant of session.grants.values()) if (!isBeside(grant)) yield grant;
+  }
   for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
 }
 
@@ -22,7 +26,7 @@ export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
 export function besideAtFirst(request: LockRequest): readonly Grant[] | undefined {
   const { grants } = request.session;
   if (grants.size === 0) return undefined;
-  const beside = [...grants.values()].filter((grant) => isInTheWay(grant, request));
+  const beside = [...grants.values()].filter(besideOf(request));
   return beside.length === 0 ? undefined : beside;
 }
 
@@ -32,16 +36,21 @@ export function excludes({ mode, lock, grant }: Holding, wanted: Mode): boolean 
   return lock.conversion?.holding.grant === grant && isPresent(grant.session);
 }
 
-/** Whether another task of its session has the grant, as far as the request does not say it itself. */
-export function isOfAnotherTask(grant: Grant, waiting: Waiting): boolean {
-  if (waiting.kind === "conversion") return false;
-  return waiting.beside?.includes(grant) === true || isInTheWay(grant, waiting);
+/** Tells of a grant of its session whether another task has it, as far as the waiting one does not say it itself. */
+export function besideOf(waiting: Waiting): (grant: Grant) => boolean {
+  if (waiting.kind === "conversion") return () => false;
+  const atFirst = new Set(waiting.beside);
+  const wanted = new Map<Lock, Mode>();
+  for (const { lock, mode } of placesOf(waiting)) wanted.set(lock, mode);
+  return (grant) => atFirst.has(grant) || isInTheWay(grant, wanted);
 }
 
 /** Whether the grant is what its own session's request waits for. */
-function isInTheWay(grant: Grant, request: LockRequest): boolean {
-  for (const { lock, mode } of placesOf(request))
-    for (const holding of holdingsOf(grant)) if (holding.lock === lock && excludes(holding, mode)) return true;
+function isInTheWay(grant: Grant, wanted: ReadonlyMap<Lock, Mode>): boolean {
+  for (const holding of holdingsOf(grant)) {
+    const mode = wanted.get(holding.lock);
+    if (mode !== undefined && excludes(holding, mode)) return true;
+  }
   return false;
 }
 

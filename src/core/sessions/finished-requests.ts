@@ -102,7 +102,11 @@ export class FinishedRequests {
 function inShort(refusal: Refusal): Refusal {
   const { message, details } = refusal;
   const kept = Object.entries(details ?? {}).filter(([, value]) => isShort(value));
-  return { ...refusal, message: beginningOf(message), ...(details === undefined ? {} : { details: Object.fromEntries(kept) }) };
+  return {
+    ...refusal,
+    message: beginningOf(message),
+    ...(details === undefined ? {} : { details: Object.fromEntries(kept) }),
+  };
 }
 
 function isShort(value: unknown): boolean {
@@ -123,7 +127,10 @@ function wordless({ refused, outcome }: Refusal): Finished {
   let known = without.get(id);
   if (known === undefined) {
     const message = `${refusals[refused].meaning} when this was asked first`;
-    known = { kind: "refused", refusal: { ...refuse(refused, message), ...(outcome === undefined ? {} : { outcome }) } };
+    known = {
+      kind: "refused",
+      refusal: { ...refuse(refused, message), ...(outcome === undefined ? {} : { outcome }) },
+    };
     without.set(id, known);
   }
   return known;

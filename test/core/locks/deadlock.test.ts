@@ -400,7 +400,8 @@ test("a command three levels down runs under all of them", () => {
 test("sixteen commands may run one under the other; what is deeper runs under none, also after a restart", () => {
   const broker = new TestBroker();
   const chain = [broker.client("0")];
-  for (let depth = 1; depth <= 40; depth++) chain.push(broker.client(`${depth}`, { outer: chain.at(-1) as TestClient }));
+  for (let depth = 1; depth <= 40; depth++)
+    chain.push(broker.client(`${depth}`, { outer: chain.at(-1) as TestClient }));
   const first = chain[0] as TestClient;
   const last = chain[16] as TestClient;
   const fence = first.hold("a", shared);
