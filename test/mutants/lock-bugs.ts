@@ -8,8 +8,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/acquiring.ts",
     patch: [
       [
-        "    this.#parts.waits.presence(session);\n    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting",
-        "    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting",
+        "    this.#parts.waits.presence(session);\n    this.#parts.granting.wakeAll",
+        "    this.#parts.granting.wakeAll",
       ],
     ],
   },
@@ -19,7 +19,7 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/acquiring.ts",
     patch: [
       [
-        "    for (const waiting of session.waits.values())\n      for (const lock of locksOf(waiting)) this.#parts.granting.wake(lock, now);\n  }\n\n  /** It speaks again",
+        "    this.#parts.granting.wakeAll([...session.waits.values()].flatMap(locksOf), now);\n  }\n\n  /** It speaks again",
         "  }\n\n  /** It speaks again",
       ],
     ],
@@ -165,11 +165,11 @@ export const lockBugs: readonly Mutant[] = [
   {
     name: "a circle through the lock of an outer command is not seen",
     rule: "rule 14 of the lock service",
-    file: "src/core/locks/under.ts",
+    file: "src/core/locks/deadlock.ts",
     patch: [
       [
-        "  for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();\n",
-        "  for (let { outer } = session; outer !== undefined; outer = undefined) yield* session.grants.values();\n",
+        "    for (let { outer } = session; outer !== undefined; outer = outer.outer) {\n      for",
+        "    for (let { outer } = session; outer !== undefined; outer = undefined) {\n      for",
       ],
     ],
   },

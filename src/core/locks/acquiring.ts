@@ -84,25 +84,34 @@ export class Acquiring {
     refusal: Refusal,
     now: Instant,
   ): void {
-    const { waits, granting } = this.#parts;
-    waits.leave(waiting);
-    waits.refuse(waiting.session, waiting.key, waiting.asker, refusal);
-    this.#noteWhy(waiting, event, refusal, now);
-    for (const lock of locksOf(waiting)) granting.wake(lock, now);
+    this.refuseAll([waiting], event, refusal, now);
+  }
+
+  /** All of these, and then whoever stood behind any of them may go. */
+  refuseAll(
+    waits: readonly Waiting[],
+    event: "cancelled" | "timed-out" | "refused-deadlock",
+    refusal: Refusal,
+    now: Instant,
+  ): void {
+    for (const waiting of waits) {
+      this.#parts.waits.leave(waiting);
+      this.#parts.waits.refuse(waiting.session, waiting.key, waiting.asker, refusal);
+      this.#noteWhy(waiting, event, refusal, now);
+    }
+    this.#parts.granting.wakeAll(waits.flatMap(locksOf), now);
   }
 
   /** It is passed over: who stood behind it may go. */
   sessionAway(session: Session, now: Instant): void {
     this.#parts.waits.presence(session);
-    for (const waiting of session.waits.values())
-      for (const lock of locksOf(waiting)) this.#parts.granting.wake(lock, now);
+    this.#parts.granting.wakeAll([...session.waits.values()].flatMap(locksOf), now);
   }
 
   /** It speaks again: which of its waits were closed into a circle meanwhile, and which can go now. */
   sessionBack(session: Session, now: Instant): void {
     for (const waiting of [...session.waits.values()]) this.refuseIfStuck(waiting, now);
-    for (const waiting of [...session.waits.values()])
-      for (const lock of [...locksOf(waiting)]) this.#parts.granting.wake(lock, now);
+    this.#parts.granting.wakeAll([...session.waits.values()].flatMap(locksOf), now);
   }
 
   /** It waited well until now; how things stand, it may not any more. */
@@ -274,14 +283,16 @@ function termsOf({ ttlMs, guarded, tell }: AcquireCommand): Terms {
 /** Of these tokens what the session holds, or those under whose commands it runs. */
 export function grantsOf(session: Session, tokens: readonly Token[]): Grant[] {
   const found: Grant[] = [];
+  if (tokens.length === 0) return found;
+  const meant = new Set(tokens);
   for (let one: Session | undefined = session; one !== undefined; one = one.outer)
-    for (const grant of one.grants.values()) if (isMeant(grant, tokens)) found.push(grant);
+    for (const grant of one.grants.values()) if (isMeant(grant, meant)) found.push(grant);
   return found;
 }
 
 /** An upgrade may have been granted since it was said. */
-function isMeant({ token, formerTokens }: Grant, tokens: readonly Token[]): boolean {
-  return tokens.includes(token) || formerTokens.some((former) => tokens.includes(former));
+function isMeant({ token, formerTokens }: Grant, meant: ReadonlySet<Token>): boolean {
+  return meant.has(token) || formerTokens.some((former) => meant.has(former));
 }
 
 /** Whether the request is for these names, in whatever order; the mode may have changed since it was granted. */

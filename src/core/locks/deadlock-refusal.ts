@@ -1,9 +1,17 @@
-/** A circle of waits in words and as fields: everybody in it, what each holds and what each waits for. */
+/**
+ * A circle of waits in words and as fields: who is in it, what each holds and what each waits for. Of a long one the first
+ * and the last, and how many are between: the broker keeps what it says.
+ */
 import { type LockName, type Refusal, refuse } from "../../terms/index.js";
 import type { Session } from "../sessions/session.js";
 import type { Wait } from "./deadlock.js";
 import { nameOf, quote } from "./lock-view.js";
 import type { Conversion } from "./request.js";
+
+/** So many of a circle are named. */
+const namedMax = 16;
+/** So many characters of a name stand in the sentence; the fields have all of it. */
+const shownMax = 64;
 
 export function deadlockRefusal(circle: readonly Wait[]): Refusal {
   const first = firstOf(circle);
@@ -18,12 +26,28 @@ export function upgradeRefusal(name: LockName, upgrade: Conversion, circle: read
 }
 
 function refusalOf(what: string, name: LockName, circle: readonly Wait[]): Refusal {
-  const message = `${what} would never end: ${circle.map(inWords).join("; ")}`;
-  return refuse("DEADLOCK", message, detailsOf(name, circle));
+  const words = circle.slice(0, firstsOf(circle)).map(inWords);
+  const unnamed = unnamedOf(circle);
+  if (unnamed > 0) words.push(`and ${unnamed} others between`);
+  words.push(...circle.slice(firstsOf(circle) + unnamed).map(inWords));
+  return refuse("DEADLOCK", `${what} would never end: ${words.join("; ")}`, detailsOf(name, circle));
 }
 
 function detailsOf(name: LockName, circle: readonly Wait[]): { readonly [field: string]: unknown } {
-  return { name, cycle: circle.map((wait, i) => entryOf(wait, circle.at(i - 1) ?? wait)) };
+  const unnamed = unnamedOf(circle);
+  const entry = (wait: Wait, at: number) => entryOf(wait, circle.at(at - 1) ?? wait);
+  const cycle = circle.slice(0, firstsOf(circle)).map(entry);
+  for (let at = firstsOf(circle) + unnamed; at < circle.length; at++) cycle.push(entry(circle[at] as Wait, at));
+  return { name, cycle, ...(unnamed === 0 ? {} : { unnamed }) };
+}
+
+/** Before those who are left out. */
+function firstsOf({ length }: readonly Wait[]): number {
+  return Math.min(length, namedMax - 1);
+}
+
+function unnamedOf({ length }: readonly Wait[]): number {
+  return Math.max(0, length - namedMax);
 }
 
 function firstOf(circle: readonly Wait[]): Wait {
@@ -48,10 +72,18 @@ function entryOf({ waiting, name }: Wait, before: Wait): { readonly [field: stri
 }
 
 function inWords({ waiting, name, grant, next }: Wait): string {
-  const who = nameOf(waiting.session);
-  if (grant === undefined) return `${who} waits for ${quote(name)} behind ${nameOf(next.session)}`;
-  const run = grant.session === next.session ? "" : `, under which ${nameOf(next.session)} runs`;
-  return `${who} waits for ${quote(name)}, held by ${nameOf(grant.session)}${run}`;
+  const who = inShort(nameOf(waiting.session));
+  const what = quote(inShort(name));
+  const other = inShort(nameOf(next.session));
+  if (grant === undefined) return `${who} waits for ${what} behind ${other}`;
+  const run = grant.session === next.session ? "" : `, under which ${other} runs`;
+  return `${who} waits for ${what}, held by ${inShort(nameOf(grant.session))}${run}`;
+}
+
+function inShort(text: string): string {
+  if (text.length <= shownMax) return text;
+  // Not half a character at the end.
+  return `${text.slice(0, shownMax - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** It asks for what is given back only when it is done. */

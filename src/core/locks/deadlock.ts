@@ -16,12 +16,13 @@
  * over, so nobody waits for it; its waits are looked at again when it is back.
  */
 import type { LockName } from "../../terms/index.js";
-import { isPresent } from "../sessions/session.js";
+import { isPresent, type Session } from "../sessions/session.js";
 import { Grant, holdingsOf, isHeld } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { type Conversion, type LockRequest, locksOf, type Place, placesOf, type Waiting } from "./request.js";
 import { circleThroughSlots } from "./stuck-slots.js";
-import { excludes, grantsUnder, waitsUnder } from "./under.js";
+import { excludes, grantsUnder } from "./under.js";
+import { UnderIndex, WaitsBelow } from "./under-index.js";
 
 /** One wait of a circle: who waits for which name, and for whom in the end. */
 export interface Wait {
@@ -72,8 +73,8 @@ function ownCircleOf(newcomer: Waiting, ends?: Grant): readonly Wait[] | undefin
 function circleBehind(conversion: Conversion): readonly Wait[] | undefined {
   const { grant, lock } = conversion.holding;
   if (lock.waiting === 1) return undefined;
-  for (const waiting of waitsUnder(grant)) {
-    const circle = waiting === conversion || !isPresent(waiting.session) ? undefined : ownCircleOf(waiting);
+  for (const waiting of new WaitsBelow(new UnderIndex()).under(grant)) {
+    const circle = waiting === conversion ? undefined : ownCircleOf(waiting);
     if (circle !== undefined) return circle;
   }
   return undefined;
@@ -85,8 +86,12 @@ class Search {
   /** Stuck requests; the newcomer without a cause. */
   readonly #waiting = new Map<Waiting, Cause | undefined>();
   readonly #locks = new Map<Lock, Stuck>();
-  /** Names to be looked at, because something on them is newly stuck. */
+  /** Names to be looked at, because something on them is newly stuck; one that is in it more often, once. */
   readonly #look: Lock[] = [];
+  readonly #changed = new Set<Lock>();
+  readonly #index = new UnderIndex();
+  /** Of sessions something of which is stuck: grants that were not found to be so yet. */
+  readonly #left = new Map<Session, Iterable<Grant>>();
   readonly #ends: Grant | undefined;
   /** A wait for slots was not stuck, though something stuck was in its way. */
   spared = false;
@@ -94,7 +99,8 @@ class Search {
   constructor(newcomer: Waiting, ends: Grant | undefined) {
     this.#ends = ends;
     this.#isStuck(newcomer, undefined);
-    for (let lock = this.#look.pop(); lock !== undefined; lock = this.#look.pop()) this.#lookAt(lock);
+    for (let lock = this.#look.pop(); lock !== undefined; lock = this.#look.pop())
+      if (this.#changed.delete(lock)) this.#lookAt(lock);
   }
 
   wayBack(newcomer: Waiting, first: Cause): Wait[] {
@@ -131,8 +137,33 @@ class Search {
   #isStuck(waiting: Waiting, cause: Cause | undefined): void {
     if (this.#waiting.has(waiting)) return;
     this.#waiting.set(waiting, cause);
-    for (const grant of grantsUnder(waiting)) this.#grantIsStuck(grant, waiting);
-    for (const lock of locksOf(waiting)) if (lock.waiting > 1) this.#look.push(lock);
+    this.#keepsGrants(waiting);
+    for (const lock of locksOf(waiting)) if (lock.waiting > 1) this.#lookLater(lock);
+  }
+
+  /** Each of its session's grants is looked at until it is found stuck, however many of its waits are. */
+  #keepsGrants(waiting: Waiting): void {
+    const { session } = waiting;
+    if (waiting.kind === "request" && waiting.under !== undefined)
+      for (const grant of waiting.under) this.#grantIsStuck(grant, waiting);
+    else {
+      const left: Grant[] = [];
+      const besides = this.#index.besides(waiting);
+      for (const grant of this.#left.get(session) ?? session.grants.values()) {
+        if (besides.has(grant)) left.push(grant);
+        else this.#grantIsStuck(grant, waiting);
+      }
+      this.#left.set(session, left);
+    }
+    for (let { outer } = session; outer !== undefined; outer = outer.outer) {
+      for (const grant of this.#left.get(outer) ?? outer.grants.values()) this.#grantIsStuck(grant, waiting);
+      this.#left.set(outer, []);
+    }
+  }
+
+  #lookLater(lock: Lock): void {
+    this.#look.push(lock);
+    this.#changed.add(lock);
   }
 
   #grantIsStuck(grant: Grant, waiting: Waiting): void {
@@ -142,7 +173,7 @@ class Search {
       const stuck = this.#locks.get(lock);
       if (stuck === undefined) this.#locks.set(lock, { holder: grant, takes: take });
       else stuck.takes += take;
-      if (lock.waiting > 0) this.#look.push(lock);
+      if (lock.waiting > 0) this.#lookLater(lock);
     }
   }
 
@@ -189,10 +220,8 @@ class Search {
   /** Slots that it holds itself until it is done, though nothing is stuck so far. */
   #kept(request: LockRequest, lock: Lock): number {
     let kept = 0;
-    for (const grant of grantsUnder(request)) {
-      if (!isHeld(grant) || grant === this.#ends || this.#grants.has(grant)) continue;
-      for (const holding of holdingsOf(grant)) if (holding.lock === lock) kept += holding.take;
-    }
+    for (const { grant, take } of this.#index.keptOf(request, lock))
+      if (isHeld(grant) && grant !== this.#ends && !this.#grants.has(grant)) kept += take;
     return kept;
   }
 }

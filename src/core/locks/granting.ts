@@ -72,6 +72,11 @@ export class Granting {
     this.#parts.table.forgetIfIdle(lock);
   }
 
+  /** The same for all of these, in their order. */
+  wakeAll(locks: Iterable<Lock>, now: Instant): void {
+    for (const lock of new Set(locks)) this.wake(lock, now);
+  }
+
   /** Whether all its names could be had, and now are. */
   tryRequest(request: LockRequest, now: Instant): boolean {
     const { blocked } = request;

@@ -184,6 +184,7 @@ export class LockService {
   }
 
   sessionEnds(session: Session, end: Parameters<Releasing["sessionEnds"]>[1], over: Refusal, now: Instant): void {
+    this.#revoking.sessionEnds(session);
     this.#releasing.sessionEnds(session, end, over, now);
   }
 

@@ -31,7 +31,7 @@ export function lockView(lock: Lock, waitersMax: number): LockView {
     slots: slots === 0 ? undefined : slots,
     slotsFree: slots === 0 ? undefined : Math.max(0, slotsFree),
     ending: endingOf(lock),
-    holders: held.slice(0, holdersListedMax).map(holderView),
+    holders: held.slice(0, holdersListedMax).map((one) => holderView(one)),
     holdersTotal: held.length,
     waiters: waiterViews(lock, waitersMax),
     waitersTotal: waiting,
@@ -56,16 +56,17 @@ function endingOf(lock: Lock): Ending | undefined {
   return ending;
 }
 
+/** The first `max` of those who hold it, without their other names. */
 export function holderViews(lock: Lock, max: number): HolderView[] {
   const views: HolderView[] = [];
   for (const holding of lock.holdings()) {
     if (views.length >= max) break;
-    if (isHeld(holding.grant)) views.push(holderView(holding));
+    if (isHeld(holding.grant)) views.push(holderView(holding, []));
   }
   return views;
 }
 
-function holderView({ grant, lock, mode, take }: Holding): HolderView {
+function holderView({ grant, lock, mode, take }: Holding, also = alsoOf(grant, lock)): HolderView {
   const { session, token, reason, since, terms } = grant;
   return {
     session: session.id,
@@ -76,11 +77,15 @@ function holderView({ grant, lock, mode, take }: Holding): HolderView {
     connected: isPresent(session),
     mode,
     take,
-    also: [...holdingsOf(grant)].flatMap((other) => (other.lock === lock ? [] : [other.lock.name])),
+    also,
     ttlMs: terms.ttlMs,
     leaseUntil: grant.lease === undefined ? undefined : overAt(grant),
     guarded: terms.guarded,
   };
+}
+
+function alsoOf(grant: Grant, lock: Lock): HolderView["also"] {
+  return [...holdingsOf(grant)].flatMap((other) => (other.lock === lock ? [] : [other.lock.name]));
 }
 
 /** In the order in which they can be granted: an upgrade goes before all. */
@@ -131,16 +136,27 @@ function upgradeView({ session, reason, since }: Conversion): WaiterView {
 export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now: Instant, waiter?: Waiting): Refusal {
   const { name } = lock;
   const waiting = lock.waiting - (waiter === undefined ? 0 : 1);
-  const others = [...lock.holdings()].filter(({ grant }) => isHeld(grant) && grant !== ownGrant(waiter));
+  const own = ownGrant(waiter);
+  const others = othersHolding(lock, own);
   const place = waiter?.kind === "request" ? placeIn(lock, waiter) : {};
   const [first, ...more] = others;
   if (first === undefined)
     return refuse(code, `${quote(name)} is not free: ${whyNotFree(lock)}`, { name, holder: null, waiting, ...place });
   const holder = holderDetails(first.grant, now);
   const holders = others.slice(0, holdersNamedMax).map(({ grant }) => holderDetails(grant, now));
-  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${more.length === 0 ? "" : ` and ${more.length} others`}`;
+  // Of more than are named, those whose end is not settled are counted too: nobody walks over all for a number.
+  const count = more.length < holdersNamedMax ? more.length : lock.count - (own === undefined ? 1 : 2);
+  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${count === 0 ? "" : ` and ${count} others`}`;
   const message = `${quote(name)} is held by ${who}, ${waiting} waiting`;
   return refuse(code, message, { name, holder, ...(more.length === 0 ? {} : { holders }), waiting, ...place });
+}
+
+/** As many as are named, and one more. */
+function othersHolding(lock: Lock, own: Grant | undefined): Holding[] {
+  const found: Holding[] = [];
+  for (let one = lock.first; one !== undefined && found.length <= holdersNamedMax; one = one.behind)
+    if (isHeld(one.grant) && one.grant !== own) found.push(one);
+  return found;
 }
 
 function ownGrant(waiter: Waiting | undefined): Grant | undefined {

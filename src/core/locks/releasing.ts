@@ -80,7 +80,7 @@ export class Releasing {
     for (const grant of [...session.grants.values()])
       if (!tokens.has(grant.token) && !isAsked(grant)) ends.end(grant, notBelieved, now);
     // Its last connection may be open still: then it was not passed over, and others stood behind it.
-    for (const lock of left) granting.wake(lock, now);
+    if (left.length > 0) granting.wakeAll(left, now);
     // One that was converted under a key that is asked for again is held, though under another token.
     const converted = namesConverted(session, keys);
     const holds = (fence: Fence) => table.holdingUnder(fence)?.grant.session === session || converted.has(fence.name);
@@ -92,7 +92,7 @@ export class Releasing {
     const { acquiring, waits, ends } = this.#parts;
     // None of its places can be granted while they are given up one by one.
     waits.presence(session);
-    for (const waiting of [...session.waits.values()]) acquiring.refuseWaiting(waiting, "cancelled", over, now);
+    acquiring.refuseAll([...session.waits.values()], "cancelled", over, now);
     for (const grant of [...session.grants.values()]) ends.end(grant, sessionOver(how, why), now);
   }
 }

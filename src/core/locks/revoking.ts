@@ -6,7 +6,8 @@
  *
  * | state    | what holds                                                        | who may end it                          |
  * |----------|-------------------------------------------------------------------|-----------------------------------------|
- * | grace    | its grants are held and their holders have been told              | the end of the last of them; its deadline |
+ * | grace    | its grants are held and their holders have been told              | the end of the last of them; its deadline; |
+ * |          |                                                                   | the end of its session: nothing is taken  |
  * | answered | what became of each is with the session until acknowledged         | nobody                                  |
  *
  * A restart forgets a break that is in its grace: who asked asks again, and the holders are told again.
@@ -59,12 +60,18 @@ export interface Break {
   asker: WaitingAsker;
   /** What is to end, under the token of then; without an outcome while it is held. */
   readonly grants: Map<Grant, { readonly token: Token; outcome: "released" | "broken" | undefined }>;
+  /** How many of them are held. */
+  left: number;
   deadline: Deadline<Break> | undefined;
 }
 
+/** So many of one session may be in their grace. */
+const breaksMax = 64;
+
 export class Revoking {
   readonly #parts: RevokingParts;
-  readonly #breaks = new Set<Break>();
+  readonly #breaks = new Map<Session, Map<RequestKey, Break>>();
+  readonly #byGrant = new Map<Grant, Set<Break>>();
 
   constructor(parts: RevokingParts) {
     this.#parts = parts;
@@ -74,9 +81,12 @@ export class Revoking {
 
   break(session: Session, ask: BreakCommand, now: Instant): void {
     const { connection, request, key, graceMs, reason } = ask;
-    const same = [...this.#breaks].find((one) => one.session === session && one.key === key);
+    const own = this.#breaks.get(session);
+    const same = own?.get(key);
     if (same !== undefined) return this.#attach(same, { connection, request });
     if (this.#parts.acquiring.finishedBefore(session, ask)) return;
+    if (graceMs > 0 && own !== undefined && own.size >= breaksMax)
+      return this.#parts.waits.refuse(session, key, ask, tooMany(ask.name));
     const grants = this.#heldOf(ask);
     const begun: Break = {
       session,
@@ -85,10 +95,11 @@ export class Revoking {
       why: reason,
       asker: { connection, request },
       grants: new Map(grants.map((grant) => [grant, { token: grant.token, outcome: undefined }])),
+      left: grants.length,
       deadline: undefined,
     };
     if (grants.length === 0) return this.#answer(begun);
-    this.#breaks.add(begun);
+    this.#keep(begun);
     if (graceMs <= 0) return this.graceOver(begun, now);
     begun.deadline = this.#parts.deadlines.arm("break-grace", begun, after(now, graceMs));
     for (const grant of grants) this.#warn(grant, begun, graceMs);
@@ -96,10 +107,18 @@ export class Revoking {
 
   /** Its client is there again: what will be taken from it, it may not have heard. */
   sessionBack(session: Session, now: Instant): void {
-    for (const one of this.#breaks)
-      for (const [grant, { outcome }] of one.grants)
-        if (grant.session === session && outcome === undefined && one.deadline !== undefined)
-          this.#warn(grant, one, Math.max(0, between(now, one.deadline.at)));
+    if (this.#breaks.size === 0) return;
+    for (const grant of session.grants.values())
+      for (const one of this.#byGrant.get(grant) ?? [])
+        if (one.deadline !== undefined) this.#warn(grant, one, Math.max(0, between(now, one.deadline.at)));
+  }
+
+  /** Who asked is gone: what is in its grace is not taken any more. */
+  sessionEnds(session: Session): void {
+    for (const one of this.#breaks.get(session)?.values() ?? []) {
+      this.#parts.deadlines.cancel(one.deadline);
+      this.#drop(one);
+    }
   }
 
   /** Who has not given it back, loses it. */
@@ -111,12 +130,38 @@ export class Revoking {
 
   /** Something ended, and a break may have waited for it. */
   grantEnds(grant: Grant, how: End): void {
-    if (this.#breaks.size === 0) return;
-    for (const one of this.#breaks) {
+    const breaks = this.#byGrant.get(grant);
+    if (breaks === undefined) return;
+    this.#byGrant.delete(grant);
+    for (const one of breaks) {
       const known = one.grants.get(grant);
       if (known === undefined) continue;
       known.outcome = how.givenBack ? "released" : "broken";
-      if ([...one.grants.values()].every(({ outcome }) => outcome !== undefined)) this.#answer(one);
+      one.left--;
+      if (one.left === 0) this.#answer(one);
+    }
+  }
+
+  #keep(one: Break): void {
+    const own = this.#breaks.get(one.session);
+    if (own === undefined) this.#breaks.set(one.session, new Map([[one.key, one]]));
+    else own.set(one.key, one);
+    for (const grant of one.grants.keys()) {
+      const breaks = this.#byGrant.get(grant);
+      if (breaks === undefined) this.#byGrant.set(grant, new Set([one]));
+      else breaks.add(one);
+    }
+  }
+
+  #drop(one: Break): void {
+    const own = this.#breaks.get(one.session);
+    own?.delete(one.key);
+    if (own?.size === 0) this.#breaks.delete(one.session);
+    if (one.left === 0) return;
+    for (const [grant, { outcome }] of one.grants) {
+      const breaks = outcome === undefined ? this.#byGrant.get(grant) : undefined;
+      breaks?.delete(one);
+      if (breaks?.size === 0) this.#byGrant.delete(grant);
     }
   }
 
@@ -129,7 +174,7 @@ export class Revoking {
   #answer(one: Break): void {
     const { session, key, grants, asker, deadline } = one;
     this.#parts.deadlines.cancel(deadline);
-    this.#breaks.delete(one);
+    this.#drop(one);
     const ended = [...grants.values()].map(({ token, outcome = "broken" as const }) => ({ token, outcome }));
     session.finished.add(key, { kind: "broken", ended });
     if (asker.connection !== connectionOf(session)) return;
@@ -196,14 +241,30 @@ export class Revoking {
   }
 
   check(): void {
-    for (const { grants, deadline } of this.#breaks) {
-      if (deadline?.armed !== true) throw new Error("a break has no end");
-      const left = [...grants].filter(([, { outcome }]) => outcome === undefined);
-      if (left.length === 0) throw new Error("a break is over and not answered");
-      for (const [grant] of left)
-        if (!isHeld(grant)) throw new Error(`grant ${grant.token}: ended, and its break waits for it`);
+    let waitedFor = 0;
+    for (const [session, breaks] of this.#breaks) {
+      if (session.state.kind === "ending") throw new Error("a break of a session that is over");
+      for (const one of breaks.values()) waitedFor += this.#checkBreak(one);
     }
+    for (const breaks of this.#byGrant.values()) waitedFor -= breaks.size;
+    if (waitedFor !== 0) throw new Error("grants are wrongly listed as being broken");
   }
+
+  /** How many grants it waits for. */
+  #checkBreak(one: Break): number {
+    if (one.deadline?.armed !== true) throw new Error("a break has no end");
+    const left = [...one.grants].filter(([, { outcome }]) => outcome === undefined);
+    if (left.length === 0 || left.length !== one.left) throw new Error("a break is over and not answered");
+    for (const [grant] of left)
+      if (!isHeld(grant) || this.#byGrant.get(grant)?.has(one) !== true)
+        throw new Error(`grant ${grant.token}: ended, and its break waits for it`);
+    return left.length;
+  }
+}
+
+function tooMany(name: LockName): Refusal {
+  const message = `${breaksMax} breaks of this session wait for their grace to be over, that of ${quote(name)} is one too many`;
+  return refuse("LOCKS_FULL", message, { limit: "breaksPerSessionMax", name });
 }
 
 /** The first of its requests for this lock. Who is away would be passed over. */

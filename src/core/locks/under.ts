@@ -8,28 +8,25 @@
 import type { Mode } from "../command.js";
 import { isPresent, type Session } from "../sessions/session.js";
 import { type Grant, type Holding, holdingsOf } from "./grant.js";
+import type { Lock } from "./lock.js";
 import { type LockRequest, placesOf, type Waiting } from "./request.js";
 
 /** All that is not given back before this is done. */
 export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   const { session } = waiting;
   if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
-  else for (const grant of session.grants.values()) if (!isOfAnotherTask(grant, waiting)) yield grant;
+  else {
+    const isBeside = besideOf(waiting);
+    for (const grant of session.grants.values()) if (!isBeside(grant)) yield grant;
+  }
   for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
-}
-
-/** What waits, or began to, under this grant. */
-export function* waitsUnder(grant: Grant): Iterable<Waiting> {
-  for (const session of withInner(grant.session))
-    for (const waiting of session.waits.values())
-      for (const under of grantsUnder(waiting)) if (under === grant) yield waiting;
 }
 
 /** What of its session's own is in the way of a request that says nothing: another task has it, whatever becomes of it. */
 export function besideAtFirst(request: LockRequest): readonly Grant[] | undefined {
   const { grants } = request.session;
   if (grants.size === 0) return undefined;
-  const beside = [...grants.values()].filter((grant) => isInTheWay(grant, request));
+  const beside = [...grants.values()].filter(besideOf(request));
   return beside.length === 0 ? undefined : beside;
 }
 
@@ -39,19 +36,29 @@ export function excludes({ mode, lock, grant }: Holding, wanted: Mode): boolean 
   return lock.conversion?.holding.grant === grant && isPresent(grant.session);
 }
 
-function isOfAnotherTask(grant: Grant, waiting: Waiting): boolean {
-  if (waiting.kind === "conversion") return false;
-  return waiting.beside?.includes(grant) === true || isInTheWay(grant, waiting);
+/** Tells of a grant of its session whether another task has it, as far as the waiting one does not say it itself. */
+export function besideOf(waiting: Waiting): (grant: Grant) => boolean {
+  if (waiting.kind === "conversion") return () => false;
+  const atFirst = new Set(waiting.beside);
+  const wanted = new Map<Lock, Mode>();
+  for (const { lock, mode } of placesOf(waiting)) wanted.set(lock, mode);
+  return (grant) => atFirst.has(grant) || isInTheWay(grant, wanted);
 }
 
 /** Whether the grant is what its own session's request waits for. */
-function isInTheWay(grant: Grant, request: LockRequest): boolean {
-  for (const { lock, mode } of placesOf(request))
-    for (const holding of holdingsOf(grant)) if (holding.lock === lock && excludes(holding, mode)) return true;
+function isInTheWay(grant: Grant, wanted: ReadonlyMap<Lock, Mode>): boolean {
+  for (const holding of holdingsOf(grant)) {
+    const mode = wanted.get(holding.lock);
+    if (mode !== undefined && excludes(holding, mode)) return true;
+  }
   return false;
 }
 
-function* withInner(session: Session): Iterable<Session> {
-  yield session;
-  for (const inner of session.inner ?? []) yield* withInner(inner);
+/** It, and whatever runs under it: each before those that run under that. */
+export function* withInner(session: Session): Iterable<Session> {
+  const left = [session];
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    yield one;
+    if (one.inner !== undefined) for (const inner of [...one.inner].reverse()) left.push(inner);
+  }
 }

@@ -5,6 +5,9 @@
  *
  *   all        a ⇄ b ⇄ c ⇄ d ⇄ e
  *   present    a ⇄ ─ ⇄ c ⇄ ─ ⇄ e        the barrier: the first of these that wants the name alone
+ *
+ * Of the slots of a semaphore the head of the present row takes first. How far they went when it was asked last is
+ * remembered, and only moved on from there: whoever is asked about costs little, however many stand before him.
  */
 import type { Place } from "./request.js";
 
@@ -16,6 +19,9 @@ export class WaitQueue {
   #barrier: Place | undefined;
   #length = 0;
   #takes = 0;
+  /** Up to this one all who are there had slots enough when it was asked last, and want so many. */
+  #fitting: Place | undefined;
+  #fittingTakes = 0;
 
   /** All who wait. */
   get length(): number {
@@ -78,6 +84,7 @@ export class WaitQueue {
     if (behind === undefined) this.#last = place;
     else behind.presentAhead = place;
     this.#takes += place.take;
+    if (this.#isFitting(place)) this.#fittingTakes += place.take;
     if (place.mode === "exclusive" && this.isBeforeBarrier(place)) this.#barrier = place;
   }
 
@@ -86,6 +93,8 @@ export class WaitQueue {
     if (!place.here) return;
     const { presentAhead: ahead, presentBehind: behind } = place;
     if (this.#barrier === place) this.#barrier = nextExclusive(behind);
+    if (this.#isFitting(place)) this.#fittingTakes -= place.take;
+    if (this.#fitting === place) this.#fitting = ahead;
     if (ahead === undefined) this.#first = behind;
     else ahead.presentBehind = behind;
     if (behind === undefined) this.#last = ahead;
@@ -102,12 +111,21 @@ export class WaitQueue {
 
   /** Whether so many slots are enough for this one and all who are there before it. */
   fits(place: Place, slots: number): boolean {
-    let left = slots;
-    for (let one = this.#first; one !== undefined && left >= place.take; one = one.presentBehind) {
-      if (one === place) return true;
-      left -= one.take;
+    let last = this.#fitting;
+    for (; last !== undefined && this.#fittingTakes > slots; last = last.presentAhead) this.#fittingTakes -= last.take;
+    this.#fitting = last;
+    if (this.#isFitting(place)) return true;
+    let next = last === undefined ? this.#first : last.presentBehind;
+    for (; next !== undefined && this.#fittingTakes + next.take <= slots; next = next.presentBehind) {
+      this.#fitting = next;
+      this.#fittingTakes += next.take;
+      if (next === place) return true;
     }
     return false;
+  }
+
+  #isFitting({ request }: Place): boolean {
+    return this.#fitting !== undefined && request.arrival <= this.#fitting.request.arrival;
   }
 
   /** 1 is next; absent beyond `max`. */
@@ -143,7 +161,7 @@ export class WaitQueue {
   }
 
   check(): void {
-    let [counted, takes] = [0, 0];
+    let [counted, takes, fitting] = [0, 0, 0];
     let arrival = Number.NEGATIVE_INFINITY;
     let present: Place | undefined;
     let barrier: Place | undefined;
@@ -156,11 +174,14 @@ export class WaitQueue {
         throw new Error("wait queue: the row of those present is broken");
       present = place;
       takes += place.take;
+      if (this.#isFitting(place)) fitting += place.take;
       if (place.mode === "exclusive") barrier ??= place;
     }
     if (present !== this.#last || present?.presentBehind !== undefined)
       throw new Error("wait queue: the row of those present does not end");
     if (barrier !== this.#barrier) throw new Error("wait queue: the barrier is wrong");
+    if (fitting !== this.#fittingTakes || this.#fitting?.here === false)
+      throw new Error("wait queue: those who have slots enough are wrong");
     if (counted !== this.#length || takes !== this.#takes) throw new Error("wait queue: the counts are wrong");
   }
 }

@@ -4,7 +4,15 @@
  * nor are results of writes (the store keeps them); a restart forgets these, which is safe: a refused request may be
  * decided afresh, and a release that is gone is gone.
  */
-import { type Millis, type Refusal, type RequestKey, refusals, type SessionId, type Token } from "../../terms/index.js";
+import {
+  type Millis,
+  type Refusal,
+  type RequestKey,
+  refusals,
+  refuse,
+  type SessionId,
+  type Token,
+} from "../../terms/index.js";
 import type { Fence } from "../command.js";
 
 export type Finished =
@@ -21,9 +29,16 @@ export type Finished =
 
 /** Clients that never acknowledge must not grow the broker. */
 const keptMax = 1024;
+/** So many of the last refusals are kept with their words. */
+const wordyMax = 64;
+/** Characters that are kept of a refusal's message, and of each text in its details. */
+const messageMax = 200;
+const detailMax = 64;
 
 export class FinishedRequests {
   readonly #byKey = new Map<RequestKey, Finished>();
+  /** The keys of refusals that are kept with their words, the oldest first; absent while there was none. */
+  #wordy: Set<RequestKey> | undefined;
   #ackedBelow = 0;
 
   /** All keys below this are acknowledged: nothing of them is known, and they are never executed. */
@@ -41,12 +56,29 @@ export class FinishedRequests {
 
   add(key: RequestKey, outcome: Finished): void {
     if (key < this.#ackedBelow) return;
-    this.#byKey.set(key, outcome);
+    this.#byKey.set(key, outcome.kind === "refused" ? this.#briefly(key, outcome.refusal) : outcome);
     if (this.#byKey.size <= keptMax) return;
     for (const oldest of this.#byKey.keys()) {
-      this.#byKey.delete(oldest);
+      this.#forget(oldest);
       return;
     }
+  }
+
+  #briefly(key: RequestKey, refusal: Refusal): Finished {
+    this.#wordy ??= new Set();
+    this.#wordy.add(key);
+    for (const oldest of this.#wordy) {
+      if (this.#wordy.size <= wordyMax) break;
+      this.#wordy.delete(oldest);
+      const finished = this.#byKey.get(oldest);
+      if (finished?.kind === "refused") this.#byKey.set(oldest, wordless(finished.refusal));
+    }
+    return { kind: "refused", refusal: inShort(refusal) };
+  }
+
+  #forget(key: RequestKey): void {
+    this.#byKey.delete(key);
+    this.#wordy?.delete(key);
   }
 
   /**
@@ -62,6 +94,44 @@ export class FinishedRequests {
   acknowledge(below: number): void {
     if (below <= this.#ackedBelow) return;
     this.#ackedBelow = below;
-    for (const key of this.#byKey.keys()) if (key < below) this.#byKey.delete(key);
+    for (const key of this.#byKey.keys()) if (key < below) this.#forget(key);
   }
+}
+
+/** What it says, without lists and long texts. */
+function inShort(refusal: Refusal): Refusal {
+  const { message, details } = refusal;
+  const kept = Object.entries(details ?? {}).filter(([, value]) => isShort(value));
+  return {
+    ...refusal,
+    message: beginningOf(message),
+    ...(details === undefined ? {} : { details: Object.fromEntries(kept) }),
+  };
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === "string" ? value.length <= detailMax : typeof value !== "object" || value === null;
+}
+
+/** A text of its own: one that is only cut keeps the whole of the other in memory. */
+function beginningOf(message: string): string {
+  if (message.length <= messageMax) return message;
+  return [...message.slice(0, messageMax - 1), "…"].join("");
+}
+
+const without = new Map<string, Finished>();
+
+/** One for all that were refused so. */
+function wordless({ refused, outcome }: Refusal): Finished {
+  const id = `${refused} ${outcome}`;
+  let known = without.get(id);
+  if (known === undefined) {
+    const message = `${refusals[refused].meaning} when this was asked first`;
+    known = {
+      kind: "refused",
+      refusal: { ...refuse(refused, message), ...(outcome === undefined ? {} : { outcome }) },
+    };
+    without.set(id, known);
+  }
+  return known;
 }

@@ -37,6 +37,8 @@ export interface SessionTableParts {
 const looksAtMs = [5, 20, 100, 500];
 /** The longest window that a client may ask for. */
 const windowMsMax = 3_600_000;
+/** Commands may run under others so deep; what is deeper runs under none, so that every walk over them is short. */
+const outersMax = 16;
 /** Ended ids that are remembered, so that none is taken up again. */
 const endedKept = 10_000;
 
@@ -132,7 +134,8 @@ export class SessionTable {
   open(hello: HelloCommand, connection: Connection, now: Instant): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
-    const outer = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
+    const named = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
+    const outer = named === undefined || outersOf(named) >= outersMax ? undefined : named;
     const { session: id, identity, role = "admin" } = hello;
     const session = newSession({ session: id, identity, role, windowMs, outer: outer?.id }, { restored: false, now });
     this.#know(session);
@@ -206,7 +209,9 @@ export class SessionTable {
   /** When all are restored: which runs under which. */
   restoreOuter({ session: id, outer: outerId }: SessionRow): void {
     const [session, outer] = [this.#sessions.get(id), outerId === undefined ? undefined : this.#sessions.get(outerId)];
-    if (session !== undefined && outer !== undefined) runsUnder(session, outer);
+    if (session === undefined || outer === undefined) return;
+    // They come in any order: some may run under this one already.
+    if (outersOf(outer) + levelsUnder(session) < outersMax) runsUnder(session, outer);
   }
 
   /** One that is gone, and whose processes still live: nobody finds it, but its grants know whose they were. */
@@ -380,6 +385,20 @@ function runsUnder(session: Session, outer: Session): void {
   session.outer = outer;
   outer.inner ??= new Set();
   outer.inner.add(session);
+}
+
+function outersOf(session: Session): number {
+  let outers = 0;
+  for (let { outer } = session; outer !== undefined; outer = outer.outer) outers++;
+  return outers;
+}
+
+/** How many run under this one, each under the one before, where that goes deepest. */
+function levelsUnder(session: Session): number {
+  let levels = 0;
+  for (let level = [...(session.inner ?? [])]; level.length > 0; levels++)
+    level = level.flatMap(({ inner }) => [...(inner ?? [])]);
+  return levels;
 }
 
 /** It is over: nothing runs under it any more, and it runs under nothing. */

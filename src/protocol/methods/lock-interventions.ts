@@ -76,7 +76,7 @@ export const lockInterventionMethods = {
     ),
     keyed: "always",
     beforeHello: false,
-    refusals: ["NAME_INVALID", "META_TOO_LARGE", "LOCK_NOT_HELD", "KEY_REUSED", "RETRY_TOO_OLD"],
+    refusals: ["NAME_INVALID", "META_TOO_LARGE", "LOCK_NOT_HELD", "LOCKS_FULL", "KEY_REUSED", "RETRY_TOO_OLD"],
   } satisfies Method<BreakParams, BreakResult>,
   "lock.transfer": {
     summary: "Hands a lock to a session that waits for it, before all others, in one step.",

@@ -175,7 +175,8 @@ const helloParams = is.ObjectOf({
   outer: is.Optional(
     is.Text({
       pattern: "^[A-Za-z0-9_-]{43}$",
-      description: "The secret of the session under whose command this one runs: its locks count as held for this one",
+      description:
+        "The secret of the session under whose command this one runs: its locks count as held for this one. Passed over when it is not known, or when sixteen are one under the other already",
     }),
   ),
   resumeWindowMs: is.Optional(is.WholeNumber("How long the session is to be kept without a connection")),

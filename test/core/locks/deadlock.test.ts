@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cast } from "../support/cast.js";
+import { cast, reborn } from "../support/cast.js";
 import { TestBroker } from "../support/test-broker.js";
+import type { TestClient } from "../support/test-client.js";
 
 const shared = { mode: "shared" } as const;
 
@@ -93,6 +94,25 @@ test("a grant that has ended waits for nobody", () => {
   assert.ok(next.open && wait.open);
   broker.settle();
   assert.ok(!next.open);
+});
+
+test("of a long circle the first and the last are named, and how many are between", () => {
+  const broker = new TestBroker();
+  const program = "p".repeat(300);
+  const all = Array.from({ length: 40 }, (_, i) => broker.client(`${i} ${program}`));
+  for (const [i, client] of all.entries()) client.hold(`${i}-${"n".repeat(300)}`);
+  for (const [i, client] of all.slice(0, -1).entries()) client.acquire(`${i + 1}-${"n".repeat(300)}`);
+  const { refusal } = (all.at(-1) as TestClient).acquire(`0-${"n".repeat(300)}`);
+  assert.equal(refusal.code, "DEADLOCK");
+  const cycle = refusal.details["cycle"] as { program: string; holds: string; waitsFor: string }[];
+  const numbers = cycle.map((one) => [one.program, one.holds, one.waitsFor].map((text) => Number.parseInt(text, 10)));
+  assert.deepEqual(
+    numbers,
+    [39, ...Array.from({ length: 14 }, (_, i) => i), 38].map((i) => [i, i, (i + 1) % 40]),
+  );
+  assert.equal(refusal.details["unnamed"], 24);
+  assert.match(refusal.message, /; and 24 others between; 38 p+… waits for "39-n+…", held by 39 p+…$/);
+  assert.ok(refusal.message.length < 5000);
 });
 
 // ── slots ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -375,6 +395,25 @@ test("a command three levels down runs under all of them", () => {
   second.goodbye();
   // The one between is gone: nobody knows any more that the first waits for the third.
   assert.ok(third.acquire("a").open);
+});
+
+test("sixteen commands may run one under the other; what is deeper runs under none, also after a restart", () => {
+  const broker = new TestBroker();
+  const chain = [broker.client("0")];
+  for (let depth = 1; depth <= 40; depth++)
+    chain.push(broker.client(`${depth}`, { outer: chain.at(-1) as TestClient }));
+  const first = chain[0] as TestClient;
+  const last = chain[16] as TestClient;
+  const fence = first.hold("a", shared);
+  const isUnder = (client: TestClient) => client.acquire("a", { key: 500 }).letters.at(0)?.kind === "refused";
+  assert.ok(isUnder(last));
+  const deeper = chain[17] as TestClient;
+  assert.ok(!isUnder(deeper));
+  deeper.cancelAcquire(500);
+  const again = reborn(broker, ...chain);
+  for (const client of chain) client.resume({ grants: client === first ? [fence] : [] });
+  assert.ok(isUnder(last));
+  again.core.check();
 });
 
 test("an outer session that nobody knows is no hindrance", () => {

@@ -129,3 +129,14 @@ test("all who share a lock and want to know are told, and an upgrade is somebody
   bert.upgrade(b);
   assert.deepEqual([anna.notices, bert.notices, carl.notices], [["contended"], [], ["contended"]]);
 });
+
+test("who is in the way is named without the other names of its request", () => {
+  const { anna, carl } = cast();
+  anna.hold(["x", "y", "z"]);
+  carl.acquire("x", place);
+  assert.deepEqual(
+    queued(carl).map(({ holders }) => holders.map(({ also }) => also)),
+    [[[]]],
+  );
+  assert.deepEqual(carl.list({ name: "x" })[0]?.holders[0]?.also, ["y", "z"]);
+});

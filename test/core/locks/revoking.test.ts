@@ -92,15 +92,6 @@ test("a break that is sent again is one break, and is answered once more", () =>
   assert.equal(broker.core.counts.held, 1);
 });
 
-test("a break goes on when the one who asked for it is gone", () => {
-  const { broker, anna, carl } = cast();
-  anna.hold("x");
-  carl.break("x", { graceMs: 500 });
-  carl.goodbye();
-  broker.pass(500);
-  assert.equal(anna.lost.length, 1);
-});
-
 test("a holder that was away hears of the break when it is back", () => {
   const { broker, anna, carl } = cast();
   const held = anna.hold("x");
@@ -210,4 +201,41 @@ test("a place at the head is the ledger's too", () => {
     waiters.map(({ session }) => session),
     [carl.session, bert.session],
   );
+});
+
+test("a break in its grace ends with the session that asked for it: nothing is taken", () => {
+  const { broker, anna, bert, carl } = cast();
+  anna.hold(["x", "y"]);
+  const held = bert.hold("z");
+  carl.break("x", { graceMs: 500 });
+  carl.break("z", { graceMs: 500 });
+  bert.release(held);
+  carl.goodbye();
+  broker.pass(10_000);
+  assert.deepEqual(anna.lost, []);
+  assert.equal(anna.list({ name: "x" })[0]?.holdersTotal, 1);
+});
+
+test("of one session 64 breaks may be in their grace, and one more when one of them is over", () => {
+  const { broker, anna, bert, carl } = cast();
+  const held = Array.from({ length: 65 }, (_, i) => anna.hold(`x${i}`));
+  for (const { name } of held.slice(0, 64)) assert.ok(carl.break(name, { graceMs: 500 }).open);
+  const { code, details, message } = carl.break("x64", { graceMs: 500 }).refusal;
+  assert.deepEqual([code, details], ["LOCKS_FULL", { limit: "breaksPerSessionMax", name: "x64" }]);
+  assert.match(message, /^64 breaks of this session .* "x64" is one too many$/);
+  assert.ok(bert.break("x64", { graceMs: 500 }).open);
+  anna.release(held[0] as (typeof held)[0]);
+  assert.ok(carl.break("x64", { graceMs: 500 }).open);
+  // Without a grace none is kept.
+  assert.equal(ended(carl.break("x1")).length, 1);
+  broker.pass(500);
+  assert.equal(anna.lost.length, 64);
+});
+
+test("two who break the same lock are both answered with its end", () => {
+  const { broker, anna, bert, carl } = cast();
+  const held = anna.hold("x");
+  const both = [bert.break("x", { graceMs: 500 }), carl.break("x", { graceMs: 300 })];
+  broker.pass(300);
+  assert.deepEqual(both.map(ended), [[`${held.token} broken`], [`${held.token} broken`]]);
 });

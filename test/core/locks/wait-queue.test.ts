@@ -175,3 +175,39 @@ test("a queue that was tampered with says so", () => {
   b.request.arrival = 1;
   assert.throws(() => queue.check(), /order of arrival/);
 });
+
+test("who fits into so many slots is known for each, whoever comes and goes and however many there are", () => {
+  const step = fc.record({
+    what: fc.constantFrom("push", "remove", "appear", "vanish", "ask"),
+    which: fc.nat(11),
+    take: fc.nat(4),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const queue = new WaitQueue();
+      const places: Place[] = [];
+      for (const [number, { what, which, take }] of steps.entries()) {
+        const one = places[which % Math.max(places.length, 1)];
+        // In the middle now and then, as who comes back after a restart.
+        const made = place(number % 3 === 0 ? -number : number, "semaphore", take + 1);
+        if (what === "push" || one === undefined) {
+          queue.push(made, which % 2 === 0);
+          places.push(made);
+        } else if (what === "remove") {
+          queue.remove(one);
+          places.splice(places.indexOf(one), 1);
+        } else if (what === "appear") queue.appear(one);
+        else if (what === "vanish") queue.vanish(one);
+        else {
+          let wanted = 0;
+          for (let at = queue.first; at !== undefined; at = at.presentBehind) {
+            wanted += at.take;
+            if (at === one) assert.equal(queue.fits(one, which + take), wanted <= which + take);
+          }
+        }
+        queue.check();
+      }
+    }),
+    { seed: 3 },
+  );
+});

@@ -36,3 +36,34 @@ test("a client that acknowledges nothing does not grow the broker", () => {
   assert.equal(finished.get(key(1)), undefined);
   assert.deepEqual(finished.get(key(5000)), { kind: "released" });
 });
+
+test("a refusal is kept without who was in the way, and of all but the last ones only the code", () => {
+  const finished = new FinishedRequests();
+  const long = "x".repeat(5000);
+  const holders = Array.from({ length: 16 }, () => ({ reason: long }));
+  const refusal = refuse("LOCK_HELD", long, { name: "a", waiting: 3, holder: holders[0], holders, place: null, long });
+  for (let number = 1; number <= 100; number++) finished.add(key(number), { kind: "refused", refusal });
+  assert.deepEqual(finished.get(key(100)), {
+    kind: "refused",
+    refusal: { refused: "LOCK_HELD", message: `${"x".repeat(199)}…`, details: { name: "a", waiting: 3, place: null } },
+  });
+  const first = finished.get(key(1));
+  assert.deepEqual(first, {
+    kind: "refused",
+    refusal: {
+      refused: "LOCK_HELD",
+      message: "the lock is held and the request would not wait when this was asked first",
+    },
+  });
+  assert.equal(finished.get(key(2)), first);
+  finished.acknowledge(90);
+  assert.deepEqual([finished.size, finished.get(key(89))], [11, undefined]);
+});
+
+test("what is known of the outcome of a refusal is kept with its code", () => {
+  const finished = new FinishedRequests();
+  const refusal = { ...refuse("STATEMENT_TIMEOUT", "too long"), outcome: "none" } as const;
+  for (let number = 1; number <= 100; number++) finished.add(key(number), { kind: "refused", refusal });
+  const first = finished.get(key(1));
+  assert.equal(first?.kind === "refused" && first.refusal.outcome, "none");
+});
