@@ -75,8 +75,7 @@ export class Admission {
       return full(`${this.#open} connections are open, connectionsMax is ${connectionsMax}, ${kept} of them are kept`);
     const waitingMax = purpose === "resuming" ? resumingMax : unauthenticatedMax;
     const { size } = this.#waiting[purpose];
-    if (size >= waitingMax)
-      return full(`${size} connections (${purpose}) have not said hello, ${waitingMax} may`);
+    if (size >= waitingMax) return full(`${size} connections (${purpose}) have not said hello, ${waitingMax} may`);
     return undefined;
   }
 

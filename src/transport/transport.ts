@@ -66,7 +66,8 @@ export class Transport {
     this.#handlers = handlers;
     this.#log = log;
     this.#server = createHttpServer(() => this.#closing === undefined && ready(), headMs);
-    this.#server.maxConnections = limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax + plainSocketsKept;
+    this.#server.maxConnections =
+      limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax + plainSocketsKept;
     this.#server.on("connection", (socket: Socket) => {
       this.#accepted += 1;
       this.#headless.came(socket);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Admission } from "../../src/transport/index.js";
 import { silentMsMin } from "../../src/transport/admission.js";
+import { Admission } from "../../src/transport/index.js";
 
 const limits = { connectionsMax: 6, connectionsKept: 2, unauthenticatedMax: 3, resumingMax: 4 };
 const never = () => assert.fail("it was hung up on");
@@ -17,7 +17,11 @@ test("silent newcomers fill their own allowance and nobody else's", () => {
 
 test("a newcomer that says hello, or leaves, makes room for the next one", () => {
   const admission = new Admission(limits);
-  const [first, second] = [admission.enter("newcomer", never), admission.enter("newcomer", never), admission.enter("newcomer", never)];
+  const [first, second] = [
+    admission.enter("newcomer", never),
+    admission.enter("newcomer", never),
+    admission.enter("newcomer", never),
+  ];
   first?.admitted();
   first?.admitted();
   assert.equal(admission.judge("newcomer"), undefined);

@@ -15,7 +15,15 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import { after, type ConnectionId, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
+import {
+  after,
+  type ConnectionId,
+  type Instant,
+  type Millis,
+  type Refusal,
+  refuse,
+  type Seq,
+} from "../../terms/index.js";
 import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
