@@ -124,7 +124,9 @@ test("after a restart a session says once which of its older keys may go, whatev
   const after = reborn(before, client);
   client.resume();
   const forgets = () =>
-    after.turns.flatMap(({ dispatch }) => dispatch.flatMap((job) => (job.kind === "forget" ? [Number(job.below)] : [])));
+    after.turns.flatMap(({ dispatch }) =>
+      dispatch.flatMap((job) => (job.kind === "forget" ? [Number(job.below)] : [])),
+    );
   for (let below = 100; below <= 10_000; below += 100) client.ack(below);
   assert.deepEqual(forgets(), [100]);
   client.write("w", { key: 10_001 });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Admission } from "../../src/transport/index.js";
 import { silentMsMin } from "../../src/transport/admission.js";
+import { Admission } from "../../src/transport/index.js";
 
 const limits = { connectionsMax: 6, connectionsKept: 2, unauthenticatedMax: 3, resumingMax: 4 };
 const never = () => assert.fail("it was hung up on");
 
 test("silent newcomers fill their own allowance and nobody else's", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   for (let i = 0; i < 3; i++) admission.enter("newcomer", never);
   assert.equal(admission.judge("newcomer")?.code, "CONNECTIONS_FULL");
   assert.equal(admission.judge("newcomer")?.status, 503);
@@ -16,8 +16,12 @@ test("silent newcomers fill their own allowance and nobody else's", () => {
 });
 
 test("a newcomer that says hello, or leaves, makes room for the next one", () => {
-  const admission = new Admission(limits);
-  const [first, second] = [admission.enter("newcomer", never), admission.enter("newcomer", never), admission.enter("newcomer", never)];
+  const admission = new Admission(limits, () => 0);
+  const [first, second] = [
+    admission.enter("newcomer", never),
+    admission.enter("newcomer", never),
+    admission.enter("newcomer", never),
+  ];
   first?.admitted();
   first?.admitted();
   assert.equal(admission.judge("newcomer"), undefined);
@@ -28,7 +32,7 @@ test("a newcomer that says hello, or leaves, makes room for the next one", () =>
 });
 
 test("the last places are kept for the command line", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   const places = Array.from({ length: 4 }, () => {
     const place = admission.enter("resuming", never);
     place.admitted();
@@ -46,7 +50,7 @@ test("the last places are kept for the command line", () => {
 });
 
 test("however often a place is told of, it counts once, and all counts come back to zero", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   const places = (["newcomer", "resuming", "operator"] as const).map((purpose) => admission.enter(purpose, never));
   assert.deepEqual(admission.counts, { open: 3, waiting: { newcomer: 1, resuming: 1, operator: 1 } });
   for (const place of places) {
@@ -58,7 +62,7 @@ test("however often a place is told of, it counts once, and all counts come back
 });
 
 test("one place is there for an app even where all are kept", () => {
-  const admission = new Admission({ ...limits, connectionsMax: 4, connectionsKept: 64 });
+  const admission = new Admission({ ...limits, connectionsMax: 4, connectionsKept: 64 }, () => 0);
   assert.equal(admission.judge("newcomer"), undefined);
 });
 

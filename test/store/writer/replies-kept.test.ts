@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDatabase } from "../../../src/sqlite/index.js";
-import { neverToldMax } from "../../../src/store/writer/never-told.js";
 import { MetaRow } from "../../../src/store/writer/meta-row.js";
+import { neverToldMax } from "../../../src/store/writer/never-told.js";
 import { OwnKeys } from "../../../src/store/writer/own-keys.js";
 import { RepliesKept, replyKinds } from "../../../src/store/writer/replies-kept.js";
 import { limitsWith, requestKey, type SessionId, sessionId } from "../../../src/terms/index.js";
@@ -352,13 +352,10 @@ test("whoever settles sessions that never were has the oldest of them forgotten,
   settle(neverToldMax + 101);
   assert.deepEqual(sessions(), [neverToldMax + 1, 0]);
   const stateOf = (n: number, key = 9) => replies.find(idOf(n), requestKey(key)).state;
-  assert.deepEqual([stateOf(0, 1), stateOf(0), stateOf(1), stateOf(100), stateOf(101)], [
-    "stored",
-    "forgotten",
-    "never",
-    "never",
-    "forgotten",
-  ]);
+  assert.deepEqual(
+    [stateOf(0, 1), stateOf(0), stateOf(1), stateOf(100), stateOf(101)],
+    ["stored", "forgotten", "never", "never", "forgotten"],
+  );
 });
 
 test("those of whom nobody has heard for long are looked for some at a time, and all are found", (t) => {
