@@ -256,6 +256,7 @@ export class ClientRequests {
         timeoutMs: undefined,
         parcel,
         settles: keys,
+        ofStranger: connection.session === undefined,
         seenBefore: true,
       }),
       now,

@@ -125,6 +125,7 @@ export class Broker {
           onClose: (link) => front.onClose(link),
         },
         ready: () => !this.#stopping,
+        now: () => front.now,
         log: log.line,
       });
     } catch (error) {

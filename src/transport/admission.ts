@@ -46,7 +46,7 @@ export class Admission {
   #open = 0;
 
   /** `now`: milliseconds on any clock that does not go back. */
-  constructor(limits: AdmissionLimits, now: () => number = () => performance.now()) {
+  constructor(limits: AdmissionLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
   }
@@ -59,11 +59,11 @@ export class Admission {
 
   /** Makes room for one more of this purpose, if somebody has been silent for long; else why there is no place for it. */
   makeRoom(purpose: Purpose): HttpRefusal | undefined {
-    const { connectionsMax, connectionsKept, unauthenticatedMax, resumingMax } = this.#limits;
-    const waitingMax = purpose === "resuming" ? resumingMax : unauthenticatedMax;
-    if (this.#waiting[purpose].size >= waitingMax) this.#hangUpOnOldest([purpose]);
-    const kept = purpose === "operator" ? 0 : Math.min(connectionsKept, connectionsMax - 1);
-    if (this.#open >= connectionsMax - kept) this.#hangUpOnOldest(purposes);
+    // Of its own allowance first; where all connections are taken, of any.
+    for (const among of [[purpose], purposes]) {
+      if (this.judge(purpose) === undefined) return undefined;
+      this.#hangUpOnOldest(among);
+    }
     return this.judge(purpose);
   }
 

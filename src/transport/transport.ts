@@ -24,8 +24,8 @@ export interface TransportOptions {
   readonly log: Log;
   /** How long a client may take to send the head of its request. */
   readonly headMs?: number;
-  /** Milliseconds on any clock that does not go back; `performance.now` unless it is another. */
-  readonly now?: () => number;
+  /** Milliseconds on any clock that does not go back. */
+  readonly now: () => number;
 }
 
 /** Sockets beside the links: those that have not sent their upgrade yet, and plain requests. */
@@ -60,9 +60,8 @@ export class Transport {
   private constructor({ limits, handlers, ready, log, headMs = headMsStandard, now }: TransportOptions) {
     this.#door = new WebSocketDoor(limits);
     this.#limits = limits;
-    const clock = now ?? (() => performance.now());
-    this.#admission = new Admission(limits, clock);
-    this.#headless = new HeadlessSockets(plainSocketsMax, clock);
+    this.#admission = new Admission(limits, now);
+    this.#headless = new HeadlessSockets(plainSocketsMax, now);
     this.#handlers = handlers;
     this.#log = log;
     this.#server = createHttpServer(() => this.#closing === undefined && ready(), headMs);

@@ -7,7 +7,7 @@ const limits = { connectionsMax: 6, connectionsKept: 2, unauthenticatedMax: 3, r
 const never = () => assert.fail("it was hung up on");
 
 test("silent newcomers fill their own allowance and nobody else's", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   for (let i = 0; i < 3; i++) admission.enter("newcomer", never);
   assert.equal(admission.judge("newcomer")?.code, "CONNECTIONS_FULL");
   assert.equal(admission.judge("newcomer")?.status, 503);
@@ -16,7 +16,7 @@ test("silent newcomers fill their own allowance and nobody else's", () => {
 });
 
 test("a newcomer that says hello, or leaves, makes room for the next one", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   const [first, second] = [
     admission.enter("newcomer", never),
     admission.enter("newcomer", never),
@@ -32,7 +32,7 @@ test("a newcomer that says hello, or leaves, makes room for the next one", () =>
 });
 
 test("the last places are kept for the command line", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   const places = Array.from({ length: 4 }, () => {
     const place = admission.enter("resuming", never);
     place.admitted();
@@ -50,7 +50,7 @@ test("the last places are kept for the command line", () => {
 });
 
 test("however often a place is told of, it counts once, and all counts come back to zero", () => {
-  const admission = new Admission(limits);
+  const admission = new Admission(limits, () => 0);
   const places = (["newcomer", "resuming", "operator"] as const).map((purpose) => admission.enter(purpose, never));
   assert.deepEqual(admission.counts, { open: 3, waiting: { newcomer: 1, resuming: 1, operator: 1 } });
   for (const place of places) {
@@ -62,7 +62,7 @@ test("however often a place is told of, it counts once, and all counts come back
 });
 
 test("one place is there for an app even where all are kept", () => {
-  const admission = new Admission({ ...limits, connectionsMax: 4, connectionsKept: 64 });
+  const admission = new Admission({ ...limits, connectionsMax: 4, connectionsKept: 64 }, () => 0);
   assert.equal(admission.judge("newcomer"), undefined);
 });
 

@@ -28,7 +28,7 @@ export interface OpenOptions {
 export const uid = process.getuid?.() ?? 0;
 
 export async function openTransport(t: TestContext, options: OpenOptions = {}): Promise<Opened> {
-  const { limits = {}, ready = () => true, headMs, now } = options;
+  const { limits = {}, ready = () => true, headMs, now = () => performance.now() } = options;
   const directory = join(tempDir(t), "run");
   mkdirSync(directory, { mode: 0o700 });
   const path = join(directory, "broker.sock");
@@ -61,7 +61,7 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
     ready,
     log: () => undefined,
     ...(headMs === undefined ? {} : { headMs }),
-    ...(now === undefined ? {} : { now }),
+    now,
   });
   t.after(() => transport.close());
   const next = (kind: "open" | "drain" | "close") => new Promise<Link>((resolve) => waiting[kind].push(resolve));

@@ -15,15 +15,7 @@
  * | ready       | dispatched writes are in one living process, in the order of their seq   | the store               |
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
-import {
-  after,
-  type ConnectionId,
-  type Instant,
-  type Millis,
-  type Refusal,
-  refuse,
-  type Seq,
-} from "../../terms/index.js";
+import { after, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
 import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
@@ -32,7 +24,7 @@ import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { TurnTaker } from "./turn-taker.js";
-import { accountOf, type FinalAnswer, isApplied, settlesOf, type Write } from "./write.js";
+import { accountOf, dropSettles, type FinalAnswer, isApplied, type Write } from "./write.js";
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
@@ -157,8 +149,8 @@ export class WriteLine {
   }
 
   /** The connection is gone that asked what became of old sessions: nobody hears what is not dispatched yet. */
-  dropSettles(connection: ConnectionId): void {
-    this.#line.drop(settlesOf(connection));
+  dropSettles(connection: Asker["connection"]): void {
+    dropSettles(this.#line, connection);
   }
 
   /** Queued: gone at once. Dispatched: ended when it has run for `cancelRunningMs`. Returns whether there was such a write. */

@@ -9,6 +9,7 @@
  */
 import type { ConnectionId, Instant, Millis, Refusal, RequestKey, Seq, SessionId } from "../../terms/index.js";
 import type { Asker, Fence, Parcel, StoreAnswer } from "../command.js";
+import type { FairShare } from "../fair-share.js";
 import type { Session } from "../sessions/session.js";
 import type { StepKind } from "../turn.js";
 import type { Transaction } from "./transaction.js";
@@ -34,6 +35,8 @@ export interface Write {
   readonly parcel: Parcel;
   /** Keys to settle: then it is no write but a question to the writer, in the same line. */
   readonly settles: readonly RequestKey[] | undefined;
+  /** It is asked on a connection that has no session. */
+  readonly ofStranger?: boolean | undefined;
   /** May have been sent before: what is stored under its key decides before its fence does. */
   readonly seenBefore: boolean;
   /** Present when it is a step of a transaction of the client's. */
@@ -70,14 +73,24 @@ export function isApplied(answer: FinalAnswer): boolean {
   return answer.kind !== "refused" || answer.refusal.refused === "RESULT_NOT_KEPT";
 }
 
+/** All who ask without having said who they are share one account: a connection costs nothing. */
+const strangers = "strangers";
+
 /** On whose account it goes: a settling on that of who asks, however many sessions he asks about. */
-export function accountOf({ owner, asker, settles }: Write): string {
-  return settles === undefined ? owner : settlesOf(asker.connection);
+export function accountOf({ owner, asker, settles, ofStranger }: Write): string {
+  if (settles === undefined) return owner;
+  return ofStranger === true ? strangers : settlesOf(asker.connection);
 }
 
 /** The account of all that a connection asks about sessions that are over. */
-export function settlesOf(connection: ConnectionId): string {
+function settlesOf(connection: ConnectionId): string {
   return `connection ${connection}`;
+}
+
+/** Takes out of the line what this connection asks about sessions that are over. */
+export function dropSettles(line: FairShare<Write>, connection: ConnectionId): void {
+  line.drop(settlesOf(connection));
+  line.dropSome(strangers, ({ asker }) => asker.connection === connection);
 }
 
 /** The parts of a write that differ from call to call; the rest begins the same. */
@@ -96,6 +109,7 @@ export type WriteStart = Pick<
   | "timeoutMs"
   | "parcel"
   | "settles"
+  | "ofStranger"
   | "seenBefore"
   | "lookup"
   | "step"
@@ -117,6 +131,7 @@ export function newWrite(start: WriteStart): Write {
     timeoutMs: start.timeoutMs,
     parcel: start.parcel,
     settles: start.settles,
+    ofStranger: start.ofStranger,
     seenBefore: start.seenBefore,
     lookup: start.lookup,
     step: start.step,

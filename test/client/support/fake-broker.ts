@@ -58,6 +58,7 @@ export class FakeBroker {
       uid: process.getuid?.() ?? 0,
       platform: process.platform,
       limits: limitsWith(),
+      now: () => performance.now(),
       ready: () => true,
       log: () => {},
       handlers: {

@@ -865,6 +865,16 @@ test("a session whose writes were killed three times in a minute writes alone an
   assert.equal(broker.writer.taken("kill").length, 1);
 });
 
+test("however many connections ask without a hello, a client's writes are served as often as all of them together", () => {
+  const [broker, a] = two({ limits: { writesDispatchedMax: 2 } });
+  const strangers = Array.from({ length: 20 }, () => broker.stranger());
+  a.write("w0");
+  for (const one of strangers) for (let n = 0; n < 3; n++) one.settle(one, [n + 1]);
+  const written = Array.from({ length: 6 }, (_, n) => a.write(`w${n + 1}`));
+  for (let n = 0; n < 20; n++) broker.settle();
+  assert.ok(written.every((one) => !one.open));
+});
+
 test("what a connection has asked of old sessions leaves the line with it, and what it has written does not", () => {
   const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
   const stranger = broker.stranger();
