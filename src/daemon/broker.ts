@@ -125,7 +125,6 @@ export class Broker {
           onClose: (link) => front.onClose(link),
         },
         ready: () => !this.#stopping,
-        now: () => front.now,
         log: log.line,
       });
     } catch (error) {

@@ -103,11 +103,6 @@ export class Front {
     return this.#wasIdle && this.#isIdle() ? this.#pulse.now() - this.#idleSince : 0;
   }
 
-  /** Its clock: milliseconds that do not go back. */
-  get now(): number {
-    return this.#pulse.now();
-  }
-
   get summary(): { sessions: number; connections: number; held: number; waiting: number } {
     return this.#core.counts;
   }

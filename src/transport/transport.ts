@@ -6,7 +6,6 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { connectionId, type Limits } from "../terms/index.js";
 import { Admission, type AdmissionCounts } from "./admission.js";
-import { HeadlessSockets } from "./headless.js";
 import { badHeadText, createHttpServer, headMsStandard } from "./http.js";
 import type { Link, LinkHandlers, Log, Purpose } from "./link.js";
 import { publishUnixSocket, type UnixSocket } from "./unix.js";
@@ -24,21 +23,16 @@ export interface TransportOptions {
   readonly log: Log;
   /** How long a client may take to send the head of its request. */
   readonly headMs?: number;
-  /** Milliseconds on any clock that does not go back. */
-  readonly now: () => number;
 }
 
 /** Sockets beside the links: those that have not sent their upgrade yet, and plain requests. */
 const plainSocketsMax = 128;
-/** Room for those that come in one moment, before the silent ones among them can be told from the others. */
-const plainSocketsKept = 512;
 
 export class Transport {
   readonly #server: Server;
   readonly #door: WebSocketDoor;
   readonly #limits: Limits;
   readonly #admission: Admission;
-  readonly #headless: HeadlessSockets;
   readonly #handlers: LinkHandlers;
   readonly #log: Log;
   readonly #links = new Set<WebSocketLink>();
@@ -57,23 +51,17 @@ export class Transport {
     return transport;
   }
 
-  private constructor({ limits, handlers, ready, log, headMs = headMsStandard, now }: TransportOptions) {
+  private constructor({ limits, handlers, ready, log, headMs = headMsStandard }: TransportOptions) {
     this.#door = new WebSocketDoor(limits);
     this.#limits = limits;
-    this.#admission = new Admission(limits, now);
-    this.#headless = new HeadlessSockets(plainSocketsMax, now);
+    this.#admission = new Admission(limits);
     this.#handlers = handlers;
     this.#log = log;
     this.#server = createHttpServer(() => this.#closing === undefined && ready(), headMs);
-    this.#server.maxConnections =
-      limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax + plainSocketsKept;
-    this.#server.on("connection", (socket: Socket) => {
+    this.#server.maxConnections = limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax;
+    this.#server.on("connection", () => {
       this.#accepted += 1;
-      this.#headless.came(socket);
     });
-    // One came for whom there was no place: the next is to find one.
-    this.#server.on("drop", () => this.#headless.thin());
-    this.#server.on("request", ({ socket }: IncomingMessage) => this.#headless.hasHead(socket));
     this.#server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrade(request, socket, head);
     });
@@ -142,19 +130,18 @@ export class Transport {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    this.#headless.hasHead(socket);
     socket.on("error", (error) => {
       this.#log("debug", { error: error.message }, "a socket failed");
     });
     const judged = judgeUpgrade(request);
-    const refusal = "status" in judged ? judged : (this.#closing ?? this.#admission.makeRoom(judged.purpose));
+    const refusal = "status" in judged ? judged : (this.#closing ?? this.#admission.judge(judged.purpose));
     if (refusal === undefined && "purpose" in judged) this.#open(request, socket, { head, purpose: judged.purpose });
     else if (refusal !== undefined) endWith(socket, httpRefusalText(refusal));
   }
 
   #open(request: IncomingMessage, socket: Socket, { head, purpose }: { head: Buffer; purpose: Purpose }): void {
     this.#door.upgrade(request, socket, head, (webSocket) => {
-      const place = this.#admission.enter(purpose, () => link.terminate());
+      const place = this.#admission.enter(purpose);
       this.#lastId += 1;
       const id = connectionId(this.#lastId);
       const { frameBytesMax } = this.#limits;

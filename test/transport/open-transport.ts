@@ -22,13 +22,12 @@ export interface OpenOptions {
   readonly onFrame?: LinkHandlers["onFrame"];
   readonly ready?: () => boolean;
   readonly headMs?: number;
-  readonly now?: () => number;
 }
 
 export const uid = process.getuid?.() ?? 0;
 
 export async function openTransport(t: TestContext, options: OpenOptions = {}): Promise<Opened> {
-  const { limits = {}, ready = () => true, headMs, now = () => performance.now() } = options;
+  const { limits = {}, ready = () => true, headMs } = options;
   const directory = join(tempDir(t), "run");
   mkdirSync(directory, { mode: 0o700 });
   const path = join(directory, "broker.sock");
@@ -61,7 +60,6 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
     ready,
     log: () => undefined,
     ...(headMs === undefined ? {} : { headMs }),
-    now,
   });
   t.after(() => transport.close());
   const next = (kind: "open" | "drain" | "close") => new Promise<Link>((resolve) => waiting[kind].push(resolve));

@@ -110,8 +110,7 @@ test("compression is not agreed to", async (t) => {
 });
 
 test("when newcomers have filled their allowance the next is told to come back, and those who resume get in", async (t) => {
-  const now = () => 0;
-  const { path, links, nextClose } = await openTransport(t, { limits: { unauthenticatedMax: 2 }, now });
+  const { path, links, nextClose } = await openTransport(t, { limits: { unauthenticatedMax: 2 } });
   const first = await RawClient.open(path);
   await RawClient.open(path);
   const third = await RawClient.connect(path);
@@ -128,39 +127,6 @@ test("when newcomers have filled their allowance the next is told to come back, 
   await RawClient.open(path);
   first.write(frame("still served"));
   assert.equal(await first.text(), "still served");
-});
-
-test("when those who came for nothing have filled the allowance, the longest silent is hung up on for who comes", async (t) => {
-  let now = 0;
-  const { path } = await openTransport(t, { limits: { unauthenticatedMax: 2 }, now: () => now });
-  const oldest = await RawClient.open(path);
-  const other = await RawClient.open(path);
-  now = 1000;
-  await RawClient.open(path);
-  await oldest.closed();
-  other.write(frame("still served"));
-  assert.equal(await other.text(), "still served");
-});
-
-test("however many sockets say nothing at all, who comes to speak gets in", async (t) => {
-  let now = 0;
-  const { path, links } = await openTransport(t, {
-    limits: { connectionsMax: 4, connectionsKept: 0, unauthenticatedMax: 1 },
-    now: () => now,
-  });
-  const innocent = await Innocent.start(path);
-  links[0]?.admitted();
-  const dumb: RawClient[] = [];
-  for (let n = 0; n < 700; n++) dumb.push(await RawClient.connect(path));
-  now = 1000;
-  await Promise.all([
-    RawClient.connect(path)
-      .then((first) => first.closed())
-      .catch(() => {}),
-    ...dumb.slice(0, 100).map((one) => one.closed()),
-  ]);
-  await RawClient.open(path);
-  await innocent.stop();
 });
 
 test("a link that ends in any way gives its place back", async (t) => {

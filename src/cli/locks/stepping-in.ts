@@ -29,14 +29,15 @@ export async function breakLock(call: Call, name: string, options: StepInOptions
 
 export async function transferLock(
   call: Call,
-  { name, to, options }: { name: string; to: string; options: StepInOptions },
+  { name, to, options }: { name: string; to: string; options: Omit<StepInOptions, "graceMs"> },
 ): Promise<ExitCode> {
   return withBroker(call, name, async (broker) => {
     const [lock] = await broker.locks.list({ name });
     const waiter = waiterMeant(lock?.waiters ?? [], to);
     if (typeof waiter === "string") throw new ExitWith(`${waiter}\n${whoWaits(name)}`, { exitCode: exitCodes.refused });
     const { session } = waiter;
-    await broker.locks.transfer(name, session, options);
+    const { token, reason } = options;
+    await broker.locks.transfer(name, session, { token, reason });
     call.output.thing({ name, to: session }, () => [`${quoted(name)} goes to ${waiterText(waiter)}`]);
     return exitCodes.ok;
   });

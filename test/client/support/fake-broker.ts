@@ -58,7 +58,6 @@ export class FakeBroker {
       uid: process.getuid?.() ?? 0,
       platform: process.platform,
       limits: limitsWith(),
-      now: () => performance.now(),
       ready: () => true,
       log: () => {},
       handlers: {
