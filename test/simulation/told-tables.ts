@@ -139,6 +139,15 @@ export class ToldTables {
     return through;
   }
 
+  /**
+   * The last of so many commits has the number of one of the writer before: a repeated write, whose answer was stored. A
+   * gap up to that number may have been told before it was committed again.
+   */
+  isRepeated(through: number): boolean {
+    const [before, last] = this.commits.slice(through - 2, through);
+    return before !== undefined && last !== undefined && before.seq === last.seq && before.epoch < last.epoch;
+  }
+
   /** Of these, those that do not exist at that time. */
   absentAt(cursor: Cursor, names: readonly string[]): readonly string[] {
     const exists = this.commits[this.through(cursor) - 1]?.exists ?? false;

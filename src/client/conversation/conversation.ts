@@ -176,12 +176,12 @@ export class Conversation {
     this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
     this.#watches.refuseAll(closedByProgram);
     this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
-    this.#inFlight.streams.endAll(closedByProgram);
+    this.#inFlight.streams.closeAll(closedByProgram);
     this.#grants.loseUntilGoodbye("the broker handle was closed");
     this.#partIfDone(now);
   }
 
-  /** The program closes: when nothing is in flight any more, goodbye, also to a stream that was answered meanwhile. */
+  /** The program closes: when nothing is in flight any more, goodbye. */
   #partIfDone(now: Instant): void {
     if (this.#closing === undefined || this.#inFlight.size > 0) return;
     const { at } = this.#state;
@@ -193,7 +193,6 @@ export class Conversation {
       return;
     }
     if (this.#identity.keys.below > 1) this.#draft.notify("session.ack", { below: this.#identity.keys.below });
-    this.#inFlight.streams.endAll(closedByProgram);
     const request = this.#inFlight.nextId();
     this.#state = { at: "parting", request, until: after(now, goodbyeMs) };
     this.#draft.ask(request, "session.goodbye", {});

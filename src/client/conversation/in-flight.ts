@@ -176,8 +176,8 @@ export class InFlight {
       case "named":
         return this.#applied(call, result);
       case "stream":
-        this.streams.opened(call);
-        return this.#draft.answer(call, result);
+        this.#draft.answer(call, result);
+        return this.streams.opened(call);
       case "acquire":
         this.#locks.granted(call, key, answer);
         // The answer may have lain in the socket for longer than the lease, while the program was stopped.

@@ -22,6 +22,7 @@ export class Streams {
   readonly #draft: Draft;
   readonly #open = new Map<number, Open>();
   #last = 0;
+  #closed: Refusal | undefined;
 
   constructor(draft: Draft) {
     this.#draft = draft;
@@ -32,8 +33,10 @@ export class Streams {
     return ++this.#last;
   }
 
+  /** Comes after its answer: where nobody wants rows any more it is over at once. */
   opened(call: Call): void {
     this.#open.set(numberOf(call), { call, rows: 0 });
+    if (this.#closed !== undefined) this.closeAll(this.#closed);
   }
 
   /** `bytes`: of the whole message. */
@@ -66,6 +69,13 @@ export class Streams {
     if (credit !== "closed") {
       if (this.#open.has(stream)) this.#draft.notify("db.credit", { stream, bytes: credit });
     } else if (this.#open.delete(stream)) this.#draft.notify("db.close", { stream });
+  }
+
+  /** The program wants none any more, also none that is still asked for. Told to the broker: what is in flight may wait for their processes. */
+  closeAll(refusal: Refusal): void {
+    this.#closed = refusal;
+    for (const stream of this.#open.keys()) this.#draft.notify("db.close", { stream });
+    this.endAll(refusal);
   }
 
   endAll(refusal: Refusal): void {

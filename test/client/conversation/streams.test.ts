@@ -80,3 +80,18 @@ test("a program that closes its handle ends its streams", () => {
   const lines = rig.handle({ kind: "close" });
   assert.ok(lines.includes("s done CLOSED"), lines.join("; "));
 });
+
+test("a program that closes its handle keeps no process for its streams while something in flight may wait for one", () => {
+  const rig = stage();
+  rig.ask("t", "stream");
+  rig.ask("q", "read");
+  const lines = rig.handle({ kind: "close" });
+  assert.ok(lines.includes("→ db.close") && !lines.some((line) => line.includes("goodbye")), lines.join("; "));
+  assert.deepEqual(rig.params("db.close"), { stream: 1 });
+  assert.deepEqual(rig.answer("t", { stream: 2, columns: [] }), [
+    't = {"stream":2,"columns":[]}',
+    "→ db.close",
+    "t done CLOSED",
+  ]);
+  assert.deepEqual(rig.params("db.close"), { stream: 2 });
+});
