@@ -20,7 +20,7 @@ import { IdleExit } from "./idle-exit.js";
 import { lockCarriers } from "./lock-carriers.js";
 import type { Log } from "./log.js";
 import { processTable } from "./processes.js";
-import { keepHouse, linger, wallNow } from "./pulse.js";
+import { afterInput, keepHouse, linger, wallNow } from "./pulse.js";
 import { SelfCheck, type Verdict } from "./self-check.js";
 import { handleSignals } from "./signals.js";
 import { SingleInstance } from "./single-instance.js";
@@ -126,6 +126,7 @@ export class Broker {
         },
         ready: () => !this.#stopping,
         log: log.line,
+        afterInput,
       });
     } catch (error) {
       await front.drain("no door could be opened");

@@ -29,6 +29,14 @@ export function linger(ms: Millis): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/**
+ * Calls once, when so long is over and the event loop has looked for input since. A timer alone may fire before that,
+ * above all behind a pause. Nothing stays alive for it.
+ */
+export function afterInput(ms: Millis, go: () => void): void {
+  setTimeout(() => setImmediate(go), ms).unref();
+}
+
 /** For people to read. */
 export function wallNow(): Date {
   return new Date();

@@ -23,8 +23,6 @@ const badFramesMs = 10_000;
 const longAgo = instant(0);
 /** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
 const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
-/** And one request with so much SQL (UTF-16 units, statements): each word of it is looked at while everybody waits. */
-const sqlATurn = { units: 64 * 1024, statements: 1000 };
 /** A settling waits in the writer's line: some sixteen of one connection, as bytes that it has asked for. */
 const settleWeighs = 2 * 1024 * 1024;
 /** All others wait for what one connection has brought in one breath, so it is no more than this in a turn. */
@@ -50,6 +48,8 @@ export class Conversation {
   #paused = false;
   /** It is not read until the turn is over. */
   #rests = false;
+  /** It is not read until there is a turn with room for its next frame. */
+  #isPutOff = false;
   /** It does not read, and was hung up on: nothing more is made for it. */
   isCutOff = false;
   #badFrames: number[] = [];
@@ -116,7 +116,7 @@ export class Conversation {
 
   /** A request came in. Too many unanswered: the connection is not read until half of them are answered. */
   begun(request: RequestId, method: string, params: unknown, bytes: number): void {
-    if (oneATurn.has(method) || hasMuchSql(params)) this.#rest();
+    if (oneATurn.has(method)) this.#rest();
     if (this.#transacting.begun(request, method, params, bytes)) return this.#holdBack(this.#transacting.full);
     if (method === "lock.acquire" || method === "lock.upgrade") {
       this.#acquiring.set(request, (this.#acquiring.get(request) ?? 0) + 1);
@@ -137,7 +137,7 @@ export class Conversation {
     if (!this.#transacting.roomy || !this.#large.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
-    if (!this.#rests) this.link.resume();
+    this.#readOn();
   }
 
   /** The turn is over in which something came from it or went to it. */
@@ -148,7 +148,23 @@ export class Conversation {
   /** The turn is over in which it was to rest. */
   goOn(): void {
     this.#rests = false;
-    if (!this.#paused) this.link.resume();
+    this.#readOn();
+  }
+
+  /** This frame is too much for the turn: it comes again with `comeAgain`, before what is behind it. */
+  putOff(frame: Buffer): void {
+    this.#isPutOff = true;
+    this.link.pause();
+    this.link.putBack(frame);
+  }
+
+  comeAgain(): void {
+    this.#isPutOff = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (!this.#paused && !this.#rests && !this.#isPutOff) this.link.resume();
   }
 
   #holdBack(tooMuch: boolean): void {
@@ -213,10 +229,4 @@ export class Conversation {
     this.#badFrames.push(now);
     return this.#badFrames.length >= badFramesMax;
   }
-}
-
-function hasMuchSql(params: unknown): boolean {
-  const { sql, statements } = (params ?? {}) as { readonly sql?: unknown; readonly statements?: unknown };
-  if (Array.isArray(statements)) return statements.length >= sqlATurn.statements || statements.some(hasMuchSql);
-  return typeof sql === "string" && sql.length >= sqlATurn.units;
 }

@@ -120,6 +120,7 @@ export class Front {
     this.#pulse.soon();
     if (isBinary !== (conversation.encoding === "msgpack"))
       return conversation.link.close(closings.wrongKind.code, "the other kind of frame was agreed on");
+    if (this.#postman.putsOff(conversation, data)) return;
     this.#incoming.take(conversation, data, this.#pulse.now());
   }
 

@@ -19,6 +19,7 @@ import {
 import type { Link } from "../transport/index.js";
 import { Backlog } from "./backlog.js";
 import { Conversation } from "./conversation.js";
+import { FrameBudget } from "./frame-budget.js";
 import { type AnswerLetter, bodyOf, type Greeting, resultOf } from "./letters.js";
 import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
@@ -46,6 +47,7 @@ export class Postman {
   readonly #touched = new Set<Conversation>();
   /** Those that are not read until the turn is over. */
   readonly #resting = new Set<Conversation>();
+  readonly #frames = new FrameBudget<Conversation>();
   /** Bytes of notifications since something left. */
   #noticed = 0;
   readonly backlog: Backlog<Conversation>;
@@ -70,6 +72,16 @@ export class Postman {
     return conversation;
   }
 
+  /**
+   * Whether this frame of it is too much for this turn; then it comes again in one of the next. A hello is not: its time
+   * runs, and there is no SQL before it.
+   */
+  putsOff(conversation: Conversation, frame: Buffer): boolean {
+    if (!conversation.hasSaidHello || this.#frames.takes(conversation, frame.length)) return false;
+    conversation.putOff(frame);
+    return true;
+  }
+
   /** When it was heard last (see `heardAt`); undefined: it was not there. */
   gone(link: Link): Instant | undefined {
     const conversation = this.#conversations.get(link.id);
@@ -78,6 +90,7 @@ export class Postman {
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
     this.#resting.delete(conversation);
+    this.#frames.gone(conversation);
     this.backlog.gone(conversation);
     this.#holds.release(conversation);
     return heardAt;
@@ -111,13 +124,13 @@ export class Postman {
     }
   }
 
-  /** The turn is over: what was delivered leaves. */
+  /** The turn is over: what was delivered leaves. What comes from those that are read on belongs to the next turn. */
   flush(now: Instant): void {
     this.#sendOff(now);
+    this.#frames.turned((conversation) => conversation.comeAgain());
     if (this.#resting.size === 0) return;
     const rested = [...this.#resting];
     this.#resting.clear();
-    // What comes from them belongs to the next turn.
     for (const conversation of rested) conversation.goOn();
   }
 

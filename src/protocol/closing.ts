@@ -10,7 +10,10 @@ export const closings = {
     code: 1013,
     meaning: "the client does not read what it asked for: connect again, resume, read faster",
   },
-  helloTimeout: { code: 4408, meaning: "no session.hello came within helloMs" },
+  helloTimeout: {
+    code: 4408,
+    meaning: "no session.hello came within helloMs, or in time where others came for the place: connect again",
+  },
   sessionTaken: { code: 4409, meaning: "another connection speaks for the session: do not connect again by yourself" },
 } as const;
 

@@ -42,7 +42,7 @@ export const limitTable = {
     1,
     4096,
     "CONNECTIONS_FULL",
-    "sockets that have not said hello; those that resume have `resumingMax` beside it",
+    "sockets that have not said hello, beyond which the longest silent goes for who comes; those that resume have `resumingMax` beside it",
   ),
   resumingMax: row(1024, 1, 65_536, "CONNECTIONS_FULL", "after a crash all clients come back at once"),
   sessionsMax: row(

@@ -24,6 +24,8 @@ export interface Link {
   readonly quietMs: Millis;
   /** No frame is handed on after this, not even one that was read already, until `resume`. */
   pause(): void;
+  /** From within `onFrame`, of a link that was paused there: this frame is handed on again, before all others. */
+  putBack(frame: Buffer): void;
   resume(): void;
   /** The client has said hello: it no longer counts as one that only occupies a place. */
   admitted(): void;

@@ -4,10 +4,13 @@
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
+import { closings } from "../protocol/index.js";
 import { connectionId, type Limits } from "../terms/index.js";
 import { Admission, type AdmissionCounts } from "./admission.js";
+import { type AfterInput, Chances } from "./chances.js";
 import { badHeadText, createHttpServer, headMsStandard } from "./http.js";
 import type { Link, LinkHandlers, Log, Purpose } from "./link.js";
+import { Sockets } from "./sockets.js";
 import { publishUnixSocket, type UnixSocket } from "./unix.js";
 import { type HttpRefusal, httpRefusal, httpRefusalText, judgeUpgrade } from "./upgrade.js";
 import { WebSocketDoor, WebSocketLink } from "./websocket.js";
@@ -23,6 +26,7 @@ export interface TransportOptions {
   readonly log: Log;
   /** How long a client may take to send the head of its request. */
   readonly headMs?: number;
+  readonly afterInput: AfterInput;
 }
 
 /** Sockets beside the links: those that have not sent their upgrade yet, and plain requests. */
@@ -33,6 +37,7 @@ export class Transport {
   readonly #door: WebSocketDoor;
   readonly #limits: Limits;
   readonly #admission: Admission;
+  readonly #sockets: Sockets;
   readonly #handlers: LinkHandlers;
   readonly #log: Log;
   readonly #links = new Set<WebSocketLink>();
@@ -51,17 +56,20 @@ export class Transport {
     return transport;
   }
 
-  private constructor({ limits, handlers, ready, log, headMs = headMsStandard }: TransportOptions) {
+  private constructor({ limits, handlers, ready, log, headMs = headMsStandard, afterInput }: TransportOptions) {
+    const chances = new Chances(afterInput);
     this.#door = new WebSocketDoor(limits);
     this.#limits = limits;
-    this.#admission = new Admission(limits);
+    this.#admission = new Admission(limits, chances);
+    this.#sockets = new Sockets(limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax, chances);
     this.#handlers = handlers;
     this.#log = log;
     this.#server = createHttpServer(() => this.#closing === undefined && ready(), headMs);
-    this.#server.maxConnections = limits.connectionsMax + limits.unauthenticatedMax + plainSocketsMax;
-    this.#server.on("connection", () => {
+    this.#server.on("connection", (socket: Socket) => {
       this.#accepted += 1;
+      this.#sockets.came(socket);
     });
+    this.#server.on("request", ({ socket }: IncomingMessage) => this.#sockets.hasHead(socket));
     this.#server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrade(request, socket, head);
     });
@@ -130,18 +138,22 @@ export class Transport {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    this.#sockets.hasHead(socket);
     socket.on("error", (error) => {
       this.#log("debug", { error: error.message }, "a socket failed");
     });
     const judged = judgeUpgrade(request);
-    const refusal = "status" in judged ? judged : (this.#closing ?? this.#admission.judge(judged.purpose));
+    const refusal = "status" in judged ? judged : (this.#closing ?? this.#admission.makeRoom(judged.purpose));
     if (refusal === undefined && "purpose" in judged) this.#open(request, socket, { head, purpose: judged.purpose });
     else if (refusal !== undefined) endWith(socket, httpRefusalText(refusal));
   }
 
   #open(request: IncomingMessage, socket: Socket, { head, purpose }: { head: Buffer; purpose: Purpose }): void {
     this.#door.upgrade(request, socket, head, (webSocket) => {
-      const place = this.#admission.enter(purpose);
+      const place = this.#admission.enter(purpose, () => {
+        link.close(closings.helloTimeout.code, "no hello came, and others wait for the place");
+        link.terminate();
+      });
       this.#lastId += 1;
       const id = connectionId(this.#lastId);
       const { frameBytesMax } = this.#limits;

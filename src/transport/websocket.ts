@@ -98,7 +98,7 @@ export class WebSocketLink implements Link {
   #readsPlainly = false;
   #state: "open" | "closing" | "closed" = "open";
   #paused = false;
-  /** Frames that were already read when the link was paused: at most what one read brings. */
+  /** Frames that were already read when the link was paused: at most what one read brings, and one that was put back. */
   #held: Buffer[] = [];
   /** Since the last byte came. */
   #quietLooks = 0;
@@ -170,6 +170,10 @@ export class WebSocketLink implements Link {
     this.#webSocket.pause();
   }
 
+  putBack(frame: Buffer): void {
+    if (this.#state === "open") this.#held.unshift(frame);
+  }
+
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -177,7 +181,7 @@ export class WebSocketLink implements Link {
     this.#held = [];
     for (const [i, frame] of held.entries()) {
       if (this.#paused) {
-        this.#held = held.slice(i);
+        this.#held.push(...held.slice(i));
         return;
       }
       this.#handOn(frame);

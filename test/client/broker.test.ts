@@ -9,6 +9,7 @@ import {
   isHoldfastError,
   real,
 } from "../../src/client/index.js";
+import { closings } from "../../src/protocol/index.js";
 import { refuse } from "../../src/terms/index.js";
 import { FakeBroker, hold, rows } from "./support/fake-broker.js";
 
@@ -84,6 +85,24 @@ for (const encoding of ["json", "msgpack"] as const) {
     });
   });
 }
+
+describe("a program whose connection is ended before it is welcome", () => {
+  it("connects again by itself, as itself, and hears nothing of it", async (test) => {
+    const fake = await FakeBroker.start(test);
+    fake.on("session.hello", (asked) => {
+      const { link } = asked;
+      if (fake.hellos.length > 1) return fake.welcome(asked);
+      link.close(closings.helloTimeout.code, "");
+      link.terminate();
+      return hold;
+    });
+    const broker = await connect({ socket: fake.path, start: false, env: {} });
+    test.after(() => broker.close());
+    const [first, second] = fake.hellos;
+    assert.equal(fake.hellos.length, 2);
+    assert.equal(second?.params["secret"], first?.params["secret"]);
+  });
+});
 
 describe("a parameter", () => {
   const wrong: readonly (readonly [string, unknown, RegExp])[] = [

@@ -7,6 +7,7 @@ import { after, afterEach, before, test } from "node:test";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import { until, within } from "../support/patience.js";
+import { kill, stop } from "../support/processes.js";
 import { type Answer, Wire } from "../support/wire.js";
 
 const home = new Home({ after });
@@ -75,6 +76,29 @@ test("200 connections that never say hello are closed with 4408; whoever comes m
   );
   assert.deepEqual([...new Set(codes)], [4408]);
   await home.wire();
+});
+
+test("of many large statements that come in one breath a few are looked at in one turn, and who asks for little waits for no more", async (t) => {
+  const one = new Home(t);
+  const front = await one.start();
+  const large = await Promise.all(Array.from({ length: 8 }, () => one.wire()));
+  const innocent = await one.wire();
+  // What all come to is found in the kernel by a broker that goes on; the ping was sent last.
+  await stop(front.known);
+  const sql = `select 1${"+1".repeat(60_000)}; select 2`;
+  let refused = 0;
+  const refusals = large.map(async (wire) => {
+    const { data } = await wire.refusal("db.query", { sql });
+    refused += 1;
+    return data.code;
+  });
+  await until("all to be on its way", () => large.every(({ socket }) => socket.bufferedAmount === 0));
+  const ping = innocent.call("session.ping", {}).then(() => refused);
+  await until("the ping to be on its way", () => innocent.socket.bufferedAmount === 0);
+  kill(front.known, "SIGCONT");
+  const before = await ping;
+  assert.ok(before <= 4, `the ping was answered after ${before} large statements`);
+  assert.deepEqual(await Promise.all(refusals), Array(8).fill("SQL_MANY"));
 });
 
 test("waiters beyond the limit are refused with QUEUE_FULL, and those before keep their order", async () => {

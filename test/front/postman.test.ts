@@ -63,6 +63,10 @@ class Unread {
     this.said.push("pause");
   }
 
+  putBack({ length }: Buffer): void {
+    this.said.push(`put back ${length}`);
+  }
+
   resume(): void {
     this.said.push("resume");
   }
@@ -140,4 +144,20 @@ test("who is told little is written to before those who are told much, in whatev
   postman.deliver([events(polite.id, 1, "")]);
   postman.flush(now);
   assert.ok(polite.flushedAt < flooding.flushedAt, `${polite.flushedAt} and ${flooding.flushedAt}`);
+});
+
+test("a hello is never put off, and what follows it is when the turn has had enough", () => {
+  const { postman, links } = stage();
+  const [asking, other] = links.map((link) => postman.touch(link as unknown as Link));
+  if (asking === undefined || other === undefined) assert.fail("nobody is there");
+  asking.saysHello(1, "secret");
+  assert.equal(postman.putsOff(asking, Buffer.alloc(MiB)), false);
+  assert.equal(postman.putsOff(other, Buffer.alloc(MiB)), false);
+  other.saysHello(1, "secret");
+  assert.equal(postman.putsOff(other, Buffer.alloc(100)), false);
+  assert.equal(postman.putsOff(other, Buffer.alloc(MiB)), true);
+  assert.deepEqual(links[1].said, ["pause", `put back ${MiB}`]);
+  postman.flush(now);
+  assert.deepEqual(links[1].said.slice(2), ["resume"]);
+  assert.equal(postman.putsOff(other, Buffer.alloc(MiB)), false);
 });

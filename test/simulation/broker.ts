@@ -238,8 +238,8 @@ export class Broker implements BrokerEnd {
         const conversation = this.#postman.touch(cable);
         const bytes = cable.read();
         this.#parts.observer.heard(cable.id);
-        if (conversation !== undefined && bytes !== undefined)
-          this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
+        if (conversation === undefined || bytes === undefined || this.#postman.putsOff(conversation, bytes)) continue;
+        this.#incoming.take(conversation, bytes, this.#parts.agenda.now);
       }
       if (cable.inbox.length === 0 || cable.paused) this.#readable.delete(cable);
       if (cable.inbox.length === 0 && cable.ended) this.#closed(cable);

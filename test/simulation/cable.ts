@@ -44,6 +44,8 @@ export class Cable implements Link {
   /** The broker does not read it. */
   paused = false;
   #readAt = 0;
+  /** The frame that the broker has put back: it is read again, and was counted. */
+  #putBack: Buffer | undefined;
   /** Frames on their way. */
   #underWay = 0;
   readonly #weather: Weather;
@@ -105,7 +107,7 @@ export class Cable implements Link {
   /** The next frame. */
   read(): Buffer | undefined {
     const bytes = this.inbox.shift();
-    this.bytesRead += bytes?.length ?? 0;
+    if (bytes !== this.#putBack) this.bytesRead += bytes?.length ?? 0;
     this.#readAt = this.#weather.agenda.now;
     return bytes;
   }
@@ -154,6 +156,11 @@ export class Cable implements Link {
 
   pause(): void {
     this.paused = true;
+  }
+
+  putBack(frame: Buffer): void {
+    this.#putBack = frame;
+    this.inbox.unshift(frame);
   }
 
   resume(): void {

@@ -2,8 +2,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { afterInput as afterInputStandard } from "../../src/daemon/pulse.js";
 import { limitsWith } from "../../src/terms/index.js";
-import { type Link, type LinkHandlers, Transport } from "../../src/transport/index.js";
+import { type AfterInput, type Link, type LinkHandlers, Transport } from "../../src/transport/index.js";
 import { tempDir } from "../support/temp-dir.js";
 
 export interface Opened {
@@ -22,12 +23,13 @@ export interface OpenOptions {
   readonly onFrame?: LinkHandlers["onFrame"];
   readonly ready?: () => boolean;
   readonly headMs?: number;
+  readonly afterInput?: AfterInput;
 }
 
 export const uid = process.getuid?.() ?? 0;
 
 export async function openTransport(t: TestContext, options: OpenOptions = {}): Promise<Opened> {
-  const { limits = {}, ready = () => true, headMs } = options;
+  const { limits = {}, ready = () => true, headMs, afterInput = afterInputStandard } = options;
   const directory = join(tempDir(t), "run");
   mkdirSync(directory, { mode: 0o700 });
   const path = join(directory, "broker.sock");
@@ -59,6 +61,7 @@ export async function openTransport(t: TestContext, options: OpenOptions = {}): 
     handlers,
     ready,
     log: () => undefined,
+    afterInput,
     ...(headMs === undefined ? {} : { headMs }),
   });
   t.after(() => transport.close());

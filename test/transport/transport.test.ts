@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { openTransport } from "./open-transport.js";
+import { Passes } from "./passes.js";
 import { frame, Innocent, RawClient, upgradeText } from "./raw-client.js";
 
 test("a client that connects and says nothing is ended, and so is one that says it byte by byte", async (t) => {
@@ -110,7 +111,8 @@ test("compression is not agreed to", async (t) => {
 });
 
 test("when newcomers have filled their allowance the next is told to come back, and those who resume get in", async (t) => {
-  const { path, links, nextClose } = await openTransport(t, { limits: { unauthenticatedMax: 2 } });
+  const { after: afterInput } = new Passes();
+  const { path, links, nextClose } = await openTransport(t, { limits: { unauthenticatedMax: 2 }, afterInput });
   const first = await RawClient.open(path);
   await RawClient.open(path);
   const third = await RawClient.connect(path);
@@ -127,6 +129,44 @@ test("when newcomers have filled their allowance the next is told to come back, 
   await RawClient.open(path);
   first.write(frame("still served"));
   assert.equal(await first.text(), "still served");
+});
+
+test("when those who say no hello have filled the allowance, the longest silent is told so and ended for who comes", async (t) => {
+  const passes = new Passes();
+  const limits = { unauthenticatedMax: 2 };
+  const { path, transport } = await openTransport(t, { limits, afterInput: passes.after });
+  const oldest = await RawClient.open(path);
+  const other = await RawClient.open(path);
+  passes.all();
+  await RawClient.open(path);
+  assert.equal(await oldest.closeCode(), 4408);
+  other.write(frame("still served"));
+  assert.equal(await other.text(), "still served");
+  assert.deepEqual(transport.counts, { open: 2, waiting: { newcomer: 2, resuming: 0, operator: 0 } });
+});
+
+test("however many sockets send no request, who comes to speak gets in; who came last is refused until they have had their chances", async (t) => {
+  const passes = new Passes();
+  const limits = { connectionsMax: 4, connectionsKept: 0, unauthenticatedMax: 1 };
+  const { path, links } = await openTransport(t, { limits, afterInput: passes.after });
+  const innocent = await Innocent.start(path);
+  links[0]?.admitted();
+  passes.all();
+  const silent: RawClient[] = [];
+  while (!passes.wanted) silent.push(await RawClient.connect(path).then(settled));
+  const early = await RawClient.connect(path);
+  early.write(upgradeText());
+  assert.equal(await early.rest(), "");
+  passes.all();
+  await RawClient.open(path);
+  await silent[0]?.closed();
+  await innocent.stop();
+
+  /** So that it is accepted before the next one comes. */
+  async function settled(client: RawClient): Promise<RawClient> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return client;
+  }
 });
 
 test("a link that ends in any way gives its place back", async (t) => {

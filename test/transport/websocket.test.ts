@@ -278,6 +278,36 @@ test("a paused link hands on nothing, not even what was read already, and goes o
   );
 });
 
+test("a frame that is put back is handed on again before all that is behind it, read already or not", async (t) => {
+  const seen: string[] = [];
+  let putBack: (() => void) | undefined;
+  const { path, links } = await openTransport(t, {
+    onFrame: (link, data) => {
+      const text = data.toString();
+      // Every other time, each frame once.
+      if (seen.at(-1) === `not ${text}`) seen.push(text);
+      else {
+        seen.push(`not ${text}`);
+        link.pause();
+        link.putBack(data);
+        putBack?.();
+      }
+    },
+  });
+  const client = await RawClient.open(path);
+  const long = "x".repeat(300_000);
+  for (const payload of ["a", "b", long, "c", long, "d"]) client.write(frame(payload));
+  const expected = ["a", "b", long, "c", long, "d"].flatMap((text) => [`not ${text}`, text]);
+  while (seen.length < expected.length) {
+    if (seen.at(-1)?.startsWith("not ") !== true)
+      await new Promise<void>((resolve) => {
+        putBack = resolve;
+      });
+    links[0]?.resume();
+  }
+  assert.ok(seen.every((text, i) => text === expected[i]));
+});
+
 test("a paused link lets its client's bytes wait in the kernel instead of in memory", async (t) => {
   const { path, nextOpen } = await openTransport(t);
   const opening = nextOpen();

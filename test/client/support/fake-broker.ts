@@ -48,7 +48,7 @@ export class FakeBroker {
 
   private constructor(path: string) {
     this.path = path;
-    this.on("session.hello", (asked) => this.#hello(asked));
+    this.on("session.hello", (asked) => this.welcome(asked));
     this.on("session.goodbye", () => ({}));
   }
 
@@ -60,6 +60,7 @@ export class FakeBroker {
       limits: limitsWith(),
       ready: () => true,
       log: () => {},
+      afterInput: () => {},
       handlers: {
         onOpen: (link) => void this.links.add(link),
         onFrame: (link, data) => this.#onFrame(link, data),
@@ -130,7 +131,8 @@ export class FakeBroker {
     }
   }
 
-  #hello({ link, params }: Asked): object | Refusal {
+  /** What a hello is answered. */
+  welcome({ link, params }: Asked): object | Refusal {
     link.admitted();
     const { secret, mode } = params as { secret: string; mode: string };
     const known = this.sessions.has(secret);

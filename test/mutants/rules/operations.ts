@@ -47,8 +47,8 @@ export const operations: readonly Removal[] = [
         file: "src/transport/admission.ts",
         patch: [
           [
-            'const waitingMax = purpose === "resuming" ? resumingMax : unauthenticatedMax;',
-            "const waitingMax = resumingMax < 0 ? resumingMax : unauthenticatedMax;",
+            'return purpose === "resuming" ? resumingMax : unauthenticatedMax;',
+            "return resumingMax < 0 ? resumingMax : unauthenticatedMax;",
           ],
         ],
       },
