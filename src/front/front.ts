@@ -285,6 +285,7 @@ export class Front {
       greeting: this.#greeting,
       counts,
       writer,
+      unansweredBytes: this.#postman.unansweredBytes,
       children: this.#store.processes(),
       ...uptime,
     });
