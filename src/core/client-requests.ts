@@ -215,7 +215,7 @@ export class ClientRequests {
     let lost = hello.grants;
     if (known !== undefined) {
       this.#parts.sessions.resume(known, hello, connection);
-      this.#takeBack(known, now);
+      this.connectionLost(known, now);
       lost = this.#parts.locks.reconcile(known, hello.grants, hello.pending, now);
     }
     if (hello.ackedBelow !== undefined) this.#acknowledge(session, hello.ackedBelow);
@@ -351,11 +351,16 @@ export class ClientRequests {
     return earlier !== undefined;
   }
 
-  /** Another connection speaks: what the old one had asked and is not begun will be asked again, behind what it followed. */
-  #takeBack(session: Session, now: Instant): void {
+  /**
+   * Nobody hears any more what its connection had asked, or another one speaks: what is not begun is dropped. Its client
+   * will ask again, in the first order, so what followed a write goes with it (rules 5 and 6); and what nobody may ever
+   * come for takes no memory.
+   */
+  connectionLost(session: Session, now: Instant): void {
     session.followers.length = 0;
+    for (const { repeats } of session.writes.values()) repeats.length = 0;
     this.#parts.transactions.connectionLost(session, now);
-    const lost = refuse("CONNECTION_LOST", "the connection was replaced before the write was sent to the writer");
+    const lost = refuse("CONNECTION_LOST", "the connection was lost before the write was sent to the writer");
     this.#parts.writes.dropQueued(session, { ...lost, outcome: "none" }, now);
     this.#parts.reads.connectionLost(session, now);
   }

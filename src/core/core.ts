@@ -278,8 +278,7 @@ export class Core {
     this.#writes.dropSettles(connection);
     this.#tables.connectionLost(connection, session?.windowMs ?? this.#limits.resumeWindowMs, now);
     if (session === undefined) return;
-    this.#transactions.connectionLost(session, now);
-    this.#reads.connectionLost(session, now);
+    this.#requests.connectionLost(session, now);
     if (!isPresent(session)) this.#locks.sessionAway(session, now);
   }
 

@@ -14,8 +14,8 @@ import {
   type RequestId,
 } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
-import { LargeRequests } from "./large-requests.js";
 import { Transacting } from "./transacting.js";
+import { UnansweredBytes, type UnansweredOfAll } from "./unanswered-bytes.js";
 
 /** Frames that could not be read within `badFramesMs` end a connection when there are so many. */
 const badFramesMax = 10;
@@ -23,10 +23,22 @@ const badFramesMs = 10_000;
 const longAgo = instant(0);
 /** What one of them costs may be a thousand times what it is: one in a turn, not all that come in one breath. */
 const oneATurn: ReadonlySet<string> = new Set(["lock.list", "lock.watch", "admin.status"]);
+/**
+ * What a connection may have asked for and not been answered, but for locks and beside transactions: `least` are some
+ * fifty small requests.
+ */
+const share = { least: 64 * 1024, most: 32 * 1024 * 1024 };
 /** A settling waits in the writer's line: some sixteen of one connection, as bytes that it has asked for. */
 const settleWeighs = 2 * 1024 * 1024;
 /** All others wait for what one connection has brought in one breath, so it is no more than this in a turn. */
 const framesATurn = 64;
+
+export interface ConversationParts {
+  readonly limits: Limits;
+  readonly now: () => Instant;
+  /** What all connections have asked for. */
+  readonly all: UnansweredOfAll;
+}
 
 export class Conversation {
   readonly link: Link;
@@ -40,8 +52,8 @@ export class Conversation {
    * number is bounded by `locksPerSessionMax`.
    */
   readonly #acquiring = new Map<RequestId, number>();
-  readonly #transacting = new Transacting();
-  readonly #large = new LargeRequests();
+  readonly #transacting: Transacting;
+  readonly #unanswered: UnansweredBytes;
   #inFlight = 0;
   /** Frames that were taken in this turn. */
   #taken = 0;
@@ -60,11 +72,13 @@ export class Conversation {
   readonly #limits: Limits;
   readonly #now: () => Instant;
 
-  constructor(link: Link, limits: Limits, now: () => Instant) {
+  constructor(link: Link, { limits, now, all }: ConversationParts) {
     this.link = link;
     this.encoding = link.encoding;
     this.#limits = limits;
     this.#now = now;
+    this.#transacting = new Transacting(all);
+    this.#unanswered = new UnansweredBytes(share, all);
   }
 
   get id(): ConnectionId {
@@ -123,21 +137,27 @@ export class Conversation {
       return;
     }
     this.#inFlight++;
-    this.#large.begun(request, method === "session.settle" ? Math.max(bytes, settleWeighs) : bytes);
-    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax || this.#large.full);
+    this.#unanswered.begun(request, bytes, method === "session.settle" ? settleWeighs : 0);
+    this.#holdBack(this.#inFlight >= this.#limits.requestsInFlightMax || this.#unanswered.full);
   }
 
   answered(request: RequestId, refusal?: Refusal): void {
     if (this.#acquireAnswered(request)) return;
     if (!this.#transacting.answered(request, refusal)) {
       this.#inFlight--;
-      this.#large.answered(request);
+      this.#unanswered.answered(request);
     }
     if (!this.#paused || this.#inFlight > this.#limits.requestsInFlightMax / 2) return;
-    if (!this.#transacting.roomy || !this.#large.roomy) return;
+    if (!this.#transacting.roomy || !this.#unanswered.roomy) return;
     this.#paused = false;
     this.#readAgainAt = this.#now();
     this.#readOn();
+  }
+
+  /** Its link is closed. */
+  gone(): void {
+    this.#transacting.gone();
+    this.#unanswered.gone();
   }
 
   /** The turn is over in which something came from it or went to it. */

@@ -286,6 +286,7 @@ export class Front {
       greeting: this.#greeting,
       counts,
       writer,
+      unansweredBytes: this.#postman.unansweredBytes,
       children: this.#store.processes(),
       ...uptime,
     });

@@ -24,6 +24,7 @@ import { type AnswerLetter, bodyOf, type Greeting, resultOf } from "./letters.js
 import { noticeOf } from "./notices.js";
 import type { FrontLog } from "./options.js";
 import { StreamHolds } from "./stream-holds.js";
+import { UnansweredOfAll } from "./unanswered-bytes.js";
 
 /** What is told without having been asked for leaves when it is so much, though the turn is not over. */
 const noticedBytesMax = 16 * 1024 * 1024;
@@ -50,19 +51,27 @@ export class Postman {
   readonly #frames = new FrameBudget<Conversation>();
   /** Bytes of notifications since something left. */
   #noticed = 0;
+  readonly #unanswered: UnansweredOfAll;
   readonly backlog: Backlog<Conversation>;
   readonly #holds: StreamHolds<Conversation>;
 
   constructor(parts: PostmanParts) {
     this.#parts = parts;
+    this.#unanswered = new UnansweredOfAll(parts.limits.requestBytesAllMax);
     this.backlog = new Backlog(parts.limits);
     this.#holds = new StreamHolds(parts.hold);
+  }
+
+  /** What all who are there have asked for and not been answered (bytes of memory, about). */
+  get unansweredBytes(): number {
+    return this.#unanswered.bytes;
   }
 
   // ── who is there ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(link: Link): void {
-    this.#conversations.set(link.id, new Conversation(link, this.#parts.limits, this.#parts.now));
+    const { limits, now } = this.#parts;
+    this.#conversations.set(link.id, new Conversation(link, { limits, now, all: this.#unanswered }));
   }
 
   /** Something comes from it, so something may go to it in this turn. */
@@ -87,6 +96,7 @@ export class Postman {
     const conversation = this.#conversations.get(link.id);
     if (conversation === undefined) return undefined;
     const heardAt = conversation.heardAt(this.#parts.now());
+    conversation.gone();
     this.#conversations.delete(link.id);
     this.#touched.delete(conversation);
     this.#resting.delete(conversation);

@@ -10,6 +10,7 @@ export interface StatusParts {
   readonly greeting: Greeting;
   readonly counts: Core["counts"];
   readonly writer: Core["writer"];
+  readonly unansweredBytes: number;
   readonly children: readonly {
     readonly role: "writer" | "reader" | "standby" | "snapshot";
     readonly pid: number;
@@ -35,6 +36,7 @@ export function statusOf(parts: StatusParts): StatusResult {
     places: placesShown(places),
     sessions: counts.sessions,
     connections: counts.connections,
+    unansweredBytes: parts.unansweredBytes,
     locks: { held: counts.held, waiting: counts.waiting },
     processes: processesOf(parts),
     writes: writesOf(parts),

@@ -6,12 +6,10 @@
  * credit for the rest of its rows, stands behind it: so it is always counted here.
  */
 import type { Refusal, RequestId } from "../terms/index.js";
-import { UnansweredBytes } from "./unanswered-bytes.js";
+import { UnansweredBytes, type UnansweredOfAll } from "./unanswered-bytes.js";
 
-/** What a connection with a transaction may have asked for and not been answered (bytes). */
-const bytesMax = 16 * 1024 * 1024;
-/** A request takes so much memory beside its own bytes, about. */
-const requestBytes = 1024;
+/** What a connection with a transaction may have asked for and not been answered: its commit must be read behind it. */
+const share = { least: 1024 * 1024, most: 16 * 1024 * 1024 };
 
 /** A refusal of these ends the transaction for its client too, when it answers a commit. */
 const ends: ReadonlySet<string> = new Set([
@@ -37,9 +35,13 @@ export class Transacting {
   /** By the numbers of their client: begun, and not ended as far as its client was told. */
   readonly #open = new Set<number>();
   /** What was asked for while there was one, and every stream that was; not answered. */
-  readonly #bytes = new UnansweredBytes(bytesMax);
+  readonly #bytes: UnansweredBytes;
   /** Of that what begins or ends one; of two under one id, against the rules, the last. */
   readonly #about = new Map<RequestId, About>();
+
+  constructor(all: UnansweredOfAll) {
+    this.#bytes = new UnansweredBytes(share, all);
+  }
 
   get full(): boolean {
     return this.#bytes.full;
@@ -56,7 +58,7 @@ export class Transacting {
     if (about?.method === "tx.begin") this.#open.add(about.tx);
     if (about === undefined) this.#about.delete(request);
     else this.#about.set(request, about);
-    this.#bytes.begun(request, bytes + requestBytes);
+    this.#bytes.begun(request, bytes);
     return true;
   }
 
@@ -68,6 +70,10 @@ export class Transacting {
     if (!this.#bytes.has(request)) this.#about.delete(request);
     if (about !== undefined && isOver(about.method, refusal)) this.#open.delete(about.tx);
     return true;
+  }
+
+  gone(): void {
+    this.#bytes.gone();
   }
 }
 

@@ -72,6 +72,13 @@ export const limitTable = {
   valueBytesMax: row(8 * MiB, KiB, 128 * MiB, "VALUE_TOO_LARGE", "larger things belong in files"),
   resultBytesMax: row(8 * MiB, KiB, 128 * MiB, "RESULT_TOO_LARGE", "an answer is built whole in memory"),
   requestsInFlightMax: row(1024, 1, 65_536, null, "per connection; beyond it the broker stops reading that connection"),
+  requestBytesAllMax: row(
+    256 * MiB,
+    MiB,
+    16_384 * MiB,
+    null,
+    "asked for by all and not answered; the broker stops reading a connection that has more of it than is left",
+  ),
   outputBytesMax: row(
     16 * MiB,
     64 * KiB,
@@ -173,7 +180,7 @@ export const limitTable = {
     1,
     50_000,
     "LOCKS_FULL",
-    "held and waited for by one session; after a lost connection its hello names them all in one frame",
+    "held and waited for by one session; fewer when their names are long: after a lost connection its hello lists them all in one frame",
   ),
   namesPerRequestMax: row(64, 1, 1024, "PARAMS_INVALID", "names of one request, granted all or none"),
   semaphoresMax: row(

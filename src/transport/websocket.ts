@@ -212,10 +212,16 @@ export class WebSocketLink implements Link {
   /** Called once a second: what takes too long, or came too often since the last time, ends the link. */
   look(): void {
     this.#controlFrames = 0;
-    if (this.#state !== "open" || this.#paused) return;
+    if (this.#state !== "open") return;
+    if (this.#paused) return this.#isThere();
     this.#quietLooks += 1;
     if (this.#tracker.midMessage && this.#quietLooks > quietLooksMax)
       this.close(closings.helloTimeout.code, "a message was begun and not finished");
+  }
+
+  /** Of a socket that is not read nobody hears that the other end is closed, until something is written to it. */
+  #isThere(): void {
+    if (this.bufferedBytes === 0) this.#webSocket.pong();
   }
 
   // ── who reads ─────────────────────────────────────────────────────────────────────────────────────────────────────

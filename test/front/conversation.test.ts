@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Conversation } from "../../src/front/conversation.js";
+import { UnansweredOfAll } from "../../src/front/unanswered-bytes.js";
 import { connectionId, instant, limitsWith, refuse } from "../../src/terms/index.js";
 import type { Link } from "../../src/transport/index.js";
 
+const mebibyte = 1024 * 1024;
+
 /** A link that notes when it is read and when not, and says of its bytes what it is told to say. */
-function rig(requestsInFlightMax: number) {
+function rig(requestsInFlightMax: number, all = new UnansweredOfAll(256 * mebibyte)) {
   const said: string[] = [];
   const clock = { now: 0 };
   const bytes = { bytesRead: 0, quietMs: 0 };
@@ -24,7 +27,7 @@ function rig(requestsInFlightMax: number) {
     resume: () => said.push("resume"),
   };
   const limits = limitsWith({ requestsInFlightMax });
-  const conversation = new Conversation(link as unknown as Link, limits, () => instant(clock.now));
+  const conversation = new Conversation(link as unknown as Link, { limits, now: () => instant(clock.now), all });
   const heardAt = (now: number) => conversation.heardAt(instant(now));
   return { said, conversation, clock, bytes, heardAt };
 }
@@ -39,9 +42,8 @@ test("a connection with too many unanswered requests is not read until half of t
   assert.deepEqual(said, ["pause", "resume"]);
 });
 
-test("large requests hold a connection back by how much they are, each until it is answered", () => {
+test("requests hold a connection back by how much they are, each until it is answered", () => {
   const { said, conversation } = rig(1000);
-  const mebibyte = 1024 * 1024;
   for (let request = 1; request <= 4; request++) conversation.begun(request, "db.query", {}, 10 * mebibyte);
   assert.deepEqual(said, ["pause"]);
   // The same id once more changes nothing for what waits under it.
@@ -52,15 +54,45 @@ test("large requests hold a connection back by how much they are, each until it 
   conversation.result(4, Buffer.from("{}"));
   assert.deepEqual(said, ["pause", "resume"]);
   conversation.result(1, Buffer.from("{}"));
-  for (let request = 10; request <= 900; request++) conversation.begun(request, "db.query", {}, 60_000);
+  for (let request = 10; request <= 900; request++) conversation.begun(request, "db.query", {}, 30_000);
   assert.deepEqual(said, ["pause", "resume"]);
+});
+
+test("a connection is held back by what all have asked for, one that asks for little is not, and who goes takes his along", () => {
+  const all = new UnansweredOfAll(8 * mebibyte);
+  const floods = Array.from({ length: 20 }, () => rig(1000, all));
+  const requests = new Map(floods.map((flood) => [flood, 0]));
+  const isRead = ({ said }: (typeof floods)[number]) => said.at(-1) !== "pause";
+  while (floods.some(isRead))
+    for (const flood of floods.filter(isRead)) {
+      const request = (requests.get(flood) ?? 0) + 1;
+      requests.set(flood, request);
+      flood.conversation.begun(request, "db.execute", {}, 100_000);
+    }
+  assert.ok(all.bytes <= 8 * mebibyte + 20 * 101_024, `${all.bytes} bytes`);
+  const few = rig(1000, all);
+  for (let request = 1; request <= 50; request++) few.conversation.begun(request, "db.execute", {}, 200);
+  assert.deepEqual(few.said, []);
+  const transacts = rig(1000, all);
+  transacts.conversation.begun("begin", "tx.begin", { tx: 1 }, 100);
+  for (let request = 1; request <= 5; request++) transacts.conversation.begun(request, "tx.execute", {}, 200_000);
+  assert.deepEqual(transacts.said, []);
+  few.conversation.gone();
+  transacts.conversation.gone();
+  for (const { conversation } of floods.slice(1)) conversation.gone();
+  const [last] = floods;
+  assert.ok(last !== undefined);
+  const left = requests.get(last) ?? 0;
+  assert.equal(all.bytes, left * 101_024);
+  for (let request = 1; request <= left; request++) last.conversation.result(request, Buffer.from("{}"));
+  assert.deepEqual([all.bytes, last.said], [0, ["pause", "resume"]]);
 });
 
 test("a connection that asks what became of many sessions is not read while some sixteen are not answered", () => {
   const { said, conversation } = rig(1000);
-  for (let request = 1; request <= 16; request++) conversation.begun(request, "session.settle", {}, 100);
+  for (let request = 1; request <= 15; request++) conversation.begun(request, "session.settle", {}, 100);
   assert.deepEqual(said, []);
-  conversation.begun(17, "session.settle", {}, 100);
+  conversation.begun(16, "session.settle", {}, 100);
   assert.deepEqual(said, ["pause"]);
   for (let request = 1; request <= 9; request++) conversation.result(request, Buffer.from("{}"));
   assert.deepEqual(said, ["pause", "resume"]);

@@ -5,6 +5,7 @@ import type { LockCommand } from "../../src/core/index.js";
 import { Conversation } from "../../src/front/conversation.js";
 import { lockRoutes } from "../../src/front/lock-routes.js";
 import type { Routed } from "../../src/front/route.js";
+import { UnansweredOfAll } from "../../src/front/unanswered-bytes.js";
 import type { ParamsOf } from "../../src/protocol/index.js";
 import { connectionId, instant, isRefusal, limitsWith, type Refusal } from "../../src/terms/index.js";
 import type { Link } from "../../src/transport/index.js";
@@ -13,7 +14,7 @@ const limits = limitsWith({ namesPerRequestMax: 3 });
 const routes = lockRoutes(limits);
 const link = { id: connectionId(1), encoding: "json" } as unknown as Link;
 const inHand = {
-  conversation: new Conversation(link, limits, () => instant(0)),
+  conversation: new Conversation(link, { limits, now: () => instant(0), all: new UnansweredOfAll(1) }),
   request: 1,
   raw: Buffer.alloc(0),
 };

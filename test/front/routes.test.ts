@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Conversation } from "../../src/front/conversation.js";
 import type { RequestInHand, Routed } from "../../src/front/route.js";
 import { Routes } from "../../src/front/routes.js";
+import { UnansweredOfAll } from "../../src/front/unanswered-bytes.js";
 import { secretText, sessionIdOf } from "../../src/protocol/index.js";
 import { Planner, type StoreParams } from "../../src/store/index.js";
 import { connectionId, instant, isRefusal, limitsWith } from "../../src/terms/index.js";
@@ -31,7 +32,7 @@ function rig() {
   });
   const admitted: string[] = [];
   const link = { id: connectionId(1), encoding: "json", admitted: () => admitted.push("admitted") } as unknown as Link;
-  const conversation = new Conversation(link, limits, () => instant(0));
+  const conversation = new Conversation(link, { limits, now: () => instant(0), all: new UnansweredOfAll(1) });
   const inHand = (request: number): RequestInHand => ({ conversation, request, raw: Buffer.alloc(0) });
   return { routes, conversation, inHand, admitted, lookedAt };
 }

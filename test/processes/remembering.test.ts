@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isHoldfastError, type LockHandle } from "../../src/client/index.js";
 import type { AcquireResult } from "../../src/protocol/index.js";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
@@ -211,4 +212,33 @@ test("a database that was put back to an older state gives no token again, and n
   assert.equal(data.code, "SESSION_EXPIRED");
   const next = await home.wire();
   assert.ok((await next.call("lock.acquire", { name: "late/0", key: next.key() })).token > token);
+});
+
+test("a program that holds as many locks with the longest names as it can get finds all of them after a crash", async (t) => {
+  const home = new Home(t);
+  const start = { limits: { locksPerSessionMax: 50_000 } };
+  const front = await home.start(start);
+  const broker = await home.connect();
+  const held: LockHandle[] = [];
+  const refused = new Set<unknown>();
+  while (refused.size === 0) {
+    const from = held.length;
+    const asked = Array.from({ length: 1000 }, (_, n) =>
+      broker.acquire(`${from + n}/`.padEnd(512, "x"), { waitMs: 0 }),
+    );
+    for (const one of await Promise.allSettled(asked)) {
+      if (one.status === "fulfilled") held.push(one.value);
+      else refused.add(one.reason);
+    }
+  }
+  for (const reason of refused) assert.ok(isHoldfastError(reason) && reason.code === "LOCKS_FULL");
+  assert.ok(held.length * 512 > 12 * 1024 * 1024, `${held.length} locks`);
+  await front.kill();
+  await home.start(start);
+  // Answered by the one that was started, which lets it in with its hello only.
+  assert.equal((await broker.get("select 1 as one"))?.["one"], 1);
+  assert.equal((await home.status()).locks.held, held.length);
+  assert.ok(held.every((lock) => lock.held));
+  await held[0]?.release();
+  await broker.acquire("another", { waitMs: 0 });
 });

@@ -394,6 +394,7 @@ const administration: Vector[] = [
     places: { socket: "/run/user/1000/holdfast/broker.sock" },
     sessions: 3,
     connections: 2,
+    unansweredBytes: 4096,
     locks: { held: 1, waiting: 2 },
     processes: [
       { role: "front", pid: 4242, state: "ready", rssBytes: 67108864 },

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Link } from "../../src/transport/index.js";
+import { until, within } from "../support/patience.js";
 import { openTransport } from "./open-transport.js";
 import { frame, Innocent, opcodes, RawClient } from "./raw-client.js";
 
@@ -208,6 +209,27 @@ test("a link that is paused is not quiet", async (t) => {
   assert.equal(link?.quietMs, 0);
   transport.look();
   assert.equal(link?.quietMs, 1000);
+});
+
+test("a link that is paused learns with a look that its client is gone", async (t) => {
+  const { path, links, transport, nextClose } = await openTransport(t);
+  const client = await RawClient.open(path);
+  client.write(frame("one"));
+  assert.equal(await client.text(), "one");
+  const [link] = links;
+  link?.pause();
+  transport.look();
+  assert.equal((await within("a pong", client.next()))?.opcode, opcodes.pong);
+  let closed: Link | undefined;
+  void nextClose().then((one) => {
+    closed = one;
+  });
+  client.write(frame("never read"));
+  client.destroy();
+  await until("the link to be closed", () => {
+    transport.look();
+    return closed === link;
+  });
 });
 
 test("a flood of pings ends its connection, some pings a second do not", async (t) => {

@@ -10,6 +10,7 @@ import { connectionOf, type Session } from "../sessions/session.js";
 import { type Grant, type GrantState, type Holding, holdingsOf, over } from "./grant.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
+import { listedBytes } from "./lock-limits.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 
@@ -102,6 +103,7 @@ export class Ends {
     session.grants.delete(grant.key);
     for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next) {
       session.claims--;
+      session.listedBytes -= listedBytes(one.lock.name);
       table.held--;
       this.#tell(one, how, now);
     }

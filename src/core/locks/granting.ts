@@ -10,6 +10,7 @@ import type { Leases } from "../sessions/lease.js";
 import { connectionOf } from "../sessions/session.js";
 import { type Asked, Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Lock } from "./lock.js";
+import { listedBytes } from "./lock-limits.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import { obstacleOf } from "./multi-lock.js";
@@ -125,6 +126,7 @@ export class Granting {
     for (let one: Holding | undefined = grant.first; one !== undefined; one = one.next) {
       one.lock.occupy(one);
       session.claims++;
+      session.listedBytes += listedBytes(one.lock.name);
       table.held++;
     }
     session.grants.set(key, grant);

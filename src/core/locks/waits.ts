@@ -9,6 +9,7 @@ import type { Draft } from "../draft.js";
 import { connectionOf, isPresent, type Session } from "../sessions/session.js";
 import { type Holding, holdingsOf, isHeld } from "./grant.js";
 import type { Lock } from "./lock.js";
+import { listedBytesOf } from "./lock-limits.js";
 import { waiterRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import type { PlaceNews } from "./place-news.js";
@@ -52,7 +53,9 @@ export class Waits {
     else {
       const present = isPresent(session);
       for (const place of placesOf(waiting)) place.lock.queueOf().push(place, present);
-      session.claims += waiting.asked.claims.length;
+      const { claims } = waiting.asked;
+      session.claims += claims.length;
+      session.listedBytes += listedBytesOf(claims);
     }
     session.waits.set(waiting.key, waiting);
     if (waiting.asker !== undefined) this.asks(waiting, waiting.asker);
@@ -100,7 +103,9 @@ export class Waits {
     if (waiting.kind === "conversion") waiting.holding.lock.conversion = undefined;
     else {
       for (const place of placesOf(waiting)) place.lock.queue?.remove(place);
-      session.claims -= waiting.asked.claims.length;
+      const { claims } = waiting.asked;
+      session.claims -= claims.length;
+      session.listedBytes -= listedBytesOf(claims);
     }
     session.waits.delete(waiting.key);
     this.#asksNoMore(waiting);

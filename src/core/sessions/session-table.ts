@@ -297,15 +297,17 @@ export class SessionTable {
   }
 
   #checkSession(session: Session): void {
-    const { state, id } = session;
-    if (state.kind === "ending" && session.grants.size + session.waits.size > 0)
+    const { state, id, grants, waits, claims, listedBytes } = session;
+    if (state.kind === "ending" && grants.size + waits.size > 0)
       throw new Error(`session ${id} has ended and holds locks`);
+    if (grants.size + waits.size === 0 && claims + listedBytes > 0)
+      throw new Error(`session ${id} has no locks, and some are counted`);
     if (state.kind === "live" && this.#connections.get(state.connection)?.session !== session)
       throw new Error(`session ${id} is live without its connection`);
     if (this.#ended.has(id)) throw new Error(`session ${id} was taken up again`);
     if (this.#bound.has(session) !== (session.identity.bound && state.kind !== "ending"))
       throw new Error(`session ${id} is wrongly listed as bound`);
-    if (state.kind === "ending" && session.writes.size + session.grants.size + session.waits.size === 0)
+    if (state.kind === "ending" && session.writes.size + grants.size + waits.size === 0)
       throw new Error(`session ${id} is over and was not let go`);
     if ((session.windowDue !== undefined) !== this.#due.has(session))
       throw new Error(`session ${id} is wrongly listed as due`);
@@ -420,6 +422,7 @@ function newSession(row: SessionRow, { restored, now }: { restored: boolean; now
     waits: new Map(),
     asked: undefined,
     claims: 0,
+    listedBytes: 0,
     outer: undefined,
     inner: undefined,
     heardAt: now,

@@ -62,6 +62,8 @@ export interface Session {
   asked: Map<RequestId, Waiting> | undefined;
   /** How many names it holds and waits for. */
   claims: number;
+  /** What they take in its next hello (bytes). */
+  listedBytes: number;
   /** The session of the command that this one runs under, while that is there; and those that run under this one's. */
   outer: Session | undefined;
   inner: Set<Session> | undefined;

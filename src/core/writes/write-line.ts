@@ -142,7 +142,7 @@ export class WriteLine {
     this.#order.afterSent(session, go, now);
   }
 
-  /** Takes back what is not dispatched: the session is over, or speaks anew and will send it again. */
+  /** Takes back what is not dispatched: the session is over, or nobody hears what becomes of it. */
   dropQueued(session: Session, refusal: Refusal, now: Instant): void {
     for (const write of this.#line.drop(session.id)) this.#refuse(write, refusal, now);
     this.#order.left(session, now);

@@ -50,6 +50,7 @@ export interface StatusResult {
   readonly places: { readonly [name: string]: string };
   readonly sessions: number;
   readonly connections: number;
+  readonly unansweredBytes: number;
   readonly locks: LocksStatus;
   readonly processes: readonly ProcessStatus[];
   readonly writes: WritesStatus;
@@ -86,6 +87,7 @@ const statusResult = is.ObjectOf({
   places: is.RecordOf(is.Text(), "Files and directories by name"),
   sessions: is.WholeNumber("Sessions, with those that are away"),
   connections: is.WholeNumber("Open connections"),
+  unansweredBytes: is.WholeNumber("Memory for requests of these that are not answered, about"),
   locks: is.ObjectOf({
     held: is.WholeNumber("Locks that are held"),
     waiting: is.WholeNumber("Requests that wait for one"),

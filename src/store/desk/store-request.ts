@@ -8,18 +8,23 @@ export type RequestMethod = StoreMethod | "db.stream" | "tx.stream" | "session.s
 export class StoreRequest implements Parcel {
   readonly method: RequestMethod;
   readonly encoding: Encoding;
-  /** The request's frame as it came. */
+  /** The request as it came. */
   readonly raw: Buffer;
 
   constructor(method: RequestMethod, encoding: Encoding, raw: Buffer) {
     this.method = method;
     this.encoding = encoding;
-    this.raw = raw;
+    this.raw = alone(raw);
   }
 
   get size(): number {
     return this.raw.length;
   }
+}
+
+/** As long as it waits, a small request would keep all that was read with it in one piece. */
+function alone(raw: Buffer): Buffer {
+  return 2 * raw.length < raw.buffer.byteLength ? Buffer.from(raw) : raw;
 }
 
 /** The result of a request, encoded: what stands in the answer's field `result`. */

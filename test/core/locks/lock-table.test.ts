@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Fence } from "../../../src/core/index.js";
 import { TestBroker } from "../support/test-broker.js";
 import type { TestClient } from "../support/test-client.js";
 
@@ -128,6 +129,45 @@ test("a session holds and waits for so many locks and no more", () => {
   assert.equal(a.acquire("z").refusal.code, "LOCKS_FULL");
   a.release(held);
   a.hold("z");
+});
+
+test("a session has no more locks than its next hello could list in one frame, however long their names are", () => {
+  const frameBytesMax = 256 * 1024;
+  const names = [
+    (n: number) => `${n}/`.padEnd(512, "x"),
+    (n: number) => `${n} `.padEnd(512, '"/'),
+    (n: number) => `${n}ü`.repeat(80),
+  ];
+  for (const nameOf of names) {
+    const [broker, a, b, c] = three({ limits: { frameBytesMax } });
+    b.hold(nameOf(0));
+    const waiting = a.acquire(nameOf(0));
+    const held: Fence[] = [];
+    for (let n = 1; ; n++) {
+      const asked = a.acquire(nameOf(n));
+      if (asked.letters.some(({ kind }) => kind === "refused")) {
+        const { code, details } = asked.refusal;
+        assert.deepEqual([code, details], ["LOCKS_FULL", { limit: "frameBytesMax" }]);
+        break;
+      }
+      held.push(asked.grant);
+    }
+    assert.ok(waiting.open);
+    assert.ok(c.acquire(nameOf(1)).open, "another session has a frame of its own");
+    // As a client would write it that knows nothing but ASCII.
+    const listed = held.map(({ name, token }) => ({ name, token }));
+    const written = JSON.stringify(listed)
+      .replaceAll("/", "\\/")
+      .replaceAll(/[^ -~]/g, "\\u0000").length;
+    assert.ok(written < frameBytesMax * 0.9, `${written} bytes`);
+    assert.ok(written > frameBytesMax * 0.6, `${written} bytes`);
+    // Nothing that was given is given back by it, and what is given back makes room.
+    a.disconnect();
+    assert.deepEqual(a.resume({ grants: held, pending: [1] }).lost, []);
+    a.release(held[0] ?? assert.fail());
+    a.hold(nameOf(held.length + 2));
+    broker.core.check();
+  }
 });
 
 // ── one request, one outcome ────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TestBroker } from "../support/test-broker.js";
-import type { TestClient } from "../support/test-client.js";
+import type { Asked, TestClient } from "../support/test-client.js";
 import { name, seqOf, tokenOf, whatOf } from "../support/values.js";
 
 function two(options: ConstructorParameters<typeof TestBroker>[0] = {}): [TestBroker, TestClient, TestClient] {
@@ -365,16 +365,62 @@ test("a resumed session sends again what the writer had not, behind nothing of i
   assert.equal(broker.writer.applied.length, 2);
 });
 
-test("a release that waits behind a write takes effect though its connection is lost", () => {
+test("what a lost connection has queued goes at once, with a key or without; what the writer has is brought to its end", () => {
+  const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
+  a.write("with the writer", { key: 1 });
+  a.write("keyed", { key: 2 });
+  a.write("keyless");
+  const other = b.write("of another");
+  a.disconnect();
+  assert.equal(broker.core.counts.queued, 1);
+  a.resume();
+  const again = a.write("keyed", { key: 2 });
+  for (let i = 0; i < 3; i++) broker.settle();
+  assert.deepEqual([other.body, again.body], ["did of another", "did keyed"]);
+  assert.deepEqual(
+    broker.writer.applied.map(({ what }) => what),
+    ["with the writer", "of another", "keyed"],
+  );
+});
+
+test("a client that comes again and again leaves nothing of what it sent behind a write of the same key", () => {
+  const [broker, a] = two();
+  a.write("w", { key: 1 });
+  const before: Asked[] = [];
+  for (let i = 0; i < 3; i++) {
+    a.disconnect();
+    a.resume();
+    before.push(a.write("w", { key: 1 }));
+  }
+  const last = before.pop();
+  broker.settle();
+  assert.ok(
+    before.every(({ open }) => open),
+    "nobody is there to be answered, and nothing is kept for it",
+  );
+  broker.settle();
+  assert.equal(last?.body, "did w");
+  assert.equal(broker.writer.applied.length, 1);
+});
+
+// rule 5: in their order they are sent again, and the lock is held until then
+test("a release that waits behind a write of a lost connection goes with the write", () => {
   const [broker, a, b] = two({ limits: { writesDispatchedMax: 1 } });
   b.write("in the way");
   const held = a.hold("x");
-  a.write("w1", { fences: [held] });
-  a.release(held);
+  a.write("w1", { key: 10, fences: [held] });
+  a.release(held, { key: 11 });
   a.disconnect();
   const waiting = b.acquire("x");
   broker.settle();
   broker.settle();
+  assert.ok(waiting.open);
+  a.resume({ grants: [held] });
+  const again = a.write("w1", { key: 10, fences: [held] });
+  const release = a.release(held, { key: 11 });
+  broker.settle();
+  assert.equal(again.body, "did w1");
+  assert.equal(release.answer.kind, "released");
   assert.ok(!waiting.open);
 });
 
