@@ -117,7 +117,7 @@ export class ClientRequests {
       case "watch-tables":
         return this.#watchTables(command, now);
       case "unwatch-tables":
-        return this.#parts.tables.unwatch(command);
+        return this.#parts.tables.unwatch(command, now);
       case "stream-credit":
         return this.#parts.reads.streams.credit(command.connection, command.stream, command.bytes, now);
       case "stream-close":

@@ -48,21 +48,6 @@ function kindOf(type: string, rootpage: number): "table" | "a view" | "a virtual
   return rootpage === 0 ? "a virtual table" : "table";
 }
 
-/** What everything that has a table's name is, by the name in small letters. */
-export function kindsIn(database: Database): ReadonlyMap<string, ReturnType<typeof kindOf>> {
-  const rows = database
-    .prepare<unknown[]>("SELECT lower(name), type, rootpage FROM main.sqlite_schema WHERE type IN ('table', 'view')")
-    .raw(true)
-    .all() as [name: string, type: string, rootpage: number][];
-  return new Map(rows.map(([name, type, rootpage]) => [name, kindOf(type, rootpage)]));
-}
-
-/** The names of all triggers of ours. */
-export function triggersIn(database: Database): ReadonlySet<string> {
-  const names = database.prepare<unknown[]>("SELECT name FROM temp.sqlite_schema WHERE type = 'trigger'").pluck().all();
-  return new Set(names as string[]);
-}
-
 /** The primary key as it was declared; without one the rowid, by whichever of its names no column has taken. */
 function keyOf(database: Database, name: string): string[] {
   const columns = database
