@@ -373,7 +373,7 @@ test("tables are taken up and given up without the others, and the last leaves n
   assert.deepEqual(names, ["sqlite_temp_schema"]);
 });
 
-test("one more table costs the same however many are watched already", (t) => {
+test("one more table, or a change of the schema, costs the same however many are watched already", (t) => {
   const w = withTables(t);
   const database = openDatabase({ path: w.orders.database, role: "writer", durability: "off", busyMs: 100 });
   t.after(() => database.close());
@@ -389,6 +389,10 @@ test("one more table costs the same however many are watched already", (t) => {
   }) as typeof database.prepare;
   assert.deepEqual(watches.change([{ table: "plain", keys: false }], []), { absent: [], wrong: [] });
   assert.ok(prepared < 20, `${prepared} statements`);
+  prepared = 0;
+  database.exec("create index of_plain on plain (v)");
+  watches.schemaChanged();
+  assert.ok(prepared < 20, `${prepared} statements for a change of the schema that changes none of them`);
 });
 
 test("a script whose statements have transactions of their own is told as one, also when it fails", (t) => {
