@@ -201,14 +201,17 @@ export class Broker extends Datastore {
    * at the same time. Each is one transaction together with the note that it was done (table `holdfast_migrations`).
    *
    * @returns the names of those that were run now
-   * @param options `timeoutMs`: how long each may run; `waitMs`: how long to wait while another program migrates; `signal`
+   * @param options `timeoutMs`: how long each may run, while other programs wait to write as well; `waitMs`: how long to wait while another program migrates; `signal`
    * @throws MISUSE when one that was run has another text now, or a new one stands before one that was run; what
    *   `script` throws; LockHeldError (waitMs 0), LockTimeoutError, the reason of `signal`
    * @example await broker.migrate([{ name: "001-jobs", sql: "create table job(id integer primary key, name text)" }]);
    * @example await broker.migrate([{ name: "002-names", sql: "create index name on job(name)" }], { waitMs: 60_000 });
    */
   migrate(migrations: readonly Migration[], options: MigrateOptions = {}): Promise<string[]> {
-    return migrate(this, migrations, options, this.#hello?.limits["timeoutMsMax"]);
+    return migrate(this, migrations, options, {
+      timeoutMsMax: this.#hello?.limits["timeoutMsMax"],
+      role: this.#hello?.role,
+    });
   }
 
   /**

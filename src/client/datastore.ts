@@ -83,6 +83,11 @@ export interface BatchOptions extends Omit<WriteOptions, "named"> {
 export interface ScriptOptions extends BatchOptions {
   /** True (the default): all statements or none. False: each a transaction of its own, ending at the first error. */
   readonly atomic?: boolean | undefined;
+  /**
+   * How long it may run while other programs wait to write (ms, up to the limit timeoutMsMax, and no longer than
+   * `timeoutMs`). Default: the limit writeContendedMs. Needs the role "admin": nobody else writes meanwhile.
+   */
+  readonly contendedMs?: Millis | undefined;
 }
 
 /** One statement of a batch. */
@@ -268,10 +273,10 @@ export abstract class Datastore {
   script(sql: string, options: ScriptOptions & { readonly rows: "arrays" }): Promise<ScriptResult<Cell[]>[]>;
   script<R = Row>(sql: string, options?: ScriptOptions): Promise<ScriptResult<R>[]>;
   async script(sql: string, options: ScriptOptions = {}): Promise<ScriptResult<unknown>[]> {
-    checkOptions("script", options, batchOptions);
-    const { atomic, timeoutMs } = options;
+    checkOptions("script", options, scriptOptions);
+    const { atomic, timeoutMs, contendedMs } = options;
     if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
-    const params = { sql, atomic, fence: this.#fence(options.fence), release: undefined, timeoutMs };
+    const params = { sql, atomic, fence: this.#fence(options.fence), release: undefined, timeoutMs, contendedMs };
     const question = writing(this.#driver, "db.script", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
@@ -328,6 +333,7 @@ const batchOptions: KnownOptions<BatchOptions> = {
   ...{ timeoutMs: true, signal: true },
   ...{ fence: true, release: true, key: true, keepMs: true, rows: true, atomic: true },
 };
+const scriptOptions: KnownOptions<ScriptOptions> = { ...batchOptions, contendedMs: true };
 const { atomic: _atomic, ...statementOptions } = batchOptions;
 const writeOptions: KnownOptions<WriteOptions> = { ...statementOptions, named: true };
 

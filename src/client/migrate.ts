@@ -3,8 +3,10 @@
  * of that lock, in one transaction with the note that it was done.
  */
 import { createHash } from "node:crypto";
+import type { Role } from "../protocol/index.js";
 import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
 import type { Broker } from "./broker.js";
+import type { ScriptOptions } from "./datastore.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import type { LockHandle } from "./lock-handle.js";
 
@@ -17,8 +19,9 @@ export interface Migration {
 
 export interface MigrateOptions {
   /**
-   * How long each migration may run (ms, up to the limit timeoutMsMax, which is the default). While another program waits
-   * to write it is no longer than the limit writeContendedMs, whatever is asked for.
+   * How long each migration may run (ms, up to the limit timeoutMsMax, which is the default), also while other programs
+   * wait to write: they wait until it is over. Of a connection with the role "write" it ends after the limit
+   * writeContendedMs then (STATEMENT_TIMEOUT).
    */
   readonly timeoutMs?: Millis | undefined;
   /** How long to wait for another program that migrates (ms). 0: not at all (LOCK_HELD). Default: for ever. */
@@ -39,23 +42,28 @@ const table =
 
 const migrateOptions: KnownOptions<MigrateOptions> = { timeoutMs: true, waitMs: true, signal: true };
 
-type Limits = Pick<MigrateOptions, "timeoutMs" | "signal">;
+type Limits = Pick<ScriptOptions, "timeoutMs" | "contendedMs" | "signal">;
 
-/** `timeoutMsMax`: the broker's. */
+/** What the broker has said of itself and of the session. */
+export interface MigrateParts {
+  readonly timeoutMsMax: Millis | undefined;
+  readonly role: Role | undefined;
+}
+
 export async function migrate(
   broker: Broker,
   migrations: readonly Migration[],
   options: MigrateOptions,
-  timeoutMsMax: Millis | undefined,
+  { timeoutMsMax, role }: MigrateParts,
 ): Promise<string[]> {
   checkOptions("migrate", options, migrateOptions);
   check(migrations);
   const { timeoutMs = timeoutMsMax, waitMs, signal } = options;
-  const limits = { timeoutMs, signal };
+  const limits = { timeoutMs, contendedMs: role === "admin" ? timeoutMs : undefined, signal };
   // The common case of a program that starts: nothing to do, nothing to wait for.
   if (missing(migrations, await doneSoFar(broker, signal)).length === 0) return [];
   return broker.withLock(lockOfMigrations, { reason: "migrating the schema", waitMs, signal }, async (lock) => {
-    await lock.execute(table, [], limits);
+    await lock.execute(table, [], { timeoutMs, signal });
     const applied: string[] = [];
     for (const migration of missing(migrations, await doneSoFar(lock, signal))) {
       await apply(lock, migration, limits);

@@ -117,7 +117,7 @@ export class ClientRequests {
       case "watch-tables":
         return this.#watchTables(command, now);
       case "unwatch-tables":
-        return this.#parts.tables.unwatch(command);
+        return this.#parts.tables.unwatch(command, now);
       case "stream-credit":
         return this.#parts.reads.streams.credit(command.connection, command.stream, command.bytes, now);
       case "stream-close":
@@ -311,7 +311,7 @@ export class ClientRequests {
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
-    const { connection, request, key, ownKey, fences, release, alone, piecewise, timeoutMs, parcel } = command;
+    const { connection, request, key, ownKey, fences, release, alone, piecewise, parcel } = command;
     session.writesSent++;
     const write = newWrite({
       session,
@@ -324,7 +324,8 @@ export class ClientRequests {
       release,
       alone,
       piecewise,
-      timeoutMs,
+      timeoutMs: command.timeoutMs,
+      contendedMs: command.contendedMs,
       parcel,
       settles: undefined,
       seenBefore,

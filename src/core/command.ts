@@ -106,6 +106,8 @@ export interface WriteCommand extends Asker {
   readonly piecewise?: boolean;
   /** What the client asked for; the core knows the standard limits. */
   readonly timeoutMs: Millis | undefined;
+  /** The same for while others wait. */
+  readonly contendedMs?: Millis | undefined;
   readonly parcel: Parcel;
 }
 

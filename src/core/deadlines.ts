@@ -28,7 +28,7 @@ export type DeadlineKind =
   | "read-watch"
   /** Is a snapshot over one of its limits, or is a process idle? Owner: none. */
   | "snapshot-watch"
-  /** Tables that were watched by connections that were lost are not any more. Owner: none. */
+  /** Tables that stayed watched for those who may come back are not any more. Owner: none. */
   | "watch-linger"
   /** A log that is full is to be folded; nothing else will bring it about. Owner: none. */
   | "log-fold"

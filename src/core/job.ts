@@ -61,12 +61,13 @@ export type Job =
   | { readonly to: "writer"; readonly kind: "nothing-held" }
   /** Fold the log into the database and truncate it; readers hold no snapshot now. */
   | { readonly to: "writer"; readonly kind: "checkpoint" }
-  /** From now on these tables are watched and no others. Answered by `tables-watched` with the number of the set. */
+  /** What is watched changes: these are from now on, or with keys or without; those are not. Answered by `tables-watched`. */
   | {
       readonly to: "writer";
       readonly kind: "watch";
       readonly set: number;
       readonly tables: readonly { readonly table: string; readonly keys: boolean }[];
+      readonly dropped: readonly string[];
     }
   /** `repair`: the disk failed before; fold the log with success first, or stay unavailable (rule 9). */
   | { readonly to: "writer"; readonly kind: "start"; readonly repair: boolean }

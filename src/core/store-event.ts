@@ -96,7 +96,7 @@ export type StoreEvent =
       readonly incarnation: string;
     }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
-  /** The set is in force: every commit with a higher number than `upTo` is told. */
+  /** What the set says is in force: every commit with a higher number than `upTo` is told. */
   | {
       readonly kind: "tables-watched";
       readonly set: number;

@@ -133,7 +133,7 @@ export class Routes {
   ): Routed {
     const judgement = this.#planner.judge(method, params);
     if (isRefusal(judgement)) return judgement;
-    const refusal = this.#tooLong(params.timeoutMs);
+    const refusal = this.#tooLong(params.timeoutMs) ?? this.#tooLong(contendedOf(method, params), "contendedMs");
     if (refusal !== undefined) return refusal;
     if (judgement.access === "write") return this.#write(method, params, judgement, incoming);
     if ((params as ExecuteParams).release !== undefined)
@@ -190,18 +190,24 @@ export class Routes {
         alone,
         piecewise,
         timeoutMs,
+        contendedMs: contendedOf(method, params),
         parcel: parcelOf(method, incoming),
       },
     };
   }
 
-  #tooLong(timeoutMs: number | undefined): Refusal | undefined {
+  #tooLong(ms: number | undefined, field = "timeoutMs"): Refusal | undefined {
     const { timeoutMsMax } = this.#parts.limits;
-    if (timeoutMs === undefined || timeoutMs <= timeoutMsMax) return undefined;
-    return refuse("PARAMS_INVALID", `params.timeoutMs is ${timeoutMs}, at most ${timeoutMsMax} is allowed`, {
+    if (ms === undefined || ms <= timeoutMsMax) return undefined;
+    return refuse("PARAMS_INVALID", `params.${field} is ${ms}, at most ${timeoutMsMax} is allowed`, {
       limit: "timeoutMsMax",
     });
   }
+}
+
+/** Of any other method the field is none. */
+function contendedOf(method: StoreRequest["method"], params: object): number | undefined {
+  return method === "db.script" ? (params as ScriptParams).contendedMs : undefined;
 }
 
 function parcelOf(method: StoreRequest["method"], { conversation, raw }: RequestInHand): StoreRequest {

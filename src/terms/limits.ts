@@ -210,6 +210,20 @@ export const limitTable = {
   ),
   tablesPerWatchMax: row(64, 1, 1000, "PARAMS_INVALID", "tables of one watch"),
   tablesWatchedMax: row(1000, 1, 100_000, "WATCHES_FULL", "tables that are watched; each costs its writes a little"),
+  tablesTakenUpMax: row(
+    4,
+    1,
+    1000,
+    null,
+    "tables that the writer begins to watch, and as many it ceases to, between two groups of writes: a millisecond or two each",
+  ),
+  watchLingerMs: row(
+    10 * second,
+    0,
+    hour,
+    null,
+    "how long tables stay watched after a watch was ended: beginning it again gives the writer nothing to do",
+  ),
   changesKeptMax: row(
     10_000,
     0,

@@ -10,6 +10,11 @@ before(async () => {
 });
 cleanUp(() => place[Symbol.asyncDispose]());
 
+/** What became of it, either way. */
+function outcome(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch((error: unknown) => error);
+}
+
 async function rejection(promise: Promise<unknown>): Promise<HoldfastError> {
   const error: unknown = await promise.then(
     () => assert.fail("it did not reject"),
@@ -90,6 +95,31 @@ describe("migrations", () => {
     assert.deepEqual(await broker.migrate(migrations), ["slow/1"]);
     await broker.close();
     await hasty[Symbol.asyncDispose]();
+  });
+
+  it("may run so long also while others wait to write, unless their program may not hold these up", async () => {
+    const busy = await ephemeralBroker({ limits: { writeContendedMs: 10 } });
+    const [broker, plain, other] = [await busy.connect(), await busy.connect({ role: "write" }), await busy.connect()];
+    const slow = (table: string) =>
+      `create table ${table} as with recursive n(i) as (select 1 union all select i + 1 from n where i < 3e6) select max(i) from n`;
+    await other.execute("create table written(a)");
+    let over = false;
+    const writing = (async () => {
+      while (!over) await other.execute("insert into written values (1)");
+    })();
+    const one = await outcome(broker.migrate([{ name: "busy/1", sql: slow("first") }]));
+    const two = await outcome(plain.migrate([{ name: "busy/2", sql: slow("second") }]));
+    over = true;
+    await writing;
+    assert.deepEqual(one, ["busy/1"]);
+    assert.ok(isHoldfastError(two), String(two));
+    assert.deepEqual([two.code, two.details["limit"]], ["STATEMENT_TIMEOUT", "writeContendedMs"]);
+    assert.match(two.message, /while others wait to write.*in smaller steps/);
+    assert.equal((await rejection(plain.script("create table third(a)", { contendedMs: 1000 }))).code, "FORBIDDEN");
+    const more = broker.script("create table third(a)", { contendedMs: 10 ** 9 });
+    assert.equal((await rejection(more)).details["limit"], "timeoutMsMax");
+    for (const client of [broker, plain, other]) await client.close();
+    await busy[Symbol.asyncDispose]();
   });
 
   it("wait for another program that migrates no longer than they are told to", async () => {

@@ -23,6 +23,7 @@ export interface StoreParts {
   readonly tell: (event: StoreEvent) => void;
   readonly walBytesMax: number;
   readonly changedKeysMax: number;
+  readonly tablesTakenUpMax: number;
 }
 
 const startMs = 40;
@@ -132,7 +133,8 @@ export class Store {
     const { random } = parts;
     this.writer = new FakeWriter(random.below(100), random.pick([6, 40, 1_000_000]), asOnTheWire);
     this.writer.bootId = "boot 1";
-    this.tables = new ToldTables({ random, keysMax: parts.changedKeysMax, writer: this.writer });
+    const { changedKeysMax: keysMax, tablesTakenUpMax } = parts;
+    this.tables = new ToldTables({ random, keysMax, tablesTakenUpMax, writer: this.writer });
     this.writer.onCommitted = (seq, applied) => this.tables.committed(seq, applied);
   }
 

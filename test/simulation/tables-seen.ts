@@ -33,7 +33,7 @@ interface Seen {
   cursor: Cursor | undefined;
 }
 
-/** Of a watch whose connection was lost. */
+/** Of a watch that was ended, or whose connection was lost. */
 interface Away {
   readonly names: readonly string[];
   readonly keys: boolean;
@@ -55,8 +55,8 @@ export class TablesSeen {
   #ready = false;
   #epoch = 0;
   #incarnation = "";
+  /** What the writer was asked for and has not answered. */
   #sent: WatchJob | undefined;
-  #inForce: WatchJob | undefined;
   /** Tables, and tables with keys, that somebody watches without a break: every commit above this number is known. */
   readonly #since = new Map<string, number>();
   /** The same, of all that the writer watches, for whomever. */
@@ -86,7 +86,7 @@ export class TablesSeen {
         return this.#watch(command);
       case "unwatch-tables":
         this.#ended.set(requestOf(command), watchOf(command));
-        this.#watches.delete(watchOf(command));
+        this.#leaves(watchOf(command), this.#parts.limits.watchLingerMs, this.#parts.limits.watchLingerMs);
         return this.#look();
       case "disconnected":
         return this.#disconnected(command.connection);
@@ -116,10 +116,8 @@ export class TablesSeen {
   stateOf({ tables, keys, after }: WatchTablesCommand): string {
     if (!this.#ready) return "waits";
     if (after !== undefined) return after.source === this.#source ? "on" : "strange";
-    const isWatched = tables.every((name) =>
-      this.#inForce?.tables.some((one) => one.table === name.toLowerCase() && (one.keys || !keys)),
-    );
-    return isWatched ? "beside" : "anew";
+    const wants = wantsOf({ names: tables.map((name) => name.toLowerCase()), keys });
+    return wants.every((table) => this.#watchedSince.has(table)) ? "beside" : "anew";
   }
 
   stateOfEnd(command: { readonly connection: number; readonly watch: number }): string {
@@ -141,24 +139,35 @@ export class TablesSeen {
 
   #watched(set: number, upTo: number): void {
     if (set !== this.#sent?.set) return;
-    this.#inForce = this.#sent;
-    const watched = new Set(this.#sent.tables.flatMap(({ table, keys }) => wantsOf({ names: [table], keys })));
-    for (const table of this.#watchedSince.keys()) if (!watched.has(table)) this.#watchedSince.delete(table);
-    for (const table of watched) if (!this.#watchedSince.has(table)) this.#watchedSince.set(table, upTo);
+    const { tables, dropped } = this.#sent;
+    this.#sent = undefined;
+    const all = [...tables, ...dropped.map((table) => ({ table, keys: undefined }))];
+    for (const { table, keys } of all) {
+      const watched = keys === undefined ? [] : wantsOf({ names: [table], keys });
+      for (const one of wantsOf({ names: [table], keys: true }))
+        if (!watched.includes(one)) this.#watchedSince.delete(one);
+        else if (!this.#watchedSince.has(one)) this.#watchedSince.set(one, upTo);
+    }
   }
 
   #disconnected(connection: number): void {
-    const { running, windowOf, limits } = this.#parts;
+    const { windowOf, limits } = this.#parts;
     // Of one that came in this very turn nobody knows yet for how long it may be away.
     const windows = [windowOf(connection) ?? windowMsMax, limits.resumeWindowMs];
     this.#gone.push(connection);
-    for (const [id, { command, names, keys, answered }] of this.#watches) {
-      if (command.connection !== connection) continue;
-      this.#watches.delete(id);
-      // One that is not answered may have been in this very turn.
-      const least = answered ? running() + Math.min(...windows) - 1 : 0;
-      this.#away.push({ names, keys, least, most: running() + Math.max(...windows) + 1 });
-    }
+    for (const [id, { command }] of this.#watches)
+      if (command.connection === connection) this.#leaves(id, Math.min(...windows), Math.max(...windows));
+  }
+
+  #leaves(id: string, leastMs: number, mostMs: number): void {
+    const seen = this.#watches.get(id);
+    if (seen === undefined) return;
+    this.#watches.delete(id);
+    const { names, keys, answered, cursor } = seen;
+    const now = this.#parts.running();
+    // One that is not answered, or not told of the new writer, may have been in this very turn.
+    const least = answered && cursor?.source === this.#source ? now + leastMs - 1 : 0;
+    this.#away.push({ names, keys, least, most: now + mostMs + 1 });
   }
 
   #writerReady({ epoch, incarnation }: { readonly epoch: number; readonly incarnation: string }): void {
@@ -166,7 +175,7 @@ export class TablesSeen {
     this.#epoch = epoch;
     this.#incarnation = incarnation;
     this.#sent = undefined;
-    this.#inForce = undefined;
+    this.#away = this.#away.map((one) => ({ ...one, least: 0 }));
     this.#since.clear();
     this.#watchedSince.clear();
     this.#told = [];
@@ -276,12 +285,10 @@ export class TablesSeen {
       throw new Error(`a watch that went on after ${after.seq} was told of a gap that need not be`);
   }
 
-  /** Costs nothing while nobody watches, and what somebody watches is watched. */
+  /** Costs nothing when nobody has watched for a while, and what somebody watches is watched. */
   #writerKnows(): void {
-    if (!this.#ready || this.#sent !== this.#inForce) return;
-    const watched = new Set(
-      (this.#inForce?.tables ?? []).flatMap(({ table, keys }) => wantsOf({ names: [table], keys })),
-    );
+    if (!this.#ready || this.#sent !== undefined) return;
+    const watched = new Set(this.#watchedSince.keys());
     const wanted = new Set([...this.#watches.values()].flatMap(wantsOf));
     for (const table of wanted) if (!watched.has(table)) throw new Error(`the writer does not watch ${table}`);
     for (const table of this.#away.flatMap(wantsOf)) wanted.add(table);

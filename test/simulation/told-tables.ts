@@ -29,6 +29,7 @@ export interface Cursor {
 export interface ToldTablesParts {
   readonly random: Random;
   readonly keysMax: number;
+  readonly tablesTakenUpMax: number;
   readonly writer: { readonly epoch: number; readonly storedSeq: number };
 }
 
@@ -45,7 +46,7 @@ export class ToldTables {
   cursor: Cursor | undefined;
   readonly #parts: ToldTablesParts;
   /** In force, with whether keys are wanted. */
-  #set: ReadonlyMap<string, boolean> = new Map();
+  readonly #set = new Map<string, boolean>();
   #asked: WatchJob | undefined;
   /** Of commits whose answers have not left. */
   #due: StoreEvent[] = [];
@@ -56,24 +57,37 @@ export class ToldTables {
 
   // ── the writer's process ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** One set takes the place of the one before. */
+  /** Not before it has answered what it was asked for before: it may be busy for long. */
   asked(job: WatchJob): void {
+    if (this.busy) throw new Error("the writer was told to watch twice at once");
+    const { tablesTakenUpMax } = this.#parts;
+    if (job.tables.length > 2 * tablesTakenUpMax || job.dropped.length > tablesTakenUpMax)
+      throw new Error(
+        `the writer was told to watch ${job.tables.length} tables at once, and ${job.dropped.length} no more`,
+      );
     this.#asked = job;
   }
 
-  /** A set is on its way to it. */
+  /** It is asked for something that it has not done. */
   get busy(): boolean {
     return this.#asked !== undefined;
   }
 
-  /** Between groups; gives what to say of it, if a set was asked for. */
+  /** Between groups; gives what to say of it, if anything was asked for. */
   takeUp(): StoreEvent[] {
     const job = this.#asked;
     if (job === undefined) return [];
     this.#asked = undefined;
-    this.#set = new Map(job.tables.map(({ table, keys }) => [table, keys]));
-    const absent = this.#set.has(changeable) && !this.exists ? [changeable] : [];
-    const wrong = this.#set.has(view) ? [{ table: view, what: "a view" }] : [];
+    for (const name of job.dropped) {
+      if (!this.#set.delete(name)) throw new Error(`the writer was told to watch ${name} no more, which it did not`);
+    }
+    for (const { table, keys } of job.tables) {
+      if (this.#set.get(table) === keys) throw new Error(`the writer was told to watch ${table}, which it did already`);
+      this.#set.set(table, keys);
+    }
+    const names = job.tables.map(({ table }) => table);
+    const absent = names.includes(changeable) && !this.exists ? [changeable] : [];
+    const wrong = names.includes(view) ? [{ table: view, what: "a view" }] : [];
     return [{ kind: "tables-watched", set: job.set, upTo: seqOf(this.#parts.writer.storedSeq), absent, wrong }];
   }
 
@@ -102,7 +116,7 @@ export class ToldTables {
 
   forget(): void {
     this.#asked = undefined;
-    this.#set = new Map();
+    this.#set.clear();
     this.#due = [];
   }
 

@@ -83,12 +83,15 @@ export class World implements Doorway {
       tablesWatchedMax: random.pick([1, 2, 1000, 1000]),
       watchesPerSessionMax: random.pick([1, 2, 1000, 1000]),
       changedKeysMax: random.pick([0, 1, 1000]),
+      tablesTakenUpMax: random.pick([1, 2, 1000]),
+      watchLingerMs: random.pick([0, 300, 2000]),
     });
     const rates = () => this.rates;
     this.processes = new Processes(this.weather);
     this.store = new Store({
       ...{ agenda: this.agenda, random, rates, walBytesMax: this.limits.walBytesMax },
       changedKeysMax: this.limits.changedKeysMax,
+      tablesTakenUpMax: this.limits.tablesTakenUpMax,
       tell: (event: StoreEvent) => this.broker?.fromStore(event),
     });
     this.invariants = new Invariants({

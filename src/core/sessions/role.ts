@@ -5,7 +5,7 @@
  * |-------|------------------------------------------------------------------------------------------------------------|
  * | read  | reads, also in transactions, streams, watches; looks at locks, takes them and gives them back: to wait for others changes nothing |
  * | write | writes; takes locks away from those who hold them (steal, break, transfer), changes their slots            |
- * | admin | looks after the broker itself                                                                              |
+ * | admin | looks after the broker itself, and may hold up all who write                                               |
  *
  * A session has the role that its first hello has asked for. A later one may ask for less, and then it is less for good.
  */
@@ -37,7 +37,7 @@ export function roleFor(command: ClientCommand): Role {
     case "unwatch-tables":
       return "read";
     case "write":
-      return "write";
+      return command.contendedMs === undefined ? "write" : "admin";
     case "tx-begin":
       return command.mode === "read" ? "read" : "write";
     // Without a transaction they find nothing.

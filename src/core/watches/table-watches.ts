@@ -3,7 +3,7 @@
  * commit what it has changed; each watch hears of each commit once, with its number, in one letter a turn. One that
  * lost its connection goes on after the last number that it heard, or is told that something is missing.
  *
- *                        the writer watches
+ *                        the writer watches all its tables
  *   (none) ──watch──► asked ──────────────► open ──unwatch, connection lost──► (none)
  *                       │                    │ ▲
  *                       │ refused            │ └─ the next writer watches: it is told of a gap
@@ -12,15 +12,16 @@
  *
  * | state | what holds                                                                | who may end it              |
  * |-------|---------------------------------------------------------------------------|-----------------------------|
- * | asked | a set with its tables is on the way to the writer, or waits for one       | the writer, its connection  |
+ * | asked | not all of its tables are watched; they wait their turn at the writer     | the writer, its connection  |
  * | open  | it has heard, or has in its hands, every commit above its first number    | its client, its connection  |
  * | stale | open, but for a gap that it is told of as soon as it is known up to where | the next writer             |
  *
  * When a connection is lost the tables that it watched stay watched for the window of its session, so that its client can
- * come back and go on without a gap. That is kept by table: however many connections come and go, it is no more than that.
+ * come back and go on without a gap; when a watch is ended, for `watchLingerMs`, so that watches that come and go give the
+ * writer nothing to do. That is kept by table: however many connections come and go, it is no more than that.
  *
  * The numbers are the sequences of the writes; they mean something only together with the source: another writer or
- * another file has numbers of its own (rule 22). Costs the writer nothing while nobody watches.
+ * another file has numbers of its own (rule 22). Costs the writer nothing when nobody has watched for a while.
  */
 import {
   after,
@@ -99,7 +100,7 @@ export class TableWatches {
 
   constructor(parts: TableWatchesParts) {
     this.#parts = parts;
-    this.#tables = new WatchedTables(parts.draft);
+    this.#tables = new WatchedTables(parts.draft, parts.limits.tablesTakenUpMax);
     this.#ring = new ChangeRing(parts.limits.changesKeptMax, keptBytesMax);
   }
 
@@ -126,12 +127,12 @@ export class TableWatches {
     if (this.#isInForce(watch)) this.#answer(watch, asked);
   }
 
-  unwatch({ connection: to, request, watch: id }: UnwatchTablesCommand): void {
+  unwatch({ connection: to, request, watch: id }: UnwatchTablesCommand, now: Instant): void {
     const watch = this.#byConnection.get(to)?.get(id);
     if (watch !== undefined) {
       if (watch.asked !== undefined)
         this.#refuse({ connection: to, ...watch.asked }, refuse("CANCELLED", "the watch was ended before it began"));
-      this.#remove(watch);
+      this.#removeLater(watch, after(now, this.#parts.limits.watchLingerMs));
     }
     this.#parts.draft.send.push({ kind: "unwatched", to, request });
   }
@@ -140,12 +141,7 @@ export class TableWatches {
   connectionLost(connection: ConnectionId, windowMs: Millis, now: Instant): void {
     const lost = this.#byConnection.get(connection);
     if (lost === undefined) return;
-    const until = after(now, windowMs);
-    for (const watch of [...lost.values()]) {
-      if (watch.asked === undefined) this.#tables.linger(watch, until);
-      this.#remove(watch);
-    }
-    this.#armLinger(until);
+    for (const watch of [...lost.values()]) this.#removeLater(watch, after(now, windowMs));
   }
 
   /** Those that were not asked for again in time are watched no more. */
@@ -188,11 +184,11 @@ export class TableWatches {
   }
 
   watched({ set, upTo, absent, wrong }: Watched): void {
-    this.#tables.inForce(set, upTo, new Set(absent));
+    const tables = this.#tables.inForce(set, upTo, new Set(absent));
     this.#last = seq(Math.max(this.#last, upTo));
     this.#ring.beginOnce(this.#last);
     for (const { table, what } of wrong) this.#turnAwayFrom(table, what);
-    for (const watch of this.#all) {
+    for (const watch of new Set(tables.flatMap(({ watches }) => [...watches]))) {
       if (!this.#isInForce(watch)) continue;
       if (watch.asked !== undefined) this.#answer(watch, watch.asked);
       else if (watch.stale) this.#tellGap(watch);
@@ -217,7 +213,7 @@ export class TableWatches {
     this.#stirred.clear();
     this.#budget.turnEnded();
     if (this.#writer.is === "ready") this.#tables.sendIfChanged();
-    if (this.#tables.size === 0) this.#ring.forget();
+    if (this.#tables.empty) this.#ring.forget();
   }
 
   check(): void {
@@ -356,6 +352,13 @@ export class TableWatches {
     if (this.#linger?.armed && this.#linger.at <= at) return;
     this.#parts.deadlines.cancel(this.#linger);
     this.#linger = this.#parts.deadlines.arm("watch-linger", undefined, at);
+  }
+
+  /** What the writer watches for it stays watched until then. */
+  #removeLater(watch: TableWatch, until: Instant): void {
+    this.#tables.linger(watch, until);
+    this.#remove(watch);
+    this.#armLinger(until);
   }
 
   #remove(watch: TableWatch): void {

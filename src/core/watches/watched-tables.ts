@@ -1,9 +1,17 @@
 /**
- * Which tables are watched, for whom, and since when the writer watches them: sets of them, sent whole and numbered. The
- * next set is sent when the one before is in force: a writer that is busy does not read, and what it is sent meanwhile
- * would fill the memory of the broker.
+ * Which tables are watched, for whom, and since when the writer watches them. It is told what changes in that a few
+ * tables at a time (`tablesTakenUpMax`), and of the next when these are in force: between two groups of writes it does no
+ * more than that, and one that is busy and does not read has no more waiting for it. The connections that want tables
+ * take turns.
+ *
+ *            add                 asked for                     in force
+ *   (none) ───────► wanted ─────────────────► wanted, asked ─────────────► told
+ *                     │                          │                          │  nobody wants it any more: leaving
+ *                     └─ not wanted any more     └──────────────────────────┤
+ *                        ▼                                                  ▼
+ *                      (none) ◄──────────────── dropped ◄──────────────── leaving ──wanted again──► as it was
  */
-import { after, type Instant, later, type Millis, type Seq } from "../../terms/index.js";
+import { after, type ConnectionId, type Instant, later, type Millis, type Seq } from "../../terms/index.js";
 import type { Draft } from "../draft.js";
 
 export interface Table<Watch> {
@@ -12,20 +20,23 @@ export interface Table<Watch> {
   readonly watches: Set<Watch>;
   /** How many of them want keys. */
   keys: number;
+  /** What the writer was asked for last. */
+  asked: Wish;
   /** Every commit with a higher number is told; absent until the writer says so. */
   since: Seq | undefined;
   /** The same with keys. */
   keysSince: Seq | undefined;
-  /** The sets in which it was asked for first, without keys and with them. */
-  set: number;
-  keysSet: number;
   absent: boolean;
-  /** Until then it stays watched for those whose connection was lost, without keys and with them. */
+  /** Until then it stays watched for those who may come back, without keys and with them. */
   lingersUntil: Instant | undefined;
   keysLingerUntil: Instant | undefined;
 }
 
+/** Nothing; how many rows; and which. */
+type Wish = "nothing" | "counts" | "keys";
+
 interface Wanted {
+  readonly connection: ConnectionId;
   readonly keys: boolean;
   readonly names: ReadonlyMap<string, string>;
 }
@@ -41,25 +52,34 @@ export function inForce<Watch>(table: Table<Watch>, keys: boolean, from?: number
   return since !== undefined && (from === undefined || since <= from);
 }
 
-function wantsKeys<Watch>({ keys, keysLingerUntil }: Table<Watch>): boolean {
-  return keys > 0 || keysLingerUntil !== undefined;
+function wishFor<Watch>({ watches, keys, lingersUntil, keysLingerUntil }: Table<Watch>): Wish {
+  if (keys > 0 || keysLingerUntil !== undefined) return "keys";
+  return watches.size > 0 || lingersUntil !== undefined ? "counts" : "nothing";
 }
 
 export class WatchedTables<Watch extends Wanted> {
   readonly #draft: Draft;
+  /** How many tables the writer takes up at once, and how many it gives up. */
+  readonly #takenUpMax: number;
   readonly #tables = new Map<string, Table<Watch>>();
-  /** The last that was sent. */
+  /** Nobody wants them any more, and the writer does not know it yet. */
+  readonly #leaving = new Map<string, Table<Watch>>();
+  /** How often the writer was asked. */
   #set = 0;
-  /** It is not in force yet. */
-  #awaited = false;
+  /** What it was asked for last and has not answered. */
+  #awaited: readonly Table<Watch>[] | undefined;
+  /** There may be something to ask for. */
   #changed = false;
+  /** Whose turn was the last. */
+  #served = 0;
 
-  constructor(draft: Draft) {
+  constructor(draft: Draft, takenUpMax: number) {
     this.#draft = draft;
+    this.#takenUpMax = takenUpMax;
   }
 
   get(name: string): Table<Watch> | undefined {
-    return this.#tables.get(name);
+    return this.#tables.get(name) ?? this.#leaving.get(name);
   }
 
   of({ names }: Watch): Table<Watch>[] {
@@ -73,39 +93,37 @@ export class WatchedTables<Watch extends Wanted> {
     return this.#tables.size + more;
   }
 
-  get size(): number {
-    return this.#tables.size;
+  /** Nobody wants any, and the writer watches none. */
+  get empty(): boolean {
+    return this.#tables.size + this.#leaving.size === 0;
   }
 
   add(watch: Watch): void {
     for (const name of watch.names.keys()) {
-      const table = this.#tables.get(name) ?? this.#new(name);
+      const table = this.#tables.get(name) ?? this.#leaving.get(name) ?? newTable<Watch>(name);
+      this.#leaving.delete(name);
+      this.#tables.set(name, table);
       table.watches.add(watch);
-      if (!watch.keys) continue;
-      const keysWanted = wantsKeys(table);
-      table.keys++;
-      if (keysWanted) continue;
-      table.keysSet = this.#set + 1;
-      this.#changed = true;
+      if (watch.keys) table.keys++;
     }
+    this.#changed = true;
   }
 
   remove(watch: Watch): void {
-    for (const name of watch.names.keys()) {
-      const table = this.#tables.get(name) as Table<Watch>;
-      const keysWanted = wantsKeys(table);
+    for (const table of this.of(watch)) {
       table.watches.delete(watch);
       if (watch.keys) table.keys--;
-      this.#dropUnwanted(table, keysWanted);
+      this.#leaveIfUnwanted(table);
     }
   }
 
-  /** The tables of a watch stay watched until then, when it is removed. */
+  /** What the writer watches for it stays watched until then, when it is removed. */
   linger(watch: Watch, until: Instant): void {
-    for (const name of watch.names.keys()) {
-      const table = this.#tables.get(name) as Table<Watch>;
+    for (const table of this.of(watch)) {
+      if (table.since === undefined) continue;
       table.lingersUntil = later(table.lingersUntil ?? until, until);
-      if (watch.keys) table.keysLingerUntil = later(table.keysLingerUntil ?? until, until);
+      if (!watch.keys || table.keysSince === undefined) continue;
+      table.keysLingerUntil = later(table.keysLingerUntil ?? until, until);
     }
   }
 
@@ -114,10 +132,9 @@ export class WatchedTables<Watch extends Wanted> {
     let next: Instant | undefined;
     for (const table of this.#tables.values()) {
       if (except?.has(table.name) === true) continue;
-      const keysWanted = wantsKeys(table);
       if (table.keysLingerUntil !== undefined && table.keysLingerUntil <= now) table.keysLingerUntil = undefined;
       if (table.lingersUntil !== undefined && table.lingersUntil <= now) table.lingersUntil = undefined;
-      this.#dropUnwanted(table, keysWanted);
+      this.#leaveIfUnwanted(table);
       for (const until of [table.lingersUntil, table.keysLingerUntil])
         if (until !== undefined && (next === undefined || until < next)) next = until;
     }
@@ -132,51 +149,54 @@ export class WatchedTables<Watch extends Wanted> {
     }
   }
 
-  #dropUnwanted(table: Table<Watch>, keysWanted: boolean): void {
-    if (keysWanted && !wantsKeys(table)) {
-      table.keysSince = undefined;
-      this.#changed = true;
-    }
-    if (table.watches.size > 0 || table.lingersUntil !== undefined) return;
-    this.#tables.delete(table.name);
-    this.#changed = true;
-  }
-
-  /** To a writer that has never heard of any. */
+  /** To a writer that has never heard of any. Who may come back finds other numbers, and a gap, however it is. */
   sendAnew(): void {
     for (const table of this.#tables.values()) {
+      table.asked = "nothing";
       table.since = undefined;
       table.keysSince = undefined;
-      table.set = this.#set + 1;
-      table.keysSet = this.#set + 1;
+      table.lingersUntil = undefined;
+      table.keysLingerUntil = undefined;
+      this.#leaveIfUnwanted(table);
     }
-    this.#changed = this.#tables.size > 0;
-    this.#awaited = false;
+    this.#leaving.clear();
+    this.#awaited = undefined;
+    this.#changed = true;
     this.sendIfChanged();
   }
 
   sendIfChanged(): void {
-    if (!this.#changed || this.#awaited) return;
-    this.#changed = false;
-    this.#awaited = true;
-    const tables = [...this.#tables.values()].map((table) => ({ table: table.name, keys: wantsKeys(table) }));
-    this.#draft.dispatch.push({ to: "writer", kind: "watch", set: ++this.#set, tables });
+    if (!this.#changed || this.#awaited !== undefined) return;
+    const taken = this.#nextTaken();
+    const dropped = [...this.#leaving.keys()].slice(0, this.#takenUpMax);
+    const lessened = this.#lessened(this.#takenUpMax - dropped.length);
+    const asked = [...taken, ...lessened];
+    this.#changed = asked.length + dropped.length > 0;
+    if (!this.#changed) return;
+    for (const table of asked) table.asked = wishFor(table);
+    for (const table of lessened) table.keysSince = undefined;
+    for (const name of dropped) this.#leaving.delete(name);
+    this.#awaited = asked;
+    const tables = asked.map(({ name, asked: wish }) => ({ table: name, keys: wish === "keys" }));
+    this.#draft.dispatch.push({ to: "writer", kind: "watch", set: ++this.#set, tables, dropped });
   }
 
-  /** The writer has this set, or a later one. */
-  inForce(set: number, upTo: Seq, absent: ReadonlySet<string>): void {
-    if (set === this.#set) this.#awaited = false;
-    for (const table of this.#tables.values()) {
-      if (table.set > set) continue;
+  /** The writer has done what it was asked for. Gives the tables that this was about. */
+  inForce(set: number, upTo: Seq, absent: ReadonlySet<string>): readonly Table<Watch>[] {
+    const asked = this.#awaited;
+    if (set !== this.#set || asked === undefined) return [];
+    this.#awaited = undefined;
+    for (const table of asked) {
       table.since ??= upTo;
+      if (table.asked === "keys") table.keysSince ??= upTo;
       table.absent = absent.has(table.name);
-      if (wantsKeys(table) && table.keysSet <= set) table.keysSince ??= upTo;
     }
+    return asked;
   }
 
   /** What was committed up to here is not known any more. */
   beginAgain(upTo: Seq): void {
-    for (const table of this.#tables.values()) {
+    for (const table of [...this.#tables.values(), ...this.#leaving.values()]) {
       if (table.since !== undefined) table.since = upTo;
       if (table.keysSince !== undefined) table.keysSince = upTo;
     }
@@ -187,23 +207,73 @@ export class WatchedTables<Watch extends Wanted> {
     for (const table of this.#tables.values()) {
       const keys = [...table.watches].filter((watch) => watch.keys).length;
       if (keys !== table.keys) throw new Error("watched tables: the counts are wrong");
-      if (table.watches.size === 0 && table.lingersUntil === undefined)
-        throw new Error("watched tables: one is watched for nobody");
-      if (table.keysSince !== undefined && (table.since === undefined || !wantsKeys(table)))
-        throw new Error("watched tables: keys are told that nobody wants");
+      if (wishFor(table) === "nothing") throw new Error("watched tables: one is watched for nobody");
+      if (table.asked === "nothing" && table.watches.size === 0)
+        throw new Error("watched tables: one is kept for those who never had it");
+      if (table.keysSince !== undefined && (table.since === undefined || table.asked !== "keys"))
+        throw new Error("watched tables: keys are told that nobody asked for");
       all += table.watches.size;
     }
+    for (const table of this.#leaving.values())
+      if (wishFor(table) !== "nothing" || table.asked === "nothing" || this.#tables.has(table.name))
+        throw new Error("watched tables: one leaves that is wanted, or that the writer does not have");
     for (const { names } of watches) all -= names.size;
     if (all !== 0) throw new Error("watched tables: a watch is not with its tables");
   }
 
-  #new(name: string): Table<Watch> {
-    const set = this.#set + 1;
-    const unknown = { since: undefined, keysSince: undefined, absent: false };
-    const nothing = { keys: 0, ...unknown, lingersUntil: undefined, keysLingerUntil: undefined };
-    const table: Table<Watch> = { name, watches: new Set(), ...nothing, set, keysSet: set };
-    this.#tables.set(name, table);
-    this.#changed = true;
-    return table;
+  #leaveIfUnwanted(table: Table<Watch>): void {
+    const wish = wishFor(table);
+    if (wish !== table.asked) this.#changed = true;
+    if (wish !== "nothing") return;
+    this.#tables.delete(table.name);
+    if (table.asked !== "nothing") this.#leaving.set(table.name, table);
   }
+
+  /** Turn about between those who want them, each in the order in which it has asked. */
+  #nextTaken(): readonly Table<Watch>[] {
+    const lines = this.#lines();
+    const owners = [...lines.keys()].sort((a, b) => a - b);
+    const next = owners.findIndex((owner) => owner > this.#served);
+    const round = [...owners.slice(Math.max(next, 0)), ...owners.slice(0, Math.max(next, 0))];
+    const taken = new Set<Table<Watch>>();
+    for (let place = 0; round.some((owner) => place < (lines.get(owner)?.length ?? 0)); place++)
+      for (const owner of round) {
+        const table = lines.get(owner)?.[place];
+        if (table === undefined) continue;
+        taken.add(table);
+        this.#served = owner;
+        if (taken.size === this.#takenUpMax) return [...taken];
+      }
+    return [...taken];
+  }
+
+  /** What each connection wants that the writer has not been asked for. */
+  #lines(): ReadonlyMap<ConnectionId, readonly Table<Watch>[]> {
+    const lines = new Map<ConnectionId, Table<Watch>[]>();
+    for (const table of this.#tables.values()) {
+      const wish = wishFor(table);
+      if (wish === table.asked || (wish === "counts" && table.asked === "keys")) continue;
+      const owners = new Set([...table.watches].map(({ connection }) => connection));
+      for (const owner of owners) {
+        const line = lines.get(owner);
+        if (line === undefined) lines.set(owner, [table]);
+        else line.push(table);
+      }
+    }
+    return lines;
+  }
+
+  /** Some whose keys nobody wants any more. */
+  #lessened(max: number): readonly Table<Watch>[] {
+    const all = [...this.#tables.values()];
+    return all.filter((table) => table.asked === "keys" && wishFor(table) === "counts").slice(0, max);
+  }
+}
+
+function newTable<Watch>(name: string): Table<Watch> {
+  return {
+    ...{ name, watches: new Set<Watch>(), keys: 0, asked: "nothing" },
+    ...{ since: undefined, keysSince: undefined, absent: false },
+    ...{ lingersUntil: undefined, keysLingerUntil: undefined },
+  };
 }

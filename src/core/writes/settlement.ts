@@ -86,8 +86,13 @@ function mayHaveBegun(write: Write, progress: WriterProgress | undefined): boole
   return progress === undefined || (progress.phase !== "idle" && progress.seq === write.seq);
 }
 
-export function culpritRefusal(write: Pick<Write, "killed">): Refusal {
+export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">): Refusal {
   if (write.killed === "cancel") return refuse("CANCELLED", "the statement was cancelled while it ran");
   if (write.killed === "timeout") return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time and was ended");
+  if (write.killed === "contended") {
+    const message =
+      "the statement ran out of the time that it has while others wait to write, and was ended: do it in smaller steps";
+    return refuse("STATEMENT_TIMEOUT", message, write.contendedMs === undefined ? { limit: "writeContendedMs" } : {});
+  }
   return refuse("STATEMENT_CRASHED", "the writer died while it ran this statement");
 }

@@ -73,11 +73,11 @@ export function overdue(
   write: Write,
   runningMs: Millis,
   now: { readonly limits: Limits; readonly contended: boolean; readonly shortened: boolean },
-): "timeout" | "cancel" | undefined {
+): Write["killed"] {
   const { limits } = now;
   if (write.cancelledAt !== undefined && runningMs >= limits.cancelRunningMs) return "cancel";
   let limit = Math.min(write.timeoutMs ?? limits.writeMs, limits.timeoutMsMax);
-  if (now.contended) limit = Math.min(limit, limits.writeContendedMs);
   if (now.shortened) limit = Math.min(limit, shortenedMs);
-  return runningMs >= limit ? "timeout" : undefined;
+  if (runningMs >= limit) return "timeout";
+  return now.contended && runningMs >= (write.contendedMs ?? limits.writeContendedMs) ? "contended" : undefined;
 }

@@ -32,6 +32,8 @@ export interface Write {
   /** A transaction for each of its statements: a part of it may be applied. */
   readonly piecewise?: boolean | undefined;
   readonly timeoutMs: Millis | undefined;
+  /** How long it may run while others wait, where that was asked for. */
+  readonly contendedMs?: Millis | undefined;
   readonly parcel: Parcel;
   /** Keys to settle: then it is no write but a question to the writer, in the same line. */
   readonly settles: readonly RequestKey[] | undefined;
@@ -54,7 +56,7 @@ export interface Write {
   deaths: number;
   cancelledAt: Instant | undefined;
   /** Why the writer that has it in its hands was killed because of it. */
-  killed: "timeout" | "cancel" | undefined;
+  killed: "timeout" | "contended" | "cancel" | undefined;
   /** It is not run (any more), but looked up under its key; with this it is refused when nothing is stored there. */
   lookup?: Refusal | undefined;
   /** The fence for which it is only looked up and not run. */
@@ -107,6 +109,7 @@ export type WriteStart = Pick<
   | "alone"
   | "piecewise"
   | "timeoutMs"
+  | "contendedMs"
   | "parcel"
   | "settles"
   | "ofStranger"
@@ -129,6 +132,7 @@ export function newWrite(start: WriteStart): Write {
     alone: start.alone,
     piecewise: start.piecewise,
     timeoutMs: start.timeoutMs,
+    contendedMs: start.contendedMs,
     parcel: start.parcel,
     settles: start.settles,
     ofStranger: start.ofStranger,

@@ -55,6 +55,7 @@ export interface BatchParams extends WriteParams {
 export interface ScriptParams extends WriteParams {
   readonly sql: string;
   readonly atomic?: boolean;
+  readonly contendedMs?: number;
 }
 
 export interface StatementResult {
@@ -144,6 +145,12 @@ export const dbMethods = {
           is.Flag({
             description: "One transaction for all (default true), or one for each, ending at the first error",
           }),
+        ),
+        contendedMs: is.Optional(
+          is.WholeNumber(
+            "The time that it may run while others wait to write, instead of the limit writeContendedMs; at most the limit timeoutMsMax. Needs the role admin: nobody else writes meanwhile",
+            1,
+          ),
         ),
         ...writing,
       }),

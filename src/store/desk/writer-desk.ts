@@ -113,7 +113,7 @@ export class WriterDesk {
       case "checkpoint":
         return this.#send({ kind: job.kind });
       case "watch":
-        return this.#send({ kind: "watch", set: job.set, tables: job.tables });
+        return this.#send({ kind: "watch", set: job.set, tables: job.tables, dropped: job.dropped });
       default:
         return impossible(job, "job for the writer");
     }

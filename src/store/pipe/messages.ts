@@ -81,11 +81,12 @@ export type ToWriter =
   | { readonly kind: "checkpoint" }
   | WatchMessage;
 
-/** Watch these tables and no others; answered by `watched`. */
+/** Watch these tables as well, or otherwise than before, and those no more; answered by `watched`. */
 export interface WatchMessage {
   readonly kind: "watch";
   readonly set: number;
   readonly tables: readonly WatchedTable[];
+  readonly dropped: readonly string[];
 }
 
 export interface WatchedTable {

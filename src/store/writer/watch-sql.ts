@@ -37,7 +37,7 @@ export function definitionOf(database: Database, table: string): Definition {
     .get(table) as [type: string, name: string, rootpage: number, sql: string] | undefined;
   if (row === undefined) return { kind: "none" };
   const [type, name, rootpage, sql] = row;
-  const text = `${rootpage} ${sql}`;
+  const text = textOf(rootpage, sql);
   const kind = kindOf(type, rootpage);
   if (kind !== "table") return { kind: "other", what: kind, text };
   return { kind: "table", name, text, key: keyOf(database, name) };
@@ -48,13 +48,18 @@ function kindOf(type: string, rootpage: number): "table" | "a view" | "a virtual
   return rootpage === 0 ? "a virtual table" : "table";
 }
 
-/** What everything that has a table's name is, by the name in small letters. */
-export function kindsIn(database: Database): ReadonlyMap<string, ReturnType<typeof kindOf>> {
+/** What makes it another one: a table that was dropped and made again has gone through nothing here. */
+function textOf(rootpage: number, sql: string): string {
+  return `${rootpage} ${sql}`;
+}
+
+/** The text of the definition of everything that has a table's name, by the name in small letters. */
+export function textsIn(database: Database): ReadonlyMap<string, string> {
   const rows = database
-    .prepare<unknown[]>("SELECT lower(name), type, rootpage FROM main.sqlite_schema WHERE type IN ('table', 'view')")
+    .prepare<unknown[]>("SELECT lower(name), rootpage, sql FROM main.sqlite_schema WHERE type IN ('table', 'view')")
     .raw(true)
-    .all() as [name: string, type: string, rootpage: number][];
-  return new Map(rows.map(([name, type, rootpage]) => [name, kindOf(type, rootpage)]));
+    .all() as [name: string, rootpage: number, sql: string][];
+  return new Map(rows.map(([name, rootpage, sql]) => [name, textOf(rootpage, sql)]));
 }
 
 /** The names of all triggers of ours. */

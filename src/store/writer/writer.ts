@@ -148,16 +148,12 @@ export class Writer {
         return this.#replies.forget(message.session, message.below);
       case "end-session":
         return this.#replies.endSession(message.session);
-      case "watch":
-        // One set takes the place of the one before.
-        this.#chores = this.#chores.filter(({ kind }) => kind !== "watch");
-        this.#chores.push(message);
-        return;
       case "nothing-held":
         this.#nothingHeld = true;
         return;
       case "reserve":
       case "checkpoint":
+      case "watch":
         this.#chores.push(message);
     }
   }
@@ -259,9 +255,9 @@ export class Writer {
     return refusal === undefined ? { kind: "reserved", ...reservation } : undefined;
   }
 
-  #watch({ set, tables }: Extract<Chore, { kind: "watch" }>): FromWriter | undefined {
+  #watch({ set, tables, dropped }: Extract<Chore, { kind: "watch" }>): FromWriter | undefined {
     try {
-      return { kind: "watched", set, ...this.#watches.set(tables), upTo: this.#told.last };
+      return { kind: "watched", set, ...this.#watches.change(tables, dropped), upTo: this.#told.last };
     } catch (error) {
       // A stranger is in the way: with the next turn.
       if (isBusy(error)) return undefined;

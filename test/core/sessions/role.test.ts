@@ -56,6 +56,13 @@ test("who only reads may neither write nor begin to, and takes no lock away from
   assert.ok(reader.begin({ mode: "read" }).open, "it waits for a process");
 });
 
+test("to write for longer than others have to wait is for an admin", () => {
+  const broker = new TestBroker();
+  const { code, details } = clientAs(broker, "write").write("w", { contendedMs: 1000 }).refusal;
+  assert.deepEqual([code, details], ["FORBIDDEN", { role: "write", needed: "admin" }]);
+  assert.ok(clientAs(broker, "admin").write("w", { contendedMs: 1000 }).open);
+});
+
 test("who only reads waits for locks, holds them and gives them back", () => {
   const broker = new TestBroker();
   const reader = clientAs(broker, "read");

@@ -299,9 +299,10 @@ export class TestClient {
       fences?: readonly Fence[];
       release?: readonly Fence[];
       timeoutMs?: number;
+      contendedMs?: number;
     } = {},
   ): Asked {
-    const { fences = [], release, timeoutMs } = words;
+    const { fences = [], release, timeoutMs, contendedMs } = words;
     const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "write",
@@ -310,6 +311,7 @@ export class TestClient {
       release,
       alone: false,
       timeoutMs,
+      contendedMs,
       parcel: parcel(what, words),
     });
   }

@@ -105,7 +105,7 @@ function jobWords(job: Exclude<Job, { to: "snapshot" }>, cast: Cast): string {
     case "checkpoint":
       return "fold the log";
     case "watch":
-      return `watch ${job.tables.map(({ table, keys }) => `${table}${keys ? " with keys" : ""}`).join(", ") || "nothing"} (set ${job.set})`;
+      return `watch ${[...job.tables.map(({ table, keys }) => `${table}${keys ? " with keys" : ""}`), ...job.dropped.map((table) => `no ${table}`)].join(", ")} (set ${job.set})`;
     case "probe":
       return "look at the writer";
     case "look-connection":

@@ -1,36 +1,14 @@
 /** Who hears of which commit: each once, with its number, or of a gap; whatever becomes of connections and writers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Deadlines } from "../../../src/core/deadlines.js";
-import { Draft } from "../../../src/core/draft.js";
-import type { Letter } from "../../../src/core/index.js";
-import { TableWatches } from "../../../src/core/watches/table-watches.js";
-import { limitsWith } from "../../../src/terms/index.js";
 import { cast, reborn } from "../support/cast.js";
+import { heard, orders, watching } from "../support/table-watching.js";
 import type { Asked, TestClient } from "../support/test-client.js";
-import { changeWords } from "../support/transcript-words.js";
-import { at, connection, seqOf } from "../support/values.js";
-
-type Watching = Extract<Letter, { kind: "table-watching" }>;
-
-function watching(asked: Asked): Watching {
-  const { answer } = asked;
-  if (answer.kind !== "table-watching") throw new Error(JSON.stringify(answer));
-  return answer;
-}
+import { seqOf } from "../support/values.js";
 
 function code(asked: Asked): string {
   const { answer } = asked;
   return answer.kind === "refused" ? answer.refusal.refused : answer.kind;
-}
-
-/** What each letter says, by watch. */
-function heard(client: TestClient): string[] {
-  return client.notes.flatMap((letter) => {
-    if (letter.kind !== "table-changes") return [];
-    const words = letter.changes.map(changeWords);
-    return [`${letter.watch}: ${[...words, ...(letter.gap ? [`gap up to ${letter.upTo}`] : [])].join(", ")}`];
-  });
 }
 
 const source = "first.1";
@@ -49,6 +27,7 @@ test("a watch is answered when the writer watches, and hears of each commit from
           { table: "job", keys: false },
           { table: "page", keys: false },
         ],
+        dropped: [],
       },
     ],
   );
@@ -72,45 +51,6 @@ test("what is watched already is answered at once, and costs the writer no word"
   assert.deepEqual(broker.writer.taken("watch"), []);
   broker.changed(9, ["job"]);
   assert.deepEqual(heard(bert), ["1: 9 JOB +1 ~0 -0"]);
-});
-
-test("the writer watches only what somebody wants, and nothing when nobody does", () => {
-  const { broker, anna, bert } = cast();
-  anna.watchTables(1, ["a", "b"]);
-  bert.watchTables(1, ["b"], { keys: true });
-  broker.watched(5);
-  broker.watched(5);
-  anna.unwatchTables(1);
-  assert.deepEqual(
-    broker.writer.taken("watch").map(({ tables }) => tables),
-    [[{ table: "b", keys: true }]],
-  );
-  broker.do({ kind: "tables-watched", set: 3, upTo: seqOf(5), absent: [], wrong: [] });
-  bert.unwatchTables(1);
-  assert.deepEqual(
-    broker.writer.taken("watch").map(({ tables }) => tables),
-    [[]],
-  );
-  broker.changed(6, ["b"]);
-  assert.deepEqual([heard(anna), heard(bert)], [[], []]);
-});
-
-test("a writer that is busy is told of one set of tables at a time, however often watches come and go", () => {
-  const { broker, anna, bert } = cast();
-  const first = anna.watchTables(1, ["a"]);
-  for (let n = 1; n <= 20; n++) {
-    bert.watchTables(n, ["b"], { keys: true });
-    if (n < 20) bert.unwatchTables(n);
-  }
-  assert.deepEqual(
-    broker.writer.asked.flatMap((job) => (job.kind === "watch" ? [job.tables.length] : [])),
-    [1],
-  );
-  broker.watched(5);
-  assert.equal(watching(first).upTo, 5);
-  broker.watched(6);
-  broker.changed(7, ["b"]);
-  assert.deepEqual(heard(bert), ["20: 7 b +1 ~0 -0"]);
 });
 
 test("keys are told to those who want them, and only they wait until the writer names them", () => {
@@ -154,10 +94,7 @@ test("one that comes back too late finds a gap, because its table was watched no
   broker.pass(4900);
   assert.deepEqual(broker.writer.taken("watch"), []);
   broker.pass(200);
-  assert.deepEqual(
-    broker.writer.taken("watch").map(({ tables }) => tables),
-    [[{ table: "b", keys: false }]],
-  );
+  assert.deepEqual(orders(broker), ["no a"]);
   broker.do({ kind: "tables-watched", set: 3, upTo: seqOf(5), absent: [], wrong: [] });
   const late = broker.client("late");
   const asked = late.watchTables(1, ["a"], { after: { seq: 5, source } });
@@ -181,33 +118,6 @@ test("keys are named for one that is away as well, and no longer than it may com
     broker.writer.taken("watch").map(({ tables }) => tables),
     [[{ table: "a", keys: false }]],
   );
-});
-
-test("however often a client comes and goes, what is kept for its return does not grow", () => {
-  const [draft, deadlines] = [new Draft(), new Deadlines()];
-  const tables = new TableWatches({ limits: limitsWith(), draft, deadlines });
-  tables.writerReady(1, "first");
-  for (let n = 1; n <= 100; n++) {
-    const asker = { connection: connection(n), request: n };
-    tables.watch({ kind: "watch-tables", ...asker, watch: 1, tables: ["a", "b"], keys: true, after: undefined });
-    tables.turnEnded();
-    if (n === 1) tables.watched({ kind: "tables-watched", set: 1, upTo: seqOf(5), absent: [], wrong: [] });
-    tables.connectionLost(connection(n), 5000, at(n));
-    tables.turnEnded();
-    tables.check();
-  }
-  assert.equal(deadlines.size, 1);
-  const sets = () => draft.take().dispatch.filter(({ kind }) => kind === "watch").length;
-  assert.equal(sets(), 1);
-  for (const [ms, sent] of [
-    [5001, 0],
-    [5100, 1],
-  ] as const) {
-    assert.equal(deadlines.takeDue(at(ms))?.at, ms);
-    tables.lingered(at(ms));
-    tables.turnEnded();
-    assert.equal(sets(), sent);
-  }
 });
 
 test("tables that are watched for those who are away give way to those who are here", () => {
@@ -363,16 +273,14 @@ test("what is no table is refused to those who ask, and what they watch beside i
   const { broker, anna, bert } = cast();
   const good = anna.watchTables(1, ["a"]);
   const bad = bert.watchTables(1, ["a", "V"]);
+  broker.watched(5);
   broker.watched(5, { wrong: [{ table: "v", what: "a view" }] });
   assert.equal(watching(good).upTo, 5);
   assert.deepEqual(
     bad.answer.kind === "refused" && bad.answer.refusal.message,
     '"V" is a view; only tables can be watched',
   );
-  assert.deepEqual(
-    broker.writer.taken("watch").map(({ tables }) => tables),
-    [[{ table: "a", keys: false }]],
-  );
+  assert.deepEqual(orders(broker), ["no v"]);
   assert.equal(watching(bert.watchTables(1, ["a"])).upTo, 5);
 });
 

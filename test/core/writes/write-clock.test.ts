@@ -26,11 +26,17 @@ test("running time is time without the pauses that fell into it", () => {
 test("a write is over its time by the smallest of the limits that are on it", () => {
   assert.equal(overdue(write({}), 29_999, alone), undefined);
   assert.equal(overdue(write({}), 30_000, alone), "timeout");
-  assert.equal(overdue(write({}), 5000, { ...alone, contended: true }), "timeout");
+  assert.equal(overdue(write({}), 4999, { ...alone, contended: true }), undefined);
+  assert.equal(overdue(write({}), 5000, { ...alone, contended: true }), "contended");
   assert.equal(overdue(write({}), 1000, { ...alone, shortened: true }), "timeout");
   assert.equal(overdue(write({ timeoutMs: 50 }), 50, alone), "timeout");
   assert.equal(overdue(write({ timeoutMs: 1e9 }), 299_999, alone), undefined);
   assert.equal(overdue(write({ timeoutMs: 1e9 }), 300_000, alone), "timeout");
+  const patient = write({ timeoutMs: 60_000, contendedMs: 50_000 });
+  assert.equal(overdue(patient, 49_999, { ...alone, contended: true }), undefined);
+  assert.equal(overdue(patient, 50_000, { ...alone, contended: true }), "contended");
+  assert.equal(overdue(patient, 59_999, alone), undefined);
+  assert.equal(overdue(patient, 1000, { ...alone, contended: true, shortened: true }), "timeout");
   assert.equal(overdue(write({ cancelledAt: at(1) }), 249, alone), undefined);
   assert.equal(overdue(write({ cancelledAt: at(1) }), 250, alone), "cancel");
 });

@@ -100,8 +100,8 @@ export const writers: readonly Removal[] = [
         file: "src/core/writes/write-clock.ts",
         patch: [
           [
-            'return runningMs >= limit ? "timeout" : undefined;',
-            'return runningMs >= limit + 1e9 ? "timeout" : undefined;',
+            'if (runningMs >= limit) return "timeout";\n  return now.contended &&',
+            'if (runningMs >= limit + 1e9) return "timeout";\n  return now.contended && limit < 0 &&',
           ],
         ],
       },

@@ -187,7 +187,7 @@ test("rows that a refused insert had inserted before it was refused give their r
 test("that a table is watched gives no rowid to anybody", (t) => {
   const w = withTables(t);
   w.run("insert into t values (7, 'a')");
-  w.writer.take({ kind: "watch", set: 1, tables: [{ table: "other", keys: true }] });
+  w.writer.take({ kind: "watch", set: 1, tables: [{ table: "other", keys: true }], dropped: [] });
   w.turn();
   assert.deepEqual(changes(w, "insert into plain values (1, 1)"), [[1, null]]);
 });

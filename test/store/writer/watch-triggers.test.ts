@@ -12,11 +12,14 @@ type Watched = Extract<FromWriter, { kind: "watched" }>;
 let sets = 0;
 
 function watch(w: WriterBench, ...tables: string[]): Watched {
+  return change(w, tables, []);
+}
+
+/** Watches these as well, with keys where there is a star, and those no more. */
+function change(w: WriterBench, tables: readonly string[], dropped: readonly string[]): Watched {
   const set = ++sets;
-  w.writer.take({
-    ...{ kind: "watch", set },
-    tables: tables.map((table) => ({ table: table.replace("*", ""), keys: table.endsWith("*") })),
-  });
+  const wanted = tables.map((table) => ({ table: table.replace("*", ""), keys: table.endsWith("*") }));
+  w.writer.take({ kind: "watch", set, tables: wanted, dropped });
   w.turn();
   const said = w.said.findLast((message): message is Watched => message.kind === "watched");
   assert.equal(said?.set, set);
@@ -345,16 +348,16 @@ test("names are quoted and compared as SQLite does, keys too", (t) => {
   assert.deepEqual(told(w), ['a "b" é +1 ~0 -0 (insert [1])']);
 });
 
-test("a set takes the place of the one before, and an empty one leaves nothing behind", (t) => {
+test("tables are taken up and given up without the others, and the last leaves nothing behind", (t) => {
   const w = withTables(t);
   watch(w, "t", "pair*");
-  watch(w, "pair", "plain*");
+  change(w, ["pair", "plain*"], ["t"]);
   told(w);
   w.run("insert into t (a) values (1)");
   w.run("insert into pair values ('x', 1, 0)");
   w.run("insert into plain values (1)");
   assert.deepEqual(told(w), ["pair +1 ~0 -0", "plain +1 ~0 -0 (insert [1])"]);
-  watch(w);
+  change(w, [], ["pair", "plain", "never"]);
   told(w);
   w.run("insert into pair values ('y', 1, 0)");
   assert.deepEqual(told(w), []);
@@ -370,23 +373,26 @@ test("a set takes the place of the one before, and an empty one leaves nothing b
   assert.deepEqual(names, ["sqlite_temp_schema"]);
 });
 
-test("one more table costs the same however many are watched already", (t) => {
+test("one more table, or a change of the schema, costs the same however many are watched already", (t) => {
   const w = withTables(t);
   const database = openDatabase({ path: w.orders.database, role: "writer", durability: "off", busyMs: 100 });
   t.after(() => database.close());
   const watches = new WatchTriggers(database, 10);
   const tables = ["t", "pair", "later", ...Array.from({ length: 50 }, (_, n) => `x${n}`)];
   const wanted = tables.map((table) => ({ table, keys: false }));
-  assert.equal(watches.set(wanted).absent.length, 51);
+  assert.equal(watches.change(wanted, []).absent.length, 51);
   const prepare = database.prepare.bind(database);
   let prepared = 0;
   database.prepare = ((sql: string) => {
     prepared++;
     return prepare(sql);
   }) as typeof database.prepare;
-  const standing = watches.set([...wanted, { table: "plain", keys: false }]);
-  assert.deepEqual([standing.absent.length, standing.wrong], [51, []]);
+  assert.deepEqual(watches.change([{ table: "plain", keys: false }], []), { absent: [], wrong: [] });
   assert.ok(prepared < 20, `${prepared} statements`);
+  prepared = 0;
+  database.exec("create index of_plain on plain (v)");
+  watches.schemaChanged();
+  assert.ok(prepared < 20, `${prepared} statements for a change of the schema that changes none of them`);
 });
 
 test("a script whose statements have transactions of their own is told as one, also when it fails", (t) => {
