@@ -7,8 +7,8 @@ import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { run as runTests } from "node:test";
 import { spec } from "node:test/reporters";
-import { closeRun, openRun, sweep } from "./left-behind.mjs";
-import { endBy, onSignal, root, Stop, say } from "./process.mjs";
+import { closeRun, openRun } from "./left-behind.mjs";
+import { root, Stop, say } from "./process.mjs";
 
 /** Folders of test/ from quick to slow; what is not named comes before those that start real processes. */
 const quick = ["terms", "core", "protocol", "places", "client", "sqlite", "ledger", "store", "transport", "front"];
@@ -29,14 +29,9 @@ export async function test(filters) {
   }
   forgetSettings();
   process.chdir(root);
-  const place = openRun();
   const end = new AbortController();
-  onSignal((signal) => {
-    // The processes of the test files end with this one.
-    end.abort();
-    sweep(place);
-    endBy(signal);
-  });
+  // The processes of the test files end with this one.
+  const place = openRun(() => end.abort());
   const paths = files.map((file) => join(root, "out", file));
   const results = runTests({
     files: paths,
