@@ -251,30 +251,35 @@ test("the messy", () => {
   assert.ok(!existsSync(`/proc/${pid}`) || isGone(known(Number(pid))), "the process is there still");
 });
 
-test("a test file that is ended for its time ends the run, though something that it started holds its output", (t) => {
-  const place = clone(t);
-  plant(
-    place,
-    "test/core/stuck.test.ts",
-    `import { spawn } from "node:child_process";
+const waits = "await new Promise(() => setInterval(() => undefined, 1 << 30));";
+const stuck = { "in a test": `test("the stuck", async () => {\n  ${waits}\n});`, "beside its tests": waits };
+
+for (const [where, waiting] of Object.entries(stuck))
+  test(`a file that is stuck ${where} ends the run, though something that it started holds its output`, (t) => {
+    const place = clone(t);
+    plant(
+      place,
+      "test/core/stuck.test.ts",
+      `import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-test("the stuck", async () => {
+test("the good", () => {
   const own = mkdtempSync(join(tmpdir(), "stuck-"));
   spawn(process.execPath, ["-e", "setInterval(() => undefined, 1 << 30)", own], { stdio: "inherit" });
-  await new Promise(() => setInterval(() => undefined, 1 << 30));
 });
+${waiting}
 `,
-  );
-  const impatient = { HOLDFAST_TEST_FILE_MS: "5000" };
-  const { stdout, stderr, status } = runWith(place, impatient, "test");
-  assert.match(stdout, /test timed out after 5000ms/);
-  assert.match(stderr, /left behind by the tests: process/);
-  assert.equal(status, 1);
-});
+    );
+    const impatient = { HOLDFAST_TEST_QUIET_MS: "8000" };
+    const { stdout, stderr, status } = runWith(place, impatient, "test");
+    assert.match(stderr, /nothing was heard of the tests for 8000 ms/);
+    assert.match(stdout, /✖ .*stuck\.test\.js/);
+    assert.match(stderr, /left behind by the tests: process/);
+    assert.equal(status, 1);
+  });
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
   test(`a torture that is ended by ${signal} takes what it has begun along, and ends by that signal`, async (t) => {
