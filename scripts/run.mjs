@@ -12,7 +12,7 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   process.exit(1);
 }
 
-const { root, runNode, Stop } = await import("./process.mjs");
+const { root, runNode, say, Stop } = await import("./process.mjs");
 
 async function prepare({ build: wanted, tests = false }) {
   const { withCloneLock } = await import("./clone-lock.mjs");
@@ -39,8 +39,22 @@ async function become(file, args) {
   await import(pathToFileURL(path).href);
 }
 
+/** Becomes a program that starts others: what it leaves behind, and all that it has begun when a signal ends it, goes. */
+async function becomeSwept(file, args) {
+  const { closeRun, openRun } = await import("./left-behind.mjs");
+  const place = openRun();
+  try {
+    await become(file, args);
+  } finally {
+    for (const one of await closeRun(place)) {
+      say(`left behind: ${one}`);
+      process.exitCode = 1;
+    }
+  }
+}
+
 /** Becomes a tool of the developers; what its options are, the comment at the head of its file tells. */
-async function becomeTool(file, args) {
+async function becomeTool(file, args, how = become) {
   await prepare({ build: true, tests: true });
   if (args.includes("--help") || args.includes("-h")) {
     const { readFileSync } = await import("node:fs");
@@ -54,7 +68,7 @@ async function becomeTool(file, args) {
     return;
   }
   try {
-    await become(file, args);
+    await how(file, args);
   } catch (error) {
     if (!String(error.code).startsWith("ERR_PARSE_ARGS")) {
       throw error;
@@ -96,7 +110,7 @@ const tasks = {
     await becomeTool("out/test/simulation/simulate.main.js", args);
   },
   async torture(args) {
-    await becomeTool("out/test/torture/torture.main.js", args);
+    await becomeTool("out/test/torture/torture.main.js", args, becomeSwept);
   },
   async mutants(args) {
     await becomeTool("out/test/mutants/mutants.main.js", args);

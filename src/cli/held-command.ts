@@ -12,7 +12,7 @@ import { type CommandEnd, type RunningCommand, startCommand } from "./child.js";
 import type { Call } from "./command.js";
 import { formatDuration } from "./durations.js";
 import { withLocks } from "./held-locks-variable.js";
-import { closeMark, openMark } from "./lock-mark.js";
+import { closeMark, inheritedMark, openMark } from "./lock-mark.js";
 import { environmentFor } from "./surroundings.js";
 import { quoted } from "./words.js";
 
@@ -62,7 +62,9 @@ export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd
   }
   const [first, ...more] = lock.names.map((name) => ({ name, token: lock.token, session: broker.session }));
   if (first === undefined) throw new Error("a lock without a name");
-  const env = withLocks(environmentFor(call.options, call.io), [first, ...more], broker.sessionSecret);
+  // Who has cleared the environment in between has left us the mark.
+  const around = { HOLDFAST_LOCKS: inheritedMark(), ...environmentFor(call.options, call.io) };
+  const env = withLocks(around, [first, ...more], broker.sessionSecret);
   const mark = close === true ? undefined : openMark(env["HOLDFAST_LOCKS"] ?? "");
   const running = startCommand(words, { ownGroup: !call.io.stdin.isTerminal, env, lock: first, mark });
   closeMark(mark);

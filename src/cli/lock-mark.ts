@@ -5,7 +5,7 @@
  * The file has the text of HOLDFAST_LOCKS and no name any more, so that nobody can have it open who was not given it.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -14,6 +14,20 @@ import { join } from "node:path";
  * broker that is started under a lock is not taken for a part of the command.
  */
 export const markDescriptor = 15;
+
+const inherited = `/proc/self/fd/${markDescriptor}`;
+/** Of one without a name Linux tells the name that it had. */
+const unnamed = /\/holdfast-locks-[0-9a-f-]{36} \(deleted\)$/;
+
+/** What the mark says that we were given ourselves; undefined without one. */
+export function inheritedMark(): string | undefined {
+  try {
+    // By its path: who reads a descriptor that others have too moves it on for them.
+    return unnamed.test(readlinkSync(inherited)) ? readFileSync(inherited, "utf8") : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Undefined where nobody looks for it, or none can be made; then there is the environment alone. To be closed by the caller. */
 export function openMark(text: string): number | undefined {

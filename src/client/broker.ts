@@ -18,6 +18,7 @@ import { ask, Datastore, type DatastoreParts, type Fence, failure, type ReadOpti
 import { Driver, Question } from "./driver.js";
 import { Elections } from "./elections.js";
 import { HeldLocks, type LockWork, workOf } from "./held-locks.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { errorFrom } from "./lock-errors.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
@@ -38,6 +39,10 @@ export interface BrokerEvents {
   /** The last event. `error` is there unless the program closed the handle itself. */
   readonly closed: (event: { readonly error: HoldfastError | undefined }) => void;
 }
+
+export type DescribeOptions = Pick<ReadOptions, "timeoutMs" | "signal">;
+
+const describeOptions: KnownOptions<DescribeOptions> = { timeoutMs: true, signal: true };
 
 export class Broker extends Datastore {
   /** Locks in the shape of the Web Locks API; and to look, step in, watch. */
@@ -137,7 +142,7 @@ export class Broker extends Datastore {
    * @example await broker.transaction(async (tx) => { const a = await tx.get("select sum from a"); await tx.execute("update a set sum = ?", [a.sum - 5]); });
    */
   transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return transact(() => this.begin(options), work, options);
+    return transact((begun) => this.begin(begun), work, options);
   }
 
   /**
@@ -236,10 +241,9 @@ export class Broker extends Datastore {
    * @throws STATEMENT_REFUSED for what no broker would run, SQLITE_ERROR and the like, with `details.position`
    * @example const [{ access, parameters }] = await broker.describe("delete from job where id = :id");
    */
-  async describe(
-    sql: string,
-    { timeoutMs, signal }: Pick<ReadOptions, "timeoutMs" | "signal"> = {},
-  ): Promise<readonly StatementDescription[]> {
+  async describe(sql: string, options: DescribeOptions = {}): Promise<readonly StatementDescription[]> {
+    checkOptions("describe", options, describeOptions);
+    const { timeoutMs, signal } = options;
     const question = new Question("read", "db.describe", { sql, timeoutMs });
     await ask(this.#driver, question, signal);
     if (question.refusal !== undefined) throw failure(question, signal);

@@ -169,11 +169,7 @@ export abstract class Datastore {
     const question = writing(this.#driver, "db.execute", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    try {
-      return readResult(question.result as StatementResult, this.#spelling, options.rows);
-    } catch (error) {
-      throw doneAndUnreadable(error);
-    }
+    return readDone(() => readResult(question.result as StatementResult, this.#spelling, options.rows));
   }
 
   /**
@@ -256,11 +252,7 @@ export abstract class Datastore {
     const question = writing(this.#driver, "db.batch", params, options);
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
-    try {
-      return readSteps(question.result as BatchResult, this.#spelling, options.rows);
-    } catch (error) {
-      throw doneAndUnreadable(error);
-    }
+    return readDone(() => readSteps(question.result as BatchResult, this.#spelling, options.rows));
   }
 
   /**
@@ -281,11 +273,9 @@ export abstract class Datastore {
     await ask(this.#driver, question, options.signal);
     if (question.refusal !== undefined) throw failure(question, options.signal);
     const { results } = question.result as ScriptWire;
-    try {
-      return results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position }));
-    } catch (error) {
-      throw doneAndUnreadable(error);
-    }
+    return readDone(() =>
+      results.map((one) => ({ ...readResult(one, this.#spelling, options.rows), position: one.position })),
+    );
   }
 
   /**
@@ -307,11 +297,7 @@ export abstract class Datastore {
     const question = new Question("write", "db.execute", params);
     await ask(this.#driver, question, undefined);
     if (question.refusal !== undefined) throw failure(question, undefined);
-    try {
-      return readRows(question.result as StatementResult, this.#spelling) as R[];
-    } catch (error) {
-      throw doneAndUnreadable(error);
-    }
+    return readDone(() => readRows(question.result as StatementResult, this.#spelling) as R[]);
   }
 
   #question(sql: string, args: Args | undefined, options: ReadOptions, rowsMax: number | undefined): Question {
@@ -342,7 +328,15 @@ export function settled(change: Promise<void>, signal: AbortSignal | undefined):
   return signal === undefined ? change : orAborted(change, signal, () => undefined);
 }
 
-/** The statement was done, whatever becomes of its result here: nobody may take it for one that was not. */
+/** The result of what was done, whatever becomes of it here: nobody may take it for a statement that was not. */
+function readDone<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw doneAndUnreadable(error);
+  }
+}
+
 function doneAndUnreadable(error: unknown): unknown {
   if (!isHoldfastError(error)) return error;
   const { code, message, details } = error;

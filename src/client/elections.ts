@@ -5,6 +5,7 @@
 
 import { Datastore, type DatastoreParts, type Fence } from "./datastore.js";
 import type { HeldLocks } from "./held-locks.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { LockFeed, type LockNews, type WatchOptions } from "./lock-feed.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
@@ -18,6 +19,12 @@ export interface CampaignOptions
   /** What those who observe are told of the leader, such as an address. Up to 4 KiB. */
   readonly value?: string | undefined;
 }
+
+const campaignOptions: KnownOptions<CampaignOptions> = {
+  ...{ value: true, signal: true, waitMs: true, ttl: true },
+  ...{ onQueued: true, onContended: true, onRevoking: true, onJeopardy: true, guard: true },
+};
+const observeOptions: KnownOptions<WatchOptions> = { signal: true };
 
 /** Who leads. */
 export interface Leader {
@@ -110,8 +117,10 @@ export class Elections {
    * await using leadership = await broker.elections.campaign("indexer", { value: "http://127.0.0.1:7070" });
    * await leadership.execute("update job set state = 'open' where state = 'running'");
    */
-  async campaign(name: string, { value = "", ...options }: CampaignOptions = {}): Promise<Leadership> {
-    const lock = await this.#held.acquireApart(name, { ...options, reason: value === "" ? undefined : value });
+  async campaign(name: string, options: CampaignOptions = {}): Promise<Leadership> {
+    checkOptions("elections.campaign", options, campaignOptions);
+    const { value = "", ...wishes } = options;
+    const lock = await this.#held.acquireApart(name, { ...wishes, reason: value === "" ? undefined : value });
     return new Leadership(this.#parts, lock, value);
   }
 
@@ -128,8 +137,10 @@ export class Elections {
    */
   observe(
     name: string,
-    { signal }: WatchOptions = {},
+    options: WatchOptions = {},
   ): AsyncIterableIterator<{ readonly leader: Leader | null }, undefined> {
+    checkOptions("elections.observe", options, observeOptions);
+    const { signal } = options;
     let known: Leader | null | undefined;
     return new LockFeed({
       ...{ driver: this.#parts.driver, filter: { name }, signal },

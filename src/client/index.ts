@@ -28,7 +28,7 @@ export {
   type WaiterRow,
 } from "../protocol/index.js";
 export { HoldfastError, isHoldfastError, type Outcome, type RefusalCode } from "../terms/index.js";
-export type { Broker, BrokerEvents } from "./broker.js";
+export type { Broker, BrokerEvents, DescribeOptions } from "./broker.js";
 export { connect } from "./connect.js";
 export type {
   BatchOptions,
@@ -54,7 +54,7 @@ export {
   LockTimeoutError,
 } from "./lock-errors.js";
 export type { LockNews, LockSnapshot, WatchOptions } from "./lock-feed.js";
-export type { LockHandle, TransferOptions, UpgradeOptions } from "./lock-handle.js";
+export type { ConfirmOptions, LockHandle, TransferOptions, UpgradeOptions } from "./lock-handle.js";
 export type {
   AcquireOptions,
   ContendedInfo,
@@ -66,6 +66,7 @@ export type {
 export type {
   BreakOptions,
   HandOverOptions,
+  HistoryOptions,
   LockFilter,
   LockInfo,
   LockRequestOptions,

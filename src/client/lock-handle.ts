@@ -11,12 +11,17 @@ import { checkOptions, type KnownOptions } from "./known-options.js";
 import { errorFrom, FencedError, LockLostError } from "./lock-errors.js";
 import { type AcquireOptions, type RevokingInfo, wireWait } from "./lock-request.js";
 import type { Scopes } from "./scopes.js";
-import { Transaction, type TransactionOptions, transact } from "./transaction.js";
+import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
 
 export interface UpgradeOptions {
   /** How long to wait for the others that share it (ms). 0: not at all (LOCK_HELD). Default: for ever. */
   readonly waitMs?: Millis | undefined;
   /** Ends the wait; the promise rejects with its reason, and the lock is shared as before. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConfirmOptions {
+  /** Cancels the request; it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,6 +31,7 @@ export interface TransferOptions {
 }
 
 const upgradeOptions: KnownOptions<UpgradeOptions> = { waitMs: true, signal: true };
+const confirmOptions: KnownOptions<ConfirmOptions> = { signal: true };
 const transferOptions: KnownOptions<TransferOptions> = { reason: true };
 
 export interface HandleParts extends DatastoreParts {
@@ -174,7 +180,9 @@ export class LockHandle extends Datastore {
    * @throws LockLostError, LOCK_NOT_HELD when it was given back, CONNECTION_LOST, the reason of `signal`
    * @example await lock.confirm(); // and start it
    */
-  async confirm({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async confirm(options: ConfirmOptions = {}): Promise<void> {
+    checkOptions("confirm", options, confirmOptions);
+    const { signal } = options;
     const { driver } = this.#parts;
     for (this.#mustBeHeld(); driver.seenMsAgo(this.#grant) > guardedStartMs; this.#mustBeHeld()) {
       const question = new Question("read", "session.ping", {});
@@ -212,9 +220,9 @@ export class LockHandle extends Datastore {
    * @example await lock.transaction(async (tx) => { await tx.execute("update page set done = 1"); });
    */
   transaction<T>(work: (transaction: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const begin = async () => {
-      if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
-      return Transaction.begin(this.#parts, this.ownFence(), options);
+    const begin = async (begun: BeginOptions) => {
+      if (this.fenceChanges !== undefined) await settled(this.fenceChanges, begun.signal);
+      return Transaction.begin(this.#parts, this.ownFence(), begun);
     };
     return transact(begin, work, options);
   }

@@ -49,6 +49,11 @@ export interface LockFilter {
   readonly waiters?: boolean | undefined;
 }
 
+export interface HistoryOptions {
+  /** At most so many events, the latest. Default: all that the broker remembers of the name. */
+  readonly max?: number | undefined;
+}
+
 export interface BreakOptions {
   /** Only the grant under this token. Default: all who hold the lock. */
   readonly token?: number | undefined;
@@ -73,6 +78,7 @@ const filterOptions: KnownOptions<LockFilter> = {
   ...{ name: true, prefix: true },
   ...{ session: true, contended: true, waiters: true },
 };
+const historyOptions: KnownOptions<HistoryOptions> = { max: true };
 const breakOptions: KnownOptions<BreakOptions> = { token: true, graceMs: true, reason: true };
 const subjectOptions: KnownOptions<Pick<LockFilter, "name" | "prefix">> = { name: true, prefix: true };
 const watchOptions: KnownOptions<WatchOptions> = { signal: true };
@@ -158,12 +164,14 @@ export class Locks {
   /**
    * What happened at a name lately, oldest first: requests, grants, losses with their reasons.
    *
-   * @param max at most so many, from the latest; the broker remembers a limited number of each name
+   * @param options `max`: at most so many, from the latest; the broker remembers a limited number of each name
    * @throws NAME_INVALID
    * @example for (const { at, kind, program } of await broker.locks.history("index")) console.log(new Date(at), kind, program);
    */
-  async history(name: string, { max }: { readonly max?: number | undefined } = {}): Promise<readonly LockEventRow[]> {
+  async history(name: string, options: HistoryOptions = {}): Promise<readonly LockEventRow[]> {
     checkLockName(name);
+    checkOptions("locks.history", options, historyOptions);
+    const { max } = options;
     const { events } = (await this.#ask(new Question("read", "lock.history", { name, max }))) as {
       events: LockEventRow[];
     };

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, HoldfastError, type LimitName, type Millis } from "../terms/index.js";
 import type { Broker } from "./broker.js";
 import { connectWhile } from "./connect.js";
+import { checkOptions, type KnownOptions } from "./known-options.js";
 import { type ConnectOptions, type Environment, settingsFrom } from "./options.js";
 import { isDead } from "./process-identity.js";
 import { now, sleep } from "./pulse.js";
@@ -27,6 +28,8 @@ export interface EphemeralOptions {
 /** What a connection to a broker of its own cannot choose. */
 export type EphemeralConnectOptions = Omit<ConnectOptions, "dir" | "socket" | "database" | "env" | "broker">;
 
+const ephemeralOptions: KnownOptions<EphemeralOptions> = { limits: true, timeoutMs: true, entry: true };
+
 const lookAgainMs = 5;
 /** How long a broker is left to its clients for what they have in flight before it is told to end. */
 const closeMs = 1000;
@@ -42,6 +45,7 @@ const closeMs = 1000;
  * const broker = await own.connect();
  */
 export async function ephemeralBroker(options: EphemeralOptions = {}): Promise<EphemeralBroker> {
+  checkOptions("ephemeralBroker", options, ephemeralOptions);
   // Short, and without symbolic links: a socket's path has little room.
   const dir = realpathSync(mkdtempSync(join(tmpdir(), "holdfast-")));
   const broker = new EphemeralBroker(dir, options);

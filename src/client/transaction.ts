@@ -111,7 +111,7 @@ export class Transaction {
 
   /** @internal */
   static async begin(parts: DatastoreParts, own: readonly Fence[], options: BeginOptions): Promise<Transaction> {
-    checkOptions("a transaction", options, transactionOptions);
+    checkOptions("begin", options, beginOptions);
     const { mode = "write", timeoutMs, signal } = options;
     signal?.throwIfAborted();
     const tie = parts.driver.tie();
@@ -148,9 +148,10 @@ export class Transaction {
   ): Promise<Result<Cell[]>>;
   execute<R = Row>(sql: string, args?: Args, options?: ExecuteOptions): Promise<Result<R>>;
   execute(sql: string, args?: Args, options: ExecuteOptions = {}): Promise<Result<unknown>> {
-    return this.#handOut(async () =>
-      readResult(await this.#statement(sql, args, options), this.#parts.spelling, options.rows),
-    );
+    return this.#handOut(async () => {
+      checkOptions("execute", options, executeOptions);
+      return readResult(await this.#statement(sql, args, options), this.#parts.spelling, options.rows);
+    });
   }
 
   /**
@@ -160,7 +161,10 @@ export class Transaction {
    * @example const jobs = await tx.query("select * from job where state = ?", ["open"]);
    */
   query<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R[]> {
-    return this.#handOut(async () => readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[]);
+    return this.#handOut(async () => {
+      checkOptions("query", options, queryOptions);
+      return readRows(await this.#statement(sql, args, options), this.#parts.spelling) as R[];
+    });
   }
 
   /**
@@ -171,6 +175,7 @@ export class Transaction {
    */
   get<R = Row>(sql: string, args?: Args, options: Omit<ExecuteOptions, "rows"> = {}): Promise<R | undefined> {
     return this.#handOut(async () => {
+      checkOptions("get", options, queryOptions);
       const result = await this.#statement(sql, args, { ...options, rowsMax: 1 });
       return readRows(result, this.#parts.spelling)[0] as R | undefined;
     });
@@ -199,6 +204,7 @@ export class Transaction {
     const { spelling } = this.#parts;
     const { atomic, timeoutMs, signal, rows } = options;
     return this.#handOut(async () => {
+      checkOptions("batch", options, stepsOptions);
       const params = { statements: statements.map((one) => statementOf(one, spelling)), atomic, timeoutMs };
       return readSteps((await this.#step("tx.batch", params, signal)) as BatchResult, spelling, rows);
     });
@@ -380,14 +386,11 @@ export const retriesDefault = 3;
 
 const commitOptions: KnownOptions<CommitOptions> = { key: true, keepMs: true, release: true };
 
-const transactionOptions: KnownOptions<TransactionOptions> = {
-  mode: true,
-  fence: true,
-  timeoutMs: true,
-  signal: true,
-  release: true,
-  retries: true,
-};
+const beginOptions: KnownOptions<BeginOptions> = { mode: true, fence: true, timeoutMs: true, signal: true };
+const transactionOptions: KnownOptions<TransactionOptions> = { ...beginOptions, release: true, retries: true };
+const stepsOptions: KnownOptions<StepsOptions> = { timeoutMs: true, signal: true, atomic: true, rows: true };
+const queryOptions: KnownOptions<Omit<ExecuteOptions, "rows">> = { timeoutMs: true, signal: true, named: true };
+const executeOptions: KnownOptions<ExecuteOptions> = { ...queryOptions, rows: true };
 
 /** One that only reads relies on no lock, and its commit is none that could give one back. */
 function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
@@ -397,17 +400,18 @@ function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
 
 /** Begins, runs `work`, commits; again when that is safe and may help. */
 export async function transact<T>(
-  begin: () => Promise<Transaction>,
+  begin: (options: BeginOptions) => Promise<Transaction>,
   work: (transaction: Transaction) => T | Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
-  const { mode, retries = retriesDefault, signal, release } = options;
-  if (mode === "read") mustNotRelease(options);
+  checkOptions("transaction", options, transactionOptions);
+  const { retries = retriesDefault, release, ...begun } = options;
+  if (begun.mode === "read") mustNotRelease(options);
   for (let left = retries; ; left--) {
     try {
-      return await attempt(await begin(), work, { release });
+      return await attempt(await begin(begun), work, { release });
     } catch (error) {
-      if (left <= 0 || signal?.aborted || !isPassing(error)) throw error;
+      if (left <= 0 || begun.signal?.aborted || !isPassing(error)) throw error;
     }
   }
 }

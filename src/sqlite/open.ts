@@ -13,8 +13,11 @@ export type SqliteValue = null | bigint | number | string | Uint8Array;
 
 export interface OpenOptions {
   readonly path: string;
-  /** `reader`: may not write, and the file must be there. */
-  readonly role: "writer" | "reader";
+  /**
+   * `reader`: may not write, and the file must be there. `checker`: the same, and only so does integrity_check evaluate
+   * CHECK constraints: SQLite passes over them when it reads the schema of a file that is open for reading only.
+   */
+  readonly role: "writer" | "reader" | "checker";
   /** `full`: a commit that has returned is on disk. `off`: it is in the page cache, which outlives the process only. */
   readonly durability: "full" | "off";
   /** How long a statement waits for another process's lock before SQLITE_BUSY. */
@@ -52,7 +55,8 @@ export function loadSqlite(): typeof BetterSqlite3 {
 export function openDatabase(options: OpenOptions): Database {
   const Sqlite = loadSqlite();
   const readonly = options.role === "reader";
-  const database = new Sqlite(options.path, { readonly, fileMustExist: readonly, timeout: options.busyMs });
+  const fileMustExist = options.role !== "writer";
+  const database = new Sqlite(options.path, { readonly, fileMustExist, timeout: options.busyMs });
   try {
     applySettings(database, options);
   } catch (error) {
@@ -78,7 +82,7 @@ function applySettings(database: Database, options: OpenOptions): void {
   database.pragma("cell_size_check = ON");
   database.pragma("mmap_size = 0");
   database.pragma("temp_store = MEMORY");
-  if (options.role === "reader") database.pragma("query_only = ON");
+  if (options.role !== "writer") database.pragma("query_only = ON");
 }
 
 /**

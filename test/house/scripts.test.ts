@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { isGone, known } from "../support/processes.js";
+import { isGone, kill, known } from "../support/processes.js";
 import type { TestLife } from "../support/temp-dir.js";
 import { roomNames } from "./rooms.js";
 import { emptyHouse, plant, root } from "./tree.js";
@@ -40,6 +40,20 @@ const broker = `process.stdout.write(\`\${process.argv.slice(2).join(" ")} \${pr
 process.stdin.on("data", (bytes) => process.stdout.write(\`heard \${bytes}\`));
 process.on("SIGTERM", () => process.exit(7));
 process.on("SIGINT", () => process.exit(8));
+`;
+
+/** Stands for a torture: a broker that its client has started knows its directory from its environment only. */
+const torture = `import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const own = mkdtempSync(join(tmpdir(), "torture-"));
+const idle = "setInterval(() => undefined, 1 << 30)";
+const env = { HOLDFAST_DIR: own };
+const child = spawn(process.execPath, ["-e", idle], { detached: true, stdio: "ignore", env });
+process.stdout.write(\`\${child.pid} \${own}\\n\`);
+await new Promise(() => setInterval(() => undefined, 1 << 30));
 `;
 
 function environment(): NodeJS.ProcessEnv {
@@ -83,6 +97,10 @@ function said(child: ChildProcess, wanted: RegExp): Promise<RegExpExecArray> {
 
 function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((settle) => child.once("exit", (code) => settle(code)));
+}
+
+function endedBy(child: ChildProcess): Promise<NodeJS.Signals | null> {
+  return new Promise((settle) => child.once("exit", (_, signal) => settle(signal)));
 }
 
 test("a build says one line, and nothing when nothing changed", (t) => {
@@ -233,30 +251,51 @@ test("the messy", () => {
   assert.ok(!existsSync(`/proc/${pid}`) || isGone(known(Number(pid))), "the process is there still");
 });
 
-test("a test file that is ended for its time ends the run, though something that it started holds its output", (t) => {
-  const place = clone(t);
-  plant(
-    place,
-    "test/core/stuck.test.ts",
-    `import { spawn } from "node:child_process";
+const waits = "await new Promise(() => setInterval(() => undefined, 1 << 30));";
+const stuck = { "in a test": `test("the stuck", async () => {\n  ${waits}\n});`, "beside its tests": waits };
+
+for (const [where, waiting] of Object.entries(stuck))
+  test(`a file that is stuck ${where} ends the run, though something that it started holds its output`, (t) => {
+    const place = clone(t);
+    plant(
+      place,
+      "test/core/stuck.test.ts",
+      `import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-test("the stuck", async () => {
+test("the good", () => {
   const own = mkdtempSync(join(tmpdir(), "stuck-"));
   spawn(process.execPath, ["-e", "setInterval(() => undefined, 1 << 30)", own], { stdio: "inherit" });
-  await new Promise(() => setInterval(() => undefined, 1 << 30));
 });
+${waiting}
 `,
-  );
-  const impatient = { HOLDFAST_TEST_FILE_MS: "5000" };
-  const { stdout, stderr, status } = runWith(place, impatient, "test");
-  assert.match(stdout, /test timed out after 5000ms/);
-  assert.match(stderr, /left behind by the tests: process/);
-  assert.equal(status, 1);
-});
+    );
+    const impatient = { HOLDFAST_TEST_QUIET_MS: "8000" };
+    const { stdout, stderr, status } = runWith(place, impatient, "test");
+    assert.match(stderr, /nothing was heard of the tests for 8000 ms/);
+    assert.match(stdout, /✖ .*stuck\.test\.js/);
+    assert.match(stderr, /left behind by the tests: process/);
+    assert.equal(status, 1);
+  });
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+  test(`a torture that is ended by ${signal} takes what it has begun along, and ends by that signal`, async (t) => {
+    const place = clone(t);
+    plant(place, "test/torture/torture.main.ts", torture);
+    const child = begin(t, place, "torture");
+    const [, pid, own] = await said(child, /^(\d+) (\S+)$/m);
+    assert.ok(own !== undefined && existsSync(own));
+    const begun = known(Number(pid));
+    t.after(() => kill(begun, "SIGKILL"));
+    child.kill(signal);
+    assert.equal(await endedBy(child), signal);
+    assert.ok(isGone(begun), "the process is there still");
+    assert.ok(!existsSync(own), "the directory is there still");
+    assert.ok(!existsSync(dirname(own)), "the directory of the run is there still");
+  });
 
 test("what the linter refuses fails the tests", (t) => {
   const place = clone(t);

@@ -1,6 +1,6 @@
 /**
- * `holdfast check`: whether the database is whole: every page, index and foreign key, and the broker's own tables. With
- * or without a broker; changes nothing. Exit code 0 when nothing is wrong, 1 when something is.
+ * `holdfast check`: whether the database is whole: every page, index, NOT NULL, CHECK and foreign key, and the broker's own
+ * tables. With or without a broker; changes nothing. Exit code 0 when nothing is wrong, 1 when something is.
  */
 import { type Command, optionsOf } from "../command.js";
 import { count } from "../durations.js";
@@ -26,7 +26,11 @@ export const check: Command = {
     parser
       .option("--quick", "leave out whether indexes fit their tables")
       .option("--database <file>", "this database; the running broker's, or the usual one, without")
-      .addHelpText("after", "\nExit code 0 when nothing is wrong, 1 when something is.");
+      .addHelpText(
+        "after",
+        "\nCHECK constraints need leave to write to the file, though nothing is written.\n" +
+          "Exit code 0 when nothing is wrong, 1 when something is.",
+      );
   },
 
   async run(call) {

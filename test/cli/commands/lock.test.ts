@@ -32,6 +32,18 @@ test("the command has its lock's name and token in its environment, its own inpu
   assert.deepEqual(closed.trim().split("\n"), usual);
 });
 
+test("a command runs under the outer lock too, though what is between them has cleared its environment", async (t) => {
+  if (process.platform !== "linux") return;
+  const holdfast = new Holdfast(t);
+  const inner = [process.execPath, cli, "--dir", holdfast.dir, "lock", "inner"];
+  const script = 'printf "%s\\n" "$HOLDFAST_LOCKS"; cat /proc/self/fd/15';
+  const { out } = await holdfast.run(["lock", "outer", "--", "env", "-i", ...inner, "--", "sh", "-c", script]);
+  const names = (text = "") => (JSON.parse(text) as { name: string }[]).map(({ name }) => name);
+  const [told, marked] = out.split("\n");
+  assert.deepEqual(names(told), ["outer", "inner"]);
+  assert.deepEqual(names(marked), ["outer", "inner"]);
+});
+
 test("who waits is told by whom it is held, and gets it at once when the holder and its command are killed", async (t) => {
   const holdfast = new Holdfast(t);
   const first = holdfast.start([
