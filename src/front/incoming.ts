@@ -84,11 +84,11 @@ export class Incoming {
     this.#decide(conversation, routed.command, now);
   }
 
+  /** A notification has no answer, whatever is wrong with it (JSON-RPC 2.0, 4.1): a newer client may send one of its own. */
   #notice(conversation: Conversation, method: string, params: unknown, now: Instant): void {
-    if (!isToBroker(method))
-      return conversation.refuse(null, refuse("INVALID_REQUEST", `${shown(method)} is not taken without an id`), false);
-    const refusal = checkNotice(method, params);
-    if (refusal !== undefined) return conversation.refuse(null, refusal, false);
+    if (isMethod(method))
+      return conversation.refuse(null, refuse("INVALID_REQUEST", `${method} is a request: it has an id`), false);
+    if (!isToBroker(method) || checkNotice(method, params) !== undefined) return;
     const { id: connection } = conversation;
     switch (method) {
       case "session.ack":

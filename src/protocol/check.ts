@@ -137,6 +137,7 @@ function constant(wanted: unknown): Check {
   return (value) => (value === wanted ? undefined : ` must be ${JSON.stringify(wanted)}`);
 }
 
+/** Where one alternative alone is of the value's kind, it is what was meant, and says what is wrong. */
 function anyOf(schemas: readonly JsonSchema[]): Check {
   const checks = schemas.map(checkOf);
   const words = schemas.map((schema) =>
@@ -144,8 +145,18 @@ function anyOf(schemas: readonly JsonSchema[]): Check {
   );
   return (value) => {
     for (const check of checks) if (check(value) === undefined) return undefined;
+    const kind = kindOf(value);
+    const [meant, another] = checks.filter((_, at) => (schemas[at] as JsonSchema)["type"] === kind);
+    if (meant !== undefined && another === undefined) return meant(value);
     return ` must be ${words.join(" or ")}`;
   };
+}
+
+/** By the word that a schema has for it. */
+function kindOf(value: unknown): string | undefined {
+  if (typeof value === "string" || typeof value === "boolean") return typeof value;
+  if (typeof value === "number" || typeof value === "bigint") return "integer";
+  return isObject(value) ? "object" : undefined;
 }
 
 function isObject(value: unknown): value is { readonly [name: string]: unknown } {

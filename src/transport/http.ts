@@ -1,10 +1,9 @@
 /**
- * The few words of plain HTTP that the door understands: two questions of health, and the hint that it is a WebSocket
- * that is wanted. Nothing of a request is echoed, no body is read.
+ * The few words of plain HTTP that the door understands: two questions of health. Anything else is judged as an upgrade,
+ * which it is not, and gets the same answer as one that is refused. Nothing of a request is echoed, no body is read.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { subprotocols } from "../protocol/index.js";
-import { httpRefusal, httpRefusalText } from "./upgrade.js";
+import { httpAnswerOf, httpRefusal, httpRefusalText, judgeUpgrade, notWebSocket } from "./upgrade.js";
 
 /** The head of a request takes a local client a millisecond; so long it may take at most, be it bytes or silence. */
 export const headMsStandard = 5000;
@@ -31,13 +30,13 @@ function answer(request: IncomingMessage, response: ServerResponse, ready: () =>
   const isReady = ready();
   if (asks && path === "/livez") plain(response, 200, "alive\n");
   else if (asks && path === "/readyz") plain(response, isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n");
-  else if (path === "/") plain(response, 426, upgradeHint);
-  else plain(response, 404, "not found\n");
+  else {
+    const judged = judgeUpgrade(request);
+    // A head may have all of an upgrade but the word in Connection.
+    const refused = httpAnswerOf("status" in judged ? judged : notWebSocket);
+    response.writeHead(refused.status, refused.headers).end(refused.body);
+  }
 }
-
-const upgradeHint =
-  `This is a Holdfast broker. It speaks WebSocket, subprotocol ${Object.values(subprotocols).join(" or ")}.\n` +
-  "Try: holdfast status\n";
 
 function plain(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, {
@@ -45,7 +44,6 @@ function plain(response: ServerResponse, status: number, text: string): void {
     "Content-Length": Buffer.byteLength(text),
     Connection: "close",
     "Cache-Control": "no-store",
-    ...(status === 426 ? { Upgrade: "websocket" } : {}),
   });
   response.end(text);
 }

@@ -73,6 +73,9 @@ export class Transport {
     this.#server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#upgrade(request, socket, head);
     });
+    this.#door.onWrongHandshake((socket, message) => {
+      endWith(socket, httpRefusalText(httpRefusal(400, "INVALID_REQUEST", message)));
+    });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
       if (socket.writable && error.code !== "ECONNRESET") endWith(socket, badHeadText(error.code));
       else socket.destroy();

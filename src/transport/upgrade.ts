@@ -29,14 +29,25 @@ export function httpRefusal(status: number, code: RefusalCode, message: string):
   return { status, code, message };
 }
 
+/** RFC 6455; the drafts before it had others. */
+const webSocketVersion = "13";
+
+/** For people as well: it is what a browser or `curl` shows of a broker. */
+export const notWebSocket = httpRefusal(
+  426,
+  "INVALID_REQUEST",
+  `this is a Holdfast broker: it speaks WebSocket, subprotocol ${Object.values(subprotocols).join(" or ")}; try: holdfast status`,
+);
+
 /** The purpose of an upgrade that may go on, or why it may not. */
 export function judgeUpgrade({ method, url, headers }: UpgradeHead): { readonly purpose: Purpose } | HttpRefusal {
   if (headers.origin !== undefined || headers["sec-websocket-origin"] !== undefined)
     return httpRefusal(403, "PERMISSION", "a request with an Origin comes from a web page, and those are not served");
   if (method !== "GET") return httpRefusal(405, "INVALID_REQUEST", "a WebSocket is asked for with GET");
   if (url !== "/") return httpRefusal(404, "INVALID_REQUEST", 'the WebSocket is at the path "/"');
-  if (headers.upgrade?.toLowerCase() !== "websocket")
-    return httpRefusal(426, "INVALID_REQUEST", "nothing but WebSocket is spoken here");
+  if (headers.upgrade?.toLowerCase() !== "websocket") return notWebSocket;
+  if (headers["sec-websocket-version"] !== webSocketVersion)
+    return httpRefusal(426, "INVALID_REQUEST", `Sec-WebSocket-Version must be ${webSocketVersion}`);
   if (chooseSubprotocol(offered(headers["sec-websocket-protocol"])) === undefined) {
     const known = Object.values(subprotocols).join(" or ");
     return httpRefusal(400, "PROTOCOL_VERSION", `Sec-WebSocket-Protocol must offer ${known}`);
@@ -58,16 +69,38 @@ function purposeOf(header: string | string[] | undefined): Purpose {
   return header === "resuming" || header === "operator" ? header : "newcomer";
 }
 
-/** The whole HTTP/1.1 answer. The fixed remedy of the code goes along; nothing of the request comes back. */
-export function httpRefusalText({ status, code, message }: HttpRefusal): string {
-  const body = `${JSON.stringify({ code, message, remedy: refusals[code].remedy })}\n`;
-  const retry = status === 503 ? "Retry-After: 1\r\n" : "";
-  const upgrade = status === 426 ? "Upgrade: websocket\r\n" : "";
-  return (
-    `HTTP/1.1 ${status} ${statusWords[status] ?? "Refused"}\r\nContent-Type: application/json\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${retry}${upgrade}\r\n${body}`
-  );
+/** An HTTP answer, for whoever writes it. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string;
 }
+
+/** The fixed remedy of the code goes along; nothing of the request comes back. */
+export function httpAnswerOf({ status, code, message }: HttpRefusal): HttpAnswer {
+  const body = `${JSON.stringify({ code, message, remedy: refusals[code].remedy })}\n`;
+  const headers = {
+    "Content-Type": "application/json",
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+    ...headersOf[status],
+  };
+  return { status, headers, body };
+}
+
+/** The whole of it, where there is nothing but a socket. */
+export function httpRefusalText(refusal: HttpRefusal): string {
+  const { status, headers, body } = httpAnswerOf(refusal);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${statusWords[status] ?? "Refused"}\r\n${lines.join("")}\r\n${body}`;
+}
+
+/** What a status asks for beside the body (RFC 9110; RFC 6455, 4.4). */
+const headersOf: { readonly [status: number]: HttpAnswer["headers"] } = {
+  405: { Allow: "GET" },
+  426: { Upgrade: "websocket", "Sec-WebSocket-Version": webSocketVersion },
+  503: { "Retry-After": "1" },
+};
 
 const statusWords: { readonly [status: number]: string } = {
   400: "Bad Request",

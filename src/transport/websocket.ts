@@ -63,7 +63,11 @@ export class WebSocketDoor {
     this.#server = new WebSocketServer(options);
   }
 
-  /** Answers the handshake itself where it is wrong (key, version). */
+  /** `wrong`: for a handshake that the library does not take (its key, a header that cannot be read), with what it says of it. */
+  onWrongHandshake(wrong: (socket: Socket, message: string) => void): void {
+    this.#server.on("wsClientError", (error, socket) => wrong(socket as Socket, error.message));
+  }
+
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, answer: UpgradeAnswer): void {
     this.#server.handleUpgrade(request, socket, head, answer);
   }

@@ -161,6 +161,15 @@ for (const { what, frame, number, code, id } of unreadable)
     assert.equal(typeof (await wire.call("session.ping", {})).now, "number");
   });
 
+test("a notification gets no answer, whatever is wrong with it, and does not count among the frames that end a connection", async () => {
+  const wire = await home.wire();
+  const unknown = { jsonrpc: "2.0", method: "client.later", params: {} };
+  const wrong = { jsonrpc: "2.0", method: "session.ack", params: { below: "x" } };
+  for (const notification of [unknown, wrong]) for (let i = 0; i < 10; i++) wire.send(JSON.stringify(notification));
+  assert.equal(typeof (await wire.call("session.ping", {})).now, "number");
+  assert.deepEqual(wire.strays, []);
+});
+
 /** Parameters of the wrong type or size, by method; the refusal names the path. */
 const wrongParams: readonly (readonly [method: string, params: unknown, path: RegExp])[] = [
   ["db.execute", {}, /sql/],

@@ -77,19 +77,13 @@ function carried(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? null : inner)) ?? "null");
 }
 
-/** TypeBox takes whole numbers beyond 2^53, which have been rounded; this protocol does not. */
-function withinSafe(value: unknown): boolean {
-  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
-  return typeof value !== "object" || value === null || Object.values(value).every(withinSafe);
-}
-
 for (const [name, schema] of schemas)
   test(`the checker takes and refuses what TypeBox takes and refuses: ${name}`, () => {
     const check = checkOf(schema);
     // A reference is to a value of SQL, which is checked when it is bound; to TypeBox it must be said so.
     const open = JSON.parse(JSON.stringify(schema).replaceAll(/\{"\$ref":"[^"]+"\}/g, "{}"));
     fc.assert(
-      fc.property(near(schema).map(carried).filter(withinSafe), (value) => {
+      fc.property(near(schema).map(carried), (value) => {
         const wrong = check(value);
         assert.equal(wrong === undefined, Check(open, value), wrong);
       }),
@@ -116,7 +110,9 @@ test("a refusal names the place and says what must stand there", () => {
     ],
     ["lock.cancel", { of: 1, key: "1" }, "params.key must be a whole number, 1 or more"],
     ["lock.cancel", { of: 1, key: null }, "params.key must be a whole number, 1 or more"],
-    ["db.execute", { sql: "x", key: 0 }, "params.key must be integer or string"],
+    ["db.execute", { sql: "x", key: 0 }, "params.key must be a whole number, 1 or more, not 0"],
+    ["db.execute", { sql: "x", key: "" }, "params.key must not be empty"],
+    ["db.execute", { sql: "x", key: true }, "params.key must be integer or string"],
     ["db.execute", { sql: "x", fence: [{ name: "a", token: 1 }, { name: "b" }] }, "params.fence[1].token is missing"],
     ["db.batch", { statements: [] }, "params.statements must have 1 to 1024 elements, not 0"],
     ["db.batch", { statements: [{ sql: "x" }, "y"] }, "params.statements[1] must be an object"],

@@ -185,7 +185,11 @@ export function lockVectors(): Vector[] {
       waitedMs: 120,
     }),
     request("lock.downgrade.request", "From exclusive to shared.", { name: "index/rebuild", token: 67108868, key: 15 }),
-    result("lock.downgrade.result", "Shared, under the same token.", { name: "index/rebuild", token: 67108868 }),
+    result("lock.downgrade.result", "Shared, under the same token.", {
+      name: "index/rebuild",
+      token: 67108868,
+      waitedMs: 0,
+    }),
     request("lock.cancel.request", "Withdraws the acquire of key 9.", { key: 16, of: 9 }),
     result("lock.cancel.result", "It will not be granted; its own answer is CANCELLED.", { outcome: "cancelled" }),
     result("lock.cancel.result-granted", "Too late: the lock is held.", { outcome: "granted" }),

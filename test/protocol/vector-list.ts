@@ -534,13 +534,16 @@ const refused: Vector[] = [
     message: '"index/rebuild" is shared with make (pid 4711), which waits to have it alone: neither would ever get it',
     details: { name: "index/rebuild" },
   }),
-  ...["lock.downgrade", "lock.break"].map((method) =>
-    refusal(method, "LOCK_NOT_HELD", {
-      when: "It was released meanwhile.",
-      message: 'nobody holds "index/rebuild" under token 67108865',
-      details: { name: "index/rebuild", token: 67108865 },
-    }),
-  ),
+  refusal("lock.downgrade", "LOCK_NOT_HELD", {
+    when: "It was released meanwhile.",
+    message: 'nobody holds "index/rebuild" under token 67108865',
+    details: { name: "index/rebuild", token: 67108865 },
+  }),
+  refusal("lock.break", "META_TOO_LARGE", {
+    when: "A reason of 5000 bytes.",
+    message: "params.reason is longer than 4096 bytes",
+    details: { limit: "metaBytesMax" },
+  }),
   refusal("lock.resize", "SLOTS_MISMATCH", {
     when: "The name is not locked in slots.",
     message: '"index/rebuild" is not locked in slots',

@@ -55,21 +55,39 @@ test("rubbish instead of HTTP is answered with 400 and the end", async (t) => {
 
 for (const [request, expected] of [
   ["GET / HTTP/1.1", /^HTTP\/1\.1 426 [\s\S]*Upgrade: websocket[\s\S]*holdfast status/],
-  ["POST / HTTP/1.1", /^HTTP\/1\.1 426 /],
+  ["POST / HTTP/1.1", /^HTTP\/1\.1 405 [\s\S]*Allow: GET/],
   ["GET /livez HTTP/1.1", /^HTTP\/1\.1 200 [\s\S]*alive\n$/],
   ["GET /readyz HTTP/1.1", /^HTTP\/1\.1 200 [\s\S]*ready\n$/],
-  ["POST /livez HTTP/1.1", /^HTTP\/1\.1 404 /],
-  ["GET /etc/passwd HTTP/1.1", /^HTTP\/1\.1 404 [\s\S]*not found\n$/],
+  ["POST /livez HTTP/1.1", /^HTTP\/1\.1 405 /],
+  ["GET /etc/passwd HTTP/1.1", /^HTTP\/1\.1 404 /],
   ["GET http://[::/ HTTP/1.1", /^HTTP\/1\.1 404 /],
-  ["OPTIONS * HTTP/1.1", /^HTTP\/1\.1 404 /],
+  ["OPTIONS * HTTP/1.1", /^HTTP\/1\.1 405 /],
 ] as const) {
   test(`"${request}" is answered and the connection ended`, async (t) => {
     const { path } = await openTransport(t);
     const client = await RawClient.connect(path);
     client.write(`${request}\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
-    assert.match(await client.rest(), expected);
+    const answer = await client.rest();
+    assert.match(answer, expected);
+    if (!answer.startsWith("HTTP/1.1 200")) assertRefusal(answer);
   });
 }
+
+/** Whatever the door refuses, its body says the same three things. */
+function assertRefusal(answer: string): void {
+  assert.match(answer, /^Content-Type: application\/json\r$/m);
+  const body = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+  assert.deepEqual(Object.keys(body), ["code", "message", "remedy"]);
+}
+
+test("a request to upgrade that says so in one header of two is told what is spoken here", async (t) => {
+  const { path } = await openTransport(t);
+  const client = await RawClient.connect(path);
+  client.write(upgradeText({ headers: { Connection: "close" } }));
+  const answer = await client.rest();
+  assert.match(answer, /^HTTP\/1\.1 426 /);
+  assertRefusal(answer);
+});
 
 test("CONNECT is not served", async (t) => {
   const { path } = await openTransport(t);
@@ -88,7 +106,9 @@ test("readyz says what the broker says", async (t) => {
 for (const [what, options, status] of [
   ["another path", { path: "/x" }, 404],
   ["no subprotocol of ours", { subprotocol: "chat" }, 400],
-  ["another version", { headers: { "Sec-WebSocket-Version": "12" } }, 400],
+  ["another version", { headers: { "Sec-WebSocket-Version": "12" } }, 426],
+  ["the version of a draft", { headers: { "Sec-WebSocket-Version": "8" } }, 426],
+  ["a subprotocol that is offered twice", { subprotocol: "holdfast.v1.json, holdfast.v1.json" }, 400],
   ["a key that is none", { headers: { "Sec-WebSocket-Key": "short" } }, 400],
   ["another protocol", { headers: { Upgrade: "h2c" } }, 426],
 ] as const) {
@@ -96,7 +116,10 @@ for (const [what, options, status] of [
     const { path, transport } = await openTransport(t);
     const client = await RawClient.connect(path);
     client.write(upgradeText(options));
-    assert.match(await client.rest(), new RegExp(`^HTTP/1\\.1 ${status} `));
+    const answer = await client.rest();
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
+    assertRefusal(answer);
+    if (status === 426) assert.match(answer, /^Sec-WebSocket-Version: 13\r$/m);
     assert.equal(transport.counts.open, 0);
   });
 }

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type HttpRefusal, httpRefusalText, judgeUpgrade } from "../../src/transport/upgrade.js";
 
-const good = { upgrade: "websocket", "sec-websocket-protocol": "holdfast.v1.json", host: "localhost" };
+const good = {
+  upgrade: "websocket",
+  "sec-websocket-version": "13",
+  "sec-websocket-protocol": "holdfast.v1.json",
+  host: "localhost",
+};
 
 function judge(headers: { [name: string]: string }, url = "/", method = "GET") {
   return judgeUpgrade({ method, url, headers });

@@ -55,6 +55,7 @@ export interface DowngradeParams {
 export interface DowngradeResult {
   readonly name: string;
   readonly token: number;
+  readonly waitedMs: number;
 }
 
 export interface CancelAcquireParams {
@@ -131,7 +132,7 @@ export const lockMethods = {
         guard: is.Optional(
           is.Flag({
             description:
-              "If the grant ends otherwise than by lock.release, or by one that says lost, processes that name its token in HOLDFAST_LOCKS are ended before the next grant",
+              "If the grant ends otherwise than by lock.release or a write's release, or by a lock.release that says lost, processes that name its token in HOLDFAST_LOCKS are ended before the next grant",
           }),
         ),
         steal: is.Optional(
@@ -210,7 +211,13 @@ export const lockMethods = {
   "lock.downgrade": {
     summary: "Makes an exclusive lock shared, at once and under the same token.",
     params: is.schemaOf<DowngradeParams>()(is.ObjectOf(held)),
-    result: is.schemaOf<DowngradeResult>()(is.ObjectOf({ name: is.LockNameField, token: is.TokenField })),
+    result: is.schemaOf<DowngradeResult>()(
+      is.ObjectOf({
+        name: is.LockNameField,
+        token: is.TokenField,
+        waitedMs: is.WholeNumber("As of an upgrade; always 0: it does not wait"),
+      }),
+    ),
     keyed: "always",
     beforeHello: false,
     refusals: ["NAME_INVALID", "LOCK_NOT_HELD", "KEY_REUSED", "RETRY_TOO_OLD", "DISK_FULL"],
