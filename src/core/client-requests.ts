@@ -288,8 +288,8 @@ export class ClientRequests {
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
     const verdict = judgeKey(session, command.key);
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
-    const finished = command.key === undefined ? undefined : session.finished.get(command.key);
-    if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
+    const before = command.key === undefined ? undefined : session.finished.refusalOfWrite(command.key);
+    if (before !== undefined) return this.#refuse(command, before);
     if (this.#joins(session, command, connection)) return;
     // Whether a key of the caller's own was used before, in whatever session, is for the store to say.
     const seenBefore = verdict.kind === "seen" || command.ownKey === true;
@@ -300,8 +300,8 @@ export class ClientRequests {
   #commit(session: Session, command: CommitCommand, connection: Connection, now: Instant): void {
     const verdict = judgeKey(session, command.key);
     if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
-    const finished = command.key === undefined ? undefined : session.finished.get(command.key);
-    if (finished?.kind === "refused") return this.#refuse(command, finished.refusal);
+    const before = command.key === undefined ? undefined : session.finished.refusalOfWrite(command.key);
+    if (before !== undefined) return this.#refuse(command, before);
     if (this.#joins(session, command, connection)) return;
     const { transactions } = this.#parts;
     const seenBefore = verdict.kind === "seen" || command.ownKey === true;

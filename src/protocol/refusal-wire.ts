@@ -1,5 +1,13 @@
 /** A refusal as JSON-RPC's error object, and back. The integer is what JSON-RPC demands; the word is what counts. */
-import { isRefusalCode, type Outcome, type Refusal, type RefusalCode, refusals, refuse } from "../terms/index.js";
+import {
+  isOutcome,
+  isRefusalCode,
+  type Outcome,
+  type Refusal,
+  type RefusalCode,
+  refusals,
+  refuse,
+} from "../terms/index.js";
 import type { RefusalData } from "./methods/session.js";
 
 export interface WireError {
@@ -42,7 +50,7 @@ export function refusalOf(error: unknown): Refusal {
   const known: Outcome = refusals[code].outcome;
   return {
     ...refuse(code, text, details === undefined ? undefined : fields(details)),
-    ...((outcome === "none" || outcome === "unknown") && outcome !== known ? { outcome } : {}),
+    ...(isOutcome(outcome) && outcome !== known ? { outcome } : {}),
   };
 }
 

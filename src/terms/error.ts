@@ -11,7 +11,10 @@ export class HoldfastError extends Error {
   readonly code: RefusalCode;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** `none`: surely not applied; `unknown`: nobody can tell. */
+  /**
+   * `none`: surely not applied; `partial`: of a script that is not atomic as many statements were applied as
+   * `details.applied` says; `unknown`: nobody can tell.
+   */
   readonly outcome: Outcome;
   /** Holder, place, limit, position in the SQL: what the code speaks of. */
   readonly details: { readonly [field: string]: unknown };

@@ -5,8 +5,13 @@
  */
 
 export type Fault = "caller" | "other" | "limit" | "environment" | "broker";
-/** `none`: surely not applied. `unknown`: nobody can tell. */
-export type Outcome = "none" | "unknown";
+export const outcomes = ["none", "partial", "unknown"] as const;
+/** `none`: surely not applied. `partial`: a part is, `details.applied` says how much. `unknown`: nobody can tell. */
+export type Outcome = (typeof outcomes)[number];
+
+export function isOutcome(word: unknown): word is Outcome {
+  return outcomes.some((outcome) => outcome === word);
+}
 
 export interface RefusalRow {
   readonly meaning: string;

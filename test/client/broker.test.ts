@@ -232,6 +232,16 @@ describe("what is sent", () => {
     assert.deepEqual(results[2]?.rows, [{ n: 1 }]);
   });
 
+  it("a script that is not atomic tells that a part of it was applied, and how much", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("db.script", () => ({
+      ...refuse("SQLITE_CONSTRAINT", "UNIQUE failed", { applied: 2 }),
+      outcome: "partial",
+    }));
+    const { code, outcome, details } = await rejection(broker.script("one; two; three", { atomic: false }));
+    assert.deepEqual([code, outcome, details["applied"]], ["SQLITE_CONSTRAINT", "partial", 2]);
+  });
+
   it("as a batch may have conditions; each statement has its result, its error, or none", async (test) => {
     const { broker, fake } = await pair(test);
     const error = {

@@ -25,9 +25,11 @@ test("the error says what the table says of the code, and the outcome that the r
     const { data } = errorOf(refuse(code, "no"));
     assert.deepEqual(data, { code, retryable: refusals[code].retryable, outcome: refusals[code].outcome, details: {} });
   }
-  const known: Refusal = { refused: "DISK_FULL", message: "full", outcome: "unknown" };
-  assert.equal(errorOf(known).data.outcome, "unknown");
-  assert.deepEqual(refusalOf(errorOf(known)), { ...known, details: {} });
+  for (const outcome of ["unknown", "partial"] as const) {
+    const known: Refusal = { refused: "DISK_FULL", message: "full", outcome };
+    assert.equal(errorOf(known).data.outcome, outcome);
+    assert.deepEqual(refusalOf(errorOf(known)), { ...known, details: {} });
+  }
 });
 
 test("a code of a newer broker is not lost", () => {

@@ -515,6 +515,12 @@ const refused: Vector[] = [
     message: "no writer can be had: the disk failed",
     details: { reason: "the disk failed" },
   }),
+  refusal("db.script", "SQLITE_CONSTRAINT", {
+    when: "The third statement of a script that is not atomic violates UNIQUE: two were applied.",
+    message: "UNIQUE constraint failed: note.id",
+    outcome: "partial",
+    details: { sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY", statement: 2, applied: 2 },
+  }),
   refusal("db.describe", "SQLITE_ERROR", {
     when: "Its second statement is wrong.",
     message: "no such column: nix",

@@ -10,7 +10,7 @@ import {
   sessionIdOf,
   wireOfBound,
 } from "../../src/protocol/index.js";
-import { type RefusalCode, refuse } from "../../src/terms/index.js";
+import { type Outcome, type RefusalCode, refuse } from "../../src/terms/index.js";
 import { refusalExamples } from "./refusal-examples.js";
 import { spelled } from "./values.js";
 
@@ -103,12 +103,11 @@ function methodOf(name: string): string {
 export function refusal(
   method: string,
   code: RefusalCode,
-  again?: { when: string; message: string; details?: object },
+  again?: { when: string; message: string; outcome?: Outcome; details?: object },
 ): Vector {
   const { message, details, when, withoutId } = refusalExamples[code];
-  const error = errorOf(
-    refuse(code, again?.message ?? message, { ...(again === undefined ? details : again.details) }),
-  );
+  const refused = refuse(code, again?.message ?? message, { ...(again === undefined ? details : again.details) });
+  const error = errorOf(again?.outcome === undefined ? refused : { ...refused, outcome: again.outcome });
   const name = `${method}.refused-${code.toLowerCase().replaceAll("_", "-")}`;
   const id = withoutId === true ? null : 17;
   return vector(name, "to client", again?.when ?? when, { message: { jsonrpc: "2.0", id, error }, kind: "refused" });

@@ -1,5 +1,7 @@
 /** One question of a program and its one outcome. */
+
 import { Call, type CallKind, type CallMore } from "../../src/client/conversation/index.js";
+import type { Outcome } from "../../src/terms/index.js";
 import type { Cable } from "./cable.js";
 
 export interface Fence {
@@ -33,7 +35,7 @@ export class Ask extends Call {
   readonly onlyReads: boolean;
   /** Connections it was sent on. */
   readonly sentOn: Cable[] = [];
-  outcome: "open" | "done" | "none" | "unknown" = "open";
+  outcome: "open" | "done" | Outcome = "open";
   /** Of a stream that is open: how many rows have come. */
   rows = 0;
   /** Of a stream: it was open, and is not any more. */

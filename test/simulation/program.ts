@@ -5,7 +5,7 @@
 import { type Call, type Grant, Watch } from "../../src/client/conversation/index.js";
 import type { ProcessIdentity, Role } from "../../src/core/index.js";
 import { guardedStartMs } from "../../src/protocol/index.js";
-import { type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
+import { type Outcome, type Refusal, refusals, type SessionId } from "../../src/terms/index.js";
 import { Ask, type Fence } from "./ask.js";
 import type { Cable } from "./cable.js";
 import type { Command } from "./processes.js";
@@ -386,7 +386,7 @@ export class Program implements Wisher {
     this.#settled(call, refusal.outcome ?? refusals[refusal.refused].outcome);
   }
 
-  #settled(call: Call, outcome: "done" | "none" | "unknown"): void {
+  #settled(call: Call, outcome: "done" | Outcome): void {
     if (!(call instanceof Ask)) throw new Error("an answer to nothing that was asked");
     if (call.outcome !== "open")
       throw new Error(

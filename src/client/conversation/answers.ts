@@ -2,7 +2,7 @@
  * What the broker says, looked at before it is believed: the few results and notifications that the conversation itself
  * reads. A result of another shape gives nothing, and the conversation ends rather than guess.
  */
-import { isRefusalCode, type Millis, type Refusal } from "../../terms/index.js";
+import { isOutcome, isRefusalCode, type Millis, type Refusal } from "../../terms/index.js";
 
 export interface Fence {
   readonly name: string;
@@ -93,7 +93,7 @@ export function refusalOf(error: unknown): Refusal {
   return {
     refused: known ? code : "INTERNAL",
     message: known || code === undefined ? text : `${String(code)}: ${text}`,
-    ...(outcome === "none" || outcome === "unknown" ? { outcome } : {}),
+    ...(isOutcome(outcome) ? { outcome } : {}),
     ...(isObject(details) ? { details } : {}),
   };
 }

@@ -14,10 +14,11 @@ import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockLimits } from "./lock-limits.js";
 import type { LockTable } from "./lock-table.js";
-import { heldRefusal, nameOf, reused } from "./lock-view.js";
+import { heldRefusal, nameOf } from "./lock-view.js";
 import { admitsAll, merged, namesOf } from "./multi-lock.js";
 import type { PlaceNews } from "./place-news.js";
 import { claimsWanted, LockRequest, locksOf, type Waiting } from "./request.js";
+import { printOf } from "./request-print.js";
 import { besideAtFirst } from "./under.js";
 import type { Waits } from "./waits.js";
 
@@ -44,7 +45,7 @@ export class Acquiring {
     if (this.#answeredBefore(session, ask, now)) return;
     const { granting, waits } = this.#parts;
     const asked = this.#possible(session, ask);
-    if (isRefusal(asked)) return waits.refuse(session, ask.key, ask, asked);
+    if (isRefusal(asked)) return waits.refuse(session, ask, asked);
     this.#fixSlots(asked);
     if (ask.steal) return this.#steal(asked, ask, now);
     if (granting.open && admitsAll(asked)) return granting.tell(granting.grant(asked, now), asked.claims, ask, 0);
@@ -55,14 +56,23 @@ export class Acquiring {
 
   /** Ends a wait on the client's word. One request, one outcome: a grant that was made before stays a grant. */
   cancel(session: Session, ask: CancelAcquireCommand, now: Instant): void {
-    const before = session.finished.get(ask.key);
-    if (before !== undefined) return this.answerFinished(ask, before);
+    if (this.finishedBefore(session, ask)) return;
     const waiting = session.waits.get(ask.of);
     if (waiting !== undefined) this.#cancel(waiting, now);
-    const other = session.grants.has(ask.of) ? "granted" : "gone";
+    const other = this.#isGranted(session, ask.of) ? "granted" : "gone";
     const outcome = waiting === undefined ? other : "cancelled";
-    session.finished.add(ask.key, { kind: "acquire-cancelled", outcome });
+    session.finished.add(ask.key, printOf(ask), { kind: "acquire-cancelled", outcome });
     this.#parts.draft.send.push({ kind: "acquire-cancelled", to: ask.connection, request: ask.request, outcome });
+  }
+
+  /** Whether the acquire or the upgrade with this key was granted, and what it brought is held. */
+  #isGranted(session: Session, key: RequestKey): boolean {
+    if (session.grants.has(key)) return true;
+    const done = session.finished.get(key);
+    if (done?.kind === "converted") return this.#parts.table.holdingUnder(done.fence)?.grant.session === session;
+    // Done before a restart of the broker: then only the grant knows it.
+    for (const { converted } of session.grants.values()) if (converted === key) return true;
+    return false;
   }
 
   /** The same by the id of the JSON-RPC request. Returns whether there was such a wait. */
@@ -96,7 +106,7 @@ export class Acquiring {
   ): void {
     for (const waiting of waits) {
       this.#parts.waits.leave(waiting);
-      this.#parts.waits.refuse(waiting.session, waiting.key, waiting.asker, refusal);
+      this.#parts.waits.refuseWaiting(waiting, refusal);
       this.#noteWhy(waiting, event, refusal, now);
     }
     this.#parts.granting.wakeAll(waits.flatMap(locksOf), now);
@@ -130,17 +140,14 @@ export class Acquiring {
 
   /** A request that was sent again gets the outcome it had, or is attached to its wait. */
   #answeredBefore(session: Session, ask: AcquireCommand, now: Instant): boolean {
-    const { waits, granting } = this.#parts;
     const grant = session.grants.get(ask.key);
     if (grant !== undefined) {
-      if (isFor(claimsOf(grant), ask)) granting.tell(grant, claimsOf(grant), ask, 0);
-      else waits.refuse(session, undefined, ask, reused(ask.key));
+      this.#parts.granting.tell(grant, claimsOf(grant), ask, 0);
       return true;
     }
     const waiting = session.waits.get(ask.key);
     if (waiting !== undefined) {
-      if (waiting.kind === "request" && isFor(claimsWanted(waiting), ask)) this.attach(waiting, ask, now);
-      else waits.refuse(session, undefined, ask, reused(ask.key));
+      this.attach(waiting, ask, now);
       return true;
     }
     return this.finishedBefore(session, ask);
@@ -155,7 +162,7 @@ export class Acquiring {
     }
     if (ask.key >= session.finished.ackedBelow) return false;
     const old = refuse("RETRY_TOO_OLD", `request key ${ask.key} was acknowledged before`);
-    this.#parts.waits.refuse(session, undefined, ask, old);
+    this.#parts.waits.answerRefused(ask, old);
     return true;
   }
 
@@ -163,8 +170,7 @@ export class Acquiring {
   attach(waiting: Waiting, ask: Pick<AcquireCommand, "connection" | "request" | "waitMs">, now: Instant): void {
     const { connection, waitMs } = ask;
     const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
-    if (waiting.asker?.connection === connection)
-      this.#parts.waits.refuse(waiting.session, undefined, waiting.asker, again);
+    if (waiting.asker?.connection === connection) this.#parts.waits.answerRefused(waiting.asker, again);
     this.#parts.waits.asks(waiting, ask);
     this.#parts.waits.limit(waiting, waitMs, now);
     this.#parts.news.attached(waiting, now);
@@ -214,7 +220,7 @@ export class Acquiring {
     waits.withdraw(request);
     const refusal = deadlockRefusal(circle);
     this.#noteWhy(request, "refused-deadlock", refusal, now);
-    waits.refuse(asked.session, ask.key, ask, refusal);
+    waits.refuse(asked.session, ask, refusal);
   }
 
   #join(asked: Asked, { connection, request: id, steal, under }: AcquireCommand, now: Instant): LockRequest {
@@ -250,8 +256,7 @@ export class Acquiring {
       inTheWay = lock;
       break;
     }
-    if (inTheWay !== undefined)
-      this.#parts.waits.refuse(session, ask.key, ask, heldRefusal(inTheWay, "LOCK_HELD", now));
+    if (inTheWay !== undefined) this.#parts.waits.refuse(session, ask, heldRefusal(inTheWay, "LOCK_HELD", now));
   }
 
   #cancel(waiting: Waiting, now: Instant): void {
@@ -293,10 +298,4 @@ export function grantsOf(session: Session, tokens: readonly Token[]): Grant[] {
 /** An upgrade may have been granted since it was said. */
 function isMeant({ token, formerTokens }: Grant, meant: ReadonlySet<Token>): boolean {
   return meant.has(token) || formerTokens.some((former) => meant.has(former));
-}
-
-/** Whether the request is for these names, in whatever order; the mode may have changed since it was granted. */
-function isFor(claims: readonly Claim[], ask: AcquireCommand): boolean {
-  const asked = new Set(ask.claims.map(({ name }) => name));
-  return asked.size === claims.length && claims.every(({ name }) => asked.has(name));
 }

@@ -15,6 +15,7 @@ import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import { obstacleOf } from "./multi-lock.js";
 import type { Conversion, LockRequest, Place, Waiting } from "./request.js";
+import { printOfConvert } from "./request-print.js";
 import type { TokenBlock } from "./token-block.js";
 import type { Waits } from "./waits.js";
 
@@ -172,7 +173,7 @@ export class Granting {
     grant.converted = key;
     table.history.note(lock, "upgraded", grant, now);
     const fence = { name: lock.name, token: grant.token };
-    grant.session.finished.add(key, { kind: "converted", fence, waitedMs });
+    grant.session.finished.add(key, printOfConvert("exclusive", lock.name), { kind: "converted", fence, waitedMs });
     draft.ledger.push({ kind: "grant-changed", was: before, row: grantRow(grant) });
     // Last: what this sets in motion must find it upgraded.
     this.#parts.onFenceEnds(before, now);

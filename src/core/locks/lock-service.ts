@@ -17,14 +17,16 @@ import {
 import type { Command, Fence, LockCommand } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
+import type { RequestPrint } from "../sessions/finished-requests.js";
 import { Leases } from "../sessions/lease.js";
 import type { Quiet } from "../sessions/quiet.js";
+import { reused } from "../sessions/request-keys.js";
 import type { Session } from "../sessions/session.js";
 import type { CapacityRow, GrantRow, WaiterRow } from "../turn.js";
 import { LockWatches } from "../watches/lock-watches.js";
 import { Acquiring } from "./acquiring.js";
 import { type End, Ends, lost } from "./ends.js";
-import type { Grant } from "./grant.js";
+import { claimsOf, type Grant } from "./grant.js";
 import { Granting } from "./granting.js";
 import { Listing } from "./listing.js";
 import { LockLimits } from "./lock-limits.js";
@@ -32,6 +34,7 @@ import { LockTable } from "./lock-table.js";
 import { PlaceNews } from "./place-news.js";
 import { Releasing } from "./releasing.js";
 import type { LockRequest, Waiting } from "./request.js";
+import { type KeyedLockCommand, printOf, printOfAcquire, printOfWaiting } from "./request-print.js";
 import { Resizing } from "./resizing.js";
 import { Restoring } from "./restoring.js";
 import { type Break, Revoking } from "./revoking.js";
@@ -110,6 +113,7 @@ export class LockService {
   // ── what is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   handle(session: Session, command: LockCommand, now: Instant): void {
+    if ("key" in command && this.#isReused(session, command)) return;
     switch (command.kind) {
       case "acquire":
         return this.#acquiring.acquire(session, command, now);
@@ -138,6 +142,22 @@ export class LockService {
       default:
         return impossible(command, "lock command");
     }
+  }
+
+  /** Another request was asked for under its key, of which something is known still: then it is refused. */
+  #isReused(session: Session, ask: KeyedLockCommand): boolean {
+    const first = this.#printUnder(session, ask.key);
+    if (first === undefined || first === printOf(ask)) return false;
+    this.#waits.answerRefused(ask, reused(ask.key));
+    return true;
+  }
+
+  #printUnder(session: Session, key: RequestKey): RequestPrint | undefined {
+    const grant = session.grants.get(key);
+    if (grant !== undefined) return printOfAcquire(claimsOf(grant));
+    const waiting = session.waits.get(key);
+    if (waiting !== undefined) return printOfWaiting(waiting);
+    return this.#revoking.breakUnder(session, key)?.print ?? session.finished.printUnder(key);
   }
 
   /** Whether a lock, or an upgrade, was asked for under this key before and has its outcome or waits for it. */

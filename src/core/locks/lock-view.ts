@@ -2,7 +2,7 @@
  * A lock as it is shown: to the client that was granted it, to one that looks, to one that is refused because of it.
  * Whoever is in the way is named, in words and as fields.
  */
-import { between, type Instant, type Refusal, type RequestKey, refuse } from "../../terms/index.js";
+import { between, type Instant, type Refusal, refuse } from "../../terms/index.js";
 import { overAt } from "../sessions/lease.js";
 import { isPresent, type Session } from "../sessions/session.js";
 import type { Ending, GrantView, HolderView, LockView, WaiterView } from "../turn.js";
@@ -195,10 +195,6 @@ export function notHeld(fence: { readonly name: string; readonly token?: number 
   const under = token === undefined ? "" : ` under token ${token}`;
   const message = `${who === undefined ? "nobody holds" : `session ${who.id} does not hold`} ${quote(name)}${under}`;
   return refuse("LOCK_NOT_HELD", message, { name, token: token ?? null });
-}
-
-export function reused(key: RequestKey): Refusal {
-  return refuse("KEY_REUSED", `request key ${key} was used for another request`, { key });
 }
 
 /** A session as people know it. */

@@ -11,6 +11,7 @@ import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
 import { notHeld } from "./lock-view.js";
 import { locksOf } from "./request.js";
+import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
 export interface ReleasingParts {
@@ -38,12 +39,11 @@ export class Releasing {
   /** By any of its names, all of the grant. */
   release(session: Session, ask: ReleaseCommand, now: Instant): void {
     const { waits, ends, table, draft, acquiring } = this.#parts;
-    const before = session.finished.get(ask.key);
-    if (before !== undefined) return acquiring.answerFinished(ask, before);
+    if (acquiring.finishedBefore(session, ask)) return;
     const grant = table.holdingUnder(ask)?.grant;
-    if (grant?.session !== session) return waits.refuse(session, ask.key, ask, notHeld(ask, session));
+    if (grant?.session !== session) return waits.refuse(session, ask, notHeld(ask, session));
     ends.end(grant, ask.lost ? givenUp : released, now);
-    session.finished.add(ask.key, { kind: "released" });
+    session.finished.add(ask.key, printOf(ask), { kind: "released" });
     draft.send.push({ kind: "released", to: ask.connection, request: ask.request });
   }
 

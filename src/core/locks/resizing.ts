@@ -11,6 +11,7 @@ import { mismatch } from "./capacities.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
+import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
 export interface ResizingParts {
@@ -36,7 +37,7 @@ export class Resizing {
     const refusal = this.#unfit(lock);
     if (refusal !== undefined) {
       table.forgetIfIdle(lock);
-      return waits.refuse(session, key, ask, refusal);
+      return waits.refuse(session, ask, refusal);
     }
     draft.ledger.push({ kind: "capacity", row: table.capacities.set(lock, slots) });
     table.history.noteWhy(lock, { kind: "resized", reason: `${slots} slots` }, { session }, now);
@@ -45,7 +46,7 @@ export class Resizing {
       if (take > slots) acquiring.refuseWaiting(waiting, "cancelled", fewer, now);
     for (const { request: waiting } of [...(lock.queue ?? [])]) acquiring.refuseIfStuck(waiting, now);
     granting.wake(lock, now);
-    session.finished.add(key, { kind: "resized", slots });
+    session.finished.add(key, printOf(ask), { kind: "resized", slots });
     draft.send.push({ kind: "resized", to, request, slots });
   }
 

@@ -27,6 +27,7 @@ import {
 import type { BreakCommand, TransferCommand } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
+import type { RequestPrint } from "../sessions/finished-requests.js";
 import { connectionOf, isPresent, type Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
 import { circleOf } from "./deadlock.js";
@@ -38,6 +39,7 @@ import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
 import { nameOf, notHeld, quote } from "./lock-view.js";
 import { type LockRequest, placesOf, type WaitingAsker } from "./request.js";
+import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
 export interface RevokingParts {
@@ -54,6 +56,7 @@ export interface RevokingParts {
 export interface Break {
   readonly session: Session;
   readonly key: RequestKey;
+  readonly print: RequestPrint;
   readonly name: LockName;
   /** As it was asked for. */
   readonly why: string;
@@ -86,11 +89,12 @@ export class Revoking {
     if (same !== undefined) return this.#attach(same, { connection, request });
     if (this.#parts.acquiring.finishedBefore(session, ask)) return;
     if (graceMs > 0 && own !== undefined && own.size >= breaksMax)
-      return this.#parts.waits.refuse(session, key, ask, tooMany(ask.name));
+      return this.#parts.waits.refuse(session, ask, tooMany(ask.name));
     const grants = this.#heldOf(ask);
     const begun: Break = {
       session,
       key,
+      print: printOf(ask),
       name: ask.name,
       why: reason,
       asker: { connection, request },
@@ -103,6 +107,11 @@ export class Revoking {
     if (graceMs <= 0) return this.graceOver(begun, now);
     begun.deadline = this.#parts.deadlines.arm("break-grace", begun, after(now, graceMs));
     for (const grant of grants) this.#warn(grant, begun, graceMs);
+  }
+
+  /** What is in its grace under this key. */
+  breakUnder(session: Session, key: RequestKey): Break | undefined {
+    return this.#breaks.get(session)?.get(key);
   }
 
   /** Its client is there again: what will be taken from it, it may not have heard. */
@@ -167,16 +176,16 @@ export class Revoking {
 
   #attach(one: Break, asker: WaitingAsker): void {
     const again = refuse("CANCELLED", "the same request was sent again, and the answer goes there");
-    if (one.asker.connection === asker.connection) this.#parts.waits.refuse(one.session, undefined, one.asker, again);
+    if (one.asker.connection === asker.connection) this.#parts.waits.answerRefused(one.asker, again);
     one.asker = asker;
   }
 
   #answer(one: Break): void {
-    const { session, key, grants, asker, deadline } = one;
+    const { session, key, print, grants, asker, deadline } = one;
     this.#parts.deadlines.cancel(deadline);
     this.#drop(one);
     const ended = [...grants.values()].map(({ token, outcome = "broken" as const }) => ({ token, outcome }));
-    session.finished.add(key, { kind: "broken", ended });
+    session.finished.add(key, print, { kind: "broken", ended });
     if (asker.connection !== connectionOf(session)) return;
     this.#parts.draft.send.push({ kind: "broken", to: asker.connection, request: asker.request, ended });
   }
@@ -201,27 +210,22 @@ export class Revoking {
   transfer(session: Session, ask: TransferCommand, heir: Session | undefined, now: Instant): void {
     if (this.#parts.acquiring.finishedBefore(session, ask)) return;
     const grant = this.#grantToGive(session, ask);
-    if (isRefusal(grant)) return this.#parts.waits.refuse(session, ask.key, ask, grant);
+    if (isRefusal(grant)) return this.#parts.waits.refuse(session, ask, grant);
     const request = heir === undefined ? undefined : waitOf(heir, this.#parts.table.get(ask.name));
     if (heir === undefined || request === undefined) {
       const message = `session ${ask.to} does not wait for ${quote(ask.name)}`;
-      return this.#parts.waits.refuse(
-        session,
-        ask.key,
-        ask,
-        refuse("NOT_WAITING", message, { name: ask.name, to: ask.to }),
-      );
+      return this.#parts.waits.refuse(session, ask, refuse("NOT_WAITING", message, { name: ask.name, to: ask.to }));
     }
     // Who stood before it waits for it now; it must not wait for them.
     const stuck = this.#parts.waits.toHead(request, () => {
       const circle = circleOf(request, true, grant);
       return circle === undefined ? undefined : deadlockRefusal(circle);
     });
-    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);
+    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask, stuck);
     const reason = `handed to ${nameOf(heir)}${ask.reason === "" ? "" : `: ${ask.reason}`}`;
     const { token: from } = grant;
     this.#parts.ends.end(grant, grant.session === session ? handedOn(reason) : lost(reason), now);
-    session.finished.add(ask.key, { kind: "transferred", from, heir: heir.id });
+    session.finished.add(ask.key, printOf(ask), { kind: "transferred", from, heir: heir.id });
     const { connection: to, request: asked } = ask;
     this.#parts.draft.send.push({ kind: "transferred", to, request: asked, from, heir: heir.id });
     // It may be next on other names as well by now.

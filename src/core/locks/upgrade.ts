@@ -31,8 +31,9 @@ import { type Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Granting } from "./granting.js";
 import { grantRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
-import { heldRefusal, nameOf, notHeld, quote, reused } from "./lock-view.js";
+import { heldRefusal, nameOf, notHeld, quote } from "./lock-view.js";
 import { Conversion } from "./request.js";
+import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
 export interface UpgradesParts {
@@ -58,7 +59,7 @@ export class Upgrades {
     const refusal =
       holding === undefined || holding.grant.session !== session ? notHeld(ask, session) : unfit(holding, ask);
     if (refusal !== undefined || holding === undefined)
-      return this.#parts.waits.refuse(session, ask.key, ask, refusal ?? notHeld(ask, session));
+      return this.#parts.waits.refuse(session, ask, refusal ?? notHeld(ask, session));
     if (ask.to === "shared") this.#downgrade(holding, ask, now);
     else this.#upgrade(holding, ask, now);
   }
@@ -80,11 +81,10 @@ export class Upgrades {
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #answeredBefore(session: Session, ask: ConvertCommand, now: Instant): boolean {
-    const { waits, acquiring } = this.#parts;
+    const { acquiring } = this.#parts;
     const waiting = session.waits.get(ask.key);
     if (waiting !== undefined) {
-      if (waiting.kind === "conversion" && waiting.holding.lock.name === ask.name) acquiring.attach(waiting, ask, now);
-      else waits.refuse(session, undefined, ask, reused(ask.key));
+      acquiring.attach(waiting, ask, now);
       return true;
     }
     if (acquiring.finishedBefore(session, ask)) return true;
@@ -111,7 +111,7 @@ export class Upgrades {
     if (!isAlone && ask.waitMs === 0) {
       // Only for its words: it waits for nothing.
       const asked = new Conversion(holding, ask.key, 0, now);
-      return waits.refuse(session, ask.key, ask, heldRefusal(lock, "LOCK_HELD", now, asked));
+      return waits.refuse(session, ask, heldRefusal(lock, "LOCK_HELD", now, asked));
     }
     if (lock.conversion !== undefined) return this.#refuseSecond(holding, lock.conversion, ask, now);
     this.#join(holding, ask, isAlone, now);
@@ -135,7 +135,7 @@ export class Upgrades {
     if (circle === undefined) return this.#goOn(holding, ask, now);
     const refusal = upgradeRefusal(lock.name, conversion, circle);
     table.history.noteWhy(lock, { kind: "refused-deadlock", reason: refusal.message }, grant, now);
-    waits.refuse(grant.session, ask.key, ask, refusal);
+    waits.refuse(grant.session, ask, refusal);
     granting.wake(lock, now);
   }
 
@@ -149,7 +149,7 @@ export class Upgrades {
       { waiting: first, name, grant, next: second },
     ]);
     this.#parts.table.history.noteWhy(lock, { kind: "refused-deadlock", reason: refusal.message }, grant, now);
-    this.#parts.waits.refuse(grant.session, ask.key, ask, refusal);
+    this.#parts.waits.refuse(grant.session, ask, refusal);
   }
 
   #downgrade(holding: Holding, ask: ConvertCommand, now: Instant): void {
@@ -157,7 +157,7 @@ export class Upgrades {
     const { grant, lock } = holding;
     grant.converted = ask.key;
     const fence = { name: lock.name, token: grant.token };
-    grant.session.finished.add(ask.key, { kind: "converted", fence, waitedMs: 0 });
+    grant.session.finished.add(ask.key, printOf(ask), { kind: "converted", fence, waitedMs: 0 });
     table.history.note(lock, "downgraded", grant, now);
     holding.mode = "shared";
     // Before the rows of those who are let in by it.

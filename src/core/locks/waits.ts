@@ -2,7 +2,7 @@
  * The bookkeeping of those who wait: their places in the queues, their rows in the ledger, their deadlines, and what
  * they and the holders are told of it. Who is granted when is decided in granting.ts.
  */
-import { after, type Instant, type Millis, type Refusal, type RequestKey } from "../../terms/index.js";
+import { after, type Instant, type Millis, type Refusal } from "../../terms/index.js";
 import type { Asker } from "../command.js";
 import type { Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
@@ -14,6 +14,7 @@ import { waiterRow } from "./lock-rows.js";
 import type { LockTable } from "./lock-table.js";
 import type { PlaceNews } from "./place-news.js";
 import { type LockRequest, locksOf, placesOf, type Waiting } from "./request.js";
+import { type KeyedLockCommand, printOf, printOfWaiting } from "./request-print.js";
 
 export interface WaitsParts {
   readonly draft: Draft;
@@ -167,10 +168,22 @@ export class Waits {
 
   // ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  refuse(session: Session, key: RequestKey | undefined, asker: Asker | undefined, refusal: Refusal): void {
-    if (key !== undefined) session.finished.add(key, { kind: "refused", refusal });
-    if (asker !== undefined)
-      this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
+  /** The outcome of this request. */
+  refuse(session: Session, ask: KeyedLockCommand, refusal: Refusal): void {
+    session.finished.add(ask.key, printOf(ask), { kind: "refused", refusal });
+    this.answerRefused(ask, refusal);
+  }
+
+  /** The outcome of what has waited. */
+  refuseWaiting(waiting: Waiting, refusal: Refusal): void {
+    const { session, key, asker } = waiting;
+    session.finished.add(key, printOfWaiting(waiting), { kind: "refused", refusal });
+    if (asker !== undefined) this.answerRefused(asker, refusal);
+  }
+
+  /** Nothing is kept under its key. */
+  answerRefused({ connection: to, request }: Asker, refusal: Refusal): void {
+    this.#parts.draft.send.push({ kind: "refused", to, request, refusal });
   }
 
   /** The first has come to wait for what they hold. */

@@ -1,8 +1,8 @@
 /**
  * What became of a session's lock requests and of its refused writes, by key, until the client has acknowledged them: a
- * request that is sent again after a lost answer gets the same answer. Grants are not here (they are in the session),
- * nor are results of writes (the store keeps them); a restart forgets these, which is safe: a refused request may be
- * decided afresh, and a release that is gone is gone.
+ * request that is sent again after a lost answer gets the same answer, and another one under its key is known by its
+ * print. Grants are not here (they are in the session), nor are results of writes (the store keeps them); a restart
+ * forgets these, which is safe: a refused request may be decided afresh, and a release that is gone is gone.
  */
 import {
   type Millis,
@@ -14,6 +14,7 @@ import {
   type Token,
 } from "../../terms/index.js";
 import type { Fence } from "../command.js";
+import { reused } from "./request-keys.js";
 
 export type Finished =
   | { readonly kind: "refused"; readonly refusal: Refusal }
@@ -27,6 +28,17 @@ export type Finished =
   | { readonly kind: "transferred"; readonly from: Token; readonly heir: SessionId }
   | { readonly kind: "resized"; readonly slots: number };
 
+declare const print: unique symbol;
+/** What was asked under a key, in short: as good as surely another for another request. */
+export type RequestPrint = number & { readonly [print]: never };
+/** Of all writes: the core does not know what is in them. */
+const ofWrite = -1 as RequestPrint;
+
+interface Kept {
+  readonly print: RequestPrint;
+  readonly outcome: Finished;
+}
+
 /** Clients that never acknowledge must not grow the broker. */
 const keptMax = 1024;
 /** So many of the last refusals are kept with their words. */
@@ -36,7 +48,7 @@ const messageMax = 200;
 const detailMax = 64;
 
 export class FinishedRequests {
-  readonly #byKey = new Map<RequestKey, Finished>();
+  readonly #byKey = new Map<RequestKey, Kept>();
   /** The keys of refusals that are kept with their words, the oldest first; absent while there was none. */
   #wordy: Set<RequestKey> | undefined;
   #ackedBelow = 0;
@@ -51,12 +63,17 @@ export class FinishedRequests {
   }
 
   get(key: RequestKey): Finished | undefined {
-    return this.#byKey.get(key);
+    return this.#byKey.get(key)?.outcome;
   }
 
-  add(key: RequestKey, outcome: Finished): void {
+  printUnder(key: RequestKey): RequestPrint | undefined {
+    return this.#byKey.get(key)?.print;
+  }
+
+  add(key: RequestKey, print: RequestPrint, finished: Finished): void {
     if (key < this.#ackedBelow) return;
-    this.#byKey.set(key, outcome.kind === "refused" ? this.#briefly(key, outcome.refusal) : outcome);
+    const outcome = finished.kind === "refused" ? this.#briefly(key, finished.refusal) : finished;
+    this.#byKey.set(key, { print, outcome });
     if (this.#byKey.size <= keptMax) return;
     for (const oldest of this.#byKey.keys()) {
       this.#forget(oldest);
@@ -70,8 +87,9 @@ export class FinishedRequests {
     for (const oldest of this.#wordy) {
       if (this.#wordy.size <= wordyMax) break;
       this.#wordy.delete(oldest);
-      const finished = this.#byKey.get(oldest);
-      if (finished?.kind === "refused") this.#byKey.set(oldest, wordless(finished.refusal));
+      const kept = this.#byKey.get(oldest);
+      if (kept?.outcome.kind === "refused")
+        this.#byKey.set(oldest, { print: kept.print, outcome: wordless(kept.outcome.refusal) });
     }
     return { kind: "refused", refusal: inShort(refusal) };
   }
@@ -88,7 +106,14 @@ export class FinishedRequests {
   writeRefused(key: RequestKey, refusal: Refusal): void {
     const { retryable, outcome } = refusals[refusal.refused];
     const final = !retryable && (refusal.outcome ?? outcome) === "none" && refusal.refused !== "KEY_REUSED";
-    if (final) this.add(key, { kind: "refused", refusal });
+    if (final) this.add(key, ofWrite, { kind: "refused", refusal });
+  }
+
+  /** Why no write can be run under this key: one was refused, or it is that of a lock request. */
+  refusalOfWrite(key: RequestKey): Refusal | undefined {
+    const kept = this.#byKey.get(key);
+    if (kept === undefined) return undefined;
+    return kept.print === ofWrite && kept.outcome.kind === "refused" ? kept.outcome.refusal : reused(key);
   }
 
   acknowledge(below: number): void {

@@ -9,6 +9,10 @@ export type KeyVerdict =
   | { readonly kind: "seen" }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
+export function reused(key: RequestKey): Refusal {
+  return refuse("KEY_REUSED", `request key ${key} was used for another request`, { key });
+}
+
 /** `seen`: the writer may have had it before. For a session that was restored after a restart that is any key. */
 export function judgeKey(session: Session, key: RequestKey | undefined): KeyVerdict {
   if (key === undefined) return { kind: "fresh" };

@@ -3,7 +3,7 @@
  * the first of them and kept up with each, so that it is never run twice, and what was applied is known to the number.
  */
 import { encodeResults } from "../../protocol/index.js";
-import { isRefusal, type Limits, type Refusal, seq } from "../../terms/index.js";
+import { isRefusal, type Limits, type Refusal, refusals, seq } from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { inStatement, type RequestPlan } from "../statement/plan.js";
 import type { JobRunner } from "./job-runner.js";
@@ -77,7 +77,12 @@ export class ScriptRunner {
   /** What was applied stays, and under the key stands how the script ended. */
   #ended(job: WriteJob, applied: number, refusal: Refusal): Refusal {
     const { transaction } = this.#parts;
-    const told: Refusal = { ...refusal, details: { ...refusal.details, applied } };
+    const isPart = applied > 0 && (refusal.outcome ?? refusals[refusal.refused].outcome) === "none";
+    const told: Refusal = {
+      ...refusal,
+      ...(isPart ? { outcome: "partial" } : {}),
+      details: { ...refusal.details, applied },
+    };
     if (applied === 0 || job.message.key === undefined || transaction.begin() !== undefined) return told;
     this.#note(job, { kind: replyKinds.refusal, result: JSON.stringify(told) }, true);
     // If even this cannot be written, the key still says how far the script came.

@@ -185,7 +185,7 @@ test("a transfer that is sent again is answered as the first time", () => {
   const waiting = bert.acquire("x");
   carl.acquire("x");
   anna.transfer("x", bert, { key: 50 });
-  assert.equal(anna.transfer("x", carl, { key: 50 }).answer.kind, "transferred");
+  assert.equal(anna.transfer("x", bert, { key: 50 }).answer.kind, "transferred");
   assert.equal(carl.list({ name: "x" })[0]?.holders[0]?.token, waiting.grant.token);
 });
 

@@ -14,6 +14,11 @@ function converted(asked: Asked): Fence & { waitedMs: number } {
   return { ...answer.fence, waitedMs: answer.waitedMs };
 }
 
+function cancelled({ answer }: Asked): string {
+  if (answer.kind !== "acquire-cancelled") throw new assert.AssertionError({ message: JSON.stringify(answer) });
+  return answer.outcome;
+}
+
 // ── upgrade ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test("who shares a lock alone has it exclusively at once, under a new token", () => {
@@ -238,7 +243,29 @@ test("an upgrade that is sent again is answered as the first time", () => {
   const a = anna.hold("x", shared);
   const first = converted(anna.upgrade(a, { key: 50 }));
   assert.equal(converted(anna.upgrade(a, { key: 50 })).token, first.token);
-  assert.equal(anna.acquire("y", { key: 50 }).answer.kind, "converted");
+});
+
+test("a cancel of an upgrade says that it came too late when the upgrade was done, also before a restart of the broker", () => {
+  const { broker, anna, bert } = cast();
+  const a = anna.hold("x", shared);
+  const b = bert.hold("x", shared);
+  anna.upgrade(a, { key: 50 });
+  bert.release(b);
+  assert.equal(cancelled(anna.cancelAcquire(50)), "granted");
+  reborn(broker, anna, bert);
+  const [held] = anna.resume({ pending: [50] }).grants;
+  assert.ok(held !== undefined);
+  assert.equal(cancelled(anna.cancelAcquire(50)), "granted");
+  anna.release({ name: a.name, token: held.token });
+  assert.equal(cancelled(anna.cancelAcquire(50)), "gone");
+});
+
+test("a cancel of an upgrade whose lock was given back since says that it is gone", () => {
+  const { anna } = cast();
+  const fence = converted(anna.upgrade(anna.hold("x", shared), { key: 50 }));
+  assert.equal(cancelled(anna.cancelAcquire(50)), "granted");
+  anna.release(fence);
+  assert.equal(cancelled(anna.cancelAcquire(50)), "gone");
 });
 
 test("an upgrade whose answer was lost in a crash is not taken for a loss, and is answered again", () => {

@@ -34,6 +34,7 @@ test("a script that is not atomic keeps what came before the error, and says how
   );
   assert.equal(refusal?.refused, "SQLITE_CONSTRAINT");
   assert.deepEqual([refusal?.details?.["statement"], refusal?.details?.["applied"]], [2, 2]);
+  assert.equal(refusal?.outcome, "partial");
   assert.deepEqual(w.rows("select a from t"), [[1]]);
 });
 
@@ -63,7 +64,8 @@ test("what became of a broken script is told when its session is settled", (t) =
   script(w, "insert into t values (3); insert into nowhere values (4)", { atomic: false, key: 3 });
   const [outcome] = w.settle("a".repeat(32) as never, [3]);
   assert.equal(outcome.outcome, "applied");
-  assert.deepEqual([outcome.error.data.code, outcome.error.data.details.applied], ["SQLITE_ERROR", 1]);
+  const { code, outcome: known, details } = outcome.error.data;
+  assert.deepEqual([code, known, details.applied], ["SQLITE_ERROR", "partial", 1]);
 });
 
 test("a script that fails at its first statement leaves no key", (t) => {
