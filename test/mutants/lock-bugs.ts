@@ -202,8 +202,8 @@ export const lockBugs: readonly Mutant[] = [
     file: "src/core/locks/revoking.ts",
     patch: [
       [
-        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);",
-        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask.key, ask, stuck);\n    request.arrival = -request.arrival;\n    for (const place of placesOf(request)) { place.lock.queue?.remove(place); place.lock.queueOf().push(place, true); }",
+        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask, stuck);",
+        "    if (stuck !== undefined) return this.#parts.waits.refuse(session, ask, stuck);\n    request.arrival = -request.arrival;\n    for (const place of placesOf(request)) { place.lock.queue?.remove(place); place.lock.queueOf().push(place, true); }",
       ],
     ],
   },
