@@ -122,6 +122,8 @@ export type StoreEvent =
     }
   | { readonly kind: "reader-ready"; readonly reader: ReaderId }
   | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
+  /** `stopped`: by somebody (SIGSTOP), as far as anybody can tell. */
+  | { readonly kind: "reader-seen"; readonly reader: ReaderId; readonly stopped: boolean }
   /** It runs a read that may be slow, and has answered all before it. */
   | { readonly kind: "read-begun"; readonly reader: ReaderId; readonly read: number }
   | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer }

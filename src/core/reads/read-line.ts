@@ -49,6 +49,8 @@ const slowMs = 50;
 /** When it is not certain that it runs at all, it goes to another itself after so long; its reader may take so long (ms). */
 const doubtMs = 250;
 const doubtedMs = 1250;
+/** A reader that has been at one read for so long may have been stopped: that is looked at so often (ms). */
+const stoppedMs = 1000;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
 const idleMs = 30_000;
@@ -192,6 +194,13 @@ export class ReadLine {
     this.#pump(now);
   }
 
+  /** One that somebody has stopped is ended; the read that it had is not to blame, and goes to another. */
+  readerSeen(id: ReaderId, stopped: boolean, now: Instant): void {
+    const reader = this.#readers.get(id);
+    if (stopped && reader !== undefined && between(reader.headSince, now) >= stoppedMs)
+      this.#kill(reader, "somebody has stopped it");
+  }
+
   /** Of those that may be slow a reader says which one it runs. */
   begun(id: ReaderId, read: number): void {
     this.#quick = 0;
@@ -306,6 +315,9 @@ export class ReadLine {
     } else if (this.#holding.fold && runningMs >= foldPatienceMs) {
       reader.killed = "crowded";
       this.#kill(reader, "the log must be folded");
+    } else if (runningMs >= stoppedMs && between(reader.probedAt, now) >= stoppedMs) {
+      reader.probedAt = now;
+      this.#parts.draft.dispatch.push({ to: "reader", kind: "probe", reader: reader.id });
     }
   }
 

@@ -36,6 +36,8 @@ export interface Reader {
   killed: "timeout" | "cancel" | "crowded" | undefined;
   /** Since when it has had nothing to do: at first, since it was started. */
   idleSince: Instant;
+  /** When it was last asked whether somebody has stopped it. */
+  probedAt: Instant;
 }
 
 /** Reads in one reader's hands: enough that its pipe never runs dry, few enough to take back. */
@@ -44,7 +46,7 @@ export const rowMax = 32;
 export function newReader(id: ReaderId, now: Instant): Reader {
   const row: Row[] = [];
   const owners = new Map<string, number>();
-  const since = { headSince: now, idleSince: now };
+  const since = { headSince: now, idleSince: now, probedAt: now };
   const quiet = { begun: undefined, stuck: false, doubted: false, killed: undefined };
   return { id, state: "starting", row, owners, ...since, ...quiet };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readerId } from "../../../src/terms/index.js";
 import type { FakeReader } from "../support/fake-readers.js";
 import { TestBroker } from "../support/test-broker.js";
 import type { TestClient } from "../support/test-client.js";
@@ -176,6 +177,41 @@ test("nobody stands behind a slow read: those behind it are given to others", ()
   assert.equal(broker.readers.running("quick")?.row.length, 1);
   broker.read("quick");
   assert.equal(quick.body, "saw quick");
+});
+
+test("a reader that was stopped is ended, and its read runs in another, however long it may take", () => {
+  const [broker, a] = two();
+  const read = a.read("r", { timeoutMs: 300_000 });
+  const stopped = broker.readers.running("r");
+  assert.ok(stopped !== undefined);
+  begins(broker, "r");
+  broker.pass(900);
+  assert.equal(stopped.probes, 0);
+  broker.pass(200);
+  assert.equal(stopped.probes, 1);
+  broker.do({ kind: "reader-seen", reader: readerId(stopped.id), stopped: false });
+  assert.deepEqual(killed(broker), []);
+  broker.pass(1000);
+  assert.equal(stopped.probes, 2);
+  broker.do({ kind: "reader-seen", reader: readerId(stopped.id), stopped: true });
+  assert.deepEqual(killed(broker), [stopped.id]);
+  broker.buryReaders();
+  broker.startReaders();
+  assert.notEqual(broker.readers.running("r")?.id, stopped.id);
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a reader that was stopped for a moment and has answered since is not ended for it", () => {
+  const [broker, a] = two();
+  a.read("r");
+  broker.pass(1100);
+  broker.read("r");
+  a.read("next");
+  const reader = broker.readers.running("next");
+  assert.ok(reader !== undefined);
+  broker.do({ kind: "reader-seen", reader: readerId(reader.id), stopped: true });
+  assert.deepEqual(killed(broker), []);
 });
 
 test("when reads are slow rows are short, so that little is run for nobody; each quick read makes them longer", () => {
