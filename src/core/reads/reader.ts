@@ -64,11 +64,11 @@ export function takeFirst(reader: Reader): Read | undefined {
   return read;
 }
 
-/** All behind the first `kept` go to others; the reader runs them all the same, so they leave gaps. */
-export function takeBack(reader: Reader, kept: 0 | 1): Read[] {
+/** All behind the first `kept`, or some of them, go to others; the reader runs them all the same, so they leave gaps. */
+export function takeBack(reader: Reader, kept: 0 | 1, chosen: (read: Read) => boolean = () => true): Read[] {
   const back: Read[] = [];
   for (const [place, row] of reader.row.entries()) {
-    if (place < kept || row.read === undefined) continue;
+    if (place < kept || row.read === undefined || !chosen(row.read)) continue;
     back.push(row.read);
     disown(reader, row.read);
     row.read = undefined;
