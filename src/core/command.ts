@@ -26,6 +26,9 @@ export interface Parcel {
   readonly size: number;
 }
 
+/** `nothing`: more waits for a client than it may have; `slowly`: less again; `all`: nothing waits for it any more. */
+export type Takes = "nothing" | "slowly" | "all";
+
 /** A process as the operating system tells it apart from a later one with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -370,6 +373,8 @@ export type Command =
   | { readonly kind: "paused"; readonly ms: Millis }
   /** What this process sends is not taken, because the client has not read what came before; or is taken again. */
   | { readonly kind: "snapshot-held"; readonly process: SnapshotProcessId; readonly held: boolean }
+  /** How a client takes what is sent to it, when that has changed; at first it takes all. */
+  | { readonly kind: "client-takes"; readonly connection: ConnectionId; readonly takes: Takes }
   /** The ledger cannot take rows (disk full), or can again. */
   | { readonly kind: "ledger"; readonly full: boolean }
   /** The broker is ending: nothing new is begun. */

@@ -148,6 +148,8 @@ export class Core {
         return this.#paused(command.ms, now);
       case "snapshot-held":
         return this.#reads.snapshots.heldBack(command.process, command.held, now);
+      case "client-takes":
+        return this.#reads.line.clientTakes(this.#sessions.connection(command.connection)?.session, command.takes, now);
       case "ledger":
         this.#requests.ledgerFull = command.full;
         return;
@@ -205,11 +207,8 @@ export class Core {
     switch (deadline.kind) {
       case "handshake": {
         const { id } = deadline.owner as Connection;
-        this.#draft.send.push({
-          kind: "hangup",
-          to: id,
-          refusal: refuse("HELLO_TIMEOUT", `no hello within ${this.#limits.helloMs} ms`),
-        });
+        const refusal = refuse("HELLO_TIMEOUT", `no hello within ${this.#limits.helloMs} ms`);
+        this.#draft.send.push({ kind: "hangup", to: id, refusal });
         return;
       }
       case "resume-window":

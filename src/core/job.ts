@@ -83,6 +83,8 @@ export type Job =
   /** `withoutWriter`: no writer has settled what was in doubt; what the reader finds it must itself bring to the disk. */
   | { readonly to: "reader"; readonly kind: "start"; readonly reader: ReaderId; readonly withoutWriter: boolean }
   | { readonly to: "reader"; readonly kind: "kill"; readonly reader: ReaderId; readonly why: string }
+  /** Answered by `reader-seen`. */
+  | { readonly to: "reader"; readonly kind: "probe"; readonly reader: ReaderId }
   | SnapshotJob
   | SystemJob;
 

@@ -12,10 +12,13 @@ export type StoreAnswer =
   | { readonly kind: "refused"; readonly refusal: Refusal; readonly ended?: boolean }
   | { readonly kind: "absent" };
 
-/** What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). */
+/**
+ * What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). `folding`:
+ * the log into the database, for nobody's request.
+ */
 export interface WriterProgress {
   readonly seq: Seq;
-  readonly phase: "idle" | "running" | "committing";
+  readonly phase: "idle" | "running" | "committing" | "folding";
   readonly since: number;
 }
 
@@ -88,7 +91,8 @@ export type StoreEvent =
       readonly lockHeld?: boolean;
       readonly refused?: RefusalCode;
     }
-  | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined }
+  /** `stopped`: by somebody (SIGSTOP), as far as anybody can tell. */
+  | { readonly kind: "writer-progress"; readonly progress: WriterProgress | undefined; readonly stopped?: boolean }
   | {
       readonly kind: "tokens-reserved";
       readonly tokensFrom: number;
@@ -118,6 +122,8 @@ export type StoreEvent =
     }
   | { readonly kind: "reader-ready"; readonly reader: ReaderId }
   | { readonly kind: "reader-gone"; readonly reader: ReaderId; readonly reason: string }
+  /** `stopped`: by somebody (SIGSTOP), as far as anybody can tell. */
+  | { readonly kind: "reader-seen"; readonly reader: ReaderId; readonly stopped: boolean }
   /** It runs a read that may be slow, and has answered all before it. */
   | { readonly kind: "read-begun"; readonly reader: ReaderId; readonly read: number }
   | { readonly kind: "read-settled"; readonly reader: ReaderId; readonly read: number; readonly answer: StoreAnswer }

@@ -65,7 +65,7 @@ export class StoreEvents {
         return reads.writerIs("unavailable", now);
       case "writer-progress":
         reads.fold.writerAt(event.progress, now);
-        return writes.progressSeen(event.progress, now);
+        return writes.progressSeen(event, now);
       case "tokens-reserved":
         tables.incarnationIs(event.incarnation);
         this.#tokensReserved(event);

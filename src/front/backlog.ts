@@ -1,15 +1,25 @@
 /**
- * What clients have not read yet. Who stays over `outputBytesMax` does not read, and is hung up on; a client that has
- * asked for much at once has so long to take it. When all together have too much, the largest goes first, at once.
+ * What clients have not read yet. While somebody is over `outputBytesMax` nothing is read for him (`takes`); who does not
+ * get less then for a while does not read, and is hung up on. When all together have too much, the largest goes first,
+ * at once.
  */
+import type { Takes } from "../core/index.js";
 import { after, type Instant, type Limits } from "../terms/index.js";
 
-/** How long a client may be over its limit (ms): a local one takes 16 MiB in a fraction of a second. */
+/** How long a client may be over its limit and take nothing (ms): a local one takes 16 MiB in a fraction of a second. */
 const overMsMax = 5000;
 
 /** A conversation, as far as it matters here. */
 export interface Reader {
   readonly link: { readonly bufferedBytes: number };
+}
+
+/** Of one that has not read everything. */
+interface Behind {
+  /** It has been over its limit, and has not read everything since. */
+  wasOver: boolean;
+  /** It is over its limit, with never less than so much since then. */
+  over: { least: number; since: Instant } | undefined;
 }
 
 interface Owed<One> {
@@ -19,16 +29,22 @@ interface Owed<One> {
 
 export class Backlog<One extends Reader> {
   readonly #limits: Pick<Limits, "outputBytesMax" | "outputBytesAllMax">;
-  /** Who has not read everything; since when it has been over its own limit. */
-  readonly #behind = new Map<One, Instant | undefined>();
+  readonly #takes: (one: One, takes: Takes) => void;
+  readonly #behind = new Map<One, Behind>();
 
-  constructor(limits: Pick<Limits, "outputBytesMax" | "outputBytesAllMax">) {
+  /** `takes`: how somebody takes what is sent to him has changed. */
+  constructor(
+    limits: Pick<Limits, "outputBytesMax" | "outputBytesAllMax">,
+    takes: (one: One, takes: Takes) => void = () => undefined,
+  ) {
     this.#limits = limits;
+    this.#takes = takes;
   }
 
   /** Something was sent to it. */
   note(one: One): void {
-    if (one.link.bufferedBytes > 0 && !this.#behind.has(one)) this.#behind.set(one, undefined);
+    if (one.link.bufferedBytes > 0 && !this.#behind.has(one))
+      this.#behind.set(one, { wasOver: false, over: undefined });
   }
 
   gone(one: One): void {
@@ -40,10 +56,10 @@ export class Backlog<One extends Reader> {
     if (this.#behind.size === 0) return [];
     const slow: One[] = [];
     const others: Owed<One>[] = [];
-    for (const [one, since] of this.#behind) {
+    for (const [one, behind] of this.#behind) {
       const { bufferedBytes: bytes } = one.link;
-      if (bytes === 0) this.#behind.delete(one);
-      else if (this.#isSlow(one, bytes, since, now)) slow.push(one);
+      if (bytes === 0) this.#hasAll(one, behind);
+      else if (this.#isSlow(one, bytes, behind, now)) slow.push(one);
       else others.push({ one, bytes });
     }
     slow.push(...this.#tooMuch(others));
@@ -51,10 +67,22 @@ export class Backlog<One extends Reader> {
     return slow;
   }
 
-  #isSlow(one: One, bytes: number, since: Instant | undefined, now: Instant): boolean {
-    const isOver = bytes > this.#limits.outputBytesMax;
-    if (isOver && since !== undefined) return after(since, overMsMax) <= now;
-    this.#behind.set(one, isOver ? now : undefined);
+  #hasAll(one: One, { wasOver }: Behind): void {
+    this.#behind.delete(one);
+    if (wasOver) this.#takes(one, "all");
+  }
+
+  #isSlow(one: One, bytes: number, behind: Behind, now: Instant): boolean {
+    const { over } = behind;
+    if (bytes <= this.#limits.outputBytesMax) {
+      behind.over = undefined;
+      if (over !== undefined) this.#takes(one, "slowly");
+      return false;
+    }
+    if (over !== undefined && bytes >= over.least) return after(over.since, overMsMax) <= now;
+    behind.over = { least: bytes, since: now };
+    behind.wasOver = true;
+    if (over === undefined) this.#takes(one, "nothing");
     return false;
   }
 
@@ -73,12 +101,12 @@ export class Backlog<One extends Reader> {
 
   /** The broker itself stood still: nobody could have read. */
   paused(ms: number): void {
-    for (const [one, since] of this.#behind) if (since !== undefined) this.#behind.set(one, after(since, ms));
+    for (const { over } of this.#behind.values()) if (over !== undefined) over.since = after(over.since, ms);
   }
 
   /** Somebody is over his limit: it must be looked again though nothing happens. */
   get mustLook(): boolean {
-    for (const since of this.#behind.values()) if (since !== undefined) return true;
+    for (const { over } of this.#behind.values()) if (over !== undefined) return true;
     return false;
   }
 }

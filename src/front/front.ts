@@ -8,7 +8,7 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Command, Core, StoreEvent } from "../core/index.js";
+import type { Command, Core, StoreEvent, Takes } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { ConnectionId, Instant, SnapshotProcessId } from "../terms/index.js";
@@ -78,7 +78,9 @@ export class Front {
     const now = () => this.#pulse.now();
     const wallNow = () => this.#pulse.wallNow();
     const hold = (process: SnapshotProcessId, held: boolean) => this.#hold(process, held);
-    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow, hold });
+    const takes = (connection: ConnectionId, how: Takes) =>
+      this.#happened({ kind: "client-takes", connection, takes: how });
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow, hold, takes });
     this.#system = new System({
       options,
       postman: this.#postman,
@@ -132,6 +134,7 @@ export class Front {
   /** All that was sent to it has left. */
   onDrained(link: Link): void {
     this.#postman.drained(link);
+    this.#pulse.soon();
   }
 
   // ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
  * The conversations, and letters on their way to them: each goes to its link in the words of the wire, and leaves with
  * the end of the turn. Who does not read what was sent is hung up on.
  */
-import type { Letter } from "../core/index.js";
+import type { Letter, Takes } from "../core/index.js";
 import { closings, encodeNotification } from "../protocol/index.js";
 import { StreamPiece } from "../store/index.js";
 import {
@@ -39,6 +39,8 @@ export interface PostmanParts {
   readonly wallNow: () => WallTime;
   /** Nothing is to be taken from this process for now, because its client does not read; or again. */
   readonly hold: (process: SnapshotProcessId, held: boolean) => void;
+  /** How a client takes what is sent to it has changed. */
+  readonly takes: (connection: ConnectionId, takes: Takes) => void;
 }
 
 export class Postman {
@@ -58,7 +60,7 @@ export class Postman {
   constructor(parts: PostmanParts) {
     this.#parts = parts;
     this.#unanswered = new UnansweredOfAll(parts.limits.requestBytesAllMax);
-    this.backlog = new Backlog(parts.limits);
+    this.backlog = new Backlog(parts.limits, ({ id }, takes) => parts.takes(id, takes));
     this.#holds = new StreamHolds(parts.hold);
   }
 

@@ -66,7 +66,7 @@ export const limitTable = {
     1,
     1_000_000,
     "SQL_TOO_LONG",
-    "statements of one batch or script: everybody waits while they are looked at",
+    "statements of one script, and of one batch, which takes 1,024 at most: everybody waits while they are looked at",
   ),
   parametersMax: row(32_766, 1, 32_766, "PARAMETER_SURPLUS", "SQLITE_MAX_VARIABLE_NUMBER of the build"),
   valueBytesMax: row(8 * MiB, KiB, 128 * MiB, "VALUE_TOO_LARGE", "larger things belong in files"),

@@ -62,6 +62,19 @@ test("a client that never reads its answers is cut off, and only that one", asyn
   assert.ok(code === 1013 || code === 1006, `closed with ${code}`);
 });
 
+// promise 10: who reads slowly reads
+test("a client that reads slowly gets all that it has asked for, however much that is at once", async () => {
+  const wire = await home.wire();
+  const sql = "select ?, zeroblob(3000000)";
+  wire.socket.on("message", () => {
+    wire.stopReading();
+    setTimeout(() => wire.readOn(), 300);
+  });
+  const reads = Array.from({ length: 30 }, (_, n) => wire.call("db.query", { sql, args: [n] }));
+  await canary.goesOn();
+  for (const [n, read] of reads.entries()) assert.equal((await read).rows[0]?.[0], n);
+});
+
 test("200 connections that never say hello are closed with 4408; whoever comes meanwhile is let in or told to come again", async () => {
   const silent = await Promise.allSettled(Array.from({ length: 200 }, () => Wire.open(home.socket)));
   const open = silent.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));

@@ -11,13 +11,14 @@ interface Client {
 }
 
 function rig() {
-  const backlog = new Backlog<Client>(limits);
+  const told: string[] = [];
+  const backlog = new Backlog<Client>(limits, (_, takes) => told.push(takes));
   const client = (bytes: number): Client => {
     const one = { link: { bufferedBytes: bytes } };
     backlog.note(one);
     return one;
   };
-  return { backlog, client, slowAt: (ms: number) => backlog.takeSlow(instant(ms)) };
+  return { backlog, client, told, slowAt: (ms: number) => backlog.takeSlow(instant(ms)) };
 }
 
 // promise 10: slow reading
@@ -41,6 +42,27 @@ test("who has asked for much at once and takes it is left alone", () => {
   one.link.bufferedBytes = 40 * MiB;
   backlog.note(one);
   assert.deepEqual([...slowAt(3001), ...slowAt(8000)], []);
+});
+
+test("who is over the limit and reads, however slowly, is not hung up on, and is given no more until he has less", () => {
+  const { client, slowAt, told, backlog } = rig();
+  const one = client(20 * MiB);
+  for (let seconds = 0; one.link.bufferedBytes > 16 * MiB; seconds += 4) {
+    assert.deepEqual(slowAt(1000 * seconds), []);
+    one.link.bufferedBytes -= MiB / 2;
+  }
+  assert.deepEqual(told, ["nothing"]);
+  assert.deepEqual(slowAt(100_000), []);
+  assert.deepEqual(told, ["nothing", "slowly"]);
+  one.link.bufferedBytes = 17 * MiB;
+  slowAt(100_001);
+  assert.deepEqual(slowAt(105_001), [one]);
+  const other = client(17 * MiB);
+  slowAt(105_001);
+  other.link.bufferedBytes = 0;
+  slowAt(105_002);
+  assert.deepEqual(told.slice(2), ["nothing", "nothing", "all"]);
+  assert.ok(!backlog.mustLook);
 });
 
 test("when all together have too much the largest goes first, and only as many as must", () => {

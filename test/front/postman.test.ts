@@ -80,6 +80,7 @@ function stage(limits: { readonly [name: string]: number } = {}) {
     now: () => now,
     wallNow: () => wallTime(0),
     hold: () => undefined,
+    takes: () => undefined,
   });
   const links = [1, 2].map((id) => new Unread(id)) as [Unread, Unread];
   for (const link of links) postman.open(link as unknown as Link);

@@ -101,7 +101,7 @@ export class Broker implements BrokerEnd {
     };
     const now = () => parts.agenda.now;
     const log = () => undefined;
-    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow, hold });
+    this.#postman = new Postman({ limits, log, greeting: () => this.#greeting, now, wallNow, hold, takes: hold });
     this.#system = new System({
       ...{ postman: this.#postman, now, options: { processes, carriers: processes, log } },
       after: (ms, go) => this.#later(ms, go),

@@ -1,7 +1,7 @@
 /**
  * The order of reads and their share of the reader processes (rules 4 and 16): a read waits for the writes sent before
  * it; sessions take turns; no session has all readers; behind a read that is slow nobody waits; one that is over its
- * time is ended with its process.
+ * time is ended with its process; for a client that does not take its answers none is begun.
  */
 import {
   after,
@@ -13,7 +13,7 @@ import {
   readerId,
   refuse,
 } from "../../terms/index.js";
-import type { Asker, StoreAnswer, StoreEvent } from "../command.js";
+import type { Asker, StoreAnswer, StoreEvent, Takes } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { FairShare } from "../fair-share.js";
@@ -32,6 +32,7 @@ import {
   takeBack,
   takeFirst,
 } from "./reader.js";
+import { SlowTakers } from "./slow-takers.js";
 
 export interface ReadLineParts {
   readonly limits: Limits;
@@ -49,6 +50,8 @@ const slowMs = 50;
 /** When it is not certain that it runs at all, it goes to another itself after so long; its reader may take so long (ms). */
 const doubtMs = 250;
 const doubtedMs = 1250;
+/** A reader that has been at one read for so long may have been stopped: that is looked at so often (ms). */
+const stoppedMs = 1000;
 /** While the log is folded, a read that has run so long is ended (ms). */
 const foldPatienceMs = 1000;
 const idleMs = 30_000;
@@ -63,6 +66,7 @@ export class ReadLine {
   readonly #held = new HeldReads<Read>();
   readonly #line = new FairShare<Read>(quantum);
   readonly #readers = new Map<ReaderId, Reader>();
+  readonly #takers = new SlowTakers((id) => [...this.#readers.values()].some(({ owners }) => owners.has(id)));
   /**
    * How long a row may be now. What is taken back behind a slow read is run all the same, for nobody: when all are slow,
    * because the machine is, rows of full length would be work that makes more of itself. So a slow read makes rows short,
@@ -118,12 +122,24 @@ export class ReadLine {
     if (free.length > 0) this.#pump(now);
   }
 
+  /** Its client takes what is sent to it so from now on. What its readers have and have not begun waits with the rest. */
+  clientTakes(session: Session | undefined, takes: Takes, now: Instant): void {
+    if (session === undefined) return;
+    this.#takers.takes(session.id, takes);
+    const isIts = (read: Read) => read.session === session;
+    const readers = takes === "nothing" ? [...this.#readers.values()] : [];
+    this.#giveBack(readers.flatMap((reader) => takeBack(reader, 1, isIts)));
+    this.#pump(now);
+  }
+
   sessionEnds(session: Session, over: Refusal): void {
+    this.#takers.takes(session.id, "all");
     for (const read of [...this.#line.drop(session.id), ...this.#held.drop(session)]) this.#refuse(read, over);
   }
 
   /** Nobody hears the answers any more: what is not begun is forgotten, what runs is ended like a cancelled one. */
   connectionLost(session: Session, now: Instant): void {
+    this.#takers.takes(session.id, "all");
     this.#held.drop(session);
     this.#line.drop(session.id);
     for (const reader of this.#readers.values())
@@ -192,6 +208,12 @@ export class ReadLine {
     this.#pump(now);
   }
 
+  /** One that somebody has stopped is ended; the read that it had is not to blame, and goes to another. */
+  readerSeen(id: ReaderId, stopped: boolean, now: Instant): void {
+    const reader = this.#readers.get(id);
+    if (stopped && reader !== undefined && between(reader.headSince, now) >= stoppedMs) this.#kill(reader, "stopped");
+  }
+
   /** Of those that may be slow a reader says which one it runs. */
   begun(id: ReaderId, read: number): void {
     this.#quick = 0;
@@ -254,6 +276,7 @@ export class ReadLine {
     const readers = this.#readers;
     let chosen: Reader | undefined;
     const may = (session: string) => {
+      if (!this.#takers.mayRead(session)) return false;
       chosen = chooseReader(readers.values(), session, this.#depth, this.#quick >= quickEnough);
       return chosen !== undefined;
     };
@@ -263,7 +286,7 @@ export class ReadLine {
       this.#give(read, chosen, now);
     }
     const canGrow = this.#readers.size < this.#parts.limits.readersMax && now >= this.#restUntil;
-    if (this.#line.length > 0 && canGrow && needsMore(readers.values())) this.#start(now);
+    if (canGrow && needsMore(readers.values()) && this.#takers.mayReadOneOf(this.#line.waiting())) this.#start(now);
   }
 
   #give(read: Read, reader: Reader, now: Instant): void {
@@ -306,6 +329,9 @@ export class ReadLine {
     } else if (this.#holding.fold && runningMs >= foldPatienceMs) {
       reader.killed = "crowded";
       this.#kill(reader, "the log must be folded");
+    } else if (runningMs >= stoppedMs && between(reader.probedAt, now) >= stoppedMs) {
+      reader.probedAt = now;
+      this.#parts.draft.dispatch.push({ to: "reader", kind: "probe", reader: reader.id });
     }
   }
 
@@ -325,7 +351,7 @@ export class ReadLine {
   #endGreediest(now: Instant): void {
     const living = [...this.#readers.values()].filter((reader) => reader.state !== "ending");
     if (living.length < this.#parts.limits.readersMax || living.some((reader) => !reader.stuck)) return;
-    const greediest = greediestReader(living, this.#line.waiting(), now);
+    const greediest = greediestReader(living, this.#takers.readable(this.#line.waiting()), now);
     if (greediest === undefined) return;
     greediest.killed = "crowded";
     this.#kill(greediest, "all readers are busy and others wait");

@@ -36,6 +36,8 @@ export interface Reader {
   killed: "timeout" | "cancel" | "crowded" | undefined;
   /** Since when it has had nothing to do: at first, since it was started. */
   idleSince: Instant;
+  /** When it was last asked whether somebody has stopped it. */
+  probedAt: Instant;
 }
 
 /** Reads in one reader's hands: enough that its pipe never runs dry, few enough to take back. */
@@ -44,7 +46,7 @@ export const rowMax = 32;
 export function newReader(id: ReaderId, now: Instant): Reader {
   const row: Row[] = [];
   const owners = new Map<string, number>();
-  const since = { headSince: now, idleSince: now };
+  const since = { headSince: now, idleSince: now, probedAt: now };
   const quiet = { begun: undefined, stuck: false, doubted: false, killed: undefined };
   return { id, state: "starting", row, owners, ...since, ...quiet };
 }
@@ -62,11 +64,11 @@ export function takeFirst(reader: Reader): Read | undefined {
   return read;
 }
 
-/** All behind the first `kept` go to others; the reader runs them all the same, so they leave gaps. */
-export function takeBack(reader: Reader, kept: 0 | 1): Read[] {
+/** All behind the first `kept`, or some of them, go to others; the reader runs them all the same, so they leave gaps. */
+export function takeBack(reader: Reader, kept: 0 | 1, chosen: (read: Read) => boolean = () => true): Read[] {
   const back: Read[] = [];
   for (const [place, row] of reader.row.entries()) {
-    if (place < kept || row.read === undefined) continue;
+    if (place < kept || row.read === undefined || !chosen(row.read)) continue;
     back.push(row.read);
     disown(reader, row.read);
     row.read = undefined;

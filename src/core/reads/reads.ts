@@ -113,6 +113,8 @@ export class Reads {
         return this.line.readerReady(event.reader, now);
       case "reader-gone":
         return this.line.readerGone(event.reader, event.reason, now);
+      case "reader-seen":
+        return this.line.readerSeen(event.reader, event.stopped, now);
       case "read-begun":
         return this.line.begun(event.reader, event.read);
       case "read-settled":

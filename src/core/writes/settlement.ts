@@ -28,12 +28,18 @@ export interface Death {
 /** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
 export const deathsMax = 3;
 
+/** The broker has killed the writer: because of this write, or of none. */
+export interface Killing {
+  readonly culprit: Seq | undefined;
+}
+
 /**
- * Who is to blame: the write for which the broker killed the writer, if it did (`killing`), though it may be answered
- * by now; what ran when the kill came may be another. Without a kill, the one that ran.
+ * Who is to blame: the write for which the broker killed the writer, if it did, though it may be answered by now; what
+ * ran when the kill came may be another. Without a kill, the one that ran.
  */
-export function culpritOf(killing: Seq | undefined, progress: WriterProgress | undefined): Seq | undefined {
-  return killing ?? (progress?.phase === "running" ? progress.seq : undefined);
+export function culpritOf(killing: Killing | undefined, progress: WriterProgress | undefined): Seq | undefined {
+  if (killing !== undefined) return killing.culprit;
+  return progress?.phase === "running" ? progress.seq : undefined;
 }
 
 export function fateOf(write: Write, death: Death): Fate {

@@ -22,9 +22,9 @@ export class WriteClock {
     if (this.#pauses.length > pausesKept) this.#pauses.shift();
   }
 
-  runningMs(progress: WriterProgress, now: Instant): Millis {
-    let ms = now - progress.since;
-    for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, progress.since));
+  runningMs({ since }: Pick<WriterProgress, "since">, now: Instant): Millis {
+    let ms = now - since;
+    for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, since));
     return Math.max(0, ms);
   }
 

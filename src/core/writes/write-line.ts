@@ -16,7 +16,7 @@
  * | unavailable | writes are refused at once; reads go on                                 | a writer that is ready  |
  */
 import { after, type Instant, type Millis, type Refusal, refuse, type Seq } from "../../terms/index.js";
-import type { Asker, Fence, StoreEvent, WriterProgress } from "../command.js";
+import type { Asker, Fence, StoreEvent } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import { FairShare } from "../fair-share.js";
 import type { Session } from "../sessions/session.js";
@@ -28,7 +28,7 @@ import { accountOf, dropSettles, type FinalAnswer, isApplied, type Write } from 
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
-import { WriterWatch } from "./writer-watch.js";
+import { type WriterSeen, WriterWatch } from "./writer-watch.js";
 
 export interface WriteLineParts extends WriterHandsParts {
   readonly deadlines: Deadlines;
@@ -84,8 +84,7 @@ export class WriteLine {
   constructor(parts: WriteLineParts, firstSeq: Seq) {
     this.#parts = parts;
     this.#hands = new WriterHands(parts, firstSeq);
-    const given = (at: Seq) => this.#hands.get(at);
-    this.#watch = new WriterWatch({ ...parts, given, othersWait: (write) => this.#othersWait(write) });
+    this.#watch = new WriterWatch({ ...parts, hands: this.#hands, othersWait: (write) => this.#othersWait(write) });
   }
 
   get state(): WriterState {
@@ -300,9 +299,9 @@ export class WriteLine {
       this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#retryRepairs });
   }
 
-  /** The busy writer was looked at: is the statement it runs over its time? */
-  progressSeen(progress: WriterProgress | undefined, now: Instant): void {
-    if (this.#state.kind === "ready" && this.#watch.seen(progress, now)) this.#expectWithin(goneMsMax, now);
+  /** The busy writer was looked at: is the statement it runs over its time, or does it stand still? */
+  progressSeen(seen: WriterSeen, now: Instant): void {
+    if (this.#state.kind === "ready" && this.#watch.seen(seen, now)) this.#expectWithin(goneMsMax, now);
   }
 
   watch(now: Instant): void {

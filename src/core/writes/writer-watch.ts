@@ -1,27 +1,43 @@
 /**
  * Looks at the busy writer every now and then: a statement that is over its time, or that nobody wants any more, is
- * ended with its process (rule 8). Says afterwards who was to blame.
+ * ended with its process (rule 8), and so is a writer that stands still: it begins nothing of what it was given, or was
+ * stopped in the middle of it. Says afterwards who was to blame.
  */
 import { after, type Instant, type Limits, type Millis, type Seq } from "../../terms/index.js";
-import type { WriterProgress } from "../command.js";
+import type { StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
-import { culpritOf } from "./settlement.js";
+import { culpritOf, type Killing } from "./settlement.js";
 import type { Write } from "./write.js";
 import { overdue, WriteClock } from "./write-clock.js";
+import type { WriterHands } from "./writer-hands.js";
 
 export interface WriterWatchParts {
   readonly limits: Limits;
   readonly draft: Draft;
   readonly deadlines: Deadlines;
-  /** In the writer's hands under this sequence. */
-  readonly given: (at: Seq) => Write | undefined;
+  readonly hands: Pick<WriterHands, "get" | "size" | "firstOpen">;
   /** Somebody else than its session waits for the writer. */
   readonly othersWait: (write: Write) => boolean;
 }
 
+export type WriterSeen = Omit<Extract<StoreEvent, { kind: "writer-progress" }>, "kind">;
+
 /** How often a busy writer is looked at (ms). */
 const watchMs = 100;
+/**
+ * A writer that stands still is ended after `writeContendedMs`, but not sooner than this (ms): on a busy machine it may
+ * get no processor for a while, and before it begins it waits for a stranger's transaction (`busyMs` of the writer).
+ */
+const stillMsMin = 3000;
+
+/** What it was seen to be at while it stood still: with what it was given not begun, or stopped in the middle of it. */
+interface Still {
+  readonly firstOpen: Seq;
+  readonly notedAt: number;
+  /** When it was first seen so. */
+  readonly since: Instant;
+}
 
 export class WriterWatch {
   readonly #parts: WriterWatchParts;
@@ -29,8 +45,9 @@ export class WriterWatch {
   #watch: Deadline | undefined;
   /** When the present writer was ready; what was noted before was noted by another. */
   #readyAt = 0 as Instant;
-  /** The write because of which the present writer is being killed. */
-  #killing: Seq | undefined;
+  /** The present writer is being killed. */
+  #killing: Killing | undefined;
+  #still: Still | undefined;
   /** What the last writer that died was doing. */
   #lastProgress: WriterProgress | undefined;
 
@@ -49,10 +66,29 @@ export class WriterWatch {
     this.arm(now);
   }
 
-  /** Is the statement that it runs over its time? Returns whether it is killed for that. */
-  seen(progress: WriterProgress | undefined, now: Instant): boolean {
-    if (this.#killing !== undefined || progress?.phase !== "running" || progress.since < this.#readyAt) return false;
-    const write = this.#parts.given(progress.seq);
+  /** Is the statement that it runs over its time, or does it stand still? Returns whether it is killed for that. */
+  seen({ progress, stopped = false }: WriterSeen, now: Instant): boolean {
+    if (this.#killing !== undefined || progress === undefined) return false;
+    if (progress.phase === "idle" || stopped) return this.#seenStill(progress, now);
+    this.#still = undefined;
+    return progress.phase === "running" && this.#seenRunning(progress, now);
+  }
+
+  /** Somebody has stopped it, or it gets no processor: nobody's write is to blame. */
+  #seenStill({ since: notedAt }: WriterProgress, now: Instant): boolean {
+    const { hands, limits } = this.#parts;
+    const { firstOpen } = hands;
+    if (hands.size === 0 || this.#still?.firstOpen !== firstOpen || this.#still.notedAt !== notedAt)
+      this.#still = { firstOpen, notedAt, since: now };
+    const stillMs = this.#clock.runningMs(this.#still, now);
+    if (stillMs < Math.max(limits.writeContendedMs, stillMsMin)) return false;
+    this.#kill({ culprit: undefined }, `it has stood still for ${Math.round(stillMs)} ms`);
+    return true;
+  }
+
+  #seenRunning(progress: WriterProgress, now: Instant): boolean {
+    if (progress.since < this.#readyAt) return false;
+    const write = this.#parts.hands.get(progress.seq);
     if (write === undefined) return false;
     const verdict = overdue(write, this.#clock.runningMs(progress, now), {
       limits: this.#parts.limits,
@@ -61,10 +97,14 @@ export class WriterWatch {
     });
     if (verdict === undefined) return false;
     write.killed = verdict;
-    this.#killing = progress.seq;
     this.#clock.killed(write.owner, now);
-    this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why: `write ${progress.seq}: ${verdict}` });
+    this.#kill({ culprit: progress.seq }, `write ${progress.seq}: ${verdict}`);
     return true;
+  }
+
+  #kill(killing: Killing, why: string): void {
+    this.#killing = killing;
+    this.#parts.draft.dispatch.push({ to: "writer", kind: "kill", why });
   }
 
   /** As of the last time anybody looked: this session's writes are to run alone. */
@@ -89,6 +129,7 @@ export class WriterWatch {
     const progress = this.#lastProgress;
     const culprit = culpritOf(this.#killing, progress);
     this.#killing = undefined;
+    this.#still = undefined;
     this.#lastProgress = undefined;
     return { culprit, progress };
   }

@@ -5,6 +5,7 @@ import type { Frame } from "../pipe/frames.js";
 import { readFromReader, sendToReader } from "../pipe/messages.js";
 import type { Child } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
+import { isStopped } from "./process-identity.js";
 import { requestIn, storeMethodOf } from "./store-request.js";
 import { storeAnswer } from "./writer-desk.js";
 
@@ -45,6 +46,12 @@ export class ReaderPool {
       case "kill":
         if (this.#waiting?.delete(job.reader)) return queueMicrotask(() => this.#gone(job.reader, job.why));
         return this.#seats.get(job.reader)?.child.kill(job.why);
+      case "probe": {
+        const seat = this.#seats.get(job.reader);
+        // Never from inside of `obey`: the core is not to be asked while it speaks.
+        if (seat !== undefined) queueMicrotask(() => this.#probe(job.reader, seat.child));
+        return;
+      }
       case "read": {
         const seat = this.#seats.get(job.reader);
         // Gone in this very turn: the core hears of it and gives the read to another.
@@ -115,6 +122,10 @@ export class ReaderPool {
       default:
         return impossible(message, "message from a reader");
     }
+  }
+
+  #probe(reader: ReaderId, { pid }: Child): void {
+    if (!this.#closing) this.#on({ kind: "reader-seen", reader, stopped: isStopped(pid) });
   }
 
   #gone(reader: ReaderId, reason: string): void {

@@ -22,6 +22,7 @@ import { readProgress } from "../pipe/progress-file.js";
 import type { StepMessage } from "../pipe/step-message.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
+import { isStopped } from "./process-identity.js";
 import { requestIn, StoreBody, storeMethodOf } from "./store-request.js";
 
 export type WriterJob = Extract<StoreJob, { to: "writer" }>;
@@ -81,7 +82,11 @@ export class WriterDesk {
       case "kill":
         return this.child?.kill(job.why);
       case "probe":
-        return this.#later({ kind: "writer-progress", progress: this.#progress() });
+        return this.#later({
+          kind: "writer-progress",
+          progress: this.#progress(),
+          stopped: this.child !== undefined && isStopped(this.child.pid),
+        });
       case "write": {
         const { seq: at, mode, session, key, ackedBelow, alone } = job;
         const request = requestIn(job.parcel);

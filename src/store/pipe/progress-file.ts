@@ -10,7 +10,7 @@ import process from "node:process";
 import type { WriterProgress } from "../../core/index.js";
 import { type Seq, seq } from "../../terms/index.js";
 
-const phases = ["idle", "running", "committing"] as const;
+const phases = ["idle", "running", "committing", "folding"] as const;
 type Phase = (typeof phases)[number];
 const bytes = 32;
 /** Where each field stands, in units of eight bytes. */

@@ -5,6 +5,8 @@
  */
 import { statSync } from "node:fs";
 import { type Database, isBusy, isFull, type Statement } from "../../sqlite/index.js";
+import { seq } from "../../terms/index.js";
+import type { ProgressFile } from "../pipe/progress-file.js";
 
 /** Frames that wait to be folded before it is done; SQLite's own measure. */
 const framesMax = 1000;
@@ -13,6 +15,7 @@ const frameHeadBytes = 24;
 
 export class WriteAheadLog {
   readonly #path: string;
+  readonly #progress: Pick<ProgressFile, "note">;
   readonly #look: Statement;
   readonly #fold: Statement;
   readonly #truncate: Statement;
@@ -20,8 +23,9 @@ export class WriteAheadLog {
   /** Below so many frames in the log nothing is tried: a reader stood in the way the last time. */
   #framesNext = framesMax;
 
-  constructor(database: Database, path: string) {
+  constructor(database: Database, path: string, progress: Pick<ProgressFile, "note">) {
     this.#path = `${path}-wal`;
+    this.#progress = progress;
     database.pragma("wal_autocheckpoint = 0");
     this.#frameBytes = (database.pragma("page_size", { simple: true }) as number) + frameHeadBytes;
     const raw = (mode: string): Statement => database.prepare<unknown[]>(`PRAGMA wal_checkpoint(${mode})`).raw(true);
@@ -68,12 +72,16 @@ export class WriteAheadLog {
   }
 
   #attempt(statement: Statement): LogState | undefined {
+    // A slow disk may take long for it: that is not to be taken for standing still.
+    this.#progress.note(seq(0), "folding");
     try {
       return rowOf(statement);
     } catch (error) {
       // The log keeps what could not be folded; the next attempt finds it there.
       if (isFull(error) || isBusy(error)) return undefined;
       throw error;
+    } finally {
+      this.#progress.note(seq(0), "idle");
     }
   }
 }

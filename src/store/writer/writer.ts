@@ -84,7 +84,7 @@ export class Writer {
     const progress = new ProgressFile(orders.progress);
     const database = openDatabase({ path: orders.database, role: "writer", durability: "full", busyMs });
     this.#database = database;
-    this.#log = new WriteAheadLog(database, orders.database);
+    this.#log = new WriteAheadLog(database, orders.database, progress);
     // rule 9: what a failed disk left in the log is written anew, with success, or there is no writer.
     if (repair && !this.#log.truncate())
       throw new Error("the log could not be folded into the database after the disk had failed");
@@ -243,6 +243,8 @@ export class Writer {
         // A full disk, or a stranger in the way: with the next turn, since tokens are asked for long before they run out.
         else this.#chores.push(chore);
       }
+      // Each may have waited for a stranger: it does not stand still.
+      this.#transaction.idle();
     }
   }
 

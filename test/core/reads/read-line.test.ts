@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Takes } from "../../../src/core/index.js";
+import { readerId } from "../../../src/terms/index.js";
 import type { FakeReader } from "../support/fake-readers.js";
 import { TestBroker } from "../support/test-broker.js";
 import type { TestClient } from "../support/test-client.js";
@@ -157,6 +159,47 @@ test("no session has all readers: the last free one is left to others", () => {
   assert.deepEqual(rows(broker)[1], "b1");
 });
 
+test("for a client that does not take its answers nothing is read, then one by one until it has taken all", () => {
+  const [broker, a, b] = two();
+  const reads = [1, 2, 3, 4].map((n) => a.read(`a${n}`));
+  const takes = (how: Takes) => broker.do({ kind: "client-takes", connection: a.to, takes: how });
+  const answer = (what: string) => {
+    broker.read(what);
+    return rows(broker).join(" ").trim();
+  };
+  takes("nothing");
+  assert.equal(broker.core.counts.readsQueued, 3);
+  // The reader runs what it has all the same, and nobody is told.
+  for (const reader of broker.readers.all.values())
+    while (reader.row.length > 0) broker.do(broker.readers.answer(reader.id));
+  assert.deepEqual(
+    reads.map(({ open }) => open),
+    [false, true, true, true],
+  );
+  b.read("b1");
+  assert.equal(rows(broker).join(" ").trim(), "b1");
+  assert.equal(answer("b1"), "");
+  takes("slowly");
+  assert.equal(rows(broker).join(" ").trim(), "a2");
+  assert.equal(answer("a2"), "a3");
+  takes("all");
+  assert.equal(rows(broker).join(" ").trim(), "a3 a4");
+  broker.read("a3");
+  broker.read("a4");
+  assert.ok(reads.every(({ body }, n) => body === `saw a${n + 1}`));
+});
+
+test("nobody is ended for what is read for a client that does not take its answers, and no reader is started for it", () => {
+  const [broker, a, b] = two({ readersMin: 2, readersMax: 2 });
+  broker.do({ kind: "client-takes", connection: a.to, takes: "nothing" });
+  const held = a.read("held");
+  for (const n of [1, 2]) b.read(`slow ${n}`, { timeoutMs: 60_000 });
+  broker.pass(10_000);
+  assert.deepEqual(killed(broker), []);
+  a.cancel(held);
+  assert.equal(held.refusal.code, "CANCELLED");
+});
+
 test("one reader's hands are not filled without end, and the rest waits in fair order", () => {
   const [broker, a] = two();
   const reads = Array.from({ length: 40 }, (_, i) => a.read(`${i}`));
@@ -176,6 +219,41 @@ test("nobody stands behind a slow read: those behind it are given to others", ()
   assert.equal(broker.readers.running("quick")?.row.length, 1);
   broker.read("quick");
   assert.equal(quick.body, "saw quick");
+});
+
+test("a reader that was stopped is ended, and its read runs in another, however long it may take", () => {
+  const [broker, a] = two();
+  const read = a.read("r", { timeoutMs: 300_000 });
+  const stopped = broker.readers.running("r");
+  assert.ok(stopped !== undefined);
+  begins(broker, "r");
+  broker.pass(900);
+  assert.equal(stopped.probes, 0);
+  broker.pass(200);
+  assert.equal(stopped.probes, 1);
+  broker.do({ kind: "reader-seen", reader: readerId(stopped.id), stopped: false });
+  assert.deepEqual(killed(broker), []);
+  broker.pass(1000);
+  assert.equal(stopped.probes, 2);
+  broker.do({ kind: "reader-seen", reader: readerId(stopped.id), stopped: true });
+  assert.deepEqual(killed(broker), [stopped.id]);
+  broker.buryReaders();
+  broker.startReaders();
+  assert.notEqual(broker.readers.running("r")?.id, stopped.id);
+  broker.read("r");
+  assert.equal(read.body, "saw r");
+});
+
+test("a reader that was stopped for a moment and has answered since is not ended for it", () => {
+  const [broker, a] = two();
+  a.read("r");
+  broker.pass(1100);
+  broker.read("r");
+  a.read("next");
+  const reader = broker.readers.running("next");
+  assert.ok(reader !== undefined);
+  broker.do({ kind: "reader-seen", reader: readerId(reader.id), stopped: true });
+  assert.deepEqual(killed(broker), []);
 });
 
 test("when reads are slow rows are short, so that little is run for nobody; each quick read makes them longer", () => {

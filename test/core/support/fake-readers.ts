@@ -15,6 +15,8 @@ export interface FakeReader {
   begun: number | undefined;
   /** Why the core has it killed. */
   killed: string | undefined;
+  /** The core has asked whether somebody has stopped it, so often. */
+  probes: number;
 }
 
 export class FakeReaders {
@@ -32,7 +34,13 @@ export class FakeReaders {
     const known = this.all.get(job.reader);
     switch (job.kind) {
       case "start":
-        this.all.set(job.reader, { id: job.reader, state: "starting", row: [], begun: undefined, killed: undefined });
+        this.all.set(job.reader, {
+          ...{ id: job.reader, state: "starting", row: [] },
+          ...{ begun: undefined, killed: undefined, probes: 0 },
+        });
+        return;
+      case "probe":
+        if (known !== undefined) known.probes++;
         return;
       case "read":
         if (known?.state !== "ready" || known.killed !== undefined)

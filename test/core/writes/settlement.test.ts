@@ -57,7 +57,8 @@ test("of a script with a transaction for each statement nobody knows how far it 
 test("the broker's own kill names the culprit, not what ran when it came", () => {
   const running = { seq: seqOf(6), phase: "running", since: 0 } as const;
   assert.equal(culpritOf(undefined, running), 6);
-  assert.equal(culpritOf(seqOf(5), running), 5);
+  assert.equal(culpritOf({ culprit: seqOf(5) }, running), 5);
+  assert.equal(culpritOf({ culprit: undefined }, running), undefined);
   assert.equal(culpritOf(undefined, { ...running, phase: "committing" }), undefined);
   assert.equal(culpritOf(undefined, { ...running, phase: "idle" }), undefined);
   assert.equal(culpritOf(undefined, undefined), undefined);

@@ -831,6 +831,93 @@ test("nobody is ended while the writer commits", () => {
   assert.equal(broker.writer.taken("kill").length, 0);
 });
 
+/** The writer is seen to have nothing to do, since it was ready, at each look for so long. */
+function seenIdle(broker: TestBroker, ms: number, phase: "idle" | "folding" = "idle"): void {
+  for (let passed = 0; passed < ms; passed += 100) {
+    broker.pass(100);
+    broker.do({ kind: "writer-progress", progress: { seq: seqOf(0), phase, since: 0 } });
+  }
+}
+
+test("a writer that begins nothing of what it was given is killed, and nobody is to blame", () => {
+  const [broker, a, b] = two({ startMs: 100_000, limits: { writeContendedMs: 5000 } });
+  const writes = [a.write("keyed"), a.write("plain", { key: undefined }), b.write("other")];
+  seenIdle(broker, 5000);
+  assert.equal(broker.writer.taken("kill").length, 0);
+  seenIdle(broker, 200);
+  assert.equal(broker.writer.taken("kill").length, 1);
+  seenIdle(broker, 200);
+  assert.equal(broker.writer.taken("kill").length, 0);
+  // It may have been woken before the kill came: what ran then is not what it was killed for.
+  broker.killWriter({ jobs: 1, phase: "running" });
+  broker.writerReady();
+  broker.settle();
+  assert.deepEqual(
+    writes.map(({ body }) => body),
+    ["did keyed", "did plain", "did other"],
+  );
+  assert.deepEqual(
+    broker.writer.applied.map(({ what }) => what),
+    ["keyed", "plain", "other"],
+  );
+});
+
+test("a write that is cancelled in the hands of a writer that stands still is not applied when that one is killed", () => {
+  const [broker, a] = two({ startMs: 100_000 });
+  const write = a.write("w");
+  a.cancel(write);
+  seenIdle(broker, 5200);
+  assert.equal(broker.writer.taken("kill").length, 1);
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  assert.equal(write.refusal.code, "CANCELLED");
+  assert.deepEqual(broker.writer.applied, []);
+});
+
+test("a writer that goes on, folds the log, has nothing to do, or was not looked at for a pause does not stand still", () => {
+  const [broker, a] = two({ startMs: 1_000_000 });
+  seenIdle(broker, 10_000);
+  a.write("first");
+  seenIdle(broker, 4000);
+  a.write("second");
+  broker.settle(1);
+  seenIdle(broker, 4000);
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(0), phase: "idle", since: 1 } });
+  seenIdle(broker, 4000);
+  seenIdle(broker, 10_000, "folding");
+  seenIdle(broker, 4000);
+  broker.pause(60_000);
+  seenIdle(broker, 500);
+  assert.equal(broker.writer.taken("kill").length, 0);
+});
+
+test("a writer that was stopped while it ran or committed something is killed, and what it was at is not to blame", () => {
+  for (const phase of ["running", "committing", "folding"] as const) {
+    const [broker, a] = two({ startMs: 100_000 });
+    const write = a.write("w", { key: undefined, timeoutMs: 500 });
+    const progress = { seq: seqOf(1), phase, since: broker.now };
+    for (let passed = 0; passed < 5200; passed += 100) {
+      broker.pass(100);
+      broker.do({ kind: "writer-progress", progress, stopped: true });
+    }
+    assert.equal(broker.writer.taken("kill").length, 1);
+    broker.killWriter({ jobs: 1, phase: "running" });
+    broker.writerReady();
+    broker.settle();
+    assert.equal(write.body, "did w");
+  }
+});
+
+// rule 8: on a busy machine it may get no processor for so long
+test("a writer that stands still for less than three seconds is not killed, however short the limit for writes", () => {
+  const [broker, a] = two({ startMs: 100_000, limits: { writeContendedMs: 10 } });
+  a.write("w");
+  seenIdle(broker, 3000);
+  assert.equal(broker.writer.taken("kill").length, 0);
+  seenIdle(broker, 200);
+  assert.equal(broker.writer.taken("kill").length, 1);
+});
+
 test("what a former writer noted does not count against the present one's writes", () => {
   const [broker, a, b] = two({ startMs: 100_000 });
   a.write("w1", { key: undefined });

@@ -117,7 +117,7 @@ export const writers: readonly Removal[] = [
         file: "src/core/writes/write-clock.ts",
         patch: [
           [
-            "for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, progress.since));",
+            "for (const { from, to } of this.#pauses) ms -= Math.max(0, to - Math.max(from, since));",
             "for (const { from, to } of this.#pauses) ms -= 0 * (to - from);",
           ],
         ],

@@ -68,6 +68,21 @@ test("a killed writer is told with what it was doing, and the next one goes on",
   assert.deepEqual(await r.rows("select a from t"), [["acked"]]);
 });
 
+// rule 8: it stands still, whatever it was at
+test("a writer that somebody has stopped is said to be stopped", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  const look = async () => {
+    const seen = r.next("writer-progress");
+    r.obey({ to: "writer", kind: "probe" });
+    return (await seen).stopped;
+  };
+  assert.equal(await look(), false);
+  await stop(known(r.pidOf("writer")));
+  assert.equal(await look(), true);
+  await r.killWriter();
+});
+
 // rule 13: only an end in good order is believed
 test("that nothing is held is written down when the writer leaves, and not by one that is killed", async (t) => {
   const dir = tempDir(t);
@@ -368,7 +383,7 @@ test("what the core gives while there is no writer goes nowhere, and does no har
   );
   const seen = r.next("writer-progress");
   r.obey({ to: "writer", kind: "probe" });
-  assert.deepEqual(await seen, { kind: "writer-progress", progress: undefined });
+  assert.deepEqual(await seen, { kind: "writer-progress", progress: undefined, stopped: false });
   assert.equal((await r.startWriter()).storedSeq, seq(0));
   assert.equal(stateOf(process.pid) === undefined, false);
 });

@@ -29,7 +29,7 @@ function wire(t: TestLife) {
   const told = new ToldChanges(seq(0));
   const parts = { database, meta, schema, replies, ownKeys, progress, watches, told };
   const transaction = new Transaction({ ...parts, now: () => 0 });
-  return { path, database, schema, transaction, look: () => readProgress(join(dir, "progress")) };
+  return { path, database, schema, transaction, progress, look: () => readProgress(join(dir, "progress")) };
 }
 
 const commit = { upTo: seq(3), noted: seq(3), housekeeping: true, schemaChange: true };
@@ -85,8 +85,8 @@ function grow(database: Database): void {
 }
 
 test("the log is folded when it has grown, and written from its beginning again", (t) => {
-  const { database, path } = wire(t);
-  const log = new WriteAheadLog(database, path);
+  const { database, path, progress } = wire(t);
+  const log = new WriteAheadLog(database, path, progress);
   grow(database);
   const { bytes } = log;
   assert.ok(bytes > 6_000_000);
@@ -97,9 +97,22 @@ test("the log is folded when it has grown, and written from its beginning again"
   assert.equal(log.bytes, 0);
 });
 
+test("while the log is folded the writer is seen to be at that, and not to stand still", (t) => {
+  const { database, path, progress, look } = wire(t);
+  const phases: unknown[] = [];
+  const noting: Pick<ProgressFile, "note"> = {
+    note(at, phase) {
+      progress.note(at, phase);
+      phases.push(look()?.phase);
+    },
+  };
+  assert.ok(new WriteAheadLog(database, path, noting).truncate());
+  assert.deepEqual(phases, ["folding", "idle"]);
+});
+
 test("a log that a snapshot pins is over its bound until the snapshot ends", (t) => {
-  const { database, path } = wire(t);
-  const log = new WriteAheadLog(database, path);
+  const { database, path, progress } = wire(t);
+  const log = new WriteAheadLog(database, path, progress);
   const reader = openDatabase({ path, role: "reader", durability: "full", busyMs: 100 });
   t.after(() => reader.close());
   reader.exec("begin");
