@@ -67,7 +67,6 @@ const remedied: ReadonlySet<RefusalCode> = new Set([
   "NAME_INVALID",
   "QUEUE_FULL",
   "LOCKS_FULL",
-  "DATA_FOREIGN",
 ]);
 
 function wayOut({ code }: HoldfastError): string | undefined {

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { HoldfastError, isRefusalCode } from "../terms/index.js";
+import { HoldfastError, isHoldfastError, isRefusalCode } from "../terms/index.js";
 import { type Call, ExitWith } from "./command.js";
 import { statusOf } from "./commands/status.js";
 import { count, formatBytes, formatCount } from "./durations.js";
@@ -33,11 +33,16 @@ export function checkDatabaseFile(file: string): void {
   }
 }
 
-/**
- * A broker that runs has its database open: it must go first, and only the user can say so. Answers with the path of the
- * database that it served.
- */
-export async function makeRoom(call: Call, command: string, stop: boolean): Promise<string | undefined> {
+/** A broker that was stopped for a run. */
+export interface Stopped {
+  /** Of the database that it served. */
+  readonly database: string;
+  /** It begins again when somebody needs it. */
+  readonly spawned: boolean;
+}
+
+/** A broker that runs has its database open: it must go first, and only the user can say so. */
+export async function makeRoom(call: Call, command: string, stop: boolean): Promise<Stopped | undefined> {
   const found = await statusOf(call);
   if (found === undefined) return undefined;
   if (!stop)
@@ -48,7 +53,16 @@ export async function makeRoom(call: Call, command: string, stop: boolean): Prom
   const broker = await reachRunning(call);
   if (broker !== undefined && !(await endBroker(broker)))
     throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
-  return found.database.path;
+  return { database: found.database.path, spawned: found.spawned };
+}
+
+/** What the run that a broker was stopped for refused with says that it was. */
+export function refusedAfter(stopped: Stopped | undefined, error: unknown): unknown {
+  if (stopped === undefined || !isHoldfastError(error)) return error;
+  const again = stopped.spawned ? "it starts again when it is needed" : "`holdfast serve` starts it again";
+  return new HoldfastError(error.code, `${error.message}\nthe broker has been stopped for this; ${again}`, {
+    cause: error,
+  });
 }
 
 interface Progress {

@@ -68,8 +68,10 @@ export class Broker {
       } finally {
         instance.release();
       }
-    } finally {
+    } catch (error) {
+      // Only here: the signal that ended a broker may come once more before its process is gone.
       forgetSignals();
+      throw error;
     }
   }
 
@@ -179,6 +181,7 @@ export class Broker {
   #heedSignals(serving: () => Serving | undefined): () => void {
     const { config, log } = this.#parts;
     return handleSignals({
+      afterInput,
       spawned: config.spawned,
       onStop: (signal) => this.#stop({ reason: signal, exitCode: 0 }),
       onStopNow: (exitCode) => {

@@ -76,11 +76,23 @@ async function serveAsConfigured(
     sayFarewell(config, stop);
     return stop.exitCode;
   } catch (error) {
-    log.line("error", { error }, "the broker could not be started");
+    tellFailure(error, config, log);
     throw error;
   } finally {
     forget();
     log.close();
+  }
+}
+
+/**
+ * A refusal is told in a sentence by whoever called; only a spawned broker has nobody but its log to tell it to. A fault
+ * is told whole.
+ */
+function tellFailure(error: unknown, { spawned }: Config, log: Log): void {
+  if (!isHoldfastError(error)) log.line("error", { error }, "the broker could not be started");
+  else if (spawned) {
+    const { code, message, details } = error;
+    log.line("error", { code, details }, `the broker could not be started: ${message}`);
   }
 }
 
@@ -108,7 +120,9 @@ function endOnFault(log: Log, readiness: Readiness): () => void {
 }
 
 function greet({ spawned, version, places }: Config): void {
-  if (!spawned) process.stdout.write(`${greetingLines(version, places).join("\n")}\n`);
+  if (spawned) return;
+  const underNpm = (process.env["npm_lifecycle_event"] ?? "") !== "";
+  process.stdout.write(`${greetingLines(version, places, underNpm).join("\n")}\n`);
 }
 
 function sayFarewell({ spawned }: Config, { reason }: Stop): void {

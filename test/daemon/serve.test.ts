@@ -22,18 +22,25 @@ import { tempDir } from "../support/temp-dir.js";
 
 test("a broker tells on standard output where it is and what to type, and ends in good order on TERM", async (t) => {
   const home = new Home(t);
-  const front = await home.start();
+  const front = await home.start({ env: { npm_lifecycle_event: "" } });
   const info = JSON.parse(readFileSync(join(home.dir, "run", "broker.json"), "utf8"));
   assert.deepEqual([info.pid, info.startTime, info.socket], [front.pid, front.known.startTime, home.socket]);
   assert.deepEqual(await front.stop(), { code: 0, signal: null });
   assert.match(front.output, new RegExp(`socket +${home.socket}`));
   assert.match(front.output, new RegExp(`database +${home.database}`));
-  assert.match(front.output, new RegExp(`holdfast --dir ${home.dir} status`));
+  assert.match(front.output, new RegExp(`^ +holdfast --dir ${home.dir} status`, "m"));
   assert.match(front.output, /stopped \(SIGTERM\)/);
   assert.deepEqual(
     readdirSync(join(home.dir, "run")).filter((name) => /sock|json/.test(name)),
     [],
   );
+});
+
+test("a broker that npm started, as in a clone, tells what can be typed there", async (t) => {
+  const home = new Home(t);
+  const front = await home.start({ env: { npm_lifecycle_event: "start" } });
+  await front.stop();
+  assert.match(front.output, new RegExp(`^ +npx holdfast --dir ${home.dir} status`, "m"));
 });
 
 test("whatever the umask, all that a broker makes is for its user alone", async (t) => {
@@ -61,7 +68,7 @@ test("a second broker on the same directory ends with 75 and names the first, wh
   const second = home.launch();
   await assert.rejects(second.ready(), /ALREADY_RUNNING/);
   assert.deepEqual(await second.exited, { code: 75, signal: null });
-  assert.match(second.output, new RegExp(`holdfast: a broker \\(pid ${first.pid}, `));
+  assert.match(second.output, new RegExp(`^holdfast: a broker \\(pid ${first.pid}, .*\n$`));
   assert.equal((await home.status()).pid, first.pid);
 });
 

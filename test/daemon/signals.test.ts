@@ -2,22 +2,33 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { handleSignals } from "../../src/daemon/signals.js";
 
-function heed(t: TestContext, spawned: boolean): string[] {
+/** `later`: what is to be done when some time has passed. */
+function heed(t: TestContext, spawned: boolean, later: (() => void)[] = []): string[] {
   const heard: string[] = [];
   const forget = handleSignals({
     spawned,
     onStop: (signal) => heard.push(`stop ${signal}`),
     onStopNow: (exitCode) => heard.push(`now ${exitCode}`),
     onDump: () => heard.push("dump"),
+    afterInput: (_ms, go) => later.push(go),
   });
   t.after(forget);
   return heard;
 }
 
-test("the first TERM or INT ends in good order, the second at once with its own code", (t) => {
-  const heard = heed(t, true);
-  for (const signal of ["SIGTERM", "SIGINT", "SIGTERM"] as const) process.emit(signal);
+test("the first TERM or INT ends in good order, a later one at once with its own code", (t) => {
+  const later: (() => void)[] = [];
+  const heard = heed(t, true, later);
+  process.emit("SIGTERM");
+  later[0]?.();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.emit(signal);
   assert.deepEqual(heard, ["stop SIGTERM", "now 130", "now 143"]);
+});
+
+test("one Ctrl-C that comes twice, from the terminal and from npm, is one", (t) => {
+  const heard = heed(t, true);
+  process.emit("SIGINT");
+  assert.deepEqual(heard, ["stop SIGINT"]);
 });
 
 test("a terminal that goes ends a foreground broker and not a spawned one", (t) => {

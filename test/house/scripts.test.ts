@@ -329,3 +329,14 @@ test("the root project names every room, so that nothing stays uncompiled", () =
   const named: string[] = JSON.parse(text).references.map(({ path }: { path: string }) => path);
   assert.deepEqual(named.sort(), [...roomNames.map((room) => `src/${room}`), "bench", "test"].sort());
 });
+
+test("what npm packs in a clone that was not built yet has all that is built", (t) => {
+  const place = clone(t);
+  const { stdout, stderr, status } = spawnSync("npm", ["pack", "--json", "--dry-run"], {
+    cwd: place,
+    env: environment(),
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /"dist\/cli\.js"/);
+});

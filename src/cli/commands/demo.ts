@@ -93,12 +93,14 @@ interface Scene {
 function endOnSignals(scene: Scene): Promise<ExitCode> {
   return new Promise((resolve) => {
     const end = async (signal: NodeJS.Signals) => {
+      // Under npm one Ctrl-C comes twice, and must not leave the demo's broker behind.
+      if (scene.signal !== undefined) return;
       scene.signal = signal;
       scene.crew?.dismiss();
       await scene.stage?.close().catch(() => {});
       resolve(signalExitCode(signal));
     };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void end(signal));
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(signal));
   });
 }
 

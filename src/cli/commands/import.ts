@@ -18,11 +18,12 @@
  *      -shm, and syncs the directory. The ledger stays: its token mark must not go back either.
  */
 import { resolve } from "node:path";
+import { HoldfastError } from "../../terms/index.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { count, formatBytes } from "../durations.js";
-import { checkDatabaseFile, makeRoom, runErrand } from "../errand.js";
+import { checkDatabaseFile, makeRoom, refusedAfter, runErrand } from "../errand.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { reach } from "../reach.js";
+import { reach, reachRunning } from "../reach.js";
 import { quoted } from "../words.js";
 
 interface ImportOptions {
@@ -116,14 +117,36 @@ async function importTable(
 
 async function takeOver(call: Call, file: string, { force, stop }: ImportOptions): Promise<ExitCode> {
   checkDatabaseFile(file);
-  const place = await makeRoom(call, "import", stop === true);
+  if (stop === true && force !== true) await refuseOwnTables(call);
+  const stopped = await makeRoom(call, "import", stop === true);
   const words = [
     ...["--import", file, ...(force === true ? ["--force"] : [])],
-    ...(place === undefined ? [] : ["--database", place]),
+    ...(stopped === undefined ? [] : ["--database", stopped.database]),
   ];
-  const done = await runErrand<Imported>(call, words);
+  const done = await runErrand<Imported>(call, words).catch((error: unknown) => {
+    throw refusedAfter(stopped, error);
+  });
   call.output.thing(done, () => [
     `imported ${count(done.tables, "table")}, ${formatBytes(done.bytes)}, into ${done.database}`,
   ]);
   return exitCodes.ok;
+}
+
+/** As the run does it, while the broker is still there to be asked: it is not stopped for what is refused anyway. */
+async function refuseOwnTables(call: Call): Promise<void> {
+  const broker = await reachRunning(call);
+  if (broker === undefined) return;
+  try {
+    const row = await broker.get<{ tables: number }>(
+      "select count(*) as tables from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like '\\_holdfast\\_%' escape '\\'",
+    );
+    const tables = row?.tables ?? 0;
+    if (tables > 0)
+      throw new HoldfastError(
+        "CONFIGURATION",
+        `the broker's database has ${count(tables, "table")} of its own; --force puts it aside`,
+      );
+  } finally {
+    await broker.close();
+  }
 }

@@ -31,7 +31,7 @@ export const serve: Command = {
       .addOption(parser.createOption("--spawned", "started by a client: ends itself when idle").hideHelp())
       .addHelpText(
         "after",
-        "\nRuns until TERM, Ctrl-C or `holdfast stop`; a second Ctrl-C ends it at once.\nExit code 75 when a broker runs on this directory already.",
+        "\nRuns until TERM, Ctrl-C or `holdfast stop`; a second Ctrl-C, half a second later or more, ends it at once.\nExit code 75 when a broker runs on this directory already.",
       );
   },
 

@@ -104,7 +104,7 @@ function lookAtPresent({ places: { database }, force, bootId }: ImportOrder): Le
     if (tables > 0 && !force)
       throw new HoldfastError(
         "CONFIGURATION",
-        `the broker's database has ${tables} tables of its own; --force puts it aside`,
+        `the broker's database has ${tables} ${tables === 1 ? "table" : "tables"} of its own; --force puts it aside`,
         { details: { path: database, tables } },
       );
     const left = leftIn(connection, bootId);

@@ -90,7 +90,7 @@ function checkOrigin(source: Connection, from: string): void {
   if (version > tablesVersion)
     throw new HoldfastError(
       "DATA_FOREIGN",
-      `${from} comes from a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion})`,
+      `${from} comes from a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion}); update holdfast`,
       { details },
     );
 }

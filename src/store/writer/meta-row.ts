@@ -133,7 +133,7 @@ export function bringUpToDate(database: Database): void {
   if (version > tablesVersion)
     throw new HoldfastError(
       "DATA_FOREIGN",
-      `the database was last used by a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion})`,
+      `the database was last used by a newer version of holdfast (its tables have version ${version}, this program knows ${tablesVersion}); update holdfast`,
     );
   if (version === tablesVersion) return;
   for (const { version: newer, sql } of migrations) if (newer > version) for (const one of sql) database.exec(one);

@@ -44,8 +44,9 @@ test("a broker that runs is stopped only with consent, and its tables are put as
   assert.match(running.err, /--stop lets import stop it first/);
   const occupied = await holdfast.run(["import", "--stop", path]);
   assert.equal(occupied.code, 78);
-  assert.match(occupied.err, /1 tables? of its own; --force puts it aside/);
-  const imported = JSON.parse(await holdfast.print("import", "--force", "--json", path));
+  assert.match(occupied.err, /has 1 table of its own; --force puts it aside/);
+  assert.match(await holdfast.print("status"), /runs: pid/, "the broker was stopped for nothing");
+  const imported = JSON.parse(await holdfast.print("import", "--stop", "--force", "--json", path));
   assert.deepEqual([imported.tables, imported.database], [2, join(holdfast.dir, "data", "data.db")]);
   assert.equal(await holdfast.print("sql", "select text from note"), "seven\n");
 });
@@ -77,5 +78,25 @@ test("what is no database is refused before anything is touched", async (t) => {
     const { code, err } = await holdfast.run(["import", file]);
     assert.equal(code, 1, file);
     assert.match(err, words);
+  }
+});
+
+test("an import that is refused once the broker has been stopped for it says that it was, and nothing of an update", async (t) => {
+  const holdfast = new Holdfast(t);
+  const copy = join(holdfast.dir, "copy.db");
+  await holdfast.print("sql", "select 1");
+  await holdfast.print("backup", copy);
+  await holdfast.print("stop");
+  for (const [how, words] of [
+    ["on demand", /stopped for this; it starts again when it is needed\n$/],
+    ["in the foreground", /stopped for this; `holdfast serve` starts it again\n$/],
+  ] as const) {
+    if (how === "on demand") await holdfast.print("sql", "select 1");
+    else await holdfast.start(["serve"]).until(/ready/);
+    const { code, err } = await holdfast.run(["import", "--stop", copy]);
+    assert.equal(code, 78, how);
+    assert.match(err, /is a database of another broker/);
+    assert.match(err, words);
+    assert.doesNotMatch(err, /update/);
   }
 });
