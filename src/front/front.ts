@@ -8,7 +8,7 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Command, Core, StoreEvent } from "../core/index.js";
+import type { Command, Core, LedgerCommand, StoreEvent } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { ConnectionId, Instant, SnapshotProcessId } from "../terms/index.js";
@@ -230,17 +230,7 @@ export class Front {
       store: this.#store,
       system: (job) => this.#system.ask(job),
       deliver: (letters) => this.#postman.deliver(letters),
-      onLedgerFull: (full) => {
-        log(
-          "error",
-          { full },
-          full
-            ? "the disk under the ledger is full: no session is opened, no lock granted"
-            : "the ledger can be written again",
-        );
-        this.#ledgerFull = full;
-        this.#core.handle({ kind: "ledger", full }, this.#pulse.now());
-      },
+      onLedger: (command) => this.#ledger(command),
     });
     await new Promise<void>((resolve) => {
       this.#onTurn = () => {
@@ -250,6 +240,16 @@ export class Front {
       };
       this.#pulse.soon();
     });
+  }
+
+  #ledger(command: LedgerCommand): void {
+    const { log } = this.#options;
+    this.#ledgerFull = command.full;
+    if (command.full)
+      log("error", {}, "the disk under the ledger is full: no lock is granted, and no session that was away goes on");
+    else log("info", {}, "the ledger can be written again");
+    this.#core.handle(command, this.#pulse.now());
+    this.#pulse.soon();
   }
 
   #startWriter(): Promise<StoreEvent> {
