@@ -13,6 +13,7 @@ import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { ConnectionId, Instant, SnapshotProcessId } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
+import { DatabaseRoom } from "./database-room.js";
 import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
 import type { FrontOptions } from "./options.js";
@@ -41,6 +42,7 @@ export class Front {
   readonly #postman: Postman;
   readonly #system: System;
   readonly #writerNews: WriterNews;
+  readonly #room = new DatabaseRoom();
   readonly #startedAt;
   #core!: Core;
   #past!: Past;
@@ -205,6 +207,7 @@ export class Front {
       return this.#firstEvent(event);
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
+    this.#room.hear(event);
     this.#past.hear(event, this.#pulse.now());
     // That a read has begun is only noted.
     if (event.kind !== "read-begun") this.#pulse.soon();
@@ -286,6 +289,7 @@ export class Front {
       greeting: this.#greeting,
       counts,
       writer,
+      full: { database: this.#room.full, ledger: this.#ledgerFull },
       unansweredBytes: this.#postman.unansweredBytes,
       children: this.#store.processes(),
       ...uptime,

@@ -8,7 +8,15 @@
  * in, and reads and lists are served while somebody makes room. A session that is welcomed before it is written down
  * holds nothing, and gets no lock before it is.
  */
-import { type Job, type LedgerCommand, type LedgerEntry, type Letter, ledgerFull, type SystemJob, type Turn } from "../core/index.js";
+import {
+  type Job,
+  type LedgerCommand,
+  type LedgerEntry,
+  type Letter,
+  ledgerFull,
+  type SystemJob,
+  type Turn,
+} from "../core/index.js";
 import { type Ledger, LedgerFull } from "../ledger/index.js";
 import type { Store } from "../store/index.js";
 import { impossible, type SessionId, type Token } from "../terms/index.js";

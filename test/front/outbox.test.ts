@@ -9,8 +9,8 @@ import {
   type LockName,
   lockName,
   requestKey,
-  seq,
   type SessionId,
+  seq,
   sessionId,
   token,
 } from "../../src/terms/index.js";

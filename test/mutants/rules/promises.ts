@@ -131,12 +131,7 @@ export const promises: readonly Removal[] = [
     edits: [
       {
         file: "src/core/client-requests.ts",
-        patch: [
-          [
-            "const isRefused = this.ledgerFull && !this",
-            "const isRefused = command.key < 0 && !this",
-          ],
-        ],
+        patch: [["const isRefused = this.ledgerFull && !this", "const isRefused = command.key < 0 && !this"]],
       },
     ],
     tests: ["faults/disk"],
