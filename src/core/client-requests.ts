@@ -20,6 +20,7 @@ import type {
   ConvertCommand,
   HelloCommand,
   LockCommand,
+  ResizeCommand,
   TransactionCommand,
   WatchTablesCommand,
   WriteCommand,
@@ -29,6 +30,7 @@ import { keepsItsPlace } from "./keeping-order.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
 import type { Reads } from "./reads/reads.js";
+import { ending, ledgerFull, waitsForWriter } from "./request-refusals.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { forbidden, includes, roleFor } from "./sessions/role.js";
 import { isPresent, type Session } from "./sessions/session.js";
@@ -186,6 +188,9 @@ export class ClientRequests {
       case "release":
       case "transfer":
         return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
+      case "resize":
+        if (!this.#refusedAnew(session, command)) locks.handle(session, command, now);
+        return;
       default:
         return locks.handle(session, command, now);
     }
@@ -306,7 +311,7 @@ export class ClientRequests {
     const { transactions } = this.#parts;
     const seenBefore = verdict.kind === "seen" || command.ownKey === true;
     if (connection.turnedAway && command.release !== undefined)
-      return transactions.turnAway(session, command, endingRefusal(seenBefore), now);
+      return transactions.turnAway(session, command, ending(seenBefore), now);
     transactions.commit(session, command, seenBefore, now);
   }
 
@@ -387,15 +392,20 @@ export class ClientRequests {
   /** What the ledger must know cannot be begun now. */
   #refusedNow(asker: Asker): boolean {
     if (this.#refusedAtEnd(asker, false)) return true;
-    if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker's ledger cannot be written"));
+    if (this.ledgerFull) this.#refuse(asker, ledgerFull);
     return this.ledgerFull;
   }
 
   /** What was granted before, and is asked again under its key, is in the ledger already: it is answered. */
   #refusedGrant(session: Session, command: AcquireCommand | ConvertCommand): boolean {
+    return this.#refusedAtEnd(command, false) || this.#refusedAnew(session, command);
+  }
+
+  #refusedAnew(session: Session, command: AcquireCommand | ConvertCommand | ResizeCommand): boolean {
     // Only where it matters: for a new key it looks at all that the session holds.
-    const isKnown = this.ledgerFull && this.#parts.locks.hasBegun(session, command.key);
-    return isKnown ? this.#refusedAtEnd(command, false) : this.#refusedNow(command);
+    const isRefused = this.ledgerFull && !this.#parts.locks.hasBegun(session, command.key);
+    if (isRefused) this.#refuse(command, ledgerFull);
+    return isRefused;
   }
 
   /**
@@ -414,7 +424,7 @@ export class ClientRequests {
     if (!this.ending) return false;
     const connection = this.#parts.sessions.connection(asker.connection);
     if (connection !== undefined) connection.turnedAway = true;
-    this.#refuse(asker, endingRefusal(seenBefore));
+    this.#refuse(asker, ending(seenBefore));
     return true;
   }
 
@@ -439,12 +449,4 @@ export class ClientRequests {
   #refuse(asker: Asker, refusal: Refusal): void {
     this.#parts.draft.send.push({ kind: "refused", to: asker.connection, request: asker.request, refusal });
   }
-}
-
-function endingRefusal(seenBefore: boolean): Refusal {
-  return notRun({ seenBefore }, refuse("SHUTTING_DOWN", "the broker is ending"));
-}
-
-function waitsForWriter(what: string): Refusal {
-  return refuse("WRITER_UNAVAILABLE", `no writer can be had, and before one has begun it is not known ${what}`);
 }

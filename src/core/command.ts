@@ -375,9 +375,13 @@ export type Command =
   | { readonly kind: "snapshot-held"; readonly process: SnapshotProcessId; readonly held: boolean }
   /** How a client takes what is sent to it, when that has changed; at first it takes all. */
   | { readonly kind: "client-takes"; readonly connection: ConnectionId; readonly takes: Takes }
-  /** The ledger cannot take rows (disk full), or can again. */
-  | { readonly kind: "ledger"; readonly full: boolean }
+  | LedgerCommand
   /** The broker is ending: nothing new is begun. */
   | { readonly kind: "drain" }
   /** Nothing is under way any more; what this makes is the last turn. */
   | { readonly kind: "end" };
+
+/** The ledger cannot take rows (disk full): these grants stand nowhere, and nobody is told of them. Or it can again. */
+export type LedgerCommand =
+  | { readonly kind: "ledger"; readonly full: true; readonly unwritten: readonly Token[] }
+  | { readonly kind: "ledger"; readonly full: false };

@@ -152,7 +152,9 @@ export class Core {
         return this.#reads.line.clientTakes(this.#sessions.connection(command.connection)?.session, command.takes, now);
       case "ledger":
         this.#requests.ledgerFull = command.full;
-        return;
+        // Whether there is room again is seen by a row that is always owed.
+        if (command.full) this.#storeEvents.mark.write();
+        return this.#locks.ledger(command, now);
       case "drain":
         this.#requests.ending = true;
         this.#reads.close(now);

@@ -13,5 +13,6 @@
 export * from "./command.js";
 export { Core } from "./core.js";
 export type { Memory } from "./recall.js";
+export { ledgerFull } from "./request-refusals.js";
 export { forbidden, type Role } from "./sessions/role.js";
 export * from "./turn.js";

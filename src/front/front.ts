@@ -8,11 +8,12 @@
  *
  * Deliberately absent: SQL, fsync, decisions.
  */
-import type { Command, Core, StoreEvent, Takes } from "../core/index.js";
+import type { Command, Core, LedgerCommand, StoreEvent, Takes } from "../core/index.js";
 import { closings, type StatusResult } from "../protocol/index.js";
 import { Store } from "../store/index.js";
 import type { ConnectionId, Instant, SnapshotProcessId } from "../terms/index.js";
 import type { Link } from "../transport/index.js";
+import { DatabaseRoom } from "./database-room.js";
 import { Incoming } from "./incoming.js";
 import type { Greeting } from "./letters.js";
 import type { FrontOptions } from "./options.js";
@@ -41,6 +42,7 @@ export class Front {
   readonly #postman: Postman;
   readonly #system: System;
   readonly #writerNews: WriterNews;
+  readonly #room = new DatabaseRoom();
   readonly #startedAt;
   #core!: Core;
   #past!: Past;
@@ -208,6 +210,7 @@ export class Front {
       return this.#firstEvent(event);
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
+    this.#room.hear(event);
     this.#past.hear(event, this.#pulse.now());
     // That a read has begun is only noted.
     if (event.kind !== "read-begun") this.#pulse.soon();
@@ -233,17 +236,7 @@ export class Front {
       store: this.#store,
       system: (job) => this.#system.ask(job),
       deliver: (letters) => this.#postman.deliver(letters),
-      onLedgerFull: (full) => {
-        log(
-          "error",
-          { full },
-          full
-            ? "the disk under the ledger is full: no session is opened, no lock granted"
-            : "the ledger can be written again",
-        );
-        this.#ledgerFull = full;
-        this.#core.handle({ kind: "ledger", full }, this.#pulse.now());
-      },
+      onLedger: (command) => this.#ledger(command),
     });
     await new Promise<void>((resolve) => {
       this.#onTurn = () => {
@@ -253,6 +246,16 @@ export class Front {
       };
       this.#pulse.soon();
     });
+  }
+
+  #ledger(command: LedgerCommand): void {
+    const { log } = this.#options;
+    this.#ledgerFull = command.full;
+    if (command.full)
+      log("error", {}, "the disk under the ledger is full: no lock is granted, and no session that was away goes on");
+    else log("info", {}, "the ledger can be written again");
+    this.#core.handle(command, this.#pulse.now());
+    this.#pulse.soon();
   }
 
   #startWriter(): Promise<StoreEvent> {
@@ -289,6 +292,7 @@ export class Front {
       greeting: this.#greeting,
       counts,
       writer,
+      full: { database: this.#room.full, ledger: this.#ledgerFull },
       unansweredBytes: this.#postman.unansweredBytes,
       children: this.#store.processes(),
       ...uptime,

@@ -2,22 +2,32 @@
  * The only way out: the ledger first, then the store and the operating system, then the clients (rule 10). Whatever
  * the core decided leaves here and nowhere else.
  *
- * When the ledger is full, what depends on its rows waits: grants and what is shown of them are kept until the rows are
- * written; all else goes on, so that held locks can be given back, newcomers are let in and reads are served while
- * somebody makes room. A session that is welcomed before it is written down holds nothing, and gets no lock before it is.
+ * When the ledger is full, a grant whose row it did not take is no grant: who asked is refused, and the core takes it
+ * back. What else a client may rely on only when it is written (a new token of its lock, the slots of a name, a session
+ * taken up again) waits for its row; all other letters leave, so that held locks can be given back, newcomers are let
+ * in, and reads and lists are served while somebody makes room. A session that is welcomed before it is written down
+ * holds nothing, and gets no lock before it is.
  */
-import type { Job, LedgerEntry, Letter, SystemJob, Turn } from "../core/index.js";
+import {
+  type Job,
+  type LedgerCommand,
+  type LedgerEntry,
+  type Letter,
+  ledgerFull,
+  type SystemJob,
+  type Turn,
+} from "../core/index.js";
 import { type Ledger, LedgerFull } from "../ledger/index.js";
 import type { Store } from "../store/index.js";
-import { impossible, type SessionId } from "../terms/index.js";
+import { impossible, type SessionId, type Token } from "../terms/index.js";
 
 export interface OutboxParts {
   readonly ledger: Pick<Ledger, "commit">;
   readonly store: Pick<Store, "obey" | "flush">;
   readonly system: (job: SystemJob) => void;
   readonly deliver: (letters: readonly Letter[]) => void;
-  /** The ledger cannot be written any more, or can again. */
-  readonly onLedgerFull: (full: boolean) => void;
+  /** The ledger cannot be written any more, or can again and all that was owed is in it. */
+  readonly onLedger: (command: LedgerCommand) => void;
 }
 
 export class Outbox {
@@ -48,29 +58,31 @@ export class Outbox {
       this.#parts.ledger.commit(rows);
     } catch (error) {
       if (!(error instanceof LedgerFull)) throw error;
-      return this.#owe([...rows], owedLetters, turn.send);
+      return this.#owe([...rows], owedLetters, turn);
     }
     if (this.#owed === undefined) return turn.send;
     this.#owed = undefined;
     this.#unwritten.clear();
-    this.#parts.onLedgerFull(false);
+    this.#parts.onLedger({ kind: "ledger", full: false });
     return [...owedLetters, ...turn.send];
   }
 
-  #owe(rows: LedgerEntry[], owedLetters: readonly Letter[], send: readonly Letter[]): readonly Letter[] {
+  #owe(all: LedgerEntry[], owedLetters: readonly Letter[], { ledger, send }: Turn): readonly Letter[] {
     const first = this.#owed === undefined;
-    const letters = [...owedLetters];
+    const unwritten = ledger.flatMap((row) => (row.kind === "granted" ? [row.row.token] : []));
+    const rows = withoutPassed(this.#withoutGone(all));
+    const owes = owedBy(all);
+    const letters: Letter[] = [];
     const free: Letter[] = [];
-    const owes = owedBy(rows);
-    for (const letter of send) {
+    for (const letter of [...owedLetters, ...withoutGrants(send, new Set(unwritten))]) {
       (waitsFor(owes, letter) || isOfUntold(letter, letters) ? letters : free).push(letter);
       if (letter.kind !== "welcome") continue;
       // A second welcome waits for the session's row.
       if (letter.resumed) this.#unwritten.delete(letter.session);
       else this.#unwritten.add(letter.session);
     }
-    this.#owed = { rows: this.#withoutGone(rows), letters };
-    if (first) this.#parts.onLedgerFull(true);
+    this.#owed = { rows, letters };
+    if (first) this.#parts.onLedger({ kind: "ledger", full: true, unwritten });
     return free;
   }
 
@@ -100,42 +112,86 @@ export class Outbox {
   }
 }
 
+/** Of grants that were taken back nothing is to be written, and of the marks the last counts. */
+function withoutPassed(rows: readonly LedgerEntry[]): LedgerEntry[] {
+  const granted = new Set<Token>();
+  for (const row of rows) if (row.kind === "granted") granted.add(row.row.token);
+  const ended = new Set<Token>();
+  for (const row of rows) if (row.kind === "grant-ended" && granted.has(row.token)) ended.add(row.token);
+  const lastMark = rows.findLast(({ kind }) => kind === "mark");
+  return rows.filter((row) => {
+    switch (row.kind) {
+      case "granted":
+      case "grant-changed":
+        return !ended.has(row.row.token);
+      case "grant-ended":
+        return !ended.has(row.token);
+      case "mark":
+        return row === lastMark;
+      default:
+        return true;
+    }
+  });
+}
+
+/** Who was to be told of one of these grants is refused instead, and hears nothing else of it. */
+function withoutGrants(letters: readonly Letter[], unwritten: ReadonlySet<Token>): readonly Letter[] {
+  if (unwritten.size === 0) return letters;
+  return letters.flatMap((letter): Letter[] => {
+    switch (letter.kind) {
+      case "granted": {
+        const { to, request, grant } = letter;
+        return [unwritten.has(grant.token) ? { kind: "refused", to, request, refusal: ledgerFull } : letter];
+      }
+      case "welcome":
+        return [{ ...letter, grants: letter.grants.filter(({ token }) => !unwritten.has(token)) }];
+      case "lost":
+      case "revoking":
+      case "contended":
+        return unwritten.has(letter.fence.token) ? [] : [letter];
+      default:
+        return [letter];
+    }
+  });
+}
+
+/** What a client may rely on when it is written down, and that it is not yet. */
 interface Owed {
-  /** Something that holds, or waits in line. */
-  readonly locks: boolean;
+  /** New tokens of what was held before. */
+  readonly tokens: ReadonlySet<Token>;
+  readonly capacities: boolean;
   readonly sessions: ReadonlySet<SessionId>;
 }
 
 /** Of an end nobody needs to know that it is written down: it was told, or will come again. */
 function owedBy(rows: readonly LedgerEntry[]): Owed {
+  const tokens = new Set<Token>();
   const sessions = new Set<SessionId>();
-  for (const row of rows) if (row.kind === "session-opened") sessions.add(row.row.session);
-  return { locks: rows.some(({ kind }) => begins.has(kind)), sessions };
+  let capacities = false;
+  for (const row of rows) {
+    if (row.kind === "grant-changed" && row.was !== row.row.token) tokens.add(row.row.token);
+    else if (row.kind === "session-opened") sessions.add(row.row.session);
+    else if (row.kind === "capacity") capacities = true;
+  }
+  return { tokens, capacities, sessions };
 }
 
-const begins: ReadonlySet<LedgerEntry["kind"]> = new Set(["granted", "grant-changed", "queued", "capacity"]);
-
-/** It speaks of what rows must say first: a grant, a state that is shown; of a session that was known before. */
-function waitsFor(owes: Owed, letter: Letter): boolean {
-  if (letter.kind === "welcome") return letter.resumed && (owes.locks || owes.sessions.has(letter.session));
-  return owes.locks && waitsForRows.has(letter.kind);
+function waitsFor({ tokens, capacities, sessions }: Owed, letter: Letter): boolean {
+  switch (letter.kind) {
+    case "welcome":
+      return letter.resumed && (sessions.has(letter.session) || letter.grants.some(({ token }) => tokens.has(token)));
+    case "granted":
+      return tokens.has(letter.grant.token);
+    case "converted":
+      return tokens.has(letter.fence.token);
+    case "resized":
+      return capacities;
+    default:
+      return false;
+  }
 }
 
-const waitsForRows: ReadonlySet<Letter["kind"]> = new Set([
-  "granted",
-  "converted",
-  "listing",
-  "transferred",
-  "broken",
-  "resized",
-  "history",
-  "watching",
-  "events",
-  "queued",
-  "contended",
-]);
-
-/** It speaks of a grant that its holder has not been told of: that must come first. */
+/** It speaks of a token that its holder has not been told of: that must come first. */
 function isOfUntold(letter: Letter, owed: readonly Letter[]): boolean {
   if (letter.kind !== "lost" && letter.kind !== "revoking") return false;
   const { token } = letter.fence;

@@ -10,6 +10,8 @@ export interface StatusParts {
   readonly greeting: Greeting;
   readonly counts: Core["counts"];
   readonly writer: Core["writer"];
+  /** Where the last that was to be written found no room. */
+  readonly full: { readonly database: boolean; readonly ledger: boolean };
   readonly unansweredBytes: number;
   readonly children: readonly {
     readonly role: "writer" | "reader" | "standby" | "snapshot";
@@ -37,7 +39,7 @@ export function statusOf(parts: StatusParts): StatusResult {
     sessions: counts.sessions,
     connections: counts.connections,
     unansweredBytes: parts.unansweredBytes,
-    locks: { held: counts.held, waiting: counts.waiting },
+    locks: { state: parts.full.ledger ? "disk-full" : "ok", held: counts.held, waiting: counts.waiting },
     processes: processesOf(parts),
     writes: writesOf(parts),
     reads: {
@@ -69,12 +71,12 @@ function processesOf({ children, options }: StatusParts): ProcessStatus[] {
   });
 }
 
-function writesOf({ writer, counts }: StatusParts): WritesStatus {
+function writesOf({ writer, counts, full }: StatusParts): WritesStatus {
   const { settled, queued, dispatched } = counts;
   const common = { settled, queued, dispatched };
   return writer.kind === "unavailable"
     ? { state: "unavailable", reason: writer.reason, ...common }
-    : { state: "ok", ...common };
+    : { state: full.database ? "disk-full" : "ok", ...common };
 }
 
 /** By stat only: opening and closing a SQLite file here would drop the locks this process has on it (rule 19). */

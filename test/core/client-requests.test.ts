@@ -63,7 +63,7 @@ test("while the ledger is full no lock is granted; what is held can be given bac
   const broker = new TestBroker();
   const client = broker.client();
   const held = client.hold("x");
-  broker.do({ kind: "ledger", full: true });
+  broker.do({ kind: "ledger", full: true, unwritten: [] });
   const newcomer = broker.client();
   for (const one of [client, newcomer]) assert.equal(one.acquire("y").refusal.code, "DISK_FULL");
   const write = client.write("w", { fences: [held] });
@@ -85,12 +85,32 @@ test("while the ledger is full, what was granted or upgraded before is answered 
   assert.equal(upgraded.answer.kind, "converted");
   const other = broker.client();
   other.acquire("x", { key: 32 });
-  broker.do({ kind: "ledger", full: true });
+  broker.do({ kind: "ledger", full: true, unwritten: [] });
   // As after a lost connection.
   assert.equal(client.upgrade({ name: shared.name, token: shared.token }, { key: 31 }).answer.kind, "converted");
   assert.ok(client.acquire("x", { key: 30, mode: "exclusive" }).answer.kind === "granted");
   assert.ok(other.acquire("x", { key: 32 }).open);
   assert.equal(client.acquire("y", { key: 33 }).refusal.code, "DISK_FULL");
+});
+
+test("a grant that the ledger did not take is taken back, and who waits goes on waiting until there is room", () => {
+  const broker = new TestBroker();
+  const [client, other] = [broker.client(), broker.client()];
+  const [kept, untold] = [client.hold("x"), client.hold("y")];
+  const waits = other.acquire("y");
+  broker.do({ kind: "ledger", full: true, unwritten: [untold.token] });
+  assert.equal(broker.core.counts.held, 1);
+  client.release(kept);
+  assert.ok(waits.open);
+  broker.do({ kind: "ledger", full: false });
+  assert.equal(waits.answer.kind, "granted");
+});
+
+test("while the ledger is full a semaphore is not resized", () => {
+  const broker = new TestBroker();
+  const client = broker.client();
+  broker.do({ kind: "ledger", full: true, unwritten: [] });
+  assert.equal(client.resize("s", 2).refusal.code, "DISK_FULL");
 });
 
 test("what comes on a connection that nobody knows is not heard", () => {

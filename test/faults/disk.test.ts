@@ -144,9 +144,20 @@ test("a full disk under the ledger: no lock is granted, what is held is kept and
   const { token } = await wire.call("lock.acquire", { name: "held before", key: wire.key() });
   const kept = await wire.call("lock.acquire", { name: "kept", key: wire.key() });
   disk.fill("ledger.db-wal");
-  // The first one is granted by the core and stays unsaid, because it cannot be written down.
-  const unsaid = other.call("lock.acquire", { name: "unsaid", key: other.key() });
+  // The first one finds it full: the core has granted it, and it cannot be written down.
+  const first = await other.refusal("lock.acquire", { name: "first", key: other.key() });
+  assert.deepEqual([first.data.code, first.data.outcome], ["DISK_FULL", "none"]);
   await ledgerFull(front);
+  const { locks } = await other.call("lock.list", {});
+  assert.deepEqual(
+    locks.map(({ name }) => name),
+    ["held before", "kept"],
+  );
+  const { events } = await other.call("lock.history", { name: "first" });
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["granted", "lost"],
+  );
   const { data } = await wire.refusal("lock.acquire", { name: "new", key: wire.key() });
   assert.deepEqual([data.code, data.outcome, data.retryable], ["DISK_FULL", "none", true]);
   const fence = [{ name: "held before", token }];
@@ -157,14 +168,16 @@ test("a full disk under the ledger: no lock is granted, what is held is kept and
   const newcomer = await home.wire();
   assert.deepEqual(await itemsOf(newcomer), [1]);
   assert.equal((await newcomer.refusal("lock.acquire", { name: "new", key: newcomer.key() })).data.code, "DISK_FULL");
-  assert.equal((await home.status()).locks.held, 2);
+  const full = await home.status();
+  assert.equal(full.locks.held, 1);
+  assert.deepEqual([full.locks.state, full.writes.state], ["disk-full", "ok"]);
   disk.makeRoom();
-  const { token: later } = await unsaid;
-  assert.ok(later > kept.token);
   await until(
     "new locks to be granted again",
     async () => (await wire.post("lock.acquire", { name: "new", key: wire.key(), waitMs: 0 })).result,
   );
+  assert.equal((await home.status()).locks.state, "ok");
+  assert.ok((await other.call("lock.acquire", { name: "first", key: other.key() })).token > kept.token);
   const canary = await Canary.start(home);
   await canary.goesOn();
 });
@@ -174,13 +187,13 @@ test("a front that is killed while the disk under its ledger is full has told no
   const { home, front, disk, wire } = await scene(t);
   const kept = await wire.call("lock.acquire", { name: "kept", key: wire.key() });
   disk.fill("ledger.db-wal");
-  const unsaid = wire.post("lock.acquire", { name: "unsaid", key: wire.key() });
+  const { error } = await wire.post("lock.acquire", { name: "unsaid", key: wire.key() });
+  assert.equal(error?.data.code, "DISK_FULL", "the grant was told, and stands nowhere");
   await ledgerFull(front);
   // Whatever was told has been heard before this is answered.
   await wire.call("session.ping", {});
   const { secret } = wire;
   await home.killAll();
-  await assert.rejects(unsaid, "the grant was told, and stands nowhere");
   disk.makeRoom();
   await home.start({ env: disk.env });
   const back = await home.silent();
@@ -204,8 +217,11 @@ test("a full disk under the database: writes are refused with DISK_FULL and sure
   assert.deepEqual(await itemsOf(wire), [1]);
   const { token } = await wire.call("lock.acquire", { name: "meanwhile", key: wire.key() });
   await wire.call("lock.release", { name: "meanwhile", token, key: wire.key() });
+  const full = await home.status();
+  assert.deepEqual([full.writes.state, full.locks.state], ["disk-full", "ok"]);
   disk.makeRoom();
   assert.equal((await wire.call("db.execute", write)).rowsAffected, 1);
+  assert.equal((await home.status()).writes.state, "ok");
   assert.deepEqual(await itemsOf(wire), [1, 2]);
   const canary = await Canary.start(home);
   await canary.goesOn();

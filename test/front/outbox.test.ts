@@ -10,6 +10,7 @@ import {
   lockName,
   requestKey,
   type SessionId,
+  seq,
   sessionId,
   token,
 } from "../../src/terms/index.js";
@@ -24,6 +25,7 @@ const refused: Letter = {
   request: 1,
   refusal: { refused: "LOCK_HELD", message: "held" },
 };
+const listing = { kind: "listing", to, request: 4, locks: [] } as never as Letter;
 const released: Letter = { kind: "released", to, request: 2 };
 
 function granted(): { row: LedgerEntry; letter: Letter } {
@@ -52,7 +54,7 @@ function rig() {
     store: store,
     system: (job) => told.push(`system ${job.kind}`),
     deliver: (letters) => told.push(`letters ${letters.map((letter) => letter.kind).join(" ")}`),
-    onLedgerFull: (isFull) => told.push(isFull ? "full" : "room again"),
+    onLedger: (command) => told.push(command.full ? ["full", ...command.unwritten].join(" ") : "room again"),
   });
   return { told, outbox, setFull: (isFull: boolean) => (full = isFull) };
 }
@@ -76,42 +78,55 @@ test("a turn without rows does not touch the ledger", () => {
 });
 
 // rule 13: a full ledger
-test("with a full ledger a grant is kept back, and a release is answered", () => {
+test("a grant that the full ledger did not take is refused and told to the core, and a release is answered", () => {
   const { told, outbox, setFull } = rig();
   const { row, letter } = granted();
   setFull(true);
-  outbox.obey(turn({ ledger: [ended, row], send: [released, letter] }));
-  assert.deepEqual(told, ["full", "flush", "letters released"]);
+  outbox.obey(turn({ ledger: [ended, row], send: [released, letter, listing] }));
+  assert.deepEqual(told, ["full 8", "flush", "letters released refused listing"]);
 });
 
-test("that a lock is lost whose grant is kept back is not told before the grant", () => {
+test("of a grant that was taken back nothing is written when there is room, and of the marks the last", () => {
   const { told, outbox, setFull } = rig();
   const { row, letter } = granted();
-  const lost = (number: number): Letter => {
-    const fence = { name: lockName("a", 512) as LockName, token: token(number) };
-    return { kind: "lost", to, fence, reason: "broken" };
-  };
+  const mark: LedgerEntry = { kind: "mark", tokensTo: 9, seq: seq(1), incarnation: "i" };
   setFull(true);
   outbox.obey(turn({ ledger: [row], send: [letter] }));
+  outbox.obey(turn({ ledger: [{ kind: "grant-ended", token: token(8) }, mark] }));
+  outbox.obey(turn({ ledger: [{ ...mark, seq: seq(2) }] }));
   told.length = 0;
-  outbox.obey(turn({ ledger: [ended], send: [lost(8), lost(7)] }));
-  assert.deepEqual(told, ["flush", "letters lost"]);
   setFull(false);
-  outbox.obey(turn({ send: [released] }));
-  assert.equal(told.at(-1), "letters granted lost released");
+  outbox.obey(turn({ ledger: [ended], send: [released] }));
+  assert.deepEqual(told, ["ledger mark grant-ended", "room again", "flush", "letters released"]);
 });
 
-test("with a full ledger what is shown waits for grants that are owed, and not for newcomers and ends", () => {
+test("who is welcomed in the turn of a grant that is taken back is not told of it, nor that it is lost", () => {
   const { told, outbox, setFull } = rig();
-  const listing = { kind: "listing", to, request: 4, locks: [] } as never as Letter;
-  const newcomer: LedgerEntry = { kind: "session-opened", row: { session } as never };
-  setFull(true);
-  outbox.obey(turn({ ledger: [newcomer, ended], send: [listing] }));
-  assert.deepEqual(told, ["full", "flush", "letters listing"]);
-  told.length = 0;
   const { row, letter } = granted();
-  outbox.obey(turn({ ledger: [row], send: [letter, listing] }));
-  assert.deepEqual(told, ["flush", "letters "]);
+  const fence = { name: lockName("a", 512) as LockName, token: token(8) };
+  const grants = letter.kind === "granted" ? [letter.grant] : [];
+  const welcome = { kind: "welcome", to, request: 1, session, resumed: true, grants, lost: [] } as never as Letter;
+  setFull(true);
+  outbox.obey(turn({ ledger: [row], send: [welcome, { kind: "lost", to, fence, reason: "broken" }, letter] }));
+  assert.deepEqual(told, ["full 8", "flush", "letters welcome refused"]);
+});
+
+test("with a full ledger an upgrade waits for its row, and what is said of its new token behind it; a list does not", () => {
+  const { told, outbox, setFull } = rig();
+  const { row } = granted();
+  if (row.kind !== "granted") throw new Error("not a grant");
+  const upgraded: LedgerEntry = { kind: "grant-changed", was: token(7), row: row.row };
+  const fence = { name: lockName("a", 512) as LockName, token: token(8) };
+  const converted: Letter = { kind: "converted", to, request: 3, fence, waitedMs: 0 };
+  const lost: Letter = { kind: "lost", to, fence, reason: "broken" };
+  setFull(true);
+  outbox.obey(turn({ ledger: [upgraded], send: [converted, listing] }));
+  outbox.obey(turn({ send: [lost, { ...lost, fence: { ...fence, token: token(6) } }] }));
+  assert.deepEqual(told, ["full", "flush", "letters listing", "flush", "letters lost"]);
+  told.length = 0;
+  setFull(false);
+  outbox.obey(turn({ send: [released] }));
+  assert.deepEqual(told, ["ledger grant-changed", "room again", "flush", "letters converted lost released"]);
 });
 
 test("with a full ledger a newcomer is welcomed, and one who comes back is not; of one who leaves meanwhile nothing is written", () => {
@@ -145,18 +160,6 @@ test("with a full ledger a newcomer is welcomed, and one who comes back is not; 
   ]);
 });
 
-test("when the ledger has room again the owed rows are written first and the letters kept back leave before newer ones", () => {
-  const { told, outbox, setFull } = rig();
-  const { row, letter } = granted();
-  setFull(true);
-  outbox.obey(turn({ ledger: [row], send: [letter] }));
-  outbox.obey(turn({ send: [refused] }));
-  told.length = 0;
-  setFull(false);
-  outbox.obey(turn({ ledger: [ended], send: [released] }));
-  assert.deepEqual(told, ["ledger granted grant-ended", "room again", "flush", "letters granted released"]);
-});
-
 test("an error of the ledger that is not a full disk ends the turn before anything leaves", () => {
   const told: string[] = [];
   const outbox = new Outbox({
@@ -168,7 +171,7 @@ test("an error of the ledger that is not a full disk ends the turn before anythi
     store: { obey: () => told.push("job"), flush: () => told.push("flush") } as unknown as Store,
     system: () => told.push("probe"),
     deliver: () => told.push("letters"),
-    onLedgerFull: () => told.push("full"),
+    onLedger: () => told.push("full"),
   });
   assert.throws(() => outbox.obey(turn({ ledger: [ended], send: [released] })), /broken/);
   assert.deepEqual(told, []);

@@ -395,7 +395,7 @@ const administration: Vector[] = [
     sessions: 3,
     connections: 2,
     unansweredBytes: 4096,
-    locks: { held: 1, waiting: 2 },
+    locks: { state: "ok", held: 1, waiting: 2 },
     processes: [
       { role: "front", pid: 4242, state: "ready", rssBytes: 67108864 },
       { role: "writer", pid: 4243, state: "ready" },

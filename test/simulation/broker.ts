@@ -358,9 +358,9 @@ export class Broker implements BrokerEnd {
         observer.delivered(letters);
         this.#postman.deliver(letters);
       },
-      onLedgerFull: (full) => {
-        this.#ledgerFull = full;
-        this.#tell({ kind: "ledger", full });
+      onLedger: (command) => {
+        this.#ledgerFull = command.full;
+        this.#tell(command);
       },
     });
   }

@@ -120,12 +120,12 @@ transfer       free      FORBIDDEN LOCK_NOT_HELD NOT_WAITING | DEADLOCK NOT_READ
 transfer       held      NOT_WAITING PARAMS_INVALID transferred | DEADLOCK FORBIDDEN LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN
 transfer       own       NOT_WAITING transferred | DEADLOCK FORBIDDEN LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN
 transfer       waited     | DEADLOCK FORBIDDEN LOCK_NOT_HELD NOT_READY NOT_WAITING PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN transferred
-resize         draining   | FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
-resize         ending     | FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
-resize         free      resized | FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH
-resize         held      SLOTS_MISMATCH | FORBIDDEN NOT_READY SHUTTING_DOWN resized
-resize         slots     resized | FORBIDDEN NOT_READY SHUTTING_DOWN
-resize         waited     | FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
+resize         draining   | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
+resize         ending     | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
+resize         free      resized | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH
+resize         held      SLOTS_MISMATCH | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN resized
+resize         slots     resized | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN
+resize         waited     | DISK_FULL FORBIDDEN NOT_READY SHUTTING_DOWN SLOTS_MISMATCH resized
 list           -         listing | NOT_READY
 history        draining   | NOT_READY history
 history        ending     | NOT_READY history
@@ -288,8 +288,13 @@ const impossible: readonly Impossible[] = [
   { in: /^upgrade gone/, outcomes: "LOCK_HELD LOCK_TIMEOUT", why: "what is not held is not waited for" },
   {
     in: /^(downgrade|release|transfer|break|resize)/,
-    outcomes: "LOCK_HELD LOCK_TIMEOUT LOCK_LOST CANCELLED DISK_FULL",
-    why: "it is done at once, also while the disk is full: it gives something back",
+    outcomes: "LOCK_HELD LOCK_TIMEOUT LOCK_LOST CANCELLED",
+    why: "it is done at once",
+  },
+  {
+    in: /^(downgrade|release|transfer|break)/,
+    outcomes: "DISK_FULL",
+    why: "it is done also while the disk is full: it gives something back",
   },
   { in: /^(downgrade|release|break|resize)/, outcomes: "DEADLOCK", why: "whoever asks for it waits for nobody" },
   {

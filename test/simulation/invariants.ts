@@ -30,6 +30,11 @@ import { isCommit } from "./transaction.js";
 import { TransactionShadow } from "./transaction-shadow.js";
 import { WrittenOrder } from "./written-order.js";
 
+type Answer = Extract<Letter, { request: unknown }>;
+
+/** On a full disk for its row; every other answer is told in the turn in which it is decided. */
+const mayWait: ReadonlySet<Letter["kind"]> = new Set(["welcome", "converted", "resized"]);
+
 export interface InvariantParts extends Pick<TablesSeenParts, "absentAt" | "onTold"> {
   readonly now: () => Instant;
   readonly limits: Limits;
@@ -67,12 +72,15 @@ export class Invariants implements Observer, Standing {
   /** Grants that ended otherwise than by their release. */
   readonly #taken = new Set<number>();
   #endedNow: Held[] = [];
+  #answers: readonly Answer[] = [];
   /** What the core was told since the last turn, if that was one thing only. */
   #only: Command | undefined;
   /** Grants up to this token are void: nobody knew any more who held what. */
   voidThrough = 0;
   #commands = 0;
   #frozenUntil = 0;
+  /** "room": there is again, and with the next turn it goes on. */
+  #ledger: "writable" | "full" | "room" = "writable";
 
   constructor(parts: InvariantParts) {
     this.#parts = parts;
@@ -102,6 +110,7 @@ export class Invariants implements Observer, Standing {
     this.#decided.clear();
     this.#told.clear();
     this.#commands = 0;
+    this.#ledger = "writable";
     const unknown = isUnknown(remembered, found, bootId);
     this.#frozenUntil = unknown ? this.presence.running + limits.resumeWindowMs : 0;
     if (unknown) this.voidThrough = this.shadow.tokenHigh;
@@ -119,6 +128,8 @@ export class Invariants implements Observer, Standing {
     this.writes.told(command);
     this.transactions.told(command);
     this.tables.command(command);
+    if (command.kind === "ledger") this.#ledger = command.full ? "full" : "room";
+    if (command.kind === "ledger" && command.full) for (const token of command.unwritten) this.#causes.unlisted(token);
     const session = "connection" in command ? this.presence.sessionOf(command.connection) : undefined;
     if (session !== undefined) this.#causes.asked(command, session);
   }
@@ -131,6 +142,7 @@ export class Invariants implements Observer, Standing {
 
   decided(turn: Turn): void {
     const { ledger, send } = turn;
+    if (this.#ledger === "room") this.#ledger = "writable";
     this.tables.decided(turn);
     this.#endedNow = [];
     for (const hello of this.presence.turned(send)) {
@@ -146,7 +158,8 @@ export class Invariants implements Observer, Standing {
     const alone = this.#only;
     if (alone?.kind === "acquire" || alone?.kind === "convert") this.#refusedRightly(alone, send);
     for (const entry of ledger) this.#row(entry, send);
-    for (const letter of send) if ("request" in letter) this.#answered(letter);
+    this.#answers = send.filter(isAnswer);
+    for (const letter of this.#answers) this.#answered(letter);
     this.presence.decided();
     this.transactions.decided(send);
     this.#commands = 0;
@@ -172,6 +185,9 @@ export class Invariants implements Observer, Standing {
 
   delivered(letters: Turn["send"]): void {
     for (const letter of letters) this.#letter(letter);
+    for (const letter of this.#answers)
+      if (!mayWait.has(letter.kind) && !this.#told.has(`${letter.to}/${letter.request}`))
+        throw new Error(`request ${letter.to}/${letter.request} has its answer, and is not told: ${letter.kind}`);
   }
 
   turned(core: Core): void {
@@ -263,6 +279,7 @@ export class Invariants implements Observer, Standing {
       throw new Error(`grant ${token} was given to ${session}, which is not there`);
     if (this.presence.running < this.#frozenUntil - 0.001)
       throw new Error(`grant ${token} was given while nobody knows who holds what`);
+    if (this.#ledger === "full") throw new Error(`grant ${token} was given while the ledger is full`);
     const held = this.shadow.granted(row, this.presence.wasThere);
     held.since = this.presence.running;
     this.#parts.onGranted(held);
@@ -311,7 +328,7 @@ export class Invariants implements Observer, Standing {
 
   // ── letters ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #answered(letter: Extract<Letter, { request: unknown }>): void {
+  #answered(letter: Answer): void {
     const id = `${letter.to}/${letter.request}`;
     this.#decided.add(id);
     const what = this.writes.whatOf(id);
@@ -378,7 +395,7 @@ export class Invariants implements Observer, Standing {
   #nobodyIsForgotten(core: Core): void {
     const { shadow, presence } = this;
     if (!core.ready || presence.running < this.#frozenUntil) return;
-    const place = shadow.grantable(presence.isThere);
+    const place = this.#ledger === "writable" ? shadow.grantable(presence.isThere) : undefined;
     if (place !== undefined)
       throw new Error(`${place.session} waits for ${place.claims[0]?.name}, is there, and nothing is in its way`);
     const [stuck] = shadow.stuck(presence.isThere, presence.outerOf);
@@ -407,6 +424,10 @@ function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady, b
   if (grants.length === 0) return false;
   const { tokensTo, seq, incarnation } = mark;
   return incarnation !== found.incarnation || seq > found.storedSeq || tokensTo > found.tokensFrom;
+}
+
+function isAnswer(letter: Letter): letter is Answer {
+  return "request" in letter;
 }
 
 function rowName({ kind, row }: RowOf<"granted" | "session-opened">): string | number {

@@ -67,7 +67,7 @@ function statusLines(found: StatusResult, places: Places): string[] {
       ["", ""],
       ["writes", writesText(writes)],
       ["reads", readsText(reads)],
-      ["locks", `${formatCount(locks.held)} held, ${formatCount(locks.waiting)} waiting`],
+      ["locks", locksText(locks)],
       ["clients", `${count(found.sessions, "session")}, ${count(found.connections, "connection")}`],
       ["", ""],
       ["versions", `Node ${found.node.replace(/^v/, "")}, SQLite ${found.sqlite}, epoch ${found.epoch}`],
@@ -81,7 +81,13 @@ function statusLines(found: StatusResult, places: Places): string[] {
 
 function writesText({ state, reason, settled, queued, dispatched }: StatusResult["writes"]): string {
   const figures = `${formatCount(settled)} settled, ${formatCount(queued + dispatched)} under way`;
+  if (state === "disk-full") return `the disk is full: the last one found no room; ${figures}`;
   return state === "ok" ? figures : `${state}${reason === undefined ? "" : ` (${reason})`}; ${figures}`;
+}
+
+function locksText({ state, held, waiting }: StatusResult["locks"]): string {
+  const figures = `${formatCount(held)} held, ${formatCount(waiting)} waiting`;
+  return state === "ok" ? figures : `the disk is full: none is granted until there is room; ${figures}`;
 }
 
 function readsText({ running, queued, snapshots, snapshotsWaiting }: StatusResult["reads"]): string {

@@ -68,6 +68,15 @@ export const notBelieved: End = {
   tellHolder: false,
 };
 
+/** There was no room to write it down: nobody was told of it, and no process carries its token. */
+export const neverTold: End = {
+  kind: "lost",
+  givenBack: true,
+  byRelease: true,
+  reason: "the broker's ledger could not be written",
+  tellHolder: false,
+};
+
 /** Taken away from a session that lives on. */
 export function lost(reason: string): End {
   return { kind: "lost", givenBack: false, byRelease: false, reason, tellHolder: true };

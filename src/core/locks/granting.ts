@@ -36,13 +36,15 @@ export class Granting {
   readonly #parts: GrantingParts;
   /** Nothing is granted: what was held before may still be believed in by its holders (rule 13). */
   #frozen = false;
+  /** Nothing is granted: it could not be written down. */
+  unwritable = false;
 
   constructor(parts: GrantingParts) {
     this.#parts = parts;
   }
 
   get open(): boolean {
-    return !this.#frozen && this.#parts.tokens.ready;
+    return !this.#frozen && !this.unwritable && this.#parts.tokens.ready;
   }
 
   get frozen(): boolean {

@@ -14,7 +14,7 @@ import {
   type SessionId,
   type Token,
 } from "../../terms/index.js";
-import type { Command, Fence, LockCommand } from "../command.js";
+import type { Command, Fence, LedgerCommand, LockCommand } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { RequestPrint } from "../sessions/finished-requests.js";
@@ -25,8 +25,8 @@ import type { Session } from "../sessions/session.js";
 import type { CapacityRow, GrantRow, WaiterRow } from "../turn.js";
 import { LockWatches } from "../watches/lock-watches.js";
 import { Acquiring } from "./acquiring.js";
-import { type End, Ends, lost } from "./ends.js";
-import { claimsOf, type Grant } from "./grant.js";
+import { type End, Ends, lost, neverTold } from "./ends.js";
+import { claimsOf, type Grant, isHeld } from "./grant.js";
 import { Granting } from "./granting.js";
 import { Listing } from "./listing.js";
 import { LockLimits } from "./lock-limits.js";
@@ -296,6 +296,18 @@ export class LockService {
   /** Sessions that hold what others wait for. */
   holdersInTheWay(): Iterable<Session> {
     return this.#table.holdersInTheWay();
+  }
+
+  /** While it is full nothing is granted, and what it did not take is taken back. */
+  ledger(command: LedgerCommand, now: Instant): void {
+    this.#granting.unwritable = command.full;
+    if (!command.full) return this.grantAll(now);
+    const unwritten = new Set(command.unwritten);
+    if (unwritten.size === 0) return;
+    const grants = new Set<Grant>();
+    for (const lock of this.#table.all())
+      for (const { grant } of lock.holdings()) if (unwritten.has(grant.token) && isHeld(grant)) grants.add(grant);
+    for (const grant of grants) this.#ends.end(grant, neverTold, now);
   }
 
   // ── after a restart ───────────────────────────────────────────────────────────────────────────────────────────────

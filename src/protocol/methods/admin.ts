@@ -10,6 +10,7 @@ export interface DatabaseStatus {
 }
 
 export interface LocksStatus {
+  readonly state: "ok" | "disk-full";
   readonly held: number;
   readonly waiting: number;
 }
@@ -89,12 +90,16 @@ const statusResult = is.ObjectOf({
   connections: is.WholeNumber("Open connections"),
   unansweredBytes: is.WholeNumber("Memory for requests of these that are not answered, about"),
   locks: is.ObjectOf({
+    state: is.OneOf(["ok", "disk-full"], "Whether locks are granted, or the disk has no room to write them down"),
     held: is.WholeNumber("Locks that are held"),
     waiting: is.WholeNumber("Requests that wait for one"),
   }),
   processes: is.ArrayOf(processStatus),
   writes: is.ObjectOf({
-    state: is.OneOf(["ok", "unavailable", "disk-full"], "Whether writes are taken"),
+    state: is.OneOf(
+      ["ok", "unavailable", "disk-full"],
+      "Whether writes are taken, or the last that came to the disk found no room",
+    ),
     reason: is.Optional(is.Text({ description: "Why not" })),
     settled: is.WholeNumber("Writes settled by this front"),
     queued: is.WholeNumber("Writes that wait in the front"),

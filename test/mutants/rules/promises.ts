@@ -104,7 +104,7 @@ export const promises: readonly Removal[] = [
   {
     id: "13b",
     without: "on a full ledger the grant is told all the same",
-    edits: [{ file: "src/front/outbox.ts", patch: [['  "granted",\n', ""]] }],
+    edits: [{ file: "src/front/outbox.ts", patch: [["...withoutGrants(send, new Set(unwritten))", "...send"]] }],
     tests: ["faults/disk"],
     first: /has told nobody/,
   },
@@ -131,12 +131,7 @@ export const promises: readonly Removal[] = [
     edits: [
       {
         file: "src/core/client-requests.ts",
-        patch: [
-          [
-            'if (this.ledgerFull) this.#refuse(asker, refuse("DISK_FULL", "the broker\'s ledger cannot be written"));\n    return this.ledgerFull;',
-            "return false;",
-          ],
-        ],
+        patch: [["const isRefused = this.ledgerFull && !this", "const isRefused = command.key < 0 && !this"]],
       },
     ],
     tests: ["faults/disk"],
