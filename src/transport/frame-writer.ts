@@ -34,12 +34,26 @@ export class FrameWriter {
     } else this.#text += head + (typeof message === "string" ? message : message.toString("latin1"));
   }
 
-  /** The pieces to write, in order; together they are one frame for each message. */
-  take(): readonly (string | Buffer)[] {
+  /**
+   * The pieces to write, in order; together they are one frame for each message. Of large messages no more than come to
+   * `bytesMax` with the last of them; the rest stays.
+   */
+  take(bytesMax = Number.POSITIVE_INFINITY): readonly (string | Buffer)[] {
+    if (this.#bytes > bytesMax && this.#pieces.length > 2) return this.#takeFirst(bytesMax);
     const pieces = this.#pieces;
     if (this.#text !== "") pieces.push(this.#text);
     this.clear();
     return pieces;
+  }
+
+  #takeFirst(bytesMax: number): readonly (string | Buffer)[] {
+    let bytes = 0;
+    let end = 0;
+    // A large message stands behind the piece that ends with its head.
+    for (; end < this.#pieces.length && bytes < bytesMax; end += 2)
+      for (const { length } of this.#pieces.slice(end, end + 2)) bytes += length;
+    this.#bytes -= bytes;
+    return this.#pieces.splice(0, end);
   }
 
   clear(): void {

@@ -35,6 +35,8 @@ const quietLooksMax = 10;
 const controlFramesMax = 1000;
 /** With so much unread in front of it, a pong is left out: the client would not see it in time. */
 const pongBehindBytesMax = 64 * 1024;
+/** So much is given to Node at once, or one message that is larger. */
+const writtenBytesMax = 1024 * 1024;
 /** Fragments of one message. A client of ours sends one; another may stream the largest frame in pieces of 16 KiB. */
 const fragmentsMax = 16_384;
 /** Pieces in which the bytes of one frame arrive: of the largest frame, pieces of 1 KiB. */
@@ -135,7 +137,9 @@ export class WebSocketLink implements Link {
     socket.prependListener("data", this.#came);
     socket.on("data", this.#follow);
     socket.on("drain", () => {
-      if (this.#state === "open") handlers.onDrained(this);
+      this.flush();
+      // Else another one comes.
+      if (this.#state === "open" && !socket.writableNeedDrain) handlers.onDrained(this);
     });
     this.#readPlainly();
   }
@@ -158,8 +162,12 @@ export class WebSocketLink implements Link {
   }
 
   flush(): void {
-    if (this.#out.bytes === 0) return;
-    const pieces = this.#out.take();
+    // Node tells nothing of what it writes before all of it is written: so it is not given all that waits.
+    if (!this.#socket.writableNeedDrain) this.#write(this.#out.take(writtenBytesMax));
+  }
+
+  #write(pieces: readonly (string | Buffer)[]): void {
+    if (pieces.length === 0) return;
     // The client may have closed meanwhile: nothing may follow the close frame with which the library has answered.
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     if (pieces.length > 1) this.#socket.cork();
@@ -199,7 +207,7 @@ export class WebSocketLink implements Link {
 
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
-    this.flush();
+    this.#write(this.#out.take());
     this.#leaveOpen("closing");
     this.#leaveToLibrary();
     this.#webSocket.close(code, closeReason(reason));

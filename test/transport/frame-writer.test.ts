@@ -54,6 +54,25 @@ test("many messages keep their order, however small and large ones are mixed", (
   }
 });
 
+test("of large messages those are taken that come to so many bytes, whole and in order, and then the rest", () => {
+  const writer = new FrameWriter("binary");
+  const messages = [5, 20_000, 20_000, 7, 20_000, 9].map(message);
+  for (const one of messages) writer.add(one);
+  const taken: Buffer[] = [];
+  const left: number[] = [];
+  while (writer.bytes > 0) {
+    for (const piece of writer.take(30_000)) taken.push(Buffer.from(piece as string, "latin1"));
+    left.push(writer.bytes);
+  }
+  const { frames, rest } = parseFrames(Buffer.concat(taken));
+  assert.equal(rest.length, 0);
+  assert.deepEqual(
+    frames.map(({ payload }) => payload),
+    messages,
+  );
+  assert.deepEqual(left, [9 + 20_004 + 11, 0]);
+});
+
 test("small messages leave in one piece, and a large one is not copied", () => {
   const writer = new FrameWriter("binary");
   for (let i = 0; i < 100; i++) writer.add(message(100));

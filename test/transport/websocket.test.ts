@@ -384,6 +384,30 @@ test("it is told when a client has read what could not be sent at once", async (
   client.destroy();
 });
 
+test("what a client has read of much that waits is seen before it has read all, and it is told once, at the end", async (t) => {
+  const { path, nextOpen, nextDrain } = await openTransport(t);
+  const opened = nextOpen();
+  const client = await RawClient.open(path);
+  const link = await opened;
+  client.socket.pause();
+  for (let i = 0; i < 8; i++) link.send(Buffer.alloc(2 * kibi * kibi, "x"));
+  link.flush();
+  const atFirst = link.bufferedBytes;
+  let least = atFirst;
+  const drained = nextDrain();
+  while (least > 0 && least > atFirst / 2) {
+    client.socket.resume();
+    await new Promise((resolve) => setImmediate(resolve));
+    client.socket.pause();
+    least = link.bufferedBytes;
+  }
+  assert.ok(least > 0, `from ${atFirst} to ${least}`);
+  client.socket.resume();
+  assert.equal((await drained).id, link.id);
+  assert.equal(link.bufferedBytes, 0);
+  client.destroy();
+});
+
 test("closing sends what was queued, then the code, and hands on nothing more", async (t) => {
   const { path, nextOpen, nextClose } = await openTransport(t);
   const opening = nextOpen();
