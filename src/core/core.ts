@@ -150,7 +150,7 @@ export class Core {
         return this.#reads.snapshots.heldBack(command.process, command.held, now);
       case "ledger":
         this.#requests.ledgerFull = command.full;
-        // Whether there is room again is seen by a row that is always owed.
+        // Something must be owed: by that it is seen when there is room again.
         if (command.full) this.#storeEvents.mark.write();
         return this.#locks.ledger(command, now);
       case "drain":
