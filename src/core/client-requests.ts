@@ -175,8 +175,7 @@ export class ClientRequests {
     const { locks, writes } = this.#parts;
     switch (command.kind) {
       case "acquire":
-        if (!this.#refusedGrant(session, command)) locks.handle(session, command, now);
-        return;
+        return this.#refusedGrant(session, command) ? undefined : locks.handle(session, command, now);
       // What ends or changes a grant takes effect after the writes that were sent before it (rule 5).
       case "convert":
         if (
@@ -189,8 +188,7 @@ export class ClientRequests {
       case "transfer":
         return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
       case "resize":
-        if (!this.#refusedAnew(session, command)) locks.handle(session, command, now);
-        return;
+        return this.#refusedAnew(session, command) ? undefined : locks.handle(session, command, now);
       default:
         return locks.handle(session, command, now);
     }

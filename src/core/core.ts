@@ -152,7 +152,7 @@ export class Core {
         return this.#reads.line.clientTakes(this.#sessions.connection(command.connection)?.session, command.takes, now);
       case "ledger":
         this.#requests.ledgerFull = command.full;
-        // Whether there is room again is seen by a row that is always owed.
+        // Something must be owed: by that it is seen when there is room again.
         if (command.full) this.#storeEvents.mark.write();
         return this.#locks.ledger(command, now);
       case "drain":

@@ -3,10 +3,11 @@
  * the core decided leaves here and nowhere else.
  *
  * When the ledger is full, a grant whose row it did not take is no grant: who asked is refused, and the core takes it
- * back. What else a client may rely on only when it is written (a new token of its lock, the slots of a name, a session
- * taken up again) waits for its row; all other letters leave, so that held locks can be given back, newcomers are let
- * in, and reads and lists are served while somebody makes room. A session that is welcomed before it is written down
- * holds nothing, and gets no lock before it is.
+ * back. Its row stays among those that are owed, beside its end: when a grant fits, there is room. What else a client may
+ * rely on only when it is written (a new token of its lock, the slots of a name, a session taken up again) waits for its
+ * row; all other letters leave, so that held locks can be given back, newcomers are let in, and reads and lists are
+ * served while somebody makes room. A session that is welcomed before it is written down holds nothing, and gets no lock
+ * before it is.
  */
 import {
   type Job,
@@ -70,7 +71,7 @@ export class Outbox {
   #owe(all: LedgerEntry[], owedLetters: readonly Letter[], { ledger, send }: Turn): readonly Letter[] {
     const first = this.#owed === undefined;
     const unwritten = ledger.flatMap((row) => (row.kind === "granted" ? [row.row.token] : []));
-    const rows = withoutPassed(this.#withoutGone(all));
+    const rows = this.#withoutGone(all);
     const owes = owedBy(all);
     const letters: Letter[] = [];
     const free: Letter[] = [];
@@ -110,28 +111,6 @@ export class Outbox {
         return impossible(job, "job");
     }
   }
-}
-
-/** Of grants that were taken back nothing is to be written, and of the marks the last counts. */
-function withoutPassed(rows: readonly LedgerEntry[]): LedgerEntry[] {
-  const granted = new Set<Token>();
-  for (const row of rows) if (row.kind === "granted") granted.add(row.row.token);
-  const ended = new Set<Token>();
-  for (const row of rows) if (row.kind === "grant-ended" && granted.has(row.token)) ended.add(row.token);
-  const lastMark = rows.findLast(({ kind }) => kind === "mark");
-  return rows.filter((row) => {
-    switch (row.kind) {
-      case "granted":
-      case "grant-changed":
-        return !ended.has(row.row.token);
-      case "grant-ended":
-        return !ended.has(row.token);
-      case "mark":
-        return row === lastMark;
-      default:
-        return true;
-    }
-  });
 }
 
 /** Who was to be told of one of these grants is refused instead, and hears nothing else of it. */
