@@ -7,6 +7,7 @@
  */
 import { createInterface, type Interface } from "node:readline";
 import { PassThrough } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
 import type { ReadStream, WriteStream } from "node:tty";
 
 export type Typed =
@@ -77,6 +78,7 @@ export class LineEditor {
     const waiting = this.#typed.shift();
     if (waiting !== undefined) return waiting;
     if (this.#ended) return { kind: "end" };
+    await this.#keys.catchUp();
     // Before the prompt is to be seen: what is typed at it must not be shown twice.
     this.#keys.setRawMode(true);
     this.#readline.setPrompt(prompt);
@@ -179,6 +181,20 @@ class Keys extends PassThrough {
     this.setRawMode(true);
     this.#terminal.resume();
     this.#give();
+  }
+
+  /**
+   * Takes what was typed meanwhile, before the terminal is raw: a Ctrl-D among it is the end of input only until then.
+   * A terminal gives a line at a time, and the event loop looks for it in its next turn but one.
+   */
+  async catchUp(): Promise<void> {
+    this.#terminal.resume();
+    let before: number;
+    do {
+      before = this.#held.length;
+      await turn();
+      await turn();
+    } while (this.#held.length > before && !this.#isOver);
   }
 
   shut(): void {

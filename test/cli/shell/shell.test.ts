@@ -174,6 +174,16 @@ test("Ctrl-C ends a statement that would never end; another client goes on, and 
   await shell.type("select count(*) from t;\n", / 1\n1 row\nholdfast> /);
 });
 
+test("Ctrl-D while a statement runs leaves the shell when it has ended", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const shell = await ready(holdfast, "--timeout 3s");
+  shell.running.type(`${endless} select count(*) from n;\n`);
+  await until(async () => JSON.parse(await holdfast.print("status", "--json")).reads.running > 0, "the statement runs");
+  shell.running.type(`select 'typed ' || 'ahead';\n${ctrlD}`);
+  await shell.says(/typed ahead\n1 row\n/);
+  await shell.says(/code 0/);
+});
+
 test("Ctrl-C ends a result that has no end, of which the rows are shown as they come", { skip }, async (t) => {
   const shell = await ready(new Holdfast(t), "--csv --no-header");
   await shell.type(`${endless} select 'row ' || i from n;\n`, /row 300000\n/);
