@@ -97,9 +97,7 @@ export class Front {
     const stop = () => options.onStopRequested();
     const roleOf = (connection: ConnectionId) => this.#core.roleOf(connection);
     const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
-    this.#incoming = new Incoming(routes, {
-      decide: (command, now) => this.#core.handle(command, now),
-    });
+    this.#incoming = new Incoming(routes, { decide: (command, now) => this.#core.handle(command, now) });
   }
 
   /** For how long there has been no connection, no session and no lock (ms). */

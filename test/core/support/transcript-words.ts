@@ -107,7 +107,7 @@ function jobWords(job: Exclude<Job, { to: "snapshot" }>, cast: Cast): string {
     case "watch":
       return `watch ${[...job.tables.map(({ table, keys }) => `${table}${keys ? " with keys" : ""}`), ...job.dropped.map((table) => `no ${table}`)].join(", ")} (set ${job.set})`;
     case "probe":
-      return "look at the writer";
+      return job.to === "reader" ? `look at reader ${job.reader}` : "look at the writer";
     case "look-connection":
       return `was ${cast.session(job.session)} heard?`;
     case "end-processes":
