@@ -14,9 +14,10 @@ import { signalExitCode } from "./child.js";
 import { type Call, ExitWith } from "./command.js";
 import { count, formatDuration, parseDuration } from "./durations.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
+import { type CarriedLock, carriedLocks } from "./held-locks-variable.js";
 import { type ClaimWish, claimWishOf, type ModeOptions, withModeOptions } from "./lock-options.js";
-import { queueNews } from "./queue-news.js";
-import { heldBy, quoted, revokingText, typed } from "./words.js";
+import { queueNews, silentMs } from "./queue-news.js";
+import { heldBy, programText, quoted, revokingText, typed } from "./words.js";
 
 export interface WaitOptions extends ModeOptions {
   /** False by -n. */
@@ -76,13 +77,26 @@ export async function acquireAsWished(
   { wish, signal, more }: WishMore,
 ): Promise<LockHandle> {
   const { name, claim, waitMs, reason } = wish;
+  // A wait that ends with the silence has only its outcome to tell.
+  const told = waitMs === undefined || waitMs > silentMs;
   const news = queueNews((text) => call.output.comment(`holdfast: ${text}`));
   try {
     const onRevoking = (info: RevokingInfo) => call.output.comment(`holdfast: ${revokingText(name, info)}`);
-    return await broker.acquire(name, { ...claim, ...more, waitMs, reason, signal, onQueued: news.hear, onRevoking });
+    return await broker.acquire(name, {
+      ...claim,
+      ...more,
+      waitMs,
+      reason,
+      signal,
+      onQueued: told ? news.hear : undefined,
+      onRevoking,
+    });
   } catch (error) {
     if (!isHoldfastError(error) || !notGotCodes.has(error.code)) throw error;
-    throw new ExitWith(notGotText(error, wish), { exitCode: wish.conflictExitCode, cause: error });
+    throw new ExitWith(notGotText(error, wish, carriedLocks(call.io.env["HOLDFAST_LOCKS"])), {
+      exitCode: wish.conflictExitCode,
+      cause: error,
+    });
   } finally {
     news.end();
   }
@@ -91,13 +105,17 @@ export async function acquireAsWished(
 const notGotCodes: ReadonlySet<string> = new Set(["LOCK_HELD", "LOCK_TIMEOUT", "QUEUE_FULL", "DEADLOCK"]);
 
 /** Who was in the way, and what can be done about it. */
-function notGotText(error: HoldfastError, { name, waitMs }: WishedLock): string {
+function notGotText(error: HoldfastError, { name, waitMs }: WishedLock, under: readonly CarriedLock[]): string {
   if (error instanceof DeadlockError || error.code === "DEADLOCK") return error.message;
   if (!(error instanceof LockHeldError || error instanceof LockTimeoutError)) return error.message;
   const { lock, holders, waiting } = error;
   const place = error instanceof LockTimeoutError ? error.place : undefined;
   const waited = waitMs === undefined || waitMs === 0 ? "" : ` after ${formatDuration(waitMs)}`;
   const which = lock === "" ? name : lock;
+  const [own] = holders;
+  // In the words of the broker for one that would wait.
+  if (own !== undefined && holders.every(({ session }) => under.some((one) => one.session === session)))
+    return `${quoted(which)} is held by the command that this one runs under (${programText(own.program)}), which waits for it to end`;
   const parts = [
     ...(holders.length > 0 ? [heldBy(holders)] : []),
     ...(place !== undefined && place > 1 ? [`${place - 1} before you`] : []),

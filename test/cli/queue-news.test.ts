@@ -41,3 +41,20 @@ test("a wait that is over within a second is not told", () => {
   assert.deepEqual(told, []);
   mock.timers.reset();
 });
+
+test("what is told when nothing has been heard for a while is of that moment", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const told: string[] = [];
+  let now = 500;
+  const news = queueNews(
+    (text) => void told.push(text),
+    () => now,
+  );
+  const holders = [holder({ heldMs: 1100, leaseLeftMs: 1900, reason: "" })];
+  news.hear({ ...info(1), holders });
+  now += 1000;
+  mock.timers.tick(1000);
+  assert.deepEqual(told, ['waiting for "demo": held by make (pid 4711, 2.1 s, lease ends in 900 ms)']);
+  news.end();
+  mock.timers.reset();
+});

@@ -117,12 +117,24 @@ test("slots are taken up to their number, and several locks all or none", async 
   assert.deepEqual([refused.code, refused.err], [1, 'holdfast: "gpu" has 3 slots, not 4\n']);
 });
 
+test("a wait of a second tells once who has the lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "a", "--", "sh", "-c", "echo held; sleep 1000"]);
+  await first.until(/held/);
+  const { code, err } = await holdfast.run(["lock", "a", "-w", "1", "--", "true"]);
+  assert.equal(code, 75);
+  assert.match(err, /^holdfast: did not get "a" after 1.0 s: held by/);
+});
+
 test("a command that asks for the lock under which it runs is refused at once, with a sentence that says why", async (t) => {
   const holdfast = new Holdfast(t);
   const nested = [process.execPath, cli, "lock", "a", "--", "echo", "never"];
   const { code, out, err } = await holdfast.run(["lock", "a", "--", ...nested]);
   assert.deepEqual([code, out], [75, ""]);
   assert.match(err, /"a" is held by the command that this one runs under \(.*\), which waits for it to end/);
+  const atOnce = await holdfast.run(["lock", "a", "--", ...nested.toSpliced(4, 0, "-n")]);
+  assert.equal(atOnce.code, 75);
+  assert.match(atOnce.err, /"a" is held by the command that this one runs under \(.*\), which waits for it to end\n$/);
   const deep = await holdfast.run(["lock", "a", "--", process.execPath, cli, "lock", "b", "--", ...nested]);
   assert.equal(deep.code, 75);
   assert.match(deep.err, /runs under/);
