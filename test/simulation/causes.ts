@@ -119,7 +119,9 @@ export class Causes {
 
   #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
     if (this.#unlisted.has(origin)) return "given up";
-    for (const gift of this.#gifts.values())
+    const isLost = send.some((letter) => letter.kind === "lost" && letter.fence.token === token);
+    // Whoever gave it back is not told that it is lost: somebody else was faster, perhaps in the same turn.
+    for (const gift of isLost ? [] : this.#gifts.values())
       if (
         (gift.isThere || isAnswered(gift, send)) &&
         gift.session === session &&
