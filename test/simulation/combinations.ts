@@ -175,7 +175,7 @@ stream         -         STATEMENT_TIMEOUT answer | CANCELLED NOT_READY READER_U
 end            exclusive broken handed released session taken written | given-up
 end            guarded   broken handed released session taken | given-up lease
 end            leased    broken handed released session taken written | given-up lease
-end            semaphore broken handed released session taken written | given-up
+end            semaphore broken released session taken written | given-up handed
 end            several   broken handed released session taken written | given-up
 end            shared    broken handed released session taken written | given-up
 `;
