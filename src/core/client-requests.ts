@@ -30,7 +30,7 @@ import { keepsItsPlace } from "./keeping-order.js";
 import type { LockService } from "./locks/lock-service.js";
 import { grantView } from "./locks/lock-view.js";
 import type { Reads } from "./reads/reads.js";
-import { ending, ledgerFull, waitsForWriter } from "./request-refusals.js";
+import { ending, followersMax, ledgerFull, tooManyFollow, waitsForWriter } from "./request-refusals.js";
 import { judgeKey } from "./sessions/request-keys.js";
 import { forbidden, includes, roleFor } from "./sessions/role.js";
 import { isPresent, type Session } from "./sessions/session.js";
@@ -55,8 +55,6 @@ export interface ClientRequestsParts {
 
 /** Stored replies are given up in bundles of so many keys: one job for each would cost more than the rows. */
 const forgetEvery = 64;
-/** With so many requests of a session waiting behind its writes no upgrade comes to wait there. */
-const followersMax = 2048;
 
 export class ClientRequests {
   readonly #parts: ClientRequestsParts;
@@ -289,28 +287,31 @@ export class ClientRequests {
   }
 
   #write(session: Session, command: WriteCommand, connection: Connection, now: Instant): void {
-    const verdict = judgeKey(session, command.key);
-    if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
-    const before = command.key === undefined ? undefined : session.finished.refusalOfWrite(command.key);
-    if (before !== undefined) return this.#refuse(command, before);
-    if (this.#joins(session, command, connection)) return;
-    // Whether a key of the caller's own was used before, in whatever session, is for the store to say.
-    const seenBefore = verdict.kind === "seen" || command.ownKey === true;
-    if (!this.#refusedAtEnd(command, seenBefore)) this.#submit(session, command, seenBefore, now);
+    const seenBefore = this.#seenBefore(session, command, connection);
+    if (seenBefore === undefined || this.#refusedAtEnd(command, seenBefore)) return;
+    this.#submit(session, command, seenBefore, now);
   }
 
   /** What is stored under its key counts before its transaction does: that is over when it was committed (rule 15). */
   #commit(session: Session, command: CommitCommand, connection: Connection, now: Instant): void {
-    const verdict = judgeKey(session, command.key);
-    if (verdict.kind === "refused") return this.#refuse(command, verdict.refusal);
-    const before = command.key === undefined ? undefined : session.finished.refusalOfWrite(command.key);
-    if (before !== undefined) return this.#refuse(command, before);
-    if (this.#joins(session, command, connection)) return;
+    const seenBefore = this.#seenBefore(session, command, connection);
+    if (seenBefore === undefined) return;
     const { transactions } = this.#parts;
-    const seenBefore = verdict.kind === "seen" || command.ownKey === true;
     if (connection.turnedAway && command.release !== undefined)
       return transactions.turnAway(session, command, ending(seenBefore), now);
     transactions.commit(session, command, seenBefore, now);
+  }
+
+  /** Whether it may have been applied before; undefined: it has its answer, or waits for the one of the same key. */
+  #seenBefore(session: Session, command: WriteCommand | CommitCommand, connection: Connection): boolean | undefined {
+    const { key, ownKey } = command;
+    const verdict = judgeKey(session, key);
+    const before = key === undefined ? undefined : session.finished.refusalOfWrite(key);
+    if (verdict.kind === "refused") this.#refuse(command, verdict.refusal);
+    else if (before !== undefined) this.#refuse(command, before);
+    // Whether a key of the caller's own was used before, in whatever session, is for the store to say.
+    else if (!this.#joins(session, command, connection)) return verdict.kind === "seen" || ownKey === true;
+    return undefined;
   }
 
   #submit(session: Session, command: WriteCommand, seenBefore: boolean, now: Instant): void {
@@ -411,10 +412,9 @@ export class ClientRequests {
    * yet while it waits behind writes, so that no limit of locks counts it.
    */
   #tooManyFollow(session: Session, asker: Asker): boolean {
-    if (session.followers.length < followersMax) return false;
-    const message = `${followersMax} requests wait behind writes of their session already`;
-    this.#refuse(asker, refuse("LOCKS_FULL", message));
-    return true;
+    const isRefused = session.followers.length >= followersMax;
+    if (isRefused) this.#refuse(asker, tooManyFollow);
+    return isRefused;
   }
 
   /** `seenBefore`: the request may have been applied when it was sent before. */
