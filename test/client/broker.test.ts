@@ -349,7 +349,7 @@ describe("a lost connection", () => {
   });
 
   it("is waited for no longer than the program wants", async (test) => {
-    const { broker, fake } = await pair(test, { reconnectTimeoutMs: 500 });
+    const { broker, fake } = await pair(test, { reconnectTimeoutMs: 2000 });
     await fake.end();
     const error = await rejection(broker.query("select 1"));
     assert.deepEqual([error.code, error.outcome], ["CONNECTION_LOST", "none"]);

@@ -118,13 +118,13 @@ describe("a start that fails", () => {
     const script = `import { connect } from "node:net"; connect(${JSON.stringify(join(dir, "witness"))});`;
     const arrived = once(server, "connection") as Promise<[Socket]>;
     const connecting = rejection(
-      connect({ dir, env: {}, startTimeoutMs: 5000, broker: { entry: entry(test, script) } }),
+      connect({ dir, env: {}, startTimeoutMs: 15_000, broker: { entry: entry(test, script) } }),
     );
     const [witness] = await arrived;
     const gone = once(witness, "close");
     witness.resume();
     const error = await connecting;
-    assert.match(error.message, /was not ready within 4500 ms/);
+    assert.match(error.message, /was not ready within 13500 ms/);
     await gone;
   });
 

@@ -143,7 +143,7 @@ describe("tasks of one program", () => {
       const next = one.acquire("beyond");
       await waits(one, "beyond");
       assert.equal((await refused).code, "NOT_WAITING");
-      assert.ok((await rejection(other.acquire("handing", { waitMs: 2000 }))) instanceof DeadlockError);
+      assert.ok((await rejection(other.acquire("handing", { waitMs: 60_000 }))) instanceof DeadlockError);
       await theirs.release();
       await (await next).release();
     });
@@ -156,7 +156,7 @@ describe("tasks of one program", () => {
       refused = rejection(lock.transfer(other.session));
     });
     await refused;
-    await (await other.acquire("handing", { waitMs: 2000 })).release();
+    await (await other.acquire("handing", { waitMs: 60_000 })).release();
   });
 
   it("that ask again for what they are in are refused at once: it would never come", async () => {

@@ -98,7 +98,7 @@ describe("migrations", () => {
   });
 
   it("may run so long also while others wait to write, unless their program may not hold these up", async () => {
-    const busy = await ephemeralBroker({ limits: { writeContendedMs: 10 } });
+    const busy = await ephemeralBroker({ limits: { writeContendedMs: 200 } });
     const [broker, plain, other] = [await busy.connect(), await busy.connect({ role: "write" }), await busy.connect()];
     const slow = (table: string) =>
       `create table ${table} as with recursive n(i) as (select 1 union all select i + 1 from n where i < 3e6) select max(i) from n`;

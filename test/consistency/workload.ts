@@ -63,9 +63,14 @@ export class Workload {
     const [first] = this.#handles as [Broker];
     await first.batch(this.#keys().map((key) => ["insert into list values (?, '')", [key]] as const));
     const done = { writerKills: 0, brokerKills: 0 };
-    const hand = this.#kill({ operations, kills }, done);
+    let killing = true;
+    const hand = this.#kill({ operations, kills }, done).finally(() => {
+      killing = false;
+    });
+    // The last kill may come late.
+    const goesOn = () => killing || this.#operations.length < operations;
     const work = this.#handles.flatMap((broker, session) =>
-      Array.from({ length: lanes }, () => this.#lane(broker, session, operations)),
+      Array.from({ length: lanes }, () => this.#lane(broker, session, goesOn)),
     );
     await Promise.all([...work, hand]);
     const final = new Map<string, number[]>();
@@ -98,8 +103,8 @@ export class Workload {
     return new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
 
-  async #lane(broker: Broker, session: number, operations: number): Promise<void> {
-    while (this.#operations.length < operations) {
+  async #lane(broker: Broker, session: number, goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
       const dice = this.#random.below(12);
       if (dice < 3) await this.#plain(session, [this.#append()], ([one]) => this.#execute(broker, one as Planned));
       else if (dice < 5) await this.#plain(session, [this.#read()], ([one]) => this.#get(broker, one as Planned));

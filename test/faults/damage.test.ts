@@ -43,7 +43,7 @@ test("a page that was damaged is told with SQLITE_CORRUPT, and not answered from
 
 test("neither the values nor the texts of statements reach the log, whatever becomes of them", async (t) => {
   const home = new Home(t);
-  const front = await home.start({ limits: { readMs: 200, writeContendedMs: 200, writeMs: 200 } });
+  const front = await home.start({ limits: { readMs: 1000, writeContendedMs: 1000, writeMs: 1000 } });
   const wire = await home.wire();
   const secret = "xyzzy-plugh";
   const endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c";

@@ -21,7 +21,7 @@ const bytesMax = 256 * MiB;
 
 before(async () => {
   // Whether there is enough time is another question.
-  const limits = { readMs: 60_000, writeMs: 60_000, writeContendedMs: 60_000 };
+  const limits = { readMs: 300_000, writeMs: 300_000, writeContendedMs: 300_000 };
   await home.start({ limits: { childBytesMax: bytesMax, ...limits } });
   canary = await Canary.start(home);
   const wire = await home.wire();

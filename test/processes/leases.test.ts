@@ -12,9 +12,9 @@ import { kill, known, stop } from "../support/processes.js";
 import type { Wire } from "../support/wire.js";
 import { frame, RawClient } from "../transport/raw-client.js";
 
-/** The shortest lease that is allowed, and a time in which it would be over twice. */
-const ttlMs = 1000;
-const longMs = 3000;
+/** A lease that a process which waits for its turn on a busy machine does not lose, and a time in which it would be over. */
+const ttlMs = 3000;
+const longMs = 4000;
 
 function take(wire: Wire, params: { readonly ttlMs?: number; readonly waitMs?: number } = {}) {
   return wire.call("lock.acquire", { name: "leased", key: wire.key(), ...params });
@@ -42,7 +42,8 @@ test("a ping renews all leases of its session, and none of another", async (t) =
   const [lively, silent, next] = [await home.wire(), await home.wire(), await home.wire()];
   await lively.call("lock.acquire", { name: "one", key: lively.key(), ttlMs });
   await lively.call("lock.acquire", { name: "two", key: lively.key(), ttlMs });
-  await take(silent, { ttlMs });
+  // It ends when those of the other would be over long since.
+  await take(silent, { ttlMs: longMs });
   const granted = take(next);
   for (let ended = false; !ended; ) {
     await lively.call("session.ping", {});
@@ -61,14 +62,14 @@ test("a lease is kept while the broker holds back the reading of its connection"
   const home = new Home(t);
   const front = await home.start({ limits: { requestsInFlightMax: 2, readersMin: 1, readersMax: 1 } });
   const [holder, next] = [await home.wire(), await home.wire()];
+  const reader = await home.processOf("reader");
+  await stop(reader);
   const { token } = await take(holder, { ttlMs });
   const granted = take(next);
   let isGranted = false;
   void granted.then(() => {
     isGranted = true;
   });
-  const reader = await home.processOf("reader");
-  await stop(reader);
   const answers = [1, 2].map((n) => holder.call("db.query", { sql: `select ${n}` }));
   // What the broker does not read: it would renew the lease.
   const ping = holder.call("session.ping", {});
@@ -119,10 +120,10 @@ test("a lease is not used up while the broker stands still", async (t) => {
   const home = new Home(t);
   const front = await home.start();
   const [holder, next] = [await home.wire(), await home.wire()];
-  await take(holder, { ttlMs: 2000 });
+  await take(holder, { ttlMs });
   const granted = take(next);
   await stop(front.known);
-  await standStillFor(2 * 2000);
+  await standStillFor(longMs);
   kill(front.known, "SIGCONT");
   await holder.call("session.ping", {});
   assert.deepEqual(holder.notices, []);

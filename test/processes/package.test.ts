@@ -82,7 +82,7 @@ async function install(parent: string, node: string): Promise<Installed> {
 }
 
 function holdfast({ dir, node, env }: Installed, ...args: readonly string[]) {
-  return run(node, [join(dir, "node_modules", ".bin", "holdfast"), ...args], { cwd: dir, env, timeout: 30_000 });
+  return run(node, [join(dir, "node_modules", ".bin", "holdfast"), ...args], { cwd: dir, env, timeout: installMs });
 }
 
 async function useIt(installed: Installed): Promise<void> {
@@ -91,7 +91,7 @@ async function useIt(installed: Installed): Promise<void> {
   const { stdout: rows } = await holdfast(installed, "sql", "select * from t");
   assert.equal(rows, "1\n");
   const { dir, node, env } = installed;
-  const { stdout } = await run(node, ["program.js"], { cwd: dir, env, timeout: 30_000 });
+  const { stdout } = await run(node, ["program.js"], { cwd: dir, env, timeout: installMs });
   assert.deepEqual(JSON.parse(stdout), { sum: 3, one: 1, late: true });
   const { stdout: status } = await holdfast(installed, "status");
   assert.match(status, /runs: pid \d+/);

@@ -108,6 +108,9 @@ test("a lock that its client did not hear of goes to the next when the client co
   assert.ok((await granted).token > 0);
 });
 
+/** So long nothing is granted after a start that knows of no locks: somebody can ask meanwhile. */
+const windowMs = 5000;
+
 /** The holder of "void" is told that its session is over; the lock is another's when the time of grace is, under a higher token. */
 async function allIsVoid(home: Home, holder: Wire, token: number): Promise<void> {
   const returned = await home.silent();
@@ -128,14 +131,14 @@ async function allIsVoid(home: Home, holder: Wire, token: number): Promise<void>
 // rule 13: a damaged ledger of this boot
 test("a damaged ledger voids all locks: holders are told, tokens go on, and nothing is granted for one window", async (t) => {
   const home = new Home(t);
-  await home.start({ limits: { resumeWindowMs: 1500 } });
+  await home.start({ limits: { resumeWindowMs: windowMs } });
   const holder = await home.wire();
   const { token } = await holder.call("lock.acquire", { name: "void", key: holder.key() });
   await home.killAll();
   const ledger = join(home.dir, "run", "ledger.db");
   for (const file of [`${ledger}-wal`, `${ledger}-shm`]) rmSync(file, { force: true });
   writeFileSync(ledger, "this is not a ledger, and was never one ".repeat(500));
-  await home.start({ limits: { resumeWindowMs: 1500 } });
+  await home.start({ limits: { resumeWindowMs: windowMs } });
   await allIsVoid(home, holder, token);
 });
 
@@ -150,7 +153,7 @@ function clearLedger(home: Home): void {
 for (const end of ["kill", "stop"] as const)
   test(`a ledger that is gone after a ${end} in which a lock was held voids all locks as a damaged one does`, async (t) => {
     const home = new Home(t);
-    const limits = { resumeWindowMs: 1500 };
+    const limits = { resumeWindowMs: windowMs };
     const front = await home.start({ limits });
     const holder = await home.wire();
     const { token } = await holder.call("lock.acquire", { name: "void", key: holder.key() });

@@ -50,12 +50,12 @@ test("fifty programs that begin at once, and find no broker, get one broker and 
 
 test("a broker that was started by a client ends when nobody needs it, and the next client gets another", async (t) => {
   const home = new Home(t);
-  const first = await run([newcomer, built.library, home.dir, "1", "idleExitMs=1000"]);
+  const first = await run([newcomer, built.library, home.dir, "1", "idleExitMs=3000"]);
   assert.equal(first.code, 0, first.stderr);
   const front = home.notedFront();
   if (front !== undefined) await gone("the idle broker", front);
   await until("the socket to go", () => !existsSync(home.socket));
-  const second = await run([newcomer, built.library, home.dir, "2", "idleExitMs=1000"]);
+  const second = await run([newcomer, built.library, home.dir, "2", "idleExitMs=3000"]);
   assert.equal(second.code, 0, second.stderr);
   assert.notEqual(second.stdout, first.stdout);
 });

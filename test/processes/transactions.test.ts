@@ -147,7 +147,7 @@ test("a transaction that does nothing while others wait is rolled back, and stay
 // rule 11: pauses
 test("a transaction that is idle while the whole broker stands still is not over because of it", async (t) => {
   const home = new Home(t);
-  const front = await home.start({ limits: { txIdleMs: 2000, txContendedMs: 4000 } });
+  const front = await home.start({ limits: { txIdleMs: 5000, txContendedMs: 5500 } });
   const [wire, other] = [await home.wire(), await home.wire()];
   await table(wire);
   await begin(wire, 1);

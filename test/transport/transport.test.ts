@@ -9,7 +9,7 @@ import { Passes } from "./passes.js";
 import { frame, Innocent, RawClient, upgradeText } from "./raw-client.js";
 
 test("a client that connects and says nothing is ended, and so is one that says it byte by byte", async (t) => {
-  const { path } = await openTransport(t, { headMs: 200 });
+  const { path } = await openTransport(t, { headMs: 1000 });
   const innocent = await Innocent.start(path);
   const silent = await RawClient.connect(path);
   const slow = await RawClient.connect(path);

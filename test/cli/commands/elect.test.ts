@@ -53,7 +53,7 @@ test("who is told to end while it waits leaves the line", async (t) => {
 test("who is told to end before its command is started ends, also when its leadership is over by then", async (t) => {
   const holdfast = new Holdfast(t);
   const first = await leading(holdfast);
-  const second = holdfast.start(["elect", "job", "--ttl", "3s", "--", "echo", "second leads"]);
+  const second = holdfast.start(["elect", "job", "--ttl", "6s", "--", "echo", "second leads"]);
   await second.until(/waiting for "job"/);
   second.child.kill("SIGSTOP");
   first.child.kill("SIGTERM");
@@ -65,7 +65,7 @@ test("who is told to end before its command is started ends, also when its leade
   await until(() => performance.now() - grantedAt > 1200, "the grant to be old");
   second.child.kill("SIGCONT");
   await second.until(/leads "job"/);
-  await until(() => performance.now() - grantedAt > 3000, "the lease to be over");
+  await until(() => performance.now() - grantedAt > 6000, "the lease to be over");
   second.child.kill("SIGINT");
   await Promise.race([second.ended, second.until(/was not started/).catch(() => {})]);
   process.kill(broker, "SIGCONT");

@@ -282,7 +282,7 @@ test("a holder and a broker that stood still: the command is ended before the ne
   const holdfast = new Holdfast(t);
   const log = join(holdfast.dir, "order");
   const script = `trap 'sleep 0.5; echo told >> ${log}; exit' TERM; echo held; while :; do sleep 0.02; done`;
-  const first = holdfast.start(["lock", "demo", "--ttl", "1s", "--", "sh", "-c", script]);
+  const first = holdfast.start(["lock", "demo", "--ttl", "3s", "--", "sh", "-c", script]);
   await first.until(/held/);
   const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
   await second.until(/waiting for "demo"/);
@@ -290,7 +290,7 @@ test("a holder and a broker that stood still: the command is ended before the ne
   process.kill(broker, "SIGSTOP");
   first.child.kill("SIGSTOP");
   const stoppedAt = performance.now();
-  await until(() => performance.now() - stoppedAt > 1500, "the lease to be over");
+  await until(() => performance.now() - stoppedAt > 3500, "the lease to be over");
   first.child.kill("SIGCONT");
   await first.until(/was lost: .*\n +ending sh, which relied on it/);
   process.kill(broker, "SIGCONT");

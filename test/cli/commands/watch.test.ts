@@ -4,6 +4,8 @@ import { Holdfast } from "../holdfast.js";
 
 test("a watch in one shell tells what is written in others, a line for each commit and table", async (t) => {
   const holdfast = new Holdfast(t);
+  // A command takes a while to start.
+  await holdfast.start(["serve", "--limit", "watchLingerMs=600000"]).until(/ready/);
   await holdfast.print("sql", "create table job (id integer primary key, name text)");
   const tabs = holdfast.start(["watch", "job", "page", "-n", "3"]);
   await tabs.until(/watching "job", "page"; there is no "page" yet/);
