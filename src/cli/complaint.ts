@@ -52,6 +52,10 @@ const commandsFor: Partial<Record<RefusalCode, string>> = {
   CONNECTIONS_FULL: "close some programs, or start the broker with a larger --limit connectionsMax",
 };
 
+/** The time that was asked for does not count then. */
+const whileOthersWait =
+  "--timeout does not change that: run it when nobody else writes, or start the broker with a larger --limit writeContendedMs";
+
 /** The table's remedies that say something to somebody at a shell. */
 const remedied: ReadonlySet<RefusalCode> = new Set([
   "PROTOCOL_VERSION",
@@ -69,7 +73,8 @@ const remedied: ReadonlySet<RefusalCode> = new Set([
   "LOCKS_FULL",
 ]);
 
-function wayOut({ code }: HoldfastError): string | undefined {
+function wayOut({ code, details }: HoldfastError): string | undefined {
+  if (code === "STATEMENT_TIMEOUT" && details["limit"] === "writeContendedMs") return whileOthersWait;
   return commandsFor[code] ?? (remedied.has(code) ? refusals[code].remedy : undefined);
 }
 

@@ -360,6 +360,11 @@ export function streamOf(
   return new RowStream({ driver, spelling, question, credit, shape, signal });
 }
 
+const stepFields: KnownOptions<Exclude<Step, string | readonly unknown[]>> = {
+  ...{ sql: true, args: true },
+  ...{ named: true, if: true },
+};
+
 type Cell = Result<Row>["rows"][number][string];
 
 function isPair(statement: Exclude<Step, string>): statement is readonly [sql: string, args?: Args] {
@@ -369,6 +374,7 @@ function isPair(statement: Exclude<Step, string>): statement is readonly [sql: s
 export function statementOf(one: Step, spelling: Spelling): object {
   if (typeof one === "string") return { sql: one };
   if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
+  checkOptions("a statement of a batch", one, stepFields);
   const condition = "if" in one ? { if: one.if } : undefined;
   return { sql: one.sql, ...wired(one.args, one.named, spelling), ...condition };
 }

@@ -113,6 +113,8 @@ const acquireOptions: KnownOptions<AcquireOptions> = {
   under: true,
 };
 
+const claimFields: KnownOptions<LockClaim> = { name: true, mode: true, slots: true, take: true };
+
 /** The parameters of `lock.acquire`. Throws MISUSE or NAME_INVALID. */
 export function lockRequest(name: string, options: AcquireOptions, { under, steal }: RequestMore): object {
   checkOptions("a request for a lock", options, acquireOptions);
@@ -161,6 +163,7 @@ export function checkLockName(name: unknown): void {
 
 function further(one: string | LockClaim): object {
   const claim: LockClaim = typeof one === "string" ? { name: one } : one;
+  checkOptions("a further name of a request", claim, claimFields);
   const { name, slots, take } = claim;
   return { name, mode: checkedMode(name, claim), slots, take };
 }

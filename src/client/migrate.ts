@@ -40,6 +40,7 @@ const lockOfMigrations = "holdfast/migrate";
 const table =
   "create table if not exists holdfast_migrations(name text primary key not null, hash text not null, applied_at text not null) without rowid";
 
+const migrationFields: KnownOptions<Migration> = { name: true, sql: true };
 const migrateOptions: KnownOptions<MigrateOptions> = { timeoutMs: true, waitMs: true, signal: true };
 
 type Limits = Pick<ScriptOptions, "timeoutMs" | "contendedMs" | "signal">;
@@ -117,7 +118,9 @@ function missing(migrations: readonly Migration[], done: ReadonlyMap<string, str
 
 function check(migrations: readonly Migration[]): void {
   const names = new Set<string>();
-  for (const { name, sql } of migrations) {
+  for (const migration of migrations) {
+    checkOptions("a migration", migration, migrationFields);
+    const { name, sql } = migration;
     if (typeof name !== "string" || name === "" || typeof sql !== "string")
       throw new HoldfastError("MISUSE", "a migration is { name, sql }, both text");
     if (names.has(name)) throw new HoldfastError("MISUSE", `two migrations are named ${JSON.stringify(name)}`);

@@ -103,9 +103,14 @@ const connectOptions: KnownOptions<ConnectOptions> = {
   broker: true,
 };
 
+const sessionOptions: KnownOptions<SessionOptions> = { secret: true, resume: true, boundTo: true };
+const brokerOptions: KnownOptions<NonNullable<ConnectOptions["broker"]>> = { args: true, entry: true };
+
 /** Throws MISUSE, CONFIGURATION. */
 export function settingsFrom(options: ConnectOptions): Settings {
   checkOptions("connect", options, connectOptions);
+  if (options.session !== undefined) checkOptions("session of connect", options.session, sessionOptions);
+  if (options.broker !== undefined) checkOptions("broker of connect", options.broker, brokerOptions);
   const env = surroundings(options);
   const { platform, cwd } = process;
   // Not of `userInfo()`: a container's user need not be known by name. Absent on Windows, which is refused.

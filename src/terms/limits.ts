@@ -60,7 +60,13 @@ export const limitTable = {
     "a local client needs a millisecond; a silent socket must not stay",
   ),
   frameBytesMax: row(16 * MiB, 64 * KiB, 256 * MiB, "FRAME_TOO_LARGE", "one value of 8 MiB in base64, and room"),
-  sqlBytesMax: row(1_000_000, 1000, 16 * MiB, "SQL_TOO_LONG", "SQLite's own default"),
+  sqlBytesMax: row(
+    1_000_000,
+    1000,
+    16 * MiB,
+    "SQL_TOO_LONG",
+    "SQLite's own default; of a batch the different texts together: everybody waits while they are looked at",
+  ),
   statementsMax: row(
     10_000,
     1,

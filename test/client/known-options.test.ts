@@ -1,7 +1,7 @@
 /** A word written wrong among the options is told before anything is asked of the broker, wherever there are options. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { Broker, LockHandle, Transaction } from "../../src/client/index.js";
+import { type Broker, connect, type LockHandle, type Transaction } from "../../src/client/index.js";
 import { ephemeralBroker } from "../../src/client/testing.js";
 import { pair, rejection } from "./support/pair.js";
 
@@ -47,6 +47,44 @@ for (const [what, [call, named]] of Object.entries(calls))
     assert.deepEqual(
       fake.asked.map(({ method }) => method),
       ["lock.acquire", "session.ping"],
+    );
+  });
+
+type Elements = (broker: Broker, transaction: Transaction, wrong: object) => unknown;
+
+const elements: { readonly [what: string]: readonly [Elements, known: string] } = {
+  "a statement of a batch": [
+    (broker, _, wrong) => broker.batch(["select 1", { sql: "select ?", ...wrong }]),
+    "sql, args, named, if",
+  ],
+  "a statement of a batch of a transaction": [
+    (_, transaction, wrong) => transaction.batch([{ sql: "select ?", ...wrong }]),
+    "sql, args, named, if",
+  ],
+  "a further name of a request": [
+    (broker, _, wrong) => broker.acquire("b", { also: ["c", { name: "d", ...wrong }] }),
+    "name, mode, slots, take",
+  ],
+  "a migration": [(broker, _, wrong) => broker.migrate([{ name: "m", sql: "select 1", ...wrong }]), "name, sql"],
+  "session of connect": [
+    (_, __, wrong) => connect({ start: false, session: { secret: "A".repeat(43), ...wrong } }),
+    "secret, resume, boundTo",
+  ],
+  "broker of connect": [(_, __, wrong) => connect({ start: false, broker: { ...wrong } }), "args, entry"],
+};
+
+for (const [what, [call, known]] of Object.entries(elements))
+  it(`${what}: a field that there is not is refused, with those that there are`, async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.begin", () => ({}));
+    fake.on("tx.rollback", () => ({}));
+    const transaction = await broker.begin();
+    const named = new RegExp(`; it has ${known}$`);
+    await isRefused(what.replace(" of a transaction", ""), named, () => call(broker, transaction, wrong));
+    await transaction.rollback();
+    assert.deepEqual(
+      fake.asked.map(({ method }) => method),
+      ["tx.begin", "tx.rollback"],
     );
   });
 

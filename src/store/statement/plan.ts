@@ -29,6 +29,7 @@ import {
   type TransactionControl,
 } from "../gate/index.js";
 import type { StoreMethod } from "../pipe/messages.js";
+import { BatchTexts } from "./batch-texts.js";
 import { conditionFault } from "./conditions.js";
 
 /** What decides where a request goes. */
@@ -176,37 +177,42 @@ export class Planner {
   }
 
   #judgeBatch(params: BatchParams | TxBatchParams): Judgement | Refusal {
-    const { statementsMax } = this.#limits;
+    const statements = this.#batchStatements(params);
+    return isRefusal(statements) ? statements : judgementOf(statements);
+  }
+
+  #planBatch(params: BatchParams | TxBatchParams): RequestPlan | Refusal {
+    const found = this.#batchStatements(params);
+    if (isRefusal(found)) return found;
+    const statements: BoundStatement[] = [];
+    for (const [index, { args, named }] of params.statements.entries()) {
+      const statement = found[index] as Statement;
+      const values = this.#bind(statement, args, named);
+      if (isRefusal(values)) return inStatement(values, index);
+      statements.push({ statement, values });
+    }
+    const conditions = params.statements.map((one) => one.if);
+    return { kind: "batch", ...judgementOf(found), statements, conditions, atomic: params.atomic ?? true };
+  }
+
+  #batchStatements(params: BatchParams | TxBatchParams): readonly Statement[] | Refusal {
+    const { statementsMax, sqlBytesMax } = this.#limits;
     if (params.statements.length > statementsMax)
       return refuse(
         "SQL_TOO_LONG",
         `the batch has ${params.statements.length} statements, at most ${statementsMax} are allowed; split it`,
         { limit: "statementsMax" },
       );
-    const judgement: { access: "read" | "write"; alone: boolean } = { access: "read", alone: false };
+    const texts = new BatchTexts(sqlBytesMax, (sql) => this.#statement(sql, undefined, inBatch));
+    const statements: Statement[] = [];
     for (const [index, { sql, if: condition }] of params.statements.entries()) {
       const fault = condition === undefined ? undefined : conditionFault(condition, index);
       if (fault !== undefined) return fault;
-      const statement = this.#statement(sql, undefined, inBatch);
+      const statement = texts.next(sql);
       if (isRefusal(statement)) return inStatement(statement, index);
-      if (statement.access === "write") judgement.access = "write";
-      judgement.alone ||= statement.alone;
+      statements.push(statement);
     }
-    return judgement;
-  }
-
-  #planBatch(params: BatchParams | TxBatchParams): RequestPlan | Refusal {
-    const judgement = this.#judgeBatch(params);
-    if (isRefusal(judgement)) return judgement;
-    const statements: BoundStatement[] = [];
-    for (const [index, { sql, args, named }] of params.statements.entries()) {
-      const statement = this.#statement(sql, undefined, inBatch);
-      const values = isRefusal(statement) ? statement : this.#bind(statement, args, named);
-      if (isRefusal(values)) return inStatement(values, index);
-      statements.push({ statement: statement as Statement, values });
-    }
-    const conditions = params.statements.map((one) => one.if);
-    return { kind: "batch", ...judgement, statements, conditions, atomic: params.atomic ?? true };
+    return statements;
   }
 
   #planScript(params: ScriptParams): RequestPlan | Refusal {
@@ -271,6 +277,11 @@ export class Planner {
     if (parameters.count === 0) return noValues;
     return parameters.named.length === 0 ? [arranged.anonymous] : [arranged.anonymous, arranged.named];
   }
+}
+
+function judgementOf(statements: readonly Statement[]): Judgement {
+  const access = statements.some((one) => one.access === "write") ? "write" : "read";
+  return { access, alone: statements.some((one) => one.alone) };
 }
 
 function record(map: ReadonlyMap<string, BoundValue>): Record<string, BoundValue> {

@@ -4,7 +4,7 @@ import type { Database } from "../../sqlite/index.js";
 export type Definition =
   | { readonly kind: "none" }
   /** A view, or a virtual table: SQLite has no triggers of this kind on them. */
-  | { readonly kind: "other"; readonly what: string; readonly text: string }
+  | { readonly kind: "other"; readonly what: string }
   | {
       readonly kind: "table";
       readonly name: string;
@@ -37,10 +37,9 @@ export function definitionOf(database: Database, table: string): Definition {
     .get(table) as [type: string, name: string, rootpage: number, sql: string] | undefined;
   if (row === undefined) return { kind: "none" };
   const [type, name, rootpage, sql] = row;
-  const text = textOf(rootpage, sql);
   const kind = kindOf(type, rootpage);
-  if (kind !== "table") return { kind: "other", what: kind, text };
-  return { kind: "table", name, text, key: keyOf(database, name) };
+  if (kind !== "table") return { kind: "other", what: kind };
+  return { kind: "table", name, text: textOf(rootpage, sql), key: keyOf(database, name) };
 }
 
 function kindOf(type: string, rootpage: number): "table" | "a view" | "a virtual table" {
@@ -53,10 +52,12 @@ function textOf(rootpage: number, sql: string): string {
   return `${rootpage} ${sql}`;
 }
 
-/** The text of the definition of everything that has a table's name, by the name in small letters. */
+/** The text of the definition of each table that can be watched, by the name in small letters. */
 export function textsIn(database: Database): ReadonlyMap<string, string> {
   const rows = database
-    .prepare<unknown[]>("SELECT lower(name), rootpage, sql FROM main.sqlite_schema WHERE type IN ('table', 'view')")
+    .prepare<unknown[]>(
+      "SELECT lower(name), rootpage, sql FROM main.sqlite_schema WHERE type = 'table' AND rootpage <> 0",
+    )
     .raw(true)
     .all() as [name: string, rootpage: number, sql: string][];
   return new Map(rows.map(([name, rootpage, sql]) => [name, textOf(rootpage, sql)]));

@@ -217,7 +217,7 @@ export class WatchTriggers {
       this.#entries.set(table, entry);
       this.#database
         .prepare("INSERT INTO temp._holdfast_watch (id, definition, existed) VALUES (?, ?, ?)")
-        .run(entry.id, textOf(definition), definition.kind === "none" ? 0 : 1);
+        .run(entry.id, textOf(definition), definition.kind === "table" ? 1 : 0);
     }
     entry.keys = keys;
     this.#hang(entry, definition);
@@ -289,7 +289,7 @@ function schemaChange(existed: boolean, exists: boolean): ChangedTable["schema"]
   return exists ? "changed" : "dropped";
 }
 
-/** What of a definition makes it another one: a table that was dropped and made again has gone through nothing here. */
+/** What of a definition makes it another one. Where a view or a virtual table has the name, there is no table. */
 function textOf(definition: Definition): string | null {
-  return definition.kind === "none" ? null : definition.text;
+  return definition.kind === "table" ? definition.text : null;
 }

@@ -92,3 +92,33 @@ test("a batch or a script of too many statements is refused before one of them i
   }
   assert.ok(!isRefusal(planner.judge("db.script", { sql: "select 1; select 2;;" })));
 });
+
+test("the different texts of a batch are together no longer than one statement may be", () => {
+  const planner = new Planner(limitsWith({ sqlBytesMax: 20_000 }));
+  const text = (mark: string) => ({ sql: `select '${mark.repeat(9000)}'` });
+  for (const [statements, refusedAt] of [
+    [[text("a"), text("b"), text("a"), text("b")], undefined],
+    [[text("a"), text("b"), text("c")], 2],
+    [[text("a"), text("é")], 1],
+    [Array.from({ length: 1024 }, () => text("a")), undefined],
+    [[{ sql: "select 1" }, { sql: `select '${"x".repeat(20_000)}'` }], 1],
+  ] as const) {
+    for (const method of ["db.batch", "tx.batch"] as const) {
+      const params = { tx: 1, statements } as StoreParams;
+      for (const found of [planner.judge(method, params), planner.plan(method, params)]) {
+        if (refusedAt === undefined) assert.ok(!isRefusal(found));
+        else {
+          assert.ok(isRefusal(found) && found.refused === "SQL_TOO_LONG");
+          assert.deepEqual(found.details, { limit: "sqlBytesMax", statement: refusedAt });
+        }
+      }
+    }
+  }
+});
+
+test("a text that a batch repeats is looked at once, however long it is", () => {
+  const sql = `select '${"x".repeat(20_000)}', ?`;
+  const found = plan("db.batch", { statements: [1, 2, 3].map((value) => ({ sql, args: [value] })) });
+  assert.ok(!isRefusal(found));
+  assert.equal(new Set(found.statements.map(({ statement }) => statement)).size, 1);
+});

@@ -308,7 +308,22 @@ test("what is no table is named, and watched if it becomes one", (t) => {
   w.run("drop view v");
   w.run("create table v (a)");
   w.run("insert into v values (1)");
-  assert.deepEqual(told(w), ["v +0 ~0 -0 dropped", "v +0 ~0 -0 created", "v +1 ~0 -0"]);
+  assert.deepEqual(told(w), ["v +0 ~0 -0 created", "v +1 ~0 -0"]);
+});
+
+test("a table in whose place something else is made is told as dropped, and as created when it is a table again", (t) => {
+  const w = withTables(t);
+  watch(w, "t", "pair", "plain");
+  const script = (sql: string) => assert.equal(w.run({ method: "db.script", params: { sql } }).kind, "done", sql);
+  script("drop table t; create view t as select 1 as a;");
+  script("drop table pair; create virtual table pair using fts5 (body); insert into pair values ('x');");
+  script("drop table plain; create view plain as select 1 as v; drop view plain; create table plain (v, w);");
+  assert.deepEqual(told(w), ["t +0 ~0 -0 dropped", "pair +0 ~0 -0 dropped", "plain +0 ~0 -0 changed"]);
+  script("drop view t; create view t as select 2 as a;");
+  script("drop table pair;");
+  assert.deepEqual(told(w), []);
+  script("drop view t; create table t (a); insert into t values (1);");
+  assert.deepEqual(told(w), ["t +1 ~0 -0 created"]);
 });
 
 test("a table on which SQLite allows no trigger is named as what cannot be watched, and is in nobody's way", (t) => {

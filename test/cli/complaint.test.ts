@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { complaintLines } from "../../src/cli/complaint.js";
+import { culpritRefusal } from "../../src/core/writes/settlement.js";
+import { HoldfastError } from "../../src/terms/index.js";
+
+function linesOf(write: Parameters<typeof culpritRefusal>[0]): string {
+  return complaintLines(HoldfastError.from(culpritRefusal(write))).join("\n");
+}
+
+test("who ran out of time is told of --timeout only where it would have helped", () => {
+  assert.match(linesOf({ killed: "timeout" }), /longer with --timeout/);
+  const contended = linesOf({ killed: "contended" });
+  assert.match(contended, /while others wait to write.* smaller steps\n.*--limit writeContendedMs/s);
+  assert.doesNotMatch(contended, /longer with --timeout/);
+});
