@@ -132,10 +132,11 @@ function upgradeView({ session, reason, since }: Conversion): WaiterView {
 
 // ── refusals ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Why a request for this lock is refused. `waiter`: the one that is refused, when it waited. */
+/** Why a request for this lock is refused. `waiter`: the one that is refused, when it waited; an upgrade also when it did not. */
 export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now: Instant, waiter?: Waiting): Refusal {
   const { name } = lock;
-  const waiting = lock.waiting - (waiter === undefined ? 0 : 1);
+  const waited = waiter !== undefined && (waiter.kind === "request" || lock.conversion === waiter);
+  const waiting = lock.waiting - (waited ? 1 : 0);
   const own = ownGrant(waiter);
   const others = othersHolding(lock, own);
   const place = waiter?.kind === "request" ? placeIn(lock, waiter) : {};

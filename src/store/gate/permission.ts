@@ -26,7 +26,7 @@ export function admit(found: Admitted, permissions: Permissions): Admitted | Gat
       return refuseHere(
         found,
         "TRANSACTION_CONTROL",
-        `${found.verb} is not taken here: use a batch, a script or a transaction of the library`,
+        `${found.verb} is taken only in a transaction that was begun; a batch and a script are one by themselves`,
       );
     case "session-setting":
       return admitSetting(found, permissions);

@@ -102,6 +102,7 @@ test("an upgrade that does not wait, times out or is cancelled leaves the grant 
   const [a, b] = [anna.hold("x", shared), bert.hold("x", shared)];
   const { code, details } = anna.upgrade(a, { waitMs: 0 }).refusal;
   assert.deepEqual([code, (details["holder"] as { program: string }).program], ["LOCK_HELD", "bert"]);
+  assert.equal(details["waiting"], 0);
   const timed = anna.upgrade(a, { waitMs: 100 });
   const behind = carl.acquire("x", shared);
   broker.pass(100);
