@@ -229,7 +229,10 @@ export class Broker extends Datastore {
    * @example for await (const news of broker.watch(["job"], { keys: true })) { if (!news.gap) console.log(news.keys); break; }
    */
   watch(tables: string | readonly string[], options: TableWatchOptions = {}): TableChanges {
-    return new TableChanges(this.#parts, typeof tables === "string" ? [tables] : [...tables], options);
+    const names = typeof tables === "string" ? [tables] : tables;
+    if (!Array.isArray(names))
+      throw new HoldfastError("MISUSE", "watch needs the name of a table, or an array of names");
+    return new TableChanges(this.#parts, [...names], options);
   }
 
   /**
@@ -295,6 +298,11 @@ export class Broker extends Datastore {
    * @example broker.on("session-lost", ({ reason }) => console.error(`locks are gone: ${reason}`));
    */
   on<Name extends keyof BrokerEvents>(name: Name, listener: BrokerEvents[Name]): () => void {
+    if (!Object.hasOwn(this.#listeners, name)) {
+      const known = Object.keys(this.#listeners).join(", ");
+      throw new HoldfastError("MISUSE", `there is no event ${JSON.stringify(name)}; there are ${known}`);
+    }
+    if (typeof listener !== "function") throw new HoldfastError("MISUSE", "on(name, listener) needs a function");
     this.#listeners[name].add(listener);
     return () => {
       this.#listeners[name].delete(listener);

@@ -245,7 +245,7 @@ export abstract class Datastore {
   async batch(statements: readonly Step[], options: BatchOptions = {}): Promise<StepResult<unknown>[]> {
     checkOptions("batch", options, batchOptions);
     const { atomic, timeoutMs } = options;
-    const steps = statements.map((one) => statementOf(one, this.#spelling));
+    const steps = stepsOf(statements, this.#spelling);
     if (this.fenceChanges !== undefined) await settled(this.fenceChanges, options.signal);
     const fence = this.#fence(options.fence);
     const params = { statements: steps, atomic, fence, release: undefined, timeoutMs };
@@ -371,8 +371,18 @@ function isPair(statement: Exclude<Step, string>): statement is readonly [sql: s
   return Array.isArray(statement);
 }
 
-export function statementOf(one: Step, spelling: Spelling): object {
+/** The statements of a batch as they go over the wire. Throws MISUSE, naming the one that is none. */
+export function stepsOf(statements: readonly Step[], spelling: Spelling): object[] {
+  if (!Array.isArray(statements)) throw new HoldfastError("MISUSE", "a batch is an array of statements");
+  return statements.map((one: Step, index) => statementOf(one, index, spelling));
+}
+
+function statementOf(one: Step, index: number, spelling: Spelling): object {
   if (typeof one === "string") return { sql: one };
+  if (typeof one !== "object" || one === null) {
+    const message = `statement ${index} of a batch is a text, [sql, args] or { sql, args, named }, not ${String(one)}`;
+    throw new HoldfastError("MISUSE", message, { details: { statement: index } });
+  }
   if (isPair(one)) return { sql: one[0], ...wired(one[1], undefined, spelling) };
   checkOptions("a statement of a batch", one, stepFields);
   const condition = "if" in one ? { if: one.if } : undefined;

@@ -16,7 +16,7 @@ import {
   type Step,
   type StepResult,
   type StreamOptions,
-  statementOf,
+  stepsOf,
   streamOf,
   type WriteOptions,
   wiredFences,
@@ -205,7 +205,7 @@ export class Transaction {
     const { atomic, timeoutMs, signal, rows } = options;
     return this.#handOut(async () => {
       checkOptions("batch", options, stepsOptions);
-      const params = { statements: statements.map((one) => statementOf(one, spelling)), atomic, timeoutMs };
+      const params = { statements: stepsOf(statements, spelling), atomic, timeoutMs };
       return readSteps((await this.#step("tx.batch", params, signal)) as BatchResult, spelling, rows);
     });
   }
@@ -404,6 +404,7 @@ export async function transact<T>(
   work: (transaction: Transaction) => T | Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
+  if (typeof work !== "function") throw new HoldfastError("MISUSE", "transaction(work, options) needs a function");
   checkOptions("transaction", options, transactionOptions);
   const { retries = retriesDefault, release, ...begun } = options;
   if (begun.mode === "read") mustNotRelease(options);

@@ -16,13 +16,15 @@ export interface WriteWishes extends Pick<WriteOptions, "key" | "keepMs" | "rele
   readonly relies?: readonly Fence[] | undefined;
 }
 
-/** Under the library's key, or under the program's own. */
+/** Under the library's key, or under the program's own: a number would be taken for one that the library has counted. */
 export function writing(
   driver: Driver,
   method: string,
   params: WriteWords,
   { key, keepMs, release, tie, relies = params.fence }: WriteWishes,
 ): Question {
+  if (key !== undefined && typeof key !== "string")
+    throw new HoldfastError("MISUSE", `key must be a text of your own, not ${String(key)}`);
   const gives = release === true ? grantsOf(driver, relies) : undefined;
   if (gives !== undefined) params.release = relies;
   return key === undefined
