@@ -54,7 +54,7 @@ export function optionsOf<Options>(call: Call): Options & GlobalOptions {
 /** The command line is wrong: said, with a hint to --help, and exit code 64. */
 export class Misuse extends Error {}
 
-/** Carries an exit code of its own past the table of refusals (`lock -E`). */
+/** Carries an exit code of its own past the table of refusals (`lock -E`). Without a message the code says it all. */
 export class ExitWith extends Error {
   readonly exitCode: ExitCode;
 

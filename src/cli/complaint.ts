@@ -15,7 +15,7 @@ export function complain(error: unknown, io: Io): ExitCode {
   }
   if (error instanceof Misuse) return said(io, error.message, exitCodes.usage);
   if (error instanceof ReaderGone) return error.exitCode;
-  if (error instanceof ExitWith) return said(io, error.message, error.exitCode);
+  if (error instanceof ExitWith) return error.message === "" ? error.exitCode : said(io, error.message, error.exitCode);
   return system(error, io);
 }
 

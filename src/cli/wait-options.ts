@@ -93,7 +93,9 @@ export async function acquireAsWished(
     });
   } catch (error) {
     if (!isHoldfastError(error) || !notGotCodes.has(error.code)) throw error;
-    throw new ExitWith(notGotText(error, wish, carriedLocks(call.io.env["HOLDFAST_LOCKS"])), {
+    // Nothing went wrong: somebody else has it.
+    const silent = call.options.quiet === true && (error.code === "LOCK_HELD" || error.code === "LOCK_TIMEOUT");
+    throw new ExitWith(silent ? "" : notGotText(error, wish, carriedLocks(call.io.env["HOLDFAST_LOCKS"])), {
       exitCode: wish.conflictExitCode,
       cause: error,
     });

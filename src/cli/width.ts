@@ -35,6 +35,25 @@ export function cut(text: string, widthMax: number): string {
   return `${kept}…`;
 }
 
+/** As `cut`, of a line with colours: they take no place. */
+export function cutPainted(text: string, widthMax: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
+  const parts = text.split(/(\u001b\[\d+m)/);
+  const isColour = (at: number) => at % 2 === 1;
+  let left = widthMax;
+  if (widthOf(parts.filter((_, at) => !isColour(at)).join("")) <= left) return text;
+  let kept = "";
+  for (const [at, part] of parts.entries()) {
+    // Those behind the cut too: they end what was begun before it.
+    if (isColour(at)) kept += part;
+    else if (left > 0) {
+      kept += widthOf(part) < left ? part : cut(`${part}…`, left);
+      left -= widthOf(part);
+    }
+  }
+  return kept;
+}
+
 const named: { readonly [sign: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
 
 /**

@@ -1,6 +1,7 @@
 /** How it is at a terminal: groups, Ctrl-C, /dev/tty, a table that is drawn anew. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { widthOf } from "../../src/cli/width.js";
 import { Holdfast, type Running } from "./holdfast.js";
 import { noTerminal, onTerminal } from "./terminal.js";
 
@@ -86,4 +87,24 @@ test("locks --watch draws the table anew in its place, until Ctrl-C", { skip }, 
   // Up by the lines that were drawn, and all below erased.
   assert.ok(watch.out.includes("\u001b[5A\r\u001b[J"));
   assert.ok(watch.out.indexOf("\u001b[?25h") > watch.out.indexOf("\u001b[?25l"), "the cursor is shown again");
+});
+
+test("locks --watch on a narrow terminal draws no line that wraps, and ends after SIGTERM with its code", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  const holder = holdfast.start(["lock", "demo", "--reason", "first", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await holder.until(/held/);
+  const watch = at(holdfast, 'stty cols 24; holdfast locks --watch & echo "pid $!"; wait $!; echo "code $?"');
+  await watch.until(/lease|1 lock held[\s\S]*demo/);
+  process.kill(Number(/pid (\d+)/.exec(watch.out)?.[1]), "SIGTERM");
+  await watch.until(/code 143/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves the cursor or colours takes no place
+  const lines = watch.out.replace(/\u001b\[[?\d;]*[A-Za-z]/g, "").split(/[\r\n]+/);
+  const drawn = lines.filter((line) => /1 lock held|^name|demo|─/.test(line));
+  assert.ok(drawn.length >= 4, watch.out);
+  assert.deepEqual(
+    drawn.filter((line) => widthOf(line) > 24),
+    [],
+  );
 });

@@ -3,13 +3,14 @@
  * in it; what does not go to a terminal, or is to be JSON, gets each event as a line instead. Until Ctrl-C.
  */
 import type { Broker, LockFilter, LockNews } from "../../client/index.js";
+import { signalExitCode } from "../child.js";
 import { type Call, ExitWith } from "../command.js";
 import { count } from "../durations.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { jsonValue } from "../formats.js";
 import { localTime } from "../log-line.js";
 import { reachRunning } from "../reach.js";
-import { cut } from "../width.js";
+import { cutPainted } from "../width.js";
 import { eventRows, locksNow, nothingText, rowsFor } from "./looking.js";
 
 /** At most so often, however much happens. */
@@ -113,9 +114,9 @@ const eraseBelow = "\u001b[J";
 /** The lines of before are replaced in their place, so that the last picture stays when it ends. */
 class Screen {
   readonly #call: Call;
-  readonly #onSignal = () => {
+  readonly #onSignal = (signal: NodeJS.Signals) => {
     this.end();
-    process.exit(exitCodes.signalBase + 2);
+    process.exit(signalExitCode(signal));
   };
   #drawn = 0;
 
@@ -134,8 +135,8 @@ class Screen {
     const shown = lines.slice(0, height - 1);
     if (shown.length < lines.length) shown[shown.length - 1] = `… and ${lines.length - shown.length + 1} more lines`;
     const up = this.#drawn > 0 ? `\u001b[${Math.min(this.#drawn, height - 1)}A\r` : "";
-    // Colours take no place; a line without any is cut, so that none wraps.
-    const text = shown.map((line) => (line.includes("\u001b") ? line : cut(line, columns))).join("\n");
+    // None wraps: the next picture goes up by as many lines as were drawn.
+    const text = shown.map((line) => cutPainted(line, columns)).join("\n");
     this.#call.io.write(`${up}${eraseBelow}${text}\n`);
     this.#drawn = shown.length;
   }

@@ -2,7 +2,7 @@
  * Looks whether the database is whole: every page, index, NOT NULL and CHECK (integrity_check), every foreign key, the
  * broker's own tables. Beside a broker that runs, from snapshots, by a process of its own; it changes nothing.
  */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { isSqliteFailure, openDatabase } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
 import { tablesVersion } from "../writer/internal-tables.sql.js";
@@ -31,11 +31,10 @@ const tablesWithForeignKeys =
 /** So many of each kind are told. */
 const problemsMax = 100;
 
-/** Throws CONFIGURATION when there is no such file, SQLITE_CORRUPT when it cannot even be read. */
+/** Throws CONFIGURATION when there is no such file, SQLITE_CORRUPT when it is empty or cannot even be read. */
 export function checkDatabase({ database, quick }: CheckOrder): Checked {
-  if (!existsSync(database))
-    throw new HoldfastError("CONFIGURATION", `there is no database ${database}`, { details: { path: database } });
   try {
+    lookAtFile(database);
     const connection = openDatabase({ path: database, role: "reader", durability: "full", busyMs });
     try {
       connection.exec("BEGIN");
@@ -51,6 +50,16 @@ export function checkDatabase({ database, quick }: CheckOrder): Checked {
   } catch (error) {
     throw explained(error, database);
   }
+}
+
+/** SQLite takes an empty file for an empty database; one that was there and is empty now has lost everything. */
+function lookAtFile(database: string): void {
+  const details = { path: database };
+  const stat = statSync(database, { throwIfNoEntry: false });
+  if (stat === undefined) throw new HoldfastError("CONFIGURATION", `there is no database ${database}`, { details });
+  if (!stat.isFile()) throw new HoldfastError("CONFIGURATION", `${database} is not a file`, { details });
+  if (stat.size === 0)
+    throw new HoldfastError("SQLITE_CORRUPT", `${database} is empty: there is no database in it`, { details });
 }
 
 /** Who could write would fold the log when it is closed: `reader`, which has the file open before and after, keeps it from that. */

@@ -21,5 +21,7 @@ export function takeWriterLock(path: string, report: (text: string) => void): Fi
     if (lock !== undefined) return lock;
     if (turn % 2 === 0) report(`waiting for the writer's lock ${path}, held by ${told(writersOf(path))}`);
   }
-  throw new WriterLockHeld(`another writer is still there: ${told(writersOf(path))} holds ${path}`);
+  throw new WriterLockHeld(
+    `another writer is still there: ${told(writersOf(path))} holds ${path}; its broker may listen at another socket (HOLDFAST_DIR, HOLDFAST_SOCKET or XDG_RUNTIME_DIR differ)`,
+  );
 }

@@ -69,6 +69,14 @@ test("serve runs in the foreground until it is told to end; a second one is refu
   assert.equal((await server.ended).code, 0);
 });
 
+test("a second broker of one database, at another socket, says where the first may be", async (t) => {
+  const [first, second] = [new Holdfast(t), new Holdfast(t)];
+  await first.print("sql", "create table t (a)");
+  const { code, err } = await second.run(["serve", "--database", join(first.dir, "data", "data.db")]);
+  assert.notEqual(code, 0);
+  assert.match(err, /another writer is still there: .*\(pid \d+\).*another socket.*XDG_RUNTIME_DIR/s);
+});
+
 test("serve with a limit that does not exist ends with 78 and names it", async (t) => {
   const holdfast = new Holdfast(t);
   for (const limit of ["nonsense=5", "waitersMax=-1", "waitersMax"]) {

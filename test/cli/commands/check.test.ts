@@ -97,3 +97,18 @@ test("what a link leads to is replaced, and not the link", async (t) => {
     assert.ok(statSync(join(dir, name)).size > 0, name);
   }
 });
+
+test("what is no database is not called whole: an empty file, a directory, a device", async (t) => {
+  const holdfast = new Holdfast(t);
+  const dir = tempDir(t);
+  writeFileSync(join(dir, "empty.db"), "");
+  for (const [path, told, expected] of [
+    [join(dir, "empty.db"), /empty\.db is empty/, 1],
+    [dir, /is not a file/, 78],
+    ["/dev/null", /null is not a file/, 78],
+  ] as const) {
+    const { code, out, err } = await holdfast.run(["check", "--database", path]);
+    assert.deepEqual([code, out], [expected, ""], path);
+    assert.match(err, told);
+  }
+});

@@ -77,6 +77,15 @@ test("a lock that is not got is told with its holder, and ends with 75 or the ch
   assert.equal((await holdfast.run(["lock", "other", "-n", "--", "echo", "mine"])).out, "mine\n");
 });
 
+test("with -q a lock that is not got is told by the exit code alone, and what goes wrong is said", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  for (const wait of [["-n"], ["-w", "50ms"]])
+    assert.deepEqual(await holdfast.run(["lock", "demo", "-q", ...wait, "--", "true"]), { code: 75, out: "", err: "" });
+  assert.match((await holdfast.run(["lock", "other", "-q", "-n", "--", "/nowhere"])).err, /command not found/);
+});
+
 test("flock's letters mean what they mean there", async (t) => {
   const holdfast = new Holdfast(t);
   const first = holdfast.start(["lock", "demo", "-s", "--", "sh", "-c", "echo held; exec sleep 600"]);
