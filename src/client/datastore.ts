@@ -361,8 +361,10 @@ export function streamOf(
 }
 
 const stepFields: KnownOptions<Exclude<Step, string | readonly unknown[]>> = {
-  ...{ sql: true, args: true },
-  ...{ named: true, if: true },
+  sql: true,
+  args: true,
+  named: true,
+  if: true,
 };
 
 type Cell = Result<Row>["rows"][number][string];
