@@ -59,6 +59,7 @@ const whileOthersWait =
 /** The table's remedies that say something to somebody at a shell. */
 const remedied: ReadonlySet<RefusalCode> = new Set([
   "PROTOCOL_VERSION",
+  "OTHER_DATABASE",
   "SQL_TOO_LONG",
   "VALUE_TOO_LARGE",
   "SQLITE_CORRUPT",

@@ -49,6 +49,7 @@ const ofRefusal: Partial<Record<RefusalCode, ExitCode>> = {
   PERMISSION: exitCodes.permission,
   CONFIGURATION: exitCodes.configuration,
   DATA_FOREIGN: exitCodes.configuration,
+  OTHER_DATABASE: exitCodes.configuration,
 };
 
 export function exitCodeOf(code: RefusalCode): ExitCode {

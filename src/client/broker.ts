@@ -24,6 +24,7 @@ import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
 import { Locks } from "./locks.js";
 import { type MigrateOptions, type Migration, migrate } from "./migrate.js";
+import { onAbort } from "./on-abort.js";
 import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
 import { Scopes } from "./scopes.js";
@@ -353,11 +354,10 @@ export class Broker extends Datastore {
     const opened = new Promise<void>((resolve, reject) => {
       this.#opened = { resolve, reject };
     });
-    const stop = () => this.#driver.detach();
-    signal?.addEventListener("abort", stop, { once: true });
+    const stopWaiting = onAbort(signal, () => this.#driver.detach());
     this.#driver.open();
     return opened.finally(() => {
-      signal?.removeEventListener("abort", stop);
+      stopWaiting();
       if (this.#closed) signal?.throwIfAborted();
     });
   }

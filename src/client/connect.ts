@@ -8,7 +8,8 @@ import { type ConnectOptions, type Settings, settingsFrom } from "./options.js";
  *
  * @returns the handle; close it when the program is done
  * @throws NO_BROKER when none runs and none may be started, START_FAILED with the broker's own words, PERMISSION,
- *   CONFIGURATION, PROTOCOL_VERSION, the reason of `signal`
+ *   CONFIGURATION, PROTOCOL_VERSION, OTHER_DATABASE when the broker that was found keeps another database than this
+ *   program would, the reason of `signal`
  * @example
  * const broker = await connect();
  * await broker.execute("insert into note(text) values (?)", ["hello"]);

@@ -7,6 +7,7 @@ import type { Refusal } from "../terms/index.js";
 import type { WatchBegin, WatchFilter } from "./conversation/index.js";
 import { type Driver, Subscription } from "./driver.js";
 import { errorFrom } from "./lock-errors.js";
+import { onAbort } from "./on-abort.js";
 
 /** How things are, at the beginning and when events were missed. */
 export interface LockSnapshot {
@@ -45,6 +46,7 @@ export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
   readonly #subscription: Subscription;
   #begun = false;
   /** Why there is nothing more; set once. */
+  #stopListening: (() => void) | undefined;
   #end: { readonly error: unknown } | "done" | undefined;
   #items: T[] = [];
   readonly #waiting: Turn<T>[] = [];
@@ -87,14 +89,11 @@ export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#begun) return;
     this.#begun = true;
     const { driver, signal } = this.#parts;
-    if (signal?.aborted === true) return this.#aborted();
-    signal?.addEventListener("abort", this.#aborted, { once: true });
+    const aborted = () => this.#finish({ error: signal?.reason });
+    if (signal?.aborted === true) return aborted();
+    this.#stopListening = onAbort(signal, aborted);
     driver.watch(this.#subscription);
   }
-
-  readonly #aborted = (): void => {
-    this.#finish({ error: this.#parts.signal?.reason });
-  };
 
   #began({ locks, upTo, gap }: WatchBegin): void {
     const missed = gap || this.#missed;
@@ -125,8 +124,8 @@ export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
   #finish(end: { readonly error: unknown } | "done"): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    const { driver, signal } = this.#parts;
-    signal?.removeEventListener("abort", this.#aborted);
+    const { driver } = this.#parts;
+    this.#stopListening?.();
     if (this.#begun) driver.unwatch(this.#subscription);
     const [first, ...others] = this.#waiting.splice(0);
     if (first !== undefined && end !== "done") {

@@ -1,9 +1,9 @@
 /** What `connect` takes, and what follows from it together with the surroundings of the program. */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
-import { endpointFor, type Places, placesFor } from "../places/index.js";
-import type { Encoding, Integers, Role } from "../protocol/index.js";
+import { endpointFor, type Places, placesFor, realPath } from "../places/index.js";
+import type { Encoding, ExpectedPlaces, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { processClaim } from "./process-identity.js";
@@ -18,7 +18,10 @@ export interface ConnectOptions {
   readonly dir?: string | undefined;
   /** The broker's Unix socket. Default: HOLDFAST_SOCKET, else the one that belongs to the directory. */
   readonly socket?: string | undefined;
-  /** The database file, for a broker that is started. Default: HOLDFAST_DATABASE, else `data.db` in the directory. */
+  /**
+   * The database file, for a broker that is started. Default: HOLDFAST_DATABASE, else `data.db` in the directory. A
+   * broker that serves another one is refused with OTHER_DATABASE, unless `socket` names it.
+   */
   readonly database?: string | undefined;
   /** Whether a broker may be started when none runs. Default true; HOLDFAST_START=never forbids it in any case. */
   readonly start?: boolean | "auto" | "never" | undefined;
@@ -147,7 +150,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
     resumeWindowMs: options.resumeWindowMs,
     encoding,
     integers,
-    introduction: introductionOf(options, env),
+    introduction: { ...introductionOf(options, env), ...(named ? {} : { expects: expectedOf(places) }) },
     plan: (resuming, mayStart) => ({
       socket: { path: socketPath, encoding, purpose: resuming ? "resuming" : purpose },
       uid,
@@ -162,6 +165,16 @@ function surroundings({ env = process.env, dir }: ConnectOptions): Environment {
   if (dir === undefined) return env;
   const { HOLDFAST_SOCKET: _socket, HOLDFAST_DATABASE: _database, ...rest } = env;
   return rest;
+}
+
+/**
+ * The socket may be one that programs with another data directory come to as well. Of a database that nobody chose, it is
+ * enough that the broker keeps its files where we would: it may have been told to serve another one.
+ */
+function expectedOf({ database, dataDir }: Places): ExpectedPlaces {
+  return database === join(dataDir, "data.db")
+    ? { dataDir: realPath(dataDir, realpathSync) }
+    : { database: realPath(database, realpathSync) };
 }
 
 /** A broker that is started must come to the same places as we did, whatever its working directory. */

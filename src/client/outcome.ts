@@ -2,14 +2,14 @@
 import { HoldfastError } from "../terms/index.js";
 import type { Driver, Question } from "./driver.js";
 import { errorFrom } from "./lock-errors.js";
+import { onAbort } from "./on-abort.js";
 
 /** Hands the question in and waits for its outcome. An abort takes it back; what became of it is still waited for. */
 export function ask(driver: Driver, question: Question, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return driver.ask(question);
   signal.throwIfAborted();
-  const cancel = () => driver.cancel(question);
-  signal.addEventListener("abort", cancel, { once: true });
-  return driver.ask(question).finally(() => signal.removeEventListener("abort", cancel));
+  const stopWaiting = onAbort(signal, () => driver.cancel(question));
+  return driver.ask(question).finally(stopWaiting);
 }
 
 /** Made where the program waits, so that the stack is the program's. */

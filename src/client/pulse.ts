@@ -4,6 +4,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { type Instant, instant, type Millis, type WallTime, wallTime } from "../terms/index.js";
+import { onAbort } from "./on-abort.js";
 
 export function now(): Instant {
   return instant(performance.now());
@@ -96,8 +97,8 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, leave: ()
       leave();
       reject(signal.reason as Error);
     };
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    promise.finally(() => signal.removeEventListener("abort", stop)).then(resolve, reject);
+    if (signal.aborted) return stop();
+    const stopWaiting = onAbort(signal, stop);
+    promise.finally(stopWaiting).then(resolve, reject);
   });
 }

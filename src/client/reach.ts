@@ -9,6 +9,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Refusal, refuse } from "../terms/index.js";
+import { onAbort } from "./on-abort.js";
 import { sleep } from "./pulse.js";
 import { Socket, type SocketEnd, type SocketHandlers, type SocketOptions } from "./socket.js";
 import { type StartPlan, startBroker } from "./spawn.js";
@@ -138,20 +139,21 @@ function tryToConnect(plan: ReachPlan, events: ReachEvents, signal: AbortSignal)
       reject(signal.reason as Error);
     };
     let open = false;
+    let stopWaiting: (() => void) | undefined;
     const socket = new Socket(options, {
       onOpen: () => {
         open = true;
-        signal.removeEventListener("abort", stop);
+        stopWaiting?.();
         resolve({ kind: "open", socket });
       },
       onFrame: events.onFrame,
       onEnd: (end) => {
         if (open) return events.onEnd(end);
-        signal.removeEventListener("abort", stop);
+        stopWaiting?.();
         resolve(failureOf(end, options.path));
       },
     });
-    signal.addEventListener("abort", stop, { once: true });
+    stopWaiting = onAbort(signal, stop);
   });
 }
 

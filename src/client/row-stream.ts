@@ -5,6 +5,7 @@
 import type { StreamResult } from "../protocol/index.js";
 import { HoldfastError, type Refusal } from "../terms/index.js";
 import type { Driver, Question } from "./driver.js";
+import { onAbort } from "./on-abort.js";
 import { failure } from "./outcome.js";
 import { type RowShape, rowReader, type Spelling } from "./values.js";
 
@@ -48,7 +49,7 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
   /** Why a row could not be read; then the stream is closed. */
   #unreadable: { readonly error: unknown } | undefined;
   readonly #waits: (() => void)[] = [];
-  readonly #onAbort = () => this.#close();
+  #stopListening: (() => void) | undefined;
 
   /** @internal */
   constructor(parts: RowStreamParts) {
@@ -144,7 +145,7 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     const { driver, question, signal, spelling, shape } = this.#parts;
     if (this.#state === "over") return;
     signal?.throwIfAborted();
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#stopListening = onAbort(signal, () => this.#close());
     this.#state = "open";
     await driver.ask(question);
     if (question.refusal === undefined) {
@@ -171,7 +172,7 @@ export class RowStream<R> implements AsyncIterableIterator<R> {
     if (this.#state === "over") return;
     this.#state = "over";
     this.#refusal = refusal;
-    this.#parts.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening?.();
     this.#wake();
   }
 

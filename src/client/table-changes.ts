@@ -4,6 +4,7 @@ import { HoldfastError, type Refusal } from "../terms/index.js";
 import type { ChangeCursor, TableEffect } from "./conversation/index.js";
 import { type Driver, TableSubscription } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
+import { onAbort } from "./on-abort.js";
 import { cells, type Spelling, type Value } from "./values.js";
 
 export interface TableWatchOptions {
@@ -98,7 +99,7 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
   #open!: (found: { readonly absent: readonly string[] }) => void;
   #fail!: (why: unknown) => void;
   readonly #waits: (() => void)[] = [];
-  readonly #onAbort = () => this.#close();
+  readonly #stopListening: () => void;
 
   /** @internal */
   constructor(parts: TableChangesParts, tables: readonly string[], options: TableWatchOptions) {
@@ -118,7 +119,7 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
       onNews: (news) => this.#hear(news),
       onEnd: (refusal) => this.#ends(refusal),
     });
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#stopListening = onAbort(signal, () => this.#close());
     parts.driver.watch(this.#subscription);
   }
 
@@ -222,7 +223,7 @@ export class TableChanges implements AsyncIterableIterator<TableNews> {
     if (this.#over) return;
     this.#over = true;
     this.#refusal = refusal;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening();
     const why = refusal === undefined ? this.#signal?.reason : HoldfastError.from(refusal);
     this.#fail(why ?? new HoldfastError("CLOSED", "the watch was ended before it began"));
     this.#wake();

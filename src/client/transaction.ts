@@ -23,6 +23,7 @@ import {
 } from "./datastore.js";
 import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
+import { onAbort } from "./on-abort.js";
 import type { RowStream } from "./row-stream.js";
 import { Steps } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
@@ -343,11 +344,7 @@ export class Transaction {
   }
 
   #listen(): void {
-    const signal = this.#signal;
-    if (signal === undefined) return;
-    const stop = () => void this.rollback();
-    signal.addEventListener("abort", stop, { once: true });
-    this.#stopListening = () => signal.removeEventListener("abort", stop);
+    this.#stopListening = onAbort(this.#signal, () => void this.rollback());
   }
 
   #end(ended: Promise<void>): void {

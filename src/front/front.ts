@@ -96,7 +96,7 @@ export class Front {
     const status = () => this.#status();
     const stop = () => options.onStopRequested();
     const roleOf = (connection: ConnectionId) => this.#core.roleOf(connection);
-    const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
+    const routes = new Routes({ places, limits, processes, wallNow, roleOf, status, stop });
     this.#incoming = new Incoming(routes, { decide: (command, now) => this.#core.handle(command, now) });
   }
 

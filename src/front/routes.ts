@@ -24,6 +24,7 @@ import { type ConnectionId, isRefusal, type Limits, type Refusal, refuse, reques
 import { fencesFrom, releaseFrom } from "./fences.js";
 import { identityOf } from "./identity.js";
 import { lockRoutes } from "./lock-routes.js";
+import { otherDatabase, type ServedPlaces } from "./other-database.js";
 import type { ProcessTable } from "./processes.js";
 import { keyFrom } from "./request-keys.js";
 import { askerOf, type RequestInHand, type Route, type Routed } from "./route.js";
@@ -31,6 +32,7 @@ import { txRoutes } from "./tx-routes.js";
 import { watchRoutes } from "./watch-routes.js";
 
 export interface RouteParts {
+  readonly places: ServedPlaces;
   readonly limits: Limits;
   readonly processes: ProcessTable;
   readonly wallNow: () => number;
@@ -90,6 +92,8 @@ export class Routes {
     const secret = params.secret ?? secretText(randomBytes(32));
     const session = sessionIdOf(secret);
     if (session === undefined) return refuse("PARAMS_INVALID", "params.secret is not a session's secret");
+    const elsewhere = otherDatabase(params.expects, this.#parts.places);
+    if (elsewhere !== undefined) return elsewhere;
     const identity = identityOf(params, this.#parts.processes, this.#parts.limits);
     if (isRefusal(identity)) return identity;
     const grants = fencesFrom(params.grants, this.#parts.limits);

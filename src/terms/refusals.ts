@@ -36,6 +36,12 @@ export const refusals = {
   NOT_READY: row("caller", false, "session.hello must come first", "say hello"),
   HELLO_TIMEOUT: row("caller", true, "no hello came in time", "connect and say hello at once"),
   PROTOCOL_VERSION: row("caller", false, "no protocol version in common", "update the older side"),
+  OTHER_DATABASE: row(
+    "caller",
+    false,
+    "the broker at this socket has another database than the program would have",
+    "let both have the same HOME, XDG_DATA_HOME, HOLDFAST_DIR and HOLDFAST_DATABASE, or name the socket",
+  ),
   CONNECTIONS_FULL: row(
     "limit",
     true,

@@ -10,6 +10,20 @@ function startOf(options: ConnectOptions) {
   return settingsFrom(options).plan(false, true).start;
 }
 
+describe("what a program takes the broker for", () => {
+  const expected = (options: ConnectOptions) =>
+    (settingsFrom(options).introduction as { readonly expects?: unknown }).expects;
+
+  it("is the data directory, unless it has chosen the database or the socket", () => {
+    const env = { HOME: "/nowhere/x", HOLDFAST_DIR: "/nowhere/h" };
+    assert.deepEqual(expected({ env }), { dataDir: "/nowhere/h/data" });
+    assert.deepEqual(expected({ env, database: "/nowhere/app.db" }), { database: "/nowhere/app.db" });
+    assert.deepEqual(expected({ env: { ...env, HOLDFAST_DATABASE: "/nowhere/e.db" } }), { database: "/nowhere/e.db" });
+    assert.equal(expected({ env, socket: "/s" }), undefined);
+    assert.equal(expected({ env: { ...env, HOLDFAST_SOCKET: "/s" } }), undefined);
+  });
+});
+
 describe("the place of the broker", () => {
   const cases: readonly (readonly [string, ConnectOptions, string])[] = [
     ["is the platform's own when nothing is said", { env: bare }, "/run/x/holdfast/broker.sock"],

@@ -15,6 +15,7 @@ const limits = limitsWith();
 function rig() {
   const lookedAt: number[] = [];
   const routes = new Routes({
+    places: { database: "/data/data.db", dataDir: "/data" },
     limits,
     processes: {
       pidNamespace: undefined,

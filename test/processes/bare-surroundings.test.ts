@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { built } from "../support/built.js";
 import { within } from "../support/patience.js";
-import { gone, type KnownProcess, kill } from "../support/processes.js";
+import { endAllOn, gone, type KnownProcess, kill } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** In no user table that we know of; what it has in /tmp is no other test's. */
@@ -138,4 +138,33 @@ test("another user who made the place in /tmp first gets nothing of what a progr
   const { code, err } = await run(process.execPath, [built.cli, "sql", "select 'secret'"], who);
   assert.match(err, new RegExp(`${shared} belongs to user ${nameless + 1}, not to ${nameless}`));
   assert.equal(code, 77);
+});
+
+test("a program with another HOME, or another database, is not served from the one that happens to listen", async (t) => {
+  const shared = tempDir(t);
+  const [ada, eve] = [join(shared, "ada"), join(shared, "eve")];
+  for (const home of [ada, eve]) mkdirSync(home);
+  const as = (HOME: string, more: { readonly [name: string]: string } = {}) => ({
+    env: { HOME, XDG_RUNTIME_DIR: shared, ...more },
+  });
+  const holdfast = (who: Who, ...args: string[]) => run(process.execPath, [built.cli, ...args], who);
+  try {
+    const made = await holdfast(as(ada), "sql", "create table t(a)");
+    assert.equal(made.code, 0, made.err);
+    const others = [as(eve), as(ada, { HOLDFAST_DATABASE: join(ada, "b.db") })];
+    for (const other of others) {
+      const { code, err } = await holdfast(other, "sql", "insert into t values (1)");
+      assert.equal(code, 78, err);
+      assert.match(err, /serves .*ada.*data\.db, this program would have .*(eve|b\.db)/);
+      const words = `await connect({ start: false }).catch(({ code, details }) => console.log(code, details.dataDir));`;
+      const library = await run(process.execPath, program(words), other);
+      assert.equal(library.out, `OTHER_DATABASE ${join(ada, ".local/share/holdfast")}\n`, library.err);
+    }
+    // Who names the socket means whatever listens there; and the broker may have been told to serve a file of its own.
+    const named = as(eve, { HOLDFAST_SOCKET: join(shared, "holdfast", "broker.sock") });
+    assert.equal((await holdfast(named, "sql", "insert into t values (2)")).code, 0);
+    assert.match((await holdfast(as(ada), "sql", "select count(*) as n from t")).out, /1/);
+  } finally {
+    await endAllOn(shared);
+  }
 });

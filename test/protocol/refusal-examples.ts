@@ -78,6 +78,16 @@ const ofConversation = {
     message: "this broker speaks protocol 1 to 1, the client 2 to 2",
     details: { min: 1, max: 1 },
   },
+  OTHER_DATABASE: {
+    method: "session.hello",
+    when: "A program with another HOME came to the same socket.",
+    message:
+      "the broker at this socket serves /home/ada/.local/share/holdfast/data.db, this program would have its files in /tmp/home/.local/share/holdfast",
+    details: {
+      database: "/home/ada/.local/share/holdfast/data.db",
+      dataDir: "/home/ada/.local/share/holdfast",
+    },
+  },
   CONNECTIONS_FULL: {
     method: "session.hello",
     when: "No place for another connection.",

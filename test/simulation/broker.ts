@@ -111,7 +111,8 @@ export class Broker implements BrokerEnd {
       },
     });
     const roleOf = () => "admin" as const;
-    const routes = new Routes({ limits, processes, wallNow, roleOf, status, stop });
+    const places = { database: "/data/data.db", dataDir: "/data" };
+    const routes = new Routes({ places, limits, processes, wallNow, roleOf, status, stop });
     this.#incoming = new Incoming(routes, { decide: (command) => this.#tell(command) });
   }
 

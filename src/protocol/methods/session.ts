@@ -30,6 +30,12 @@ export interface ProcessClaim {
 /** Each includes the one before it. */
 export type Role = "read" | "write" | "admin";
 
+/** What a client takes the broker for that it found; refused with OTHER_DATABASE where it is not so. */
+export interface ExpectedPlaces {
+  readonly database?: string;
+  readonly dataDir?: string;
+}
+
 export interface HelloParams {
   readonly protocol: VersionRange;
   readonly secret?: string;
@@ -41,6 +47,7 @@ export interface HelloParams {
   readonly bound?: boolean;
   readonly outer?: string;
   readonly resumeWindowMs?: number;
+  readonly expects?: ExpectedPlaces;
   readonly grants?: readonly HeldLock[];
   readonly pending?: readonly number[];
   readonly ack?: number;
@@ -180,6 +187,12 @@ const helloParams = is.ObjectOf({
     }),
   ),
   resumeWindowMs: is.Optional(is.WholeNumber("How long the session is to be kept without a connection")),
+  expects: is.Optional(
+    is.ObjectOf({
+      database: is.Optional(is.Text({ description: "The database file, absolute and without symbolic links" })),
+      dataDir: is.Optional(is.Text({ description: "The data directory, absolute and without symbolic links" })),
+    }),
+  ),
   grants: is.Optional(
     is.ArrayOf(heldLock, {
       description: "What the client believes it holds; what it neither lists nor has pending is released",
@@ -251,6 +264,7 @@ export const sessionMethods = {
     beforeHello: true,
     refusals: [
       "PROTOCOL_VERSION",
+      "OTHER_DATABASE",
       "META_TOO_LARGE",
       "NAME_INVALID",
       "CONNECTIONS_FULL",
