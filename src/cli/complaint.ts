@@ -27,10 +27,19 @@ function said(io: Io, message: string, exitCode: ExitCode): ExitCode {
 
 /** The sentence, and below it the way out where the sentence has none. */
 export function complaintLines(error: HoldfastError): string[] {
-  const [first = "", ...more] = error.message.split("\n");
+  const [first = "", ...more] = inOptions(error).split("\n");
   const lines = [`holdfast: ${first}`, ...more.map((line) => `  ${line}`)];
   const hint = wayOut(error);
   return hint === undefined || error.message.includes(hint) ? lines : [...lines, `  ${hint}`];
+}
+
+/** A parameter as it was typed. */
+const optionFor: { readonly [parameter: string]: string } = { "params.ttlMs": "--ttl (ms)" };
+
+function inOptions({ message, details }: HoldfastError): string {
+  const parameter = String(details["path"]);
+  const option = Object.hasOwn(optionFor, parameter) ? optionFor[parameter] : undefined;
+  return option === undefined ? message : message.replace(parameter, option);
 }
 
 /** What to type, where the table's remedy speaks to programmers. */

@@ -117,6 +117,7 @@ function missing(migrations: readonly Migration[], done: ReadonlyMap<string, str
 }
 
 function check(migrations: readonly Migration[]): void {
+  if (!Array.isArray(migrations)) throw new HoldfastError("MISUSE", "migrate takes an array of { name, sql }");
   const names = new Set<string>();
   for (const migration of migrations) {
     checkOptions("a migration", migration, migrationFields);

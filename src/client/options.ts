@@ -114,6 +114,12 @@ export function settingsFrom(options: ConnectOptions): Settings {
   checkOptions("connect", options, connectOptions);
   if (options.session !== undefined) checkOptions("session of connect", options.session, sessionOptions);
   if (options.broker !== undefined) checkOptions("broker of connect", options.broker, brokerOptions);
+  const { dir, socket, database, program } = options;
+  for (const [name, value] of Object.entries({ dir, socket, database, program }))
+    if (value !== undefined && typeof value !== "string")
+      throw new HoldfastError("MISUSE", `${name} of connect is a text, not ${String(value)}`, {
+        details: { option: name },
+      });
   const env = surroundings(options);
   const { platform, cwd } = process;
   // Not of `userInfo()`: a container's user need not be known by name. Absent on Windows, which is refused.

@@ -14,3 +14,10 @@ test("who ran out of time is told of --timeout only where it would have helped",
   assert.match(contended, /while others wait to write.* smaller steps\n.*--limit writeContendedMs/s);
   assert.doesNotMatch(contended, /longer with --timeout/);
 });
+
+test("a parameter that is out of bounds is named as it was typed", () => {
+  const message = "params.ttlMs is 1, and must be at least 1000";
+  const details = { limit: "ttlMsMin", path: "params.ttlMs" };
+  const [line] = complaintLines(new HoldfastError("PARAMS_INVALID", message, { details }));
+  assert.equal(line, "holdfast: --ttl (ms) is 1, and must be at least 1000");
+});

@@ -48,6 +48,21 @@ const calls: { readonly [what: string]: readonly [Call, message: RegExp] } = {
     /^statement 1 of a batch is a text, .*not null/,
   ],
   "watch of a number": [(broker) => broker.watch(wrong(5)), /^watch needs the name of a table/],
+  "a signal that is none": [
+    (broker) => broker.query("select 1", [], wrong({ signal: {} })),
+    /^signal must be an AbortSignal/,
+  ],
+  "a signal of null": [(broker) => broker.acquire("a", wrong({ signal: null })), /^signal must be an AbortSignal/],
+  "options that are a text": [
+    (broker) => broker.query("select 1", [], wrong("all")),
+    /^query takes an object, not "all"/,
+  ],
+  "options of null": [(_, lock) => lock.execute("select 1", [], wrong(null)), /^execute takes an object, not null/],
+  "migrate of an object": [(broker) => broker.migrate(wrong({})), /^migrate takes an array of \{ name, sql \}/],
+  "a migration that is a text": [
+    (broker) => broker.migrate(wrong(["create table t(a)"])),
+    /^a migration takes an object/,
+  ],
   "watch of nothing": [(broker) => broker.watch(wrong(undefined)), /^watch needs the name of a table/],
   "on for an event that there is not": [
     (broker) => broker.on(wrong("disconnect"), wrong(work)),

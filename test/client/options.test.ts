@@ -10,6 +10,14 @@ function startOf(options: ConnectOptions) {
   return settingsFrom(options).plan(false, true).start;
 }
 
+it("a place that is no text is refused in a sentence", () => {
+  for (const name of ["dir", "socket", "database", "program"])
+    assert.throws(() => settingsFrom({ env: bare, [name]: 5 }), {
+      code: "MISUSE",
+      message: `${name} of connect is a text, not 5`,
+    });
+});
+
 describe("what a program takes the broker for", () => {
   const expected = (options: ConnectOptions) =>
     (settingsFrom(options).introduction as { readonly expects?: unknown }).expects;

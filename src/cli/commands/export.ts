@@ -97,11 +97,15 @@ function formOf({ csv, jsonl, out = "" }: ExportOptions): RowForm | undefined {
   return jsonl === true || /\.(?:jsonl|ndjson)$/i.test(out) ? "jsonl" : undefined;
 }
 
-/** One word, or one name in quotes, is a table. */
+/** A word that begins a statement, and more behind it; or a comment. */
+const statement =
+  /^\s*(?:(?:alter|analyze|attach|begin|commit|create|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace|rollback|savepoint|select|update|vacuum|values|with)(?:\s|[("'*[`]|--|\/\*)\s*\S|--|\/\*|;)/i;
+
+/** All that does not begin as a statement is the name of a table, in quotes of SQL or without. */
 function statementFor(what: string): string {
-  const isName = /^[\p{L}_][\p{L}\p{N}_$.-]*$/u.test(what) || /^(?:"[^"]+"|\[[^\]]+\]|`[^`]+`)$/.test(what);
-  if (!isName) return what;
-  return `select * from ${/^["[`]/.test(what) ? what : sqlName(what)}`;
+  if (statement.test(what)) return what;
+  const isQuoted = /^(?:"(?:[^"]|"")+"|\[[^\]]+\]|`(?:[^`]|``)+`)$/.test(what);
+  return `select * from ${isQuoted ? what : sqlName(what)}`;
 }
 
 interface Writing {

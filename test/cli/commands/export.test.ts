@@ -31,6 +31,28 @@ test("a table and a statement come as CSV and as JSON lines", async (t) => {
   assert.equal(await holdfast.print("export", "select a from v where a = 1", "--csv", "--no-header"), "1\n1.0\n");
 });
 
+test("a table may have any name", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print(
+    "sql",
+    `create table "my table"(a); insert into "my table" values (1);
+    create table "a""b"(a); insert into "a""b" values (2); create table "2024-01"(a); insert into "2024-01" values (3);
+    create table "select"(a); insert into "select" values (4)`,
+  );
+  const names = [
+    ["my table", 1],
+    ['"my table"', 1],
+    ['a"b', 2],
+    ['"a""b"', 2],
+    ["2024-01", 3],
+    ["select", 4],
+  ] as const;
+  for (const [name, value] of names)
+    assert.equal(await holdfast.print("export", name, "--csv", "--no-header"), `${value}\n`, name);
+  for (const sql of ["select(5) as n", " with c as (select 5 as n) select n from c", "/* five */ values (5)"])
+    assert.equal(await holdfast.print("export", sql, "--csv", "--no-header"), "5\n", sql);
+});
+
 test("a file has its name once it is whole, and tells the form by it", async (t) => {
   const holdfast = new Holdfast(t);
   await holdfast.print("sql", 'create table "order"(a); insert into "order" values (1)');
@@ -96,4 +118,5 @@ test("what cannot be meant ends with 64, a table that is not there with 1", asyn
   assert.match(missing.err, /no such table: nowhere/);
   const writes = await holdfast.run(["export", "create table t(a)", "--csv"]);
   assert.equal(writes.code, 1);
+  assert.match(writes.err, /only reads, and this is CREATE/);
 });
