@@ -49,7 +49,7 @@ export async function closeRun(place) {
 }
 
 /** Ends what is left and removes the directory, without a word. */
-function sweep(place) {
+export function sweep(place) {
   const until = Date.now() + endingMsMax;
   // Again until there is none: a program that was found after its broker may have begun another one in between.
   for (let left = processesOf(place); left.length > 0 && Date.now() < until; left = processesOf(place)) {
