@@ -158,6 +158,9 @@ export class Invariants implements Observer, Standing {
     const alone = this.#only;
     if (alone?.kind === "acquire" || alone?.kind === "convert") this.#refusedRightly(alone, send);
     for (const entry of ledger) this.#row(entry, send);
+    // One that is given back and whose writes are under way may be broken: then they are taken as well.
+    for (const { token, outcome } of send.flatMap((letter) => (letter.kind === "broken" ? letter.ended : [])))
+      if (outcome === "broken") this.#taken.add(this.shadow.originOf(token));
     this.#answers = send.filter(isAnswer);
     for (const letter of this.#answers) this.#answered(letter);
     this.presence.decided();
@@ -231,7 +234,7 @@ export class Invariants implements Observer, Standing {
   }
 
   wasTaken(token: number): boolean {
-    return this.#taken.has(token);
+    return this.#taken.has(this.shadow.originOf(token));
   }
 
   /** Whether this request on this connection has its answer, perhaps in this very turn. */
@@ -296,7 +299,7 @@ export class Invariants implements Observer, Standing {
     const why = cause ?? (over === undefined ? "lease" : "session");
     this.#parts.onEnded(held, why.replace(" ", "-"));
     if (isByHolder(cause)) return;
-    this.#taken.add(token);
+    this.#taken.add(held.origin);
     if (over !== undefined) return;
     if (cause === undefined && !this.#leaseIsOver(held))
       throw new Error(`${id} lost ${held.claims[0]?.name} (token ${token}) for no reason`);

@@ -59,7 +59,7 @@ async function many(from: number, count: number, jobs: number): Promise<void> {
   if (values.coverage) for (const [what, times] of Object.entries(tally.counts).sort()) say(`${times}\t${what}`);
   const [never, unknown] = [missing(tally.counts), surplus(tally.counts)];
   for (const what of never) say(`never happened: ${what}`);
-  for (const what of unknown) say(`not in the table: ${what}`);
+  for (const what of unknown) say(`not in the table: ${what} (seed ${tally.firsts[what]})`);
   const kinds = Object.keys(tally.counts).length;
   say(
     `simulation: ${tally.seeds} seeds from ${from}, ${tally.events} events, trace ${tally.hash}, ` +

@@ -225,7 +225,9 @@ export class TablesSeen {
     seen.cursor = { seq: gap || after === undefined ? upTo : after.seq, source };
     this.#open.set(watchOf(command), seen);
     if (watch !== seen) return;
-    for (const table of wantsOf(seen)) if (!this.#since.has(table)) this.#since.set(table, upTo);
+    // Somebody else may have written in the very turn in which this one began.
+    const since = Math.max(upTo, ...this.#strangers);
+    for (const table of wantsOf(seen)) if (!this.#since.has(table)) this.#since.set(table, since);
   }
 
   #changes({ to: connection, watch, source, upTo, gap, changes }: Changes): void {

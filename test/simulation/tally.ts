@@ -10,6 +10,8 @@ export interface Tally {
   /** The hash of all traces. */
   hash: string;
   counts: Counts;
+  /** In which seed each of them was counted first. */
+  firsts: Counts;
   failures: { readonly seed: number; readonly message: string }[];
 }
 
@@ -25,7 +27,7 @@ export function liveMany(seeds: Seeds): Tally {
 }
 
 function liveEach({ from, count, failuresMax = 20 }: Seeds): Tally {
-  const tally: Tally = { seeds: 0, events: 0, hash: "0", counts: {}, failures: [] };
+  const tally: Tally = { seeds: 0, events: 0, hash: "0", counts: {}, firsts: {}, failures: [] };
   const sum = new TraceSum();
   for (let seed = from; seed < from + count && tally.failures.length < failuresMax; seed++) {
     tally.seeds++;
@@ -34,6 +36,7 @@ function liveEach({ from, count, failuresMax = 20 }: Seeds): Tally {
       tally.events += events;
       sum.add(seed, hash);
       addCounts(tally.counts, counts);
+      for (const what of Object.keys(counts)) tally.firsts[what] ??= seed;
     } catch (error) {
       if (!(error instanceof LifeFailure)) throw error;
       tally.failures.push({ seed, message: error.message });
@@ -45,12 +48,13 @@ function liveEach({ from, count, failuresMax = 20 }: Seeds): Tally {
 
 export function joined(tallies: readonly Tally[]): Tally {
   const sum = new TraceSum();
-  const all: Tally = { seeds: 0, events: 0, hash: "", counts: {}, failures: [] };
-  for (const { seeds, events, hash, counts, failures } of tallies) {
+  const all: Tally = { seeds: 0, events: 0, hash: "", counts: {}, firsts: {}, failures: [] };
+  for (const { seeds, events, hash, counts, firsts, failures } of tallies) {
     all.seeds += seeds;
     all.events += events;
     sum.merge(hash);
     addCounts(all.counts, counts);
+    for (const [what, seed] of Object.entries(firsts)) all.firsts[what] = Math.min(all.firsts[what] ?? seed, seed);
     all.failures.push(...failures);
   }
   all.hash = sum.hash;

@@ -49,6 +49,8 @@ export class WriterOwner {
         return;
       case "writer-settled":
         for (const { seq, answer } of command.answers) {
+          // A statement may take the whole transaction away: then it does not have the writer any more.
+          if (answer.kind === "refused" && answer.ended === true) this.#owner = undefined;
           if (this.#owner === undefined || seq !== this.#owner.seq) continue;
           // One whose begin is refused has never had the writer.
           if (answer.kind === "refused") this.#owner = undefined;

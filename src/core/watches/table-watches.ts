@@ -184,7 +184,8 @@ export class TableWatches {
   }
 
   watched({ set, upTo, absent, wrong }: Watched): void {
-    const tables = this.#tables.inForce(set, upTo, new Set(absent));
+    const wrongs = new Set(wrong.map(({ table }) => table));
+    const tables = this.#tables.inForce(set, upTo, { absent: new Set(absent), wrong: wrongs });
     this.#last = seq(Math.max(this.#last, upTo));
     this.#ring.beginOnce(this.#last);
     for (const { table, what } of wrong) this.#turnAwayFrom(table, what);
@@ -196,14 +197,16 @@ export class TableWatches {
   }
 
   changed({ seq: at, outside, tables, bytes }: Changed): void {
+    for (const { table: name, schema } of tables) {
+      const table = this.#tables.get(name);
+      if (table !== undefined && schema !== undefined) table.absent = schema === "dropped";
+    }
+    // The writer before had committed a later write, and this one is done again: its number is behind what was told.
+    if (at <= this.#last) return this.#missed();
     this.#last = at;
     this.#ring.push({ seq: at, tables, bytes });
-    for (const change of tables) {
-      const table = this.#tables.get(change.table);
-      if (table === undefined) continue;
-      if (change.schema !== undefined) table.absent = change.schema === "dropped";
-      for (const watch of table.watches) this.#give(watch, { seq: at, ...change });
-    }
+    for (const change of tables)
+      for (const watch of this.#tables.get(change.table)?.watches ?? []) this.#give(watch, { seq: at, ...change });
     if (outside) this.#missed();
   }
 

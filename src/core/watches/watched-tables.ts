@@ -27,6 +27,10 @@ export interface Table<Watch> {
   /** The same with keys. */
   keysSince: Seq | undefined;
   absent: boolean;
+  /** The writer has said that it is no table, or one that cannot be watched. */
+  wrong: boolean;
+  /** Somebody wants it who has come since then: the writer is to look again. */
+  again: boolean;
   /** Until then it stays watched for those who may come back, without keys and with them. */
   lingersUntil: Instant | undefined;
   keysLingerUntil: Instant | undefined;
@@ -105,6 +109,7 @@ export class WatchedTables<Watch extends Wanted> {
       this.#tables.set(name, table);
       table.watches.add(watch);
       if (watch.keys) table.keys++;
+      if (table.wrong) lookAgain(table);
     }
     this.#changed = true;
   }
@@ -120,7 +125,7 @@ export class WatchedTables<Watch extends Wanted> {
   /** What the writer watches for it stays watched until then, when it is removed. */
   linger(watch: Watch, until: Instant): void {
     for (const table of this.of(watch)) {
-      if (table.since === undefined) continue;
+      if (table.since === undefined || table.wrong) continue;
       table.lingersUntil = later(table.lingersUntil ?? until, until);
       if (!watch.keys || table.keysSince === undefined) continue;
       table.keysLingerUntil = later(table.keysLingerUntil ?? until, until);
@@ -155,6 +160,8 @@ export class WatchedTables<Watch extends Wanted> {
       table.asked = "nothing";
       table.since = undefined;
       table.keysSince = undefined;
+      table.wrong = false;
+      table.again = false;
       table.lingersUntil = undefined;
       table.keysLingerUntil = undefined;
       this.#leaveIfUnwanted(table);
@@ -173,7 +180,10 @@ export class WatchedTables<Watch extends Wanted> {
     const asked = [...taken, ...lessened];
     this.#changed = asked.length + dropped.length > 0;
     if (!this.#changed) return;
-    for (const table of asked) table.asked = wishFor(table);
+    for (const table of asked) {
+      table.asked = wishFor(table);
+      table.again = false;
+    }
     for (const table of lessened) table.keysSince = undefined;
     for (const name of dropped) this.#leaving.delete(name);
     this.#awaited = asked;
@@ -182,7 +192,11 @@ export class WatchedTables<Watch extends Wanted> {
   }
 
   /** The writer has done what it was asked for. Gives the tables that this was about. */
-  inForce(set: number, upTo: Seq, absent: ReadonlySet<string>): readonly Table<Watch>[] {
+  inForce(
+    set: number,
+    upTo: Seq,
+    { absent, wrong }: { readonly absent: ReadonlySet<string>; readonly wrong: ReadonlySet<string> },
+  ): readonly Table<Watch>[] {
     const asked = this.#awaited;
     if (set !== this.#set || asked === undefined) return [];
     this.#awaited = undefined;
@@ -190,6 +204,7 @@ export class WatchedTables<Watch extends Wanted> {
       table.since ??= upTo;
       if (table.asked === "keys") table.keysSince ??= upTo;
       table.absent = absent.has(table.name);
+      table.wrong = wrong.has(table.name);
     }
     return asked;
   }
@@ -252,7 +267,8 @@ export class WatchedTables<Watch extends Wanted> {
     const lines = new Map<ConnectionId, Table<Watch>[]>();
     for (const table of this.#tables.values()) {
       const wish = wishFor(table);
-      if (wish === table.asked || (wish === "counts" && table.asked === "keys")) continue;
+      const isAsked = wish === table.asked || (wish === "counts" && table.asked === "keys");
+      if (isAsked && !table.again) continue;
       const owners = new Set([...table.watches].map(({ connection }) => connection));
       for (const owner of owners) {
         const line = lines.get(owner);
@@ -270,10 +286,18 @@ export class WatchedTables<Watch extends Wanted> {
   }
 }
 
+/** What was a view may be a table by now; until the writer has said so it is not in force. */
+function lookAgain<Watch>(table: Table<Watch>): void {
+  table.again = true;
+  table.since = undefined;
+  table.keysSince = undefined;
+}
+
 function newTable<Watch>(name: string): Table<Watch> {
   return {
     ...{ name, watches: new Set<Watch>(), keys: 0, asked: "nothing" },
     ...{ since: undefined, keysSince: undefined, absent: false },
+    ...{ wrong: false, again: false },
     ...{ lingersUntil: undefined, keysLingerUntil: undefined },
   };
 }

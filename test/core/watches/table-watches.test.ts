@@ -284,6 +284,46 @@ test("what is no table is refused to those who ask, and what they watch beside i
   assert.equal(watching(bert.watchTables(1, ["a"])).upTo, 5);
 });
 
+test("what was no table is looked at again before it counts as watched, for whoever asks meanwhile", () => {
+  for (const isTable of [true, false]) {
+    const { broker, anna, bert } = cast({ limits: { tablesTakenUpMax: 1 } });
+    const wrong = [{ table: "v", what: "a view" }];
+    const first = anna.watchTables(1, ["t", "v"]);
+    broker.watched(5);
+    broker.watched(5, { wrong });
+    assert.equal(code(first), "PARAMS_INVALID");
+    // The writer gives up one at a time, and still has it.
+    assert.deepEqual(orders(broker), ["no t"]);
+    const again = bert.watchTables(1, ["v"]);
+    bert.unwatchTables(1);
+    const last = bert.watchTables(2, ["v"]);
+    assert.deepEqual([code(again), last.open], ["CANCELLED", true]);
+    broker.do({ kind: "tables-watched", set: 3, upTo: seqOf(6), absent: [], wrong: [] });
+    assert.deepEqual(orders(broker), ["v"]);
+    broker.do({ kind: "tables-watched", set: 4, upTo: seqOf(7), absent: [], wrong: isTable ? [] : wrong });
+    if (isTable) assert.equal(watching(last).upTo, 7);
+    else assert.equal(code(last), "PARAMS_INVALID");
+  }
+});
+
+test("a write that is done again under a number behind what was told is told as a gap, never behind it", () => {
+  const { broker, anna, bert } = cast();
+  anna.watchTables(1, ["a"]);
+  broker.watched(5);
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.pass(5000);
+  broker.writerReady();
+  // Write 9 was committed by the writer before, and write 8, which was refused beside it, is done now.
+  broker.watched(9);
+  broker.changed(8, [{ table: "a", inserts: 0, updates: 0, deletes: 0, schema: "dropped" }]);
+  assert.deepEqual(heard(anna), ["1: gap up to 9", "1: gap up to 9"]);
+  const goesOn = watching(bert.watchTables(1, ["a"], { after: { seq: 9, source: "first.2" } }));
+  assert.deepEqual([goesOn.gap, goesOn.absent], [false, ["a"]]);
+  broker.changed(10, ["a"]);
+  assert.deepEqual(heard(anna).slice(2), ["1: 10 a +1 ~0 -0"]);
+  assert.deepEqual(heard(bert), ["1: 10 a +1 ~0 -0"]);
+});
+
 test("tables come and go while they are watched", () => {
   const { broker, anna, bert } = cast();
   anna.watchTables(1, ["a"]);
