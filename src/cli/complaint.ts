@@ -11,7 +11,7 @@ import { ReaderGone } from "./standard-output.js";
 export function complain(error: unknown, io: Io): ExitCode {
   if (isHoldfastError(error)) {
     io.say(`${complaintLines(error).join("\n")}\n`);
-    return exitCodeOf(error.code);
+    return optionOf(error) === undefined ? exitCodeOf(error.code) : exitCodes.usage;
   }
   if (error instanceof Misuse) return said(io, error.message, exitCodes.usage);
   if (error instanceof ReaderGone) return error.exitCode;
@@ -36,10 +36,13 @@ export function complaintLines(error: HoldfastError): string[] {
 /** A parameter as it was typed. */
 const optionFor: { readonly [parameter: string]: string } = { "params.ttlMs": "--ttl (ms)" };
 
-function inOptions({ message, details }: HoldfastError): string {
+function optionOf({ details }: HoldfastError): string | undefined {
   const parameter = String(details["path"]);
-  const option = Object.hasOwn(optionFor, parameter) ? optionFor[parameter] : undefined;
-  return option === undefined ? message : message.replace(parameter, option);
+  return Object.hasOwn(optionFor, parameter) ? optionFor[parameter] : undefined;
+}
+
+function inOptions(error: HoldfastError): string {
+  return error.message.replace(String(error.details["path"]), (parameter) => optionOf(error) ?? parameter);
 }
 
 /** What to type, where the table's remedy speaks to programmers. */

@@ -33,48 +33,64 @@ function countOf(content: Buffer): number {
   return lines;
 }
 
-/** Follows the file by looking at it from time to time: works on every file system, and survives rotation. */
+/**
+ * Follows the file by looking at it from time to time: works on every file system. It is kept open, so that what was
+ * written to it before it was moved away is read as well.
+ */
 export class LogFollower {
   readonly #path: string;
   #offset: number;
-  #inode: number;
+  #file: number | undefined;
   #decoder = new StringDecoder("utf8");
   #unfinished = "";
 
   constructor(path: string, offset: number) {
     this.#path = path;
     this.#offset = offset;
-    this.#inode = statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
+    this.#file = opened(path);
   }
 
   /** The whole lines that have come since the last look. */
   look(): string[] {
+    const lines = this.#rest();
     const stat = statSync(this.#path, { throwIfNoEntry: false });
-    if (stat === undefined) return [];
-    if (stat.ino !== this.#inode || stat.size < this.#offset) this.#restart(stat.ino);
-    if (stat.size === this.#offset) return [];
-    const added = this.#read(stat.size - this.#offset);
-    const lines = (this.#unfinished + added).split("\n");
-    this.#unfinished = lines.pop() ?? "";
-    return lines;
+    if (stat === undefined || (this.#file !== undefined && fstatSync(this.#file).ino === stat.ino)) return lines;
+    // Once more: between the two looks it may have been written to.
+    lines.push(...this.#rest(), ...this.#startAnew());
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = opened(this.#path);
+    return [...lines, ...this.#rest()];
   }
 
-  #restart(inode: number): void {
-    this.#inode = inode;
+  #rest(): string[] {
+    if (this.#file === undefined) return [];
+    const { size } = fstatSync(this.#file);
+    const lines = size < this.#offset ? this.#startAnew() : [];
+    if (size === this.#offset) return lines;
+    const piece = Buffer.alloc(size - this.#offset);
+    const length = readSync(this.#file, piece, 0, piece.length, this.#offset);
+    this.#offset += length;
+    const added = (this.#unfinished + this.#decoder.write(piece.subarray(0, length))).split("\n");
+    this.#unfinished = added.pop() ?? "";
+    return [...lines, ...added];
+  }
+
+  /** From the start of what comes next; a line that has no end gets none any more. */
+  #startAnew(): string[] {
+    const last = this.#unfinished + this.#decoder.end();
     this.#offset = 0;
     this.#decoder = new StringDecoder("utf8");
     this.#unfinished = "";
+    return last === "" ? [] : [last];
   }
+}
 
-  #read(bytes: number): string {
-    const file = openSync(this.#path, "r");
-    try {
-      const piece = Buffer.alloc(bytes);
-      const length = readSync(file, piece, 0, bytes, this.#offset);
-      this.#offset += length;
-      return this.#decoder.write(piece.subarray(0, length));
-    } finally {
-      closeSync(file);
-    }
+/** Undefined when it is not there, or not yet. */
+function opened(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** How a command gets to its broker: the one that belongs to the options, started if there is none and that is allowed. */
 import { createConnection } from "node:net";
+import { dirname } from "node:path";
 import { type Broker, type ConnectOptions, connect } from "../client/index.js";
 import { isHoldfastError } from "../terms/index.js";
 import type { BoundSecret } from "./bound-secret.js";
@@ -36,7 +37,9 @@ export async function reachRunning(call: Call): Promise<Broker | undefined> {
     const places = placesOf(call.options, call.io);
     if (await nobodyListens(places.socket)) return undefined;
     const words = `a broker listens at ${places.socket}, but does not answer: ${error.message}`;
-    throw new ExitWith(`${words}\n\`holdfast logs\` may tell why; its process is named in ${places.info}`, {
+    // Of a socket that is named, we do not know whose it is.
+    const whose = dirname(places.socket) === places.runDir ? `; its process is named in ${places.info}` : "";
+    throw new ExitWith(`${words}\n\`holdfast logs\` may tell why${whose}`, {
       exitCode: exitCodes.noBroker,
       cause: error,
     });

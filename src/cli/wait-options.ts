@@ -60,6 +60,12 @@ export function wishedLockOf(call: Call, name: string, options: WaitOptions): Wi
   return { name, claim, reason, waitMs: wait === false ? 0 : waitMs, conflictExitCode: code };
 }
 
+/** A lease; how short or long it may be, the broker says. */
+export function leaseOf(call: Call, word: string): number {
+  const ms = durationOf(call, word);
+  return ms > 0 ? ms : call.misused("--ttl wants a length of time above 0");
+}
+
 export function durationOf(call: Call, word: string): number {
   return parseDuration(word) ?? call.misused(`"${word}" is not a length of time: 30 (seconds), 500ms, 2m`);
 }

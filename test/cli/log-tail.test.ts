@@ -44,3 +44,26 @@ test("a follower survives a file that is replaced, emptied, or not there yet", (
   writeFileSync(path, "short\n");
   assert.deepEqual(follower.look(), ["short"]);
 });
+
+test("what was written to a file before it was moved away is told before what is in the next one", (t) => {
+  const path = join(tempDir(t), "log");
+  writeFileSync(path, "old\n");
+  const follower = new LogFollower(path, lastLines(path, 1).end);
+  appendFileSync(path, "last of the old\nwithout an end");
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, "first of the new\n");
+  assert.deepEqual(follower.look(), ["last of the old", "without an end", "first of the new"]);
+  appendFileSync(path, "second\n");
+  assert.deepEqual(follower.look(), ["second"]);
+});
+
+test("while a moved file has no successor it is followed under its other name", (t) => {
+  const path = join(tempDir(t), "log");
+  writeFileSync(path, "old\n");
+  const follower = new LogFollower(path, lastLines(path, 1).end);
+  renameSync(path, `${path}.1`);
+  appendFileSync(`${path}.1`, "still here\n");
+  assert.deepEqual(follower.look(), ["still here"]);
+  writeFileSync(path, "new\n");
+  assert.deepEqual(follower.look(), ["new"]);
+});

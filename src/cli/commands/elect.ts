@@ -10,7 +10,7 @@ import type { ExitCode } from "../exit-codes.js";
 import { Jeopardy, runHeld } from "../held-command.js";
 import { queueNews } from "../queue-news.js";
 import { reach } from "../reach.js";
-import { durationOf, type Interrupt, interruptible } from "../wait-options.js";
+import { type Interrupt, interruptible, leaseOf } from "../wait-options.js";
 import { quoted } from "../words.js";
 
 interface ElectOptions extends LineOption {
@@ -70,7 +70,7 @@ function candidateOf(call: Call): Candidate {
   const { value, ttl } = optionsOf<ElectOptions>(call);
   const [name = ""] = call.operands;
   const words = commandOf(call, "elect wants a command to run: holdfast elect NAME -- COMMAND");
-  return { name, words, value, ttlMs: ttl === undefined ? undefined : durationOf(call, ttl) };
+  return { name, words, value, ttlMs: ttl === undefined ? undefined : leaseOf(call, ttl) };
 }
 
 async function stand(

@@ -7,9 +7,9 @@ import { Jeopardy, type OnLost, runHeld } from "../held-command.js";
 import { reach } from "../reach.js";
 import {
   acquireAsWished,
-  durationOf,
   type Interrupt,
   interruptible,
+  leaseOf,
   type WaitOptions,
   type WishedLock,
   wishedLockOf,
@@ -91,7 +91,7 @@ function wishOf(call: Call): Wish {
   const [name = ""] = call.operands;
   const words = commandOf(call, "lock wants a command to run: holdfast lock NAME -- COMMAND");
   if (onLost !== "kill" && onLost !== "warn") return call.misused(`--on-lost is kill or warn, not "${onLost}"`);
-  const ttlMs = ttl === undefined ? undefined : durationOf(call, ttl);
+  const ttlMs = ttl === undefined ? undefined : leaseOf(call, ttl);
   return { ...wishedLockOf(call, name, options), words, onLost, ttlMs, close };
 }
 
