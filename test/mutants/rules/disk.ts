@@ -99,8 +99,13 @@ export const disk: readonly Removal[] = [
   },
   {
     id: "2b",
-    without: "the writer has no lock of its own, does not look at the epoch, and orphans are not killed",
+    without:
+      "the writer has no lock of its own, does not look at the epoch and does not end at once with its front, and orphans are not killed",
     edits: [
+      {
+        file: "src/store/pipe/parent.ts",
+        patch: [['orders.on("end", end);', 'orders.on("end", () => void setTimeout(end, 500));']],
+      },
       {
         file: "src/store/writer/writer.ts",
         patch: [
