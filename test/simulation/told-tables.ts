@@ -82,7 +82,8 @@ export class ToldTables {
       if (!this.#set.delete(name)) throw new Error(`the writer was told to watch ${name} no more, which it did not`);
     }
     for (const { table, keys } of job.tables) {
-      if (this.#set.get(table) === keys && table !== view) throw new Error(`the writer was told to watch ${table}, which it did already`);
+      if (this.#set.get(table) === keys && table !== view)
+        throw new Error(`the writer was told to watch ${table}, which it did already`);
       this.#set.set(table, keys);
     }
     const names = job.tables.map(({ table }) => table);
