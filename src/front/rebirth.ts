@@ -83,29 +83,31 @@ export function recall(
 }
 
 function memoryOf(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
-  if (contents === "damaged") return afterDamage(ready, parts);
+  if (contents === "damaged") return afterDamage(parts);
   if (contents.mark === undefined) return unwritten(contents, ready, parts);
   return believed(contents, contents.mark, ready, parts);
 }
 
-/** What was given before is told by data.db, unless that is another file now: then by the clock. */
-function afterDamage(ready: WriterReady, { log, limits, wallNow }: RecallParts): Memory {
+/** What was given before only the clock tells: data.db may be an older file that was put there meanwhile. */
+function afterDamage({ log, limits, wallNow }: RecallParts): Memory {
   log("the ledger was damaged: all locks are void, and none is granted for one resume window", {
     graceMs: limits.resumeWindowMs,
   });
-  const tokensAbove = ready.previousBootId === null ? tokensByClock(wallNow) : 0;
+  const tokensAbove = tokensByClock(wallNow);
   return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };
 }
 
 /**
  * A ledger of which nothing was ever written: this is the first start, or that after a restart of the machine; or there
  * was another, and somebody has cleared it away (a logout takes /run/user/UID along) while its holders live on. Unless it
- * is written in data.db that nobody held anything, that is as bad as damage (rule 13).
+ * is written in data.db that nobody held anything, that is as bad as damage (rule 13). Nothing tells then whether data.db
+ * is the file that it was, so the next token is by the clock; after a restart of the machine the writer sees to that.
  */
 function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallParts): Memory {
   const { sessions, grants, waiters, capacities } = contents;
   const known = ready.previousBootId === bootIdElsewhere ? nothing : { sessions, grants, waiters };
-  const memory = { ...nothing, ...known, capacities };
+  const tokensAbove = ready.previousBootId === parts.bootId ? tokensByClock(parts.wallNow) : 0;
+  const memory = { ...nothing, ...known, capacities, tokensAbove };
   if (!ready.heldBefore || !isOfThisRun(ready, parts)) return memory;
   const graceMs = parts.limits.resumeWindowMs;
   parts.log("the ledger is gone: all locks are void, and none is granted for one resume window", { graceMs });

@@ -88,8 +88,15 @@ test("after a restart of the machine the ledger is thrown away unread", (t) => {
   assert.equal(core.counts.sessions, 0);
 });
 
-/** A stranger asks for a lock. */
+/** The writer sets tokens aside, above all that the clock could have seen. */
+function reserves(core: Core): void {
+  const tokensFrom = 2 * tokensByClock(wallNow);
+  core.handle({ kind: "tokens-reserved", tokensFrom, tokensTo: tokensFrom + 100, incarnation: "next" }, now);
+}
+
+/** A stranger asks for a lock, where there are tokens. */
 function asks(core: Core): void {
+  if (!core.ready) reserves(core);
   const connection = connectionId(1);
   const identity = { program: "other", version: "", process: undefined, bound: false };
   core.handle({ kind: "connected", connection }, now);
@@ -120,6 +127,27 @@ test("a ledger that is gone delays nobody when it is written that nothing was he
   const { core, logged } = bornAgain(tempDir(t), { heldBefore: false });
   assert.deepEqual(granted(core), free);
   assert.doesNotMatch(logged.join(), /gone/);
+});
+
+// rule 14: data.db may be an older file by now, and nothing is left that could tell
+for (const what of ["gone", "damaged"])
+  for (const heldBefore of [true, false])
+    test(`where a ledger is ${what}, tokens begin by the clock${heldBefore ? "" : ", also when nothing was held"}`, (t) => {
+      const dir = tempDir(t);
+      if (what === "damaged") writeFileSync(placesIn(dir).ledger, "no ledger ".repeat(1000));
+      const { core, turn } = bornAgain(dir, { heldBefore });
+      assert.ok(!core.ready, "no token may be given before a block above the old ones is reserved");
+      const reserve = turn.dispatch.find((job) => job.kind === "reserve");
+      assert.ok(reserve?.kind === "reserve" && reserve.newIncarnation && reserve.above >= tokensByClock(wallNow));
+    });
+
+test("where no broker was ever before, tokens begin at the first", (t) => {
+  const { core, turn } = bornAgain(tempDir(t), { previousBootId: null, heldBefore: false, tokensFrom: 1 });
+  assert.ok(core.ready);
+  assert.deepEqual(
+    turn.dispatch.filter((job) => job.kind === "reserve"),
+    [],
+  );
 });
 
 test("a ledger that is gone after a restart of the machine delays nobody, whatever was held before it", (t) => {

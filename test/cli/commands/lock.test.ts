@@ -267,9 +267,14 @@ test("a lease is kept while the command runs, and its length is shown", async (t
   const first = holdfast.start(["lock", "demo", "--ttl", "1d", "--", "sh", "-c", "echo held; exec sleep 600"]);
   await first.until(/held/);
   assert.match(await holdfast.print("locks", "show", "demo"), /lease ends in 2[34] h|lease ends in 1 d/);
-  const refused = await holdfast.run(["lock", "other", "--ttl", "10ms", "--", "true"]);
-  assert.equal(refused.code, 1);
-  assert.match(refused.err, /ttlMs/);
+  for (const [ttl, words] of [
+    ["10ms", /--ttl \(ms\) is 10, and must be at least 1000/],
+    ["0", /--ttl wants a length of time above 0/],
+  ] as const) {
+    const refused = await holdfast.run(["lock", "other", "--ttl", ttl, "--", "true"]);
+    assert.equal(refused.code, 64);
+    assert.match(refused.err, words);
+  }
 });
 
 test("a holder that stands still beyond its lease loses its lock, and its command is ended before the next has it", async (t) => {
