@@ -177,10 +177,15 @@ function surroundings({ env = process.env, dir }: ConnectOptions): Environment {
  * The socket may be one that programs with another data directory come to as well. Of a database that nobody chose, it is
  * enough that the broker keeps its files where we would: it may have been told to serve another one.
  */
-function expectedOf({ database, dataDir }: Places): ExpectedPlaces {
-  return database === join(dataDir, "data.db")
-    ? { dataDir: realPath(dataDir, realpathSync) }
-    : { database: realPath(database, realpathSync) };
+function expectedOf(places: Places): ExpectedPlaces {
+  return isChosen(places)
+    ? { database: realPath(places.database, realpathSync) }
+    : { dataDir: realPath(places.dataDir, realpathSync) };
+}
+
+/** The database is not the one that belongs to the directory. */
+function isChosen({ database, dataDir }: Places): boolean {
+  return database !== join(dataDir, "data.db");
 }
 
 /** A broker that is started must come to the same places as we did, whatever its working directory. */
@@ -188,7 +193,7 @@ function broughtAlong(env: Environment, places: Places, socketPath: string): Env
   return {
     ...env,
     ...(places.root === null ? {} : { HOLDFAST_DIR: places.root }),
-    ...(places.database === join(places.dataDir, "data.db") ? {} : { HOLDFAST_DATABASE: places.database }),
+    ...(isChosen(places) ? { HOLDFAST_DATABASE: places.database } : {}),
     ...(places.socket === socketPath ? {} : { HOLDFAST_SOCKET: socketPath }),
   };
 }
