@@ -67,6 +67,7 @@ const commandsFor: Partial<Record<RefusalCode, string>> = {
 /** The time that was asked for does not count then. */
 const whileOthersWait =
   "--timeout does not change that: run it when nobody else writes, or start the broker with a larger --limit writeContendedMs";
+const whileOthersRead = "--timeout does not change that: make it faster, or run it when fewer long reads run";
 
 /** The table's remedies that say something to somebody at a shell. */
 const remedied: ReadonlySet<RefusalCode> = new Set([
@@ -88,6 +89,7 @@ const remedied: ReadonlySet<RefusalCode> = new Set([
 
 function wayOut({ code, details }: HoldfastError): string | undefined {
   if (code === "STATEMENT_TIMEOUT" && details["limit"] === "writeContendedMs") return whileOthersWait;
+  if (code === "STATEMENT_TIMEOUT" && details["why"] === "crowded") return whileOthersRead;
   return commandsFor[code] ?? (remedied.has(code) ? refusals[code].remedy : undefined);
 }
 

@@ -35,6 +35,8 @@ export function claimWishOf(call: Call, options: ModeOptions): ClaimWish {
   if (shared === true && (exclusive === true || call.options["e"] === true)) call.misused("either -s or -x, not both");
   if (shared === true && (slots ?? take) !== undefined) call.misused("slots are not shared: either -s or --slots");
   if (exclusive === true && (slots ?? take) !== undefined) call.misused("either -x or --slots, not both");
+  if (slots !== undefined && take !== undefined && take > slots)
+    call.misused(`--take ${take} is more than --slots ${slots}: it could never be had`);
   return { mode: shared === true ? "shared" : undefined, slots, take, also: also?.map(furtherName) };
 }
 

@@ -38,6 +38,7 @@ for (const [words, said] of [
   [["lock", "a", "-s", "--slots", "2", "--", "true"], /slots are not shared/],
   [["lock", "a", "-x", "--slots", "2", "--", "true"], /either -x or --slots/],
   [["lock", "a", "--slots", "0", "--", "true"], /--slots wants a number from 1/],
+  [["lock", "a", "--slots", "1", "--take", "2", "--", "true"], /--take 2 is more than --slots 1/],
   [["lock", "a", "--take", "some", "--", "true"], /--take wants a number from 1/],
   [["lock", "a", "--wait", "soon", "--", "true"], /is not a length of time/],
   [["lock", "a", "--timeout", "soon", "--", "true"], /is not a length of time/],

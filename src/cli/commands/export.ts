@@ -4,6 +4,7 @@ import {
   constants,
   existsSync,
   fsyncSync,
+  lstatSync,
   openSync,
   realpathSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
 } from "node:fs";
 import { resolve } from "node:path";
 import type { RowStream } from "../../client/index.js";
-import { isHoldfastError } from "../../terms/index.js";
+import { HoldfastError, isHoldfastError } from "../../terms/index.js";
 import type { Cell } from "../cells.js";
 import { signalExitCode } from "../child.js";
 import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
@@ -169,6 +170,8 @@ class Target {
     const path = existsSync(asked) ? realpathSync(asked) : asked;
     this.#path = path;
     const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+      throw new HoldfastError("CONFIGURATION", `${path} is a link that leads nowhere`, { details: { path } });
     this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;
     this.#handle =
       this.#draft === undefined

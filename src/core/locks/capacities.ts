@@ -36,20 +36,20 @@ export class Capacities {
     if (mode !== "semaphore")
       return lock.slots === 0
         ? undefined
-        : mismatch(name, `has ${lock.slots} slots, it cannot be locked ${mode}`, lock.slots);
+        : mismatch(name, `has ${slotsText(lock.slots)}, it cannot be locked ${mode}`, lock.slots);
     if (lock.slots === 0) return this.#unfixed(lock, { slots, take });
     if (slots !== undefined && slots !== lock.slots)
-      return mismatch(name, `has ${lock.slots} slots, not ${slots}`, lock.slots);
+      return mismatch(name, `has ${slotsText(lock.slots)}, not ${slots}`, lock.slots);
     return take <= lock.slots
       ? undefined
-      : mismatch(name, `has ${lock.slots} slots, ${take} are asked for`, lock.slots);
+      : mismatch(name, `has ${slotsText(lock.slots)}, ${take} are asked for`, lock.slots);
   }
 
   #unfixed(lock: Lock, { slots, take }: { slots: number | undefined; take: number }): Refusal | undefined {
     const { name } = lock;
     if (!lock.idle) return mismatch(name, "is locked without slots", null);
     if (slots === undefined) return mismatch(name, "has no slots yet; say how many when it is locked first", null);
-    if (take > slots) return mismatch(name, `is to have ${slots} slots, ${take} are asked for`, slots);
+    if (take > slots) return mismatch(name, `is to have ${slotsText(slots)}, ${take} are asked for`, slots);
     return this.full(name);
   }
 
@@ -60,6 +60,10 @@ export class Capacities {
     const message = `${semaphoresMax} names have slots already, ${quote(name)} is one too many`;
     return refuse("LOCKS_FULL", message, { limit: "semaphoresMax", name });
   }
+}
+
+export function slotsText(slots: number): string {
+  return slots === 1 ? "1 slot" : `${slots} slots`;
 }
 
 export function mismatch(name: LockName, what: string, slots: number | null): Refusal {

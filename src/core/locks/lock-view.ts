@@ -147,7 +147,7 @@ export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now:
   const holders = others.slice(0, holdersNamedMax).map(({ grant }) => holderDetails(grant, now));
   // Of more than are named, those whose end is not settled are counted too: nobody walks over all for a number.
   const count = more.length < holdersNamedMax ? more.length : lock.count - (own === undefined ? 1 : 2);
-  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${count === 0 ? "" : ` and ${count} others`}`;
+  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${count === 0 ? "" : ` and ${count} ${count === 1 ? "other" : "others"}`}`;
   const message = `${quote(name)} is held by ${who}, ${waiting} waiting`;
   return refuse(code, message, { name, holder, ...(more.length === 0 ? {} : { holders }), waiting, ...place });
 }

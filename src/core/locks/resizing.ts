@@ -7,7 +7,7 @@ import type { ResizeCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
 import type { Acquiring } from "./acquiring.js";
-import { mismatch } from "./capacities.js";
+import { mismatch, slotsText } from "./capacities.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
@@ -40,8 +40,8 @@ export class Resizing {
       return waits.refuse(session, ask, refusal);
     }
     draft.ledger.push({ kind: "capacity", row: table.capacities.set(lock, slots) });
-    table.history.noteWhy(lock, { kind: "resized", reason: `${slots} slots` }, { session }, now);
-    const fewer = mismatch(name, `has only ${slots} slots now`, slots);
+    table.history.noteWhy(lock, { kind: "resized", reason: slotsText(slots) }, { session }, now);
+    const fewer = mismatch(name, `has only ${slotsText(slots)} now`, slots);
     for (const { request: waiting, take } of [...(lock.queue ?? [])])
       if (take > slots) acquiring.refuseWaiting(waiting, "cancelled", fewer, now);
     for (const { request: waiting } of [...(lock.queue ?? [])]) acquiring.refuseIfStuck(waiting, now);

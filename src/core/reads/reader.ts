@@ -108,7 +108,9 @@ export function headRefusal(reader: Reader, reason: string): Refusal | undefined
     case "cancel":
       return refuse("CANCELLED", "the read was cancelled while it ran");
     case "crowded":
-      return refuse("STATEMENT_TIMEOUT", "the read was ended after a short time, because others waited for it to end");
+      return refuse("STATEMENT_TIMEOUT", "the read was ended after a short time, because others waited for it to end", {
+        why: "crowded",
+      });
     case undefined:
       if (reader.state === "ending") return undefined;
       return refuse("STATEMENT_CRASHED", `the process that ran the read died: ${reason}`);

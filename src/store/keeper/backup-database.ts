@@ -3,7 +3,7 @@
  * writes never ends), by a process of its own, verified before it gets its name. Writers are not in its way, nor it in
  * theirs; but the log cannot be folded while it runs. So it gives up when the log comes to its hard cap.
  */
-import { existsSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { loadSqlite, openDatabase } from "../../sqlite/index.js";
 import { HoldfastError } from "../../terms/index.js";
@@ -86,7 +86,12 @@ function checkPlace({ to, force }: BackupOrder, database: string): void {
   if (statSync(dirname(to), { throwIfNoEntry: false })?.isDirectory() !== true)
     throw refused(`${to} cannot be there: ${dirname(to)} is no directory`);
   const there = statSync(to, { throwIfNoEntry: false });
-  if (there === undefined) return;
+  if (there === undefined) {
+    // A disk that is not mounted, perhaps: a copy in the link's place would not be where it is looked for.
+    if (lstatSync(to, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+      throw refused(`${to} is a link that leads nowhere`);
+    return;
+  }
   if (!there.isFile()) throw refused(`${to} is ${there.isDirectory() ? "a directory" : "no plain file"}`);
   for (const part of [database, ...companions.map((suffix) => `${database}${suffix}`)]) {
     const its = statSync(part, { throwIfNoEntry: false });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Holdfast, until } from "../holdfast.js";
@@ -119,4 +119,8 @@ test("what cannot be meant ends with 64, a table that is not there with 1", asyn
   const writes = await holdfast.run(["export", "create table t(a)", "--csv"]);
   assert.equal(writes.code, 1);
   assert.match(writes.err, /only reads, and this is CREATE/);
+  symlinkSync(join(holdfast.dir, "unmounted", "t.csv"), join(holdfast.dir, "t.csv"));
+  const nowhere = await holdfast.run(["export", "select 1", "-o", join(holdfast.dir, "t.csv")]);
+  assert.notEqual(nowhere.code, 0);
+  assert.match(nowhere.err, /t\.csv is a link that leads nowhere/);
 });

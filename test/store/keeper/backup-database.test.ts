@@ -128,12 +128,14 @@ test("a place where no file can be is a refusal that names it", async (t) => {
   mkdirSync(join(dir, "folder"));
   execFileSync("mkfifo", [join(dir, "pipe")]);
   writeFileSync(join(dir, "file"), "");
+  symlinkSync(join(dir, "unmounted", "copy.db"), join(dir, "link"));
   for (const [to, message] of [
     [join(dir, "none", "copy.db"), /none is no directory/],
     [join(dir, "file", "copy.db"), /file is no directory/],
     [join(dir, "file", "below", "copy.db"), /below/],
     [join(dir, "folder"), /folder is a directory/],
     [join(dir, "pipe"), /pipe is no plain file/],
+    [join(dir, "link"), /link is a link that leads nowhere/],
   ] as const)
     await assert.rejects(backupDatabase({ ...order, database: path, to, force: true }), {
       code: "CONFIGURATION",
