@@ -36,6 +36,7 @@ function player(): Player {
       storedSeq: seq(0),
       previousBootId: null,
       heldBefore: false,
+      movedFrom: null,
       incarnation: "bench",
       tokensFrom: 1,
       tokensTo: 2 ** 50,

@@ -357,7 +357,7 @@ export class Driver {
 
   async #reach(plan: ReachPlan, attempt: AbortController): Promise<Reached | undefined> {
     const events = {
-      onNobody: () => this.#handle({ kind: "nobody" }),
+      onNobody: (left: boolean) => this.#handle({ kind: "nobody", left }),
       onFrame: this.#onFrame,
       onEnd: (end: SocketEnd) => this.#onEnd(end),
     };

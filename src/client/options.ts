@@ -1,8 +1,8 @@
 /** What `connect` takes, and what follows from it together with the surroundings of the program. */
 import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, join } from "node:path";
-import { endpointFor, type Places, placesFor, realPath } from "../places/index.js";
+import { basename, dirname, join } from "node:path";
+import { endpointFor, movedName, type Places, placesFor, realPath } from "../places/index.js";
 import type { Encoding, ExpectedPlaces, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
@@ -161,6 +161,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
       socket: { path: socketPath, encoding, purpose: resuming ? "resuming" : purpose },
       uid,
       named,
+      moved: named ? join(dirname(socketPath), movedName) : places.moved,
       start: start && mayStart ? startPlan : undefined,
     }),
   };

@@ -6,7 +6,7 @@
  * AGAIN → start → connect → free the lock. Whoever does not get the lock looks again, and again, until the one who has
  * it is done. EAGAIN means "busy" and never "dead" (rule 18).
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Refusal, refuse } from "../terms/index.js";
 import { onAbort } from "./on-abort.js";
@@ -22,13 +22,15 @@ export interface ReachPlan {
   readonly uid: number;
   /** The user has said which socket it is: whose broker that is, is his affair. */
   readonly named: boolean;
+  /** The file that says that the database is served from elsewhere by now. */
+  readonly moved: string;
   /** Absent: no broker may be started. */
   readonly start: StartPlan | undefined;
 }
 
 export interface ReachEvents extends Omit<SocketHandlers, "onOpen"> {
-  /** Nobody listens; told each time it is seen. */
-  readonly onNobody: () => void;
+  /** Nobody listens; told each time it is seen. `left`: nobody will come back there, as far as one can see. */
+  readonly onNobody: (left: boolean) => void;
 }
 
 export type Reached =
@@ -43,9 +45,9 @@ const looksMost = 10;
 export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
   const first = await tryToConnect(plan, events, signal);
   if (first.kind === "open" || first.why !== "nobody") return first;
-  events.onNobody();
+  events.onNobody(isLeft(plan));
   if (plan.start === undefined) return first;
-  const starter = new Starter(plan.start, plan.uid);
+  const starter = new Starter(plan.start, plan);
   try {
     return await starter.bringUp(() => tryToConnect(plan, events, signal), events, signal);
   } finally {
@@ -55,7 +57,7 @@ export async function reach(plan: ReachPlan, events: ReachEvents, signal: AbortS
 
 class Starter {
   readonly #plan: StartPlan;
-  readonly #uid: number;
+  readonly #way: ReachPlan;
   #lock: SpawnLock | undefined;
   #owned = false;
   #waits = 0;
@@ -64,9 +66,9 @@ class Starter {
   /** So often it is looked for that other one before a start is tried again. */
   #looksLeft = 0;
 
-  constructor(plan: StartPlan, uid: number) {
+  constructor(plan: StartPlan, way: ReachPlan) {
     this.#plan = plan;
-    this.#uid = uid;
+    this.#way = way;
   }
 
   async bringUp(connect: () => Promise<Reached>, events: ReachEvents, signal: AbortSignal): Promise<Reached> {
@@ -76,7 +78,7 @@ class Starter {
       // AGAIN, now that nobody else is starting one.
       const reached = await connect();
       if (reached.kind === "open" || reached.why !== "nobody") return reached;
-      events.onNobody();
+      events.onNobody(isLeft(this.#way));
       if (this.#owned && this.#looksLeft-- <= 0) {
         const refusal = await this.#start(signal);
         if (refusal !== undefined) return { kind: "failed", why: "failed", refusal };
@@ -107,7 +109,7 @@ class Starter {
       if (this.#lock === undefined) {
         const { runDir, spawnLock } = this.#plan.places;
         mkdirSync(runDir, { recursive: true, mode: 0o700 });
-        const distrusted = distrust(runDir, this.#uid);
+        const distrusted = distrust(runDir, this.#way.uid);
         if (distrusted !== undefined) return distrusted;
         this.#lock = new SpawnLock(spawnLock);
       }
@@ -125,6 +127,14 @@ class Starter {
     const most = Math.min(mostWaitMs, firstWaitMs * 2 ** this.#waits++);
     return sleep(most / 2 + (most / 2) * Math.random(), signal);
   }
+}
+
+/**
+ * The run directory was taken away (a logout), or a broker that works elsewhere has left word: then locks may be given to
+ * others without our hearing of it.
+ */
+function isLeft({ socket, moved }: ReachPlan): boolean {
+  return existsSync(moved) || !existsSync(dirname(socket.path));
 }
 
 /** One WebSocket, open or not. After it is open its events go where all events go. */

@@ -62,6 +62,8 @@ export type StoreEvent =
       readonly previousBootId: string | null;
       /** Nobody has written down, at the end of the broker before this one, that no lock was held any more. */
       readonly heldBefore: boolean;
+      /** The run directory from which the database was served before, where that is another than the one of now. */
+      readonly movedFrom: string | null;
       readonly incarnation: string;
       /** Tokens from (inclusive) to (exclusive) are reserved on disk. */
       readonly tokensFrom: number;

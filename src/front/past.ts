@@ -16,6 +16,7 @@
 import { Core, type LedgerEntry, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents } from "../ledger/index.js";
 import { type Instant, type SessionId, seq } from "../terms/index.js";
+import { leaveWord } from "./moved.js";
 import { isOfThisRun, type RebirthParts, recall, remember, type WriterAway, type WriterReady } from "./rebirth.js";
 
 interface Awaited {
@@ -58,6 +59,7 @@ export class Past {
     if (event.kind !== "writer-ready" || awaited === undefined) return this.core.handle(event, now);
     this.#awaited = undefined;
     const { parts } = awaited;
+    leaveWord(event, parts);
     const contents = isOfThisRun(event, parts) ? awaited.contents : this.#beginAnew(parts);
     const ledger = { read: () => contents, commit: (rows: readonly LedgerEntry[]) => this.#ledger.commit(rows) };
     recall(ledger, event, { ...parts, now }, this.core);

@@ -7,15 +7,17 @@
  *   3. Only then it is known whether the machine was restarted: then the ledger is deleted unread (rule 13). One that
  *      lies beside a database that was put there (a backup, an import) is not believed, but for the tokens that were given.
  *      One that is gone without a restart is as one that is damaged, unless the last broker has ended in good order and
- *      with no lock held, which is written in data.db.
+ *      with no lock held, which is written in data.db. So is the one that lies here when the last broker had its run
+ *      directory elsewhere: it is of the time before that (`moved.ts`).
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
-import { Core, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
+import { Core, type GrantRow, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { bootIdElsewhere, killOrphans } from "../store/index.js";
 import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
+import { leaveWord } from "./moved.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
 /** A child of a front before this one has the writer's lock and does not end. */
@@ -55,6 +57,7 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   const { ledger: path } = parts.places;
   if (!isOfThisRun(ready, parts)) Ledger.discard(path);
   const ledger = Ledger.open(path);
+  leaveWord(ready, parts);
   return { core: recall(ledger, ready, parts), ledger };
 }
 
@@ -73,7 +76,7 @@ export function recall(
   const contents = ledger.read();
   const memory = memoryOf(contents, ready, parts);
   // Rows that hold no more must not be found by the next start. The mark stays until tokens above it are reserved.
-  if (contents !== "damaged" && memory.sessions !== contents.sessions) ledger.commit(ends(contents));
+  if (contents !== "damaged" && memory.sessions !== contents.sessions) ledger.commit(ends(contents, memory.grants));
   core.restore(memory, parts.now);
   core.handle(ready, parts.now);
   const { sessions, grants, waiters } = memory;
@@ -83,9 +86,20 @@ export function recall(
 }
 
 function memoryOf(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
+  const memory = told(contents, ready, parts);
+  // Until tokens are reserved the database is noted as the other place's, so that no start in between forgets that.
+  return ready.movedFrom === null ? memory : { ...memory, tokensAbove: aboveAll(memory.tokensAbove, ready) };
+}
+
+function told(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
   if (contents === "damaged") return afterDamage(parts);
   if (contents.mark === undefined) return unwritten(contents, ready, parts);
   return believed(contents, contents.mark, ready, parts);
+}
+
+/** One above what the writer has reserved at least, so that it is asked for more, and for a new incarnation, in any case. */
+function aboveAll(tokens: number, { tokensFrom }: WriterReady): number {
+  return Math.max(tokens, tokensFrom + 1);
 }
 
 /** What was given before only the clock tells: data.db may be an older file that was put there meanwhile. */
@@ -114,7 +128,10 @@ function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallPa
   return { ...memory, graceMs, unmarked: true };
 }
 
-/** What the ledger says, unless the database is older than the ledger or another: then only its tokens count (rule 14). */
+/**
+ * What the ledger says, unless the database is older than the ledger or another, or was served from elsewhere since: then
+ * only its tokens count (rule 14), and the commands that ran under its locks, which live on and are ended (rule 24).
+ */
 function believed(
   contents: LedgerContents,
   mark: LedgerMark,
@@ -122,27 +139,41 @@ function believed(
   { log, limits, wallNow }: RecallParts,
 ): Memory {
   const { sessions, grants, waiters, capacities } = contents;
-  const { storedSeq, tokensFrom, previousBootId } = ready;
+  const { storedSeq, tokensFrom, previousBootId, movedFrom } = ready;
   const { tokensTo, seq, incarnation } = mark;
   const another = previousBootId === null || incarnation !== ready.incarnation;
-  if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
+  if (!another && movedFrom === null && seq <= storedSeq && tokensTo <= tokensFrom)
     return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };
   // Those who held something may still believe in it, until they have come back and were told.
-  const graceMs = grants.length > 0 ? limits.resumeWindowMs : 0;
-  log("the database file is older than what was known of it, or another: sessions and locks are void", {
-    ledgerSeq: seq,
-    storedSeq,
-    graceMs,
-  });
+  const elsewhere = movedFrom !== null && ready.heldBefore;
+  const graceMs = grants.length > 0 || elsewhere ? limits.resumeWindowMs : 0;
+  const why =
+    movedFrom === null
+      ? "the database file is older than what was known of it, or another"
+      : "the database was served from another run directory since";
+  log(`${why}: sessions and locks are void`, { ledgerSeq: seq, storedSeq, movedFrom, graceMs });
   // Nobody can tell whether the machine was restarted since the ledger was written, so its tokens may be too low.
   const byClock = previousBootId === null ? tokensByClock(wallNow) : 0;
-  // One above what the writer has reserved at least, so that it is asked for a new incarnation in any case.
-  return { ...nothing, capacities, tokensAbove: Math.max(tokensTo, byClock, tokensFrom + 1), graceMs };
+  const tokensAbove = aboveAll(Math.max(tokensTo, byClock), ready);
+  return { ...nothing, grants: commandsOf(contents), capacities, tokensAbove, graceMs };
 }
 
-function ends({ sessions, grants, waiters }: LedgerContents): LedgerEntry[] {
+/** Over for their holders, who are told so when they come; not before the commands are gone for anybody else. */
+function commandsOf({ sessions, grants }: LedgerContents): GrantRow[] {
+  const owners = new Map(sessions.map(({ session, identity }) => [session, identity]));
+  return grants.flatMap((row) => {
+    const ending = row.ending ?? (row.guarded ? owners.get(row.session) : undefined);
+    return ending === undefined ? [] : [{ ...row, ending }];
+  });
+}
+
+function ends({ sessions, grants, waiters }: LedgerContents, kept: readonly GrantRow[]): LedgerEntry[] {
+  const rows = new Map(kept.map((row) => [row.token, row]));
   return [
-    ...grants.map(({ token }): LedgerEntry => ({ kind: "grant-ended", token })),
+    ...grants.map(({ token }): LedgerEntry => {
+      const row = rows.get(token);
+      return row === undefined ? { kind: "grant-ended", token } : { kind: "grant-changed", was: token, row };
+    }),
     ...waiters.map(({ arrival }): LedgerEntry => ({ kind: "unqueued", arrival })),
     ...sessions.map(({ session }): LedgerEntry => ({ kind: "session-ended", session })),
   ];

@@ -12,12 +12,16 @@
  * TMPDIR has no say in it: programs that differ in it must find the same broker.
  *
  * A database elsewhere (`database`, or HOLDFAST_DATABASE) takes its writer's lock along: two brokers with different
- * roots on one file must exclude each other.
+ * roots on one file must exclude each other. Where the one goes on after the other, a word is left in the run directory
+ * that the other had.
  */
 import { isAbsolute, join } from "node:path";
 import { HoldfastError } from "../terms/index.js";
 import { absolute } from "./absolute.js";
 import { sharedPlace, socketPath } from "./socket-path.js";
+
+/** The file in a run directory that says where its database is served now. */
+export const movedName = "moved";
 
 export interface Surroundings {
   readonly env: { readonly [name: string]: string | undefined };
@@ -64,6 +68,8 @@ export interface Places {
   readonly ledger: string;
   /** Secrets of sessions that live as long as a process (`holdfast acquire`). */
   readonly boundDir: string;
+  /** Is there while the database that was served from here is served from elsewhere; says from where. */
+  readonly moved: string;
   readonly logFile: string;
 }
 
@@ -98,6 +104,7 @@ export function placesFor(surroundings: Surroundings): Places {
     progress: join(run, "writer.progress"),
     ledger: join(run, "ledger.db"),
     boundDir: join(run, "bound"),
+    moved: join(run, movedName),
     logFile: join(log, "holdfast.log"),
   };
 }

@@ -20,6 +20,7 @@ function rig() {
       storedSeq: seq(0),
       previousBootId: null,
       heldBefore: false,
+      movedFrom: null,
       incarnation: "i",
       ...reserved,
     },

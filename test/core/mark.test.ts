@@ -14,7 +14,7 @@ function rig({ memory = {}, first = [5] }: { memory?: Partial<Memory>; first?: r
   core.handle(
     {
       ...({ kind: "writer-ready", epoch: 1, storedSeq: seq(5), previousBootId: "b", incarnation: "i" } as const),
-      ...{ heldBefore: true, tokensFrom: 1, tokensTo: 1000 },
+      ...{ heldBefore: true, movedFrom: null, tokensFrom: 1, tokensTo: 1000 },
     },
     now,
   );

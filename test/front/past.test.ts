@@ -35,6 +35,7 @@ const ready: WriterReady = {
   storedSeq: seq(60),
   previousBootId: "this boot",
   heldBefore: true,
+  movedFrom: null,
   incarnation: "first",
   tokensFrom: 100,
   tokensTo: 200,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Core, LedgerEntry } from "../../src/core/index.js";
@@ -46,6 +46,7 @@ const ready: WriterReady = {
   storedSeq: seq(60),
   previousBootId: "this boot",
   heldBefore: true,
+  movedFrom: null,
   incarnation: "first",
   tokensFrom: 100,
   tokensTo: 200,
@@ -231,3 +232,53 @@ for (const [what, said] of [
     core.handle({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
     assert.deepEqual(granted(core), careful);
   });
+
+// rule 13, promise 4: a ledger of the time before the database was served from another place
+test("a ledger that lies here from before another place had the database is void, and the grace is for those of there", (t) => {
+  const elsewhere = { movedFrom: "/run/user/1000/holdfast", tokensFrom: 200, tokensTo: 300 };
+  const { core, logged } = born(tempDir(t), elsewhere);
+  assert.deepEqual([core.counts.held, core.counts.sessions], [0, 0]);
+  assert.equal(core.ready, false, "tokens are asked for, and with them it is noted that it is served from here");
+  assert.deepEqual(granted(core), careful);
+  assert.match(logged[0] ?? "", /served from another run directory/);
+  const nothingHeld = bornAgain(tempDir(t), { ...elsewhere, heldBefore: false });
+  assert.deepEqual(granted(nothingHeld.core), free);
+});
+
+test("the word that the database is served from elsewhere is left where it was served, once, and taken away on return", (t) => {
+  const [here, there] = [tempDir(t), tempDir(t)];
+  const moved = join(there, "moved");
+  bornAgain(here, { movedFrom: there });
+  assert.equal(readFileSync(moved, "utf8"), `${placesIn(here).runDir}\n`);
+  bornAgain(here, { movedFrom: there });
+  mkdirSync(placesIn(there).runDir, { recursive: true });
+  renameSync(moved, placesIn(there).moved);
+  bornAgain(there);
+  assert.equal(existsSync(placesIn(there).moved), false);
+  bornAgain(here, { movedFrom: join(there, "gone") });
+});
+
+// rule 24: what the ledger is believed for in any case
+test("commands that ran under a lock are ended before it is granted, also when all that the ledger says is void", (t) => {
+  const dir = tempDir(t);
+  const places = placesIn(dir);
+  const before = Ledger.open(places.ledger);
+  before.read();
+  const rowsBefore = rows().map((entry) =>
+    entry.kind === "granted" ? { ...entry, row: { ...entry.row, guarded: true } } : entry,
+  );
+  before.commit(rowsBefore);
+  before.close();
+  for (const said of [{ incarnation: "another" }, { incarnation: "another" }]) {
+    const { core, turn } = bornAgain(dir, said, (core) => core.expire(after(now, limitsWith().resumeWindowMs)));
+    assert.deepEqual(
+      turn.dispatch.flatMap((job) => (job.to === "system" && job.kind === "end-processes" ? [job.token] : [])),
+      [42],
+    );
+    assert.deepEqual([core.counts.held, core.counts.sessions], [0, 0]);
+    asks(core);
+    assert.equal(core.counts.held, 0, "its command lives");
+    core.handle({ kind: "processes-gone", token: token(42) }, now);
+    assert.equal(core.counts.held, 1);
+  }
+});

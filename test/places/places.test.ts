@@ -22,6 +22,7 @@ test("one root holds everything, and each thing in its own directory", () => {
     progress: "/srv/hf/run/writer.progress",
     ledger: "/srv/hf/run/ledger.db",
     boundDir: "/srv/hf/run/bound",
+    moved: "/srv/hf/run/moved",
     logFile: "/srv/hf/log/holdfast.log",
   });
 });

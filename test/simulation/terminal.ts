@@ -155,7 +155,7 @@ export class Terminal {
       if (random.chance(rates().busy)) return this.#failed("busy");
       return this.#knock(attempt);
     }
-    this.handle({ kind: "nobody" });
+    this.handle({ kind: "nobody", left: false });
     if (!start) return this.#failed("nobody");
     doorway.start();
     agenda.after(lookAgainMs * (0.5 + random.next()), () => this.#when(attempt, () => this.#look(attempt, true)));

@@ -85,6 +85,7 @@ export class StoreRig {
       writerLock: at("data.db.writer.lock"),
       progress: at("writer.progress"),
       children: at("children.json"),
+      runDir: this.dir,
     };
     const { env, execArgv = [], standby = false, bootId = "boot-1", node = process.execPath } = options;
     this.store = new Store(

@@ -64,6 +64,7 @@ export class WriterBench {
       progress: join(dir, "writer.progress"),
       limits: limitsWith(limits),
       bootId,
+      place: dir,
       repair,
     };
     this.writer = Writer.start(this.orders, (text) => this.reports.push(text));

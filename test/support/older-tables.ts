@@ -8,6 +8,7 @@ const added: { readonly [version: number]: string } = {
   3: "alter table _holdfast_meta drop column commits",
   4: "alter table _holdfast_replies drop column below",
   5: "alter table _holdfast_meta drop column held",
+  6: "alter table _holdfast_meta drop column place",
 };
 
 export function makeTablesOlder(database: Database, version: number): void {

@@ -105,7 +105,7 @@ export class Conversation {
         this.#identity.offer(event.secret);
         return this.#greet(now);
       case "nobody":
-        return this.#outage.nobodyThere(now);
+        return this.#outage.nobodyThere(now, event.left);
       case "connect-failed":
         return this.#connectFailed(event, now);
       case "disconnected":
@@ -228,7 +228,6 @@ export class Conversation {
   #connectFailed({ why, refusal, luck }: Extract<Event, { kind: "connect-failed" }>, now: Instant): void {
     if (this.#state.at !== "connecting") return;
     this.#outage.failed(refusal, why === "failed");
-    if (why === "nobody") this.#outage.nobodyThere(now);
     if (!this.#opened && why !== "busy") return this.#end(refusal, refusal.message);
     if (this.#closing !== undefined && this.#inFlight.size === 0 && why === "nobody") return this.#end(undefined, "");
     this.#tryAgain(now, luck);

@@ -24,8 +24,11 @@ export type Event =
   | { readonly kind: "detach" }
   /** A socket is open. `secret` is fresh and becomes a session's if one is needed. */
   | { readonly kind: "connected"; readonly secret: string }
-  /** Nobody listens where the broker should be; seen while connecting, before a start is tried. */
-  | { readonly kind: "nobody" }
+  /**
+   * Nobody listens where the broker should be; seen while connecting, before a start is tried. `left`: and the place is
+   * gone, or the database is served from elsewhere by now.
+   */
+  | { readonly kind: "nobody"; readonly left: boolean }
   /**
    * The attempt is over. `nobody`: no broker runs and none may be started. `busy`: there is one, or will be, that has
    * no time now. `failed`: none could be started, or it cannot be spoken to.

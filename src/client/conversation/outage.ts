@@ -13,6 +13,8 @@ export class Outage {
   #since: Instant;
   /** The last moment at which a broker was surely not counting the end of our window. */
   #safeSince: Instant;
+  /** Whoever serves now does not do it where we look. */
+  #left = false;
   #attempts = 0;
   #startFailed = false;
   #retryAfterMs: Millis = 0;
@@ -35,9 +37,13 @@ export class Outage {
     this.#attempts = 0;
   }
 
-  /** Nobody listens there: a window is counted from when a broker is ready again (rule 18). */
-  nobodyThere(now: Instant): void {
-    this.#safeSince = now;
+  /**
+   * Nobody listens there: a window is counted from when a broker is ready again (rule 18). `left`: one may be ready
+   * elsewhere, and then the window runs, whatever is seen here later.
+   */
+  nobodyThere(now: Instant, left: boolean): void {
+    this.#left ||= left;
+    if (!this.#left) this.#safeSince = now;
   }
 
   failed(refusal: Refusal, startFailed: boolean): void {
@@ -59,7 +65,7 @@ export class Outage {
 
   over(): void {
     this.#attempts = 0;
-    this.#startFailed = this.dismissed = false;
+    this.#startFailed = this.dismissed = this.#left = false;
     this.lastRefusal = undefined;
   }
 

@@ -10,6 +10,7 @@ export interface StorePlaces {
   readonly writerLock: string;
   readonly progress: string;
   readonly children: string;
+  readonly runDir: string;
 }
 
 export interface StoreOptions {

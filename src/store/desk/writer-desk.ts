@@ -13,6 +13,7 @@
  * The standby has its code loaded and no orders, so that a writer that was killed is replaced at once. What the core
  * does not count is remembered here: an ended session is told to the next writer until one has stored it.
  */
+import { realpathSync } from "node:fs";
 import type { Parcel, StoreAnswer, StoreEvent, StoreJob } from "../../core/index.js";
 import { impossible, type SessionId, seq } from "../../terms/index.js";
 import type { Frame } from "../pipe/frames.js";
@@ -142,10 +143,12 @@ export class WriterDesk {
     const { places, limits, bootId } = this.#options;
     const { database, writerLock, progress } = places;
     try {
+      const place = realpathSync(places.runDir);
       const child = this.#standby ?? this.#bear("writer");
       this.#standby = undefined;
       this.#state = { kind: "starting", child, repair, excuse: undefined };
-      sendToWriter(child.out, { kind: "go", orders: { database, writerLock, progress, limits, bootId, repair } });
+      const orders = { database, writerLock, progress, limits, bootId, place, repair };
+      sendToWriter(child.out, { kind: "go", orders });
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
     }
@@ -228,13 +231,14 @@ export class WriterDesk {
     for (const session of this.#ended) this.#send({ kind: "end-session", session });
     child.flush();
     this.#standBy();
-    const { epoch, storedSeq, previousBootId, heldBefore, incarnation, tokensFrom, tokensTo } = message;
+    const { epoch, storedSeq, previousBootId, heldBefore, movedFrom, incarnation, tokensFrom, tokensTo } = message;
     this.#on({
       kind: "writer-ready",
       epoch,
       storedSeq: seq(storedSeq),
       previousBootId,
       heldBefore,
+      movedFrom,
       incarnation,
       tokensFrom,
       tokensTo,

@@ -147,24 +147,30 @@ export interface Left {
   readonly tokensTo: number;
   /** In this run of the machine somebody may have held a lock when the last broker ended. */
   readonly held: boolean;
+  /** From which run directory it was served, if that is known: there is the ledger that knows who held them. */
+  readonly place: string | null;
 }
 
 /** Of no database, or of one that no broker has had. */
-export const nothingLeft: Left = { tokensTo: 1, held: false };
+export const nothingLeft: Left = { tokensTo: 1, held: false, place: null };
 /** Of one that cannot be read any more: nobody can say that nothing was held. */
-export const unreadable: Left = { tokensTo: 1, held: true };
+export const unreadable: Left = { tokensTo: 1, held: true, place: null };
 
 export function leftIn(connection: Connection, bootId: string): Left {
   const all = (sql: string) => connection.prepare(sql).raw().all() as (number | string | null)[][];
   const [row] = all("select 1 from sqlite_schema where name = '_holdfast_meta'");
   if (row === undefined) return nothingLeft;
-  const [columns] = all("select count(*) from pragma_table_info('_holdfast_meta') where name = 'held'");
-  const held = columns?.[0] === 1 ? "held" : "1";
-  const [[tokensTo, lastBootId, noted] = []] = all(
-    `select tokens_to, boot_id, ${held} from _holdfast_meta where id = 1`,
+  const columns = all("select name from pragma_table_info('_holdfast_meta')").flat();
+  const [held, place] = [columns.includes("held") ? "held" : "1", columns.includes("place") ? "place" : "null"];
+  const [[tokensTo, lastBootId, noted, from] = []] = all(
+    `select tokens_to, boot_id, ${held}, ${place} from _holdfast_meta where id = 1`,
   );
   const thisRun = lastBootId === bootId || lastBootId === bootIdElsewhere;
-  return { tokensTo: Number(tokensTo ?? 1), held: thisRun && noted !== 0 };
+  return {
+    tokensTo: Number(tokensTo ?? 1),
+    held: thisRun && noted !== 0,
+    place: typeof from === "string" ? from : null,
+  };
 }
 
 /** The first thing that is wrong with the file, or undefined. `quick` leaves out whether indexes fit their tables. */

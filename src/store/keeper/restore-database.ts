@@ -96,18 +96,18 @@ function checkOrigin(source: Connection, from: string): void {
 }
 
 /** `held`: in what it takes the place of; whatever was held when the backup was made is told of there. */
-function makeAnother(draft: string, { tokensTo, held }: Left): number {
+function makeAnother(draft: string, { tokensTo, held, place }: Left): number {
   const Sqlite = loadSqlite();
   const copy = new Sqlite(draft, { fileMustExist: true });
   try {
     // What is changed now must be in the one file that gets the name.
     copy.pragma("journal_mode = DELETE");
     const change =
-      "UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, held = ?, replies_bytes = 0, tokens_to = max(tokens_to, ?) WHERE id = 1";
+      "UPDATE _holdfast_meta SET incarnation = ?, boot_id = ?, held = ?, place = ?, replies_bytes = 0, tokens_to = max(tokens_to, ?) WHERE id = 1";
     copy.transaction(() => {
       // That of an older version has no column for what is held.
       bringUpToDate(copy);
-      copy.prepare(change).run(makeIncarnation(), bootIdElsewhere, held ? 1 : 0, tokensTo);
+      copy.prepare(change).run(makeIncarnation(), bootIdElsewhere, held ? 1 : 0, place, tokensTo);
       // All but the one row that says what the file is: they are about sessions that are over.
       for (const table of ownTables) if (table !== "_holdfast_meta") copy.exec(`DELETE FROM ${table}`);
     })();

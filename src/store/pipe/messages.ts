@@ -58,6 +58,8 @@ export interface WriterOrders {
   readonly progress: string;
   readonly limits: Limits;
   readonly bootId: string;
+  /** The run directory, without symbolic links. */
+  readonly place: string;
   /** Rule 9: fold the log with success before anything else. */
   readonly repair: boolean;
 }
@@ -117,6 +119,7 @@ export interface WriterReady {
   readonly storedSeq: number;
   readonly previousBootId: string | null;
   readonly heldBefore: boolean;
+  readonly movedFrom: string | null;
   readonly incarnation: string;
   readonly tokensFrom: number;
   readonly tokensTo: number;

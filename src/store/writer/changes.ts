@@ -44,7 +44,7 @@ export class ChangeRunner {
     this.#said = database.prepare<unknown[]>("SELECT changes(), last_insert_rowid()").raw(true).safeIntegers(true);
     this.#mark = [
       "SAVEPOINT _holdfast_rowid",
-      `INSERT INTO _holdfast_meta VALUES (${markRowid}, 0, 0, 0, NULL, '', 0, 0, 0, 0)`,
+      `INSERT INTO _holdfast_meta (id, version, epoch, seq, incarnation, tokens_to, replies_bytes) VALUES (${markRowid}, 0, 0, 0, '', 0, 0)`,
       "ROLLBACK TO _holdfast_rowid",
       "RELEASE _holdfast_rowid",
     ].map((sql) => database.prepare<unknown[]>(sql));

@@ -5,7 +5,7 @@
  */
 
 /** Of the tables below; a file with a higher number belongs to a newer version of the program. */
-export const tablesVersion = 5;
+export const tablesVersion = 6;
 
 /**
  * In the place of a boot id: the file was put here by a restore or an import, and nobody can tell which run of the machine
@@ -17,7 +17,8 @@ export const bootIdElsewhere = "restored";
  * One row, id 1. `epoch` rises with every writer; `seq` is the last request that is settled, `commits` how many there were,
  * those among them too that settle nothing; `tokens_to` is where the reserved lock tokens end; `replies_bytes` is what the
  * stored answers take. `held` is 0 when the last broker has ended and nobody held a lock any more: then nobody is forgotten
- * with a ledger that is gone.
+ * with a ledger that is gone. `place`: the run directory of the last broker that had clients, and with it the ledger that
+ * knows who held a lock; null when that was before version 6.
  */
 export const createMeta = `CREATE TABLE _holdfast_meta (
   id INTEGER PRIMARY KEY,
@@ -29,7 +30,8 @@ export const createMeta = `CREATE TABLE _holdfast_meta (
   tokens_to INTEGER NOT NULL,
   replies_bytes INTEGER NOT NULL,
   commits INTEGER NOT NULL DEFAULT 0,
-  held INTEGER NOT NULL DEFAULT 1
+  held INTEGER NOT NULL DEFAULT 1,
+  place TEXT
 )`;
 
 /**
@@ -82,4 +84,5 @@ export const migrations: readonly { readonly version: number; readonly sql: read
   { version: 3, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0"] },
   { version: 4, sql: ["ALTER TABLE _holdfast_replies ADD COLUMN below INTEGER NOT NULL DEFAULT 0"] },
   { version: 5, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN held INTEGER NOT NULL DEFAULT 1"] },
+  { version: 6, sql: ["ALTER TABLE _holdfast_meta ADD COLUMN place TEXT"] },
 ];

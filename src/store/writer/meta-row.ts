@@ -32,6 +32,13 @@ interface Stored {
   readonly incarnation: string;
   readonly tokens_to: number;
   readonly replies_bytes: number;
+  readonly place: string | null;
+}
+
+interface Started {
+  readonly ready: WriterReady;
+  readonly repliesBytes: number;
+  readonly place: string;
 }
 
 export interface Reservation {
@@ -47,11 +54,13 @@ export class MetaRow {
   readonly #advance: Statement;
   readonly #commits: Statement;
   readonly #epoch: bigint;
+  readonly #place: string;
   /** Bytes of stored answers when this writer began. */
   readonly repliesBytes: number;
 
-  private constructor(database: Database, ready: WriterReady, repliesBytes: number) {
+  private constructor(database: Database, { ready, repliesBytes, place }: Started) {
     this.ready = ready;
+    this.#place = place;
     this.repliesBytes = repliesBytes;
     this.#database = database;
     this.#epoch = BigInt(ready.epoch);
@@ -66,8 +75,13 @@ export class MetaRow {
     return this.#commits.get() as number;
   }
 
-  /** The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN. */
-  static start(database: Database, bootId: string, nowWall = Date.now()): MetaRow {
+  /**
+   * The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN.
+   *
+   * @param place the run directory of the broker. One that was served from another place stays noted as that one's until
+   *   tokens are reserved: the front asks for them when it has made what its own ledger says void, and not before.
+   */
+  static start(database: Database, bootId: string, nowWall = Date.now(), place = ""): MetaRow {
     database.exec("BEGIN IMMEDIATE");
     try {
       const before = readOrCreate(database);
@@ -77,15 +91,19 @@ export class MetaRow {
       const tokensFrom = Math.max(before.tokens_to, floor);
       const tokensTo = checkedTokens(tokensFrom + tokenBlock);
       database
-        .prepare("UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ?, held = 1 WHERE id = 1")
-        .run(epoch, bootId, tokensTo);
+        .prepare(
+          "UPDATE _holdfast_meta SET epoch = ?, boot_id = ?, tokens_to = ?, held = 1, place = coalesce(place, ?) WHERE id = 1",
+        )
+        .run(epoch, bootId, tokensTo, place);
       database.exec("COMMIT");
       assertDurable(database);
       const { seq: storedSeq, boot_id: previousBootId, incarnation } = before;
       const heldBefore = before.held !== 0;
+      const movedFrom = before.place === place ? null : before.place;
       const sqlite = sqliteVersion(database);
-      const ready = { epoch, storedSeq, previousBootId, heldBefore, incarnation, tokensFrom, tokensTo, sqlite };
-      return new MetaRow(database, ready, before.replies_bytes);
+      const known = { epoch, storedSeq, previousBootId, heldBefore, movedFrom, incarnation };
+      const ready = { ...known, tokensFrom, tokensTo, sqlite };
+      return new MetaRow(database, { ready, repliesBytes: before.replies_bytes, place });
     } catch (error) {
       if (database.inTransaction) database.exec("ROLLBACK");
       throw error;
@@ -110,8 +128,8 @@ export class MetaRow {
     const tokensTo = checkedTokens(tokensFrom + tokenBlock);
     const incarnation = newIncarnation ? makeIncarnation() : row.incarnation;
     this.#database
-      .prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ? WHERE id = 1")
-      .run(tokensTo, incarnation);
+      .prepare("UPDATE _holdfast_meta SET tokens_to = ?, incarnation = ?, place = ? WHERE id = 1")
+      .run(tokensTo, incarnation, this.#place);
     return { tokensFrom, tokensTo, incarnation };
   }
 }
@@ -145,20 +163,24 @@ export interface TakenOver {
   readonly bootId?: string | null;
   readonly tokensTo?: number;
   readonly held?: boolean;
+  readonly place?: string | null;
 }
 
 /** In a transaction. */
-export function createTables(database: Database, { bootId = null, tokensTo = 1, held = false }: TakenOver = {}): void {
+export function createTables(database: Database, taken: TakenOver = {}): void {
+  const { bootId = null, tokensTo = 1, held = false, place = null } = taken;
   const tables = [createMeta, createReplies, createSessions, createSessionsEnded, createKeys, createKeysUntil];
   for (const sql of tables) database.exec(sql);
   database
-    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, ?, ?, ?, 0, 0, ?)")
-    .run(tablesVersion, bootId, makeIncarnation(), tokensTo, held ? 1 : 0);
+    .prepare("INSERT INTO _holdfast_meta VALUES (1, ?, 0, 0, ?, ?, ?, 0, 0, ?, ?)")
+    .run(tablesVersion, bootId, makeIncarnation(), tokensTo, held ? 1 : 0, place);
 }
 
 function readRow(database: Database): Stored {
   const row = database
-    .prepare("SELECT epoch, seq, boot_id, held, incarnation, tokens_to, replies_bytes FROM _holdfast_meta WHERE id = 1")
+    .prepare(
+      "SELECT epoch, seq, boot_id, held, incarnation, tokens_to, replies_bytes, place FROM _holdfast_meta WHERE id = 1",
+    )
     .get();
   return row as Stored;
 }

@@ -78,7 +78,7 @@ export class Writer {
   }
 
   private constructor(lock: FileLock, orders: WriterOrders, report: (text: string) => void) {
-    const { limits, bootId, repair } = orders;
+    const { limits, bootId, place, repair } = orders;
     this.lock = lock;
     this.bytesMax = limits.childBytesMax;
     const progress = new ProgressFile(orders.progress);
@@ -89,7 +89,7 @@ export class Writer {
     if (repair && !this.#log.truncate())
       throw new Error("the log could not be folded into the database after the disk had failed");
     // rule 1: before this has returned nothing is told.
-    this.#meta = MetaRow.start(database, bootId);
+    this.#meta = MetaRow.start(database, bootId, Date.now(), place);
     this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);

@@ -155,11 +155,25 @@ describe("a held lock", () => {
     const refusal = { refused: "START_FAILED", message: "" } as const;
     for (let i = 0; i < 20; i++) {
       rig.passes(10_000);
-      rig.handle({ kind: "nobody" });
+      rig.handle({ kind: "nobody", left: false });
       rig.handle({ kind: "connect-failed", why: "failed", refusal, luck: 0 });
     }
     assert.equal(rig.grant("a").state, "held");
     assert.deepEqual(rig.passes(29_000).includes("lost a 7"), true);
+  });
+
+  it("is counted on where the broker's directory is gone, or another serves from elsewhere: whatever is seen there later", () => {
+    const rig = holding();
+    rig.breaks();
+    rig.passes(1000);
+    rig.handle({ kind: "nobody", left: false });
+    rig.handle({ kind: "nobody", left: true });
+    const refusal = { refused: "START_FAILED", message: "" } as const;
+    rig.handle({ kind: "connect-failed", why: "failed", refusal, luck: 0 });
+    rig.passes(10_000);
+    rig.handle({ kind: "nobody", left: false });
+    assert.equal(rig.passes(18_999).includes("lost a 7"), false);
+    assert.equal(rig.passes(1).includes("lost a 7"), true);
   });
 
   it("of a session bound to a process does not end with a window", () => {

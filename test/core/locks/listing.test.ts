@@ -13,7 +13,14 @@ class Crowd {
   readonly core = new Core(limitsWith({ locksPerSessionMax: 50_000 }), seq(0));
 
   constructor(names: readonly string[], reason = "") {
-    const first = { epoch: 1, storedSeq: seq(0), previousBootId: null, heldBefore: false, incarnation: "i" };
+    const first = {
+      epoch: 1,
+      storedSeq: seq(0),
+      previousBootId: null,
+      heldBefore: false,
+      movedFrom: null,
+      incarnation: "i",
+    };
     this.#ask({ kind: "writer-ready", ...first, tokensFrom: 1, tokensTo: 1_000_000 });
     this.#ask({ kind: "connected", connection });
     const identity = { program: "p", version: "", process: undefined, bound: false };

@@ -162,6 +162,7 @@ export class FakeWriter {
       storedSeq: seqOf(storedSeq),
       previousBootId,
       heldBefore,
+      movedFrom: null,
       incarnation,
       tokensFrom,
       tokensTo,

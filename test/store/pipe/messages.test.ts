@@ -95,7 +95,15 @@ const toWriter: readonly messages.ToWriter[] = [
   { kind: "checkpoint" },
   {
     kind: "go",
-    orders: { database: "/d", writerLock: "/l", progress: "/p", limits: limitsWith(), bootId: "b", repair: true },
+    orders: {
+      database: "/d",
+      writerLock: "/l",
+      progress: "/p",
+      limits: limitsWith(),
+      bootId: "b",
+      place: "/r",
+      repair: true,
+    },
   },
 ];
 
@@ -141,6 +149,7 @@ test("what a child says about itself comes back", () => {
     storedSeq: 2,
     previousBootId: null,
     heldBefore: false,
+    movedFrom: null,
     incarnation: "i",
     tokensFrom: 1,
     tokensTo: 9,

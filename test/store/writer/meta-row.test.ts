@@ -24,6 +24,7 @@ test("the start write makes a new epoch and sets tokens aside that no start has 
       storedSeq: 0,
       previousBootId: null,
       heldBefore: false,
+      movedFrom: null,
       incarnation: "",
       tokensFrom: 1,
       tokensTo: 1 + tokenBlock,
@@ -54,6 +55,20 @@ test("that nothing is held is known to the next start, and to no other after it"
   assert.equal(MetaRow.start(database, "boot-1").ready.heldBefore, true);
   second.nothingHeld();
   assert.equal(MetaRow.start(database, "boot-1").ready.heldBefore, true, "it was said by one whose epoch has passed");
+});
+
+// rule 13
+test("where it was served from is known to each start until tokens are reserved from another place", (t) => {
+  const database = open(t);
+  const startAt = (place: string) => MetaRow.start(database, "boot-1", Date.now(), place);
+  assert.equal(startAt("/run/a").ready.movedFrom, null);
+  assert.equal(startAt("/run/a").ready.movedFrom, null);
+  assert.equal(startAt("/run/b").ready.movedFrom, "/run/a");
+  const again = startAt("/run/b");
+  assert.equal(again.ready.movedFrom, "/run/a", "nobody has heard of the first one");
+  again.reserve(again.ready.tokensTo, true);
+  assert.equal(startAt("/run/b").ready.movedFrom, null);
+  assert.equal(startAt("/run/a").ready.movedFrom, "/run/b");
 });
 
 // rule 2
@@ -130,8 +145,9 @@ test("a database whose tables have an older version gets what they lack, and kee
     assert.equal(meta.advance(10, 70), true);
     assert.equal(meta.commits, commits + 1);
     assert.equal(database.prepare("select version from _holdfast_meta").pluck().get(), tablesVersion);
-    // That program has written down nothing of locks.
-    assert.equal(meta.ready.heldBefore, true);
+    // A program of before version 5 has written down nothing of locks, and of before 6 not where it was.
+    assert.equal(meta.ready.heldBefore, version < 5);
+    assert.equal(meta.ready.movedFrom, null);
     assert.equal(database.prepare("select count(*) from _holdfast_keys").pluck().get(), 0);
   }
 });

@@ -1,0 +1,40 @@
+/**
+ * One database that is served from one run directory after the other: whose lock was granted there knows that it is lost
+ * before anybody is granted it here (promise 4).
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Home } from "../support/broker.js";
+import { until } from "../support/patience.js";
+
+const limits = { resumeWindowMs: 2000 };
+
+for (const gone of [false, true])
+  test(`a lock is lost to its holder before it is granted elsewhere, where the old directory is ${gone ? "gone" : "still there"}`, async (t) => {
+    const there = new Home(t);
+    const here = new Home(t);
+    mkdirSync(join(there.dir, "data"), { mode: 0o700 });
+    const started = { limits, args: ["--database", there.database] };
+    // Its ledger is of a time before the other: what it says of "x" must not be believed.
+    const first = await here.start(started);
+    const early = await here.connect({ resumeWindowMs: 1000 });
+    await early.acquire("early");
+    await first.stop();
+    const front = await there.start({ limits });
+    const holder = await there.connect({ resumeWindowMs: 1000 });
+    const lock = await holder.acquire("x");
+    const events: string[] = [];
+    lock.signal.addEventListener("abort", () => events.push("lost"));
+    await front.stop();
+    if (gone) rmSync(join(there.dir, "run"), { recursive: true });
+    await here.start(started);
+    assert.equal(existsSync(join(there.dir, "run", "moved")), !gone);
+    assert.equal(existsSync(join(here.dir, "run", "moved")), false);
+    const other = await here.connect();
+    await other.withLock("x", () => events.push("granted"));
+    await until("the holder to hear of it", () => events.length === 2);
+    assert.deepEqual(events, ["lost", "granted"]);
+    assert.equal(await other.withLock("early", () => "free"), "free");
+  });
