@@ -9,7 +9,8 @@ import { test } from "node:test";
 import { Home } from "../support/broker.js";
 import { until } from "../support/patience.js";
 
-const limits = { resumeWindowMs: 2000 };
+// Longer than the library waits between two attempts to connect: those would move the end of a window on.
+const limits = { resumeWindowMs: 5000 };
 
 for (const gone of [false, true])
   test(`a lock is lost to its holder before it is granted elsewhere, where the old directory is ${gone ? "gone" : "still there"}`, async (t) => {
@@ -19,11 +20,11 @@ for (const gone of [false, true])
     const started = { limits, args: ["--database", there.database] };
     // Its ledger is of a time before the other: what it says of "x" must not be believed.
     const first = await here.start(started);
-    const early = await here.connect({ resumeWindowMs: 1000 });
+    const early = await here.connect({ resumeWindowMs: 4000 });
     await early.acquire("early");
     await first.stop();
     const front = await there.start({ limits });
-    const holder = await there.connect({ resumeWindowMs: 1000 });
+    const holder = await there.connect({ resumeWindowMs: 4000 });
     const lock = await holder.acquire("x");
     const events: string[] = [];
     lock.signal.addEventListener("abort", () => events.push("lost"));
