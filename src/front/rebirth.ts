@@ -141,8 +141,8 @@ function believed(
   const { sessions, grants, waiters, capacities } = contents;
   const { storedSeq, tokensFrom, previousBootId, movedFrom } = ready;
   const { tokensTo, seq, incarnation } = mark;
-  const another = previousBootId === null || incarnation !== ready.incarnation;
-  if (!another && movedFrom === null && seq <= storedSeq && tokensTo <= tokensFrom)
+  const another = previousBootId === null || incarnation !== ready.incarnation || movedFrom !== null;
+  if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
     return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };
   // Those who held something may still believe in it, until they have come back and were told.
   const elsewhere = movedFrom !== null && ready.heldBefore;

@@ -35,6 +35,12 @@ interface Stored {
   readonly place: string | null;
 }
 
+interface StartOptions {
+  /** Milliseconds since 1970. */
+  readonly nowWall?: number;
+  readonly place?: string;
+}
+
 interface Started {
   readonly ready: WriterReady;
   readonly repliesBytes: number;
@@ -78,10 +84,10 @@ export class MetaRow {
   /**
    * The start write: a new epoch and a block of tokens, on disk when this returns. Throws DATA_FOREIGN.
    *
-   * @param place the run directory of the broker. One that was served from another place stays noted as that one's until
+   * `place`: the run directory of the broker. One that was served from another place stays noted as that one's until
    *   tokens are reserved: the front asks for them when it has made what its own ledger says void, and not before.
    */
-  static start(database: Database, bootId: string, nowWall = Date.now(), place = ""): MetaRow {
+  static start(database: Database, bootId: string, { nowWall = Date.now(), place = "" }: StartOptions = {}): MetaRow {
     database.exec("BEGIN IMMEDIATE");
     try {
       const before = readOrCreate(database);

@@ -89,7 +89,7 @@ export class Writer {
     if (repair && !this.#log.truncate())
       throw new Error("the log could not be folded into the database after the disk had failed");
     // rule 1: before this has returned nothing is told.
-    this.#meta = MetaRow.start(database, bootId, Date.now(), place);
+    this.#meta = MetaRow.start(database, bootId, { place });
     this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);

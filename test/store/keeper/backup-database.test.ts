@@ -20,7 +20,7 @@ import { tempDir } from "../../support/temp-dir.js";
 /** As the broker's writer has it: with a log, and the broker's own tables. */
 function served(path: string, rows: number) {
   const database = openDatabase({ path, role: "writer", durability: "full", busyMs: 1000 });
-  const meta = MetaRow.start(database, "boot", Date.UTC(2026, 0, 1));
+  const meta = MetaRow.start(database, "boot", { nowWall: Date.UTC(2026, 0, 1) });
   database.exec("create table t (a, b)");
   const insert = database.prepare("insert into t values (?, randomblob(500))");
   const add = (from: number, to: number) =>

@@ -82,13 +82,13 @@ test("tokens go on above those that were given in what is put aside, whatever th
   const { from, places } = order(dir);
   make(from, "create table t (a)");
   const before = open(places.database);
-  MetaRow.start(before, "boot", wallNow);
-  const { tokensTo } = MetaRow.start(before, "a run whose clock was ahead", Date.UTC(2030, 0, 1)).ready;
+  MetaRow.start(before, "boot", { nowWall: wallNow });
+  const { tokensTo } = MetaRow.start(before, "a run whose clock was ahead", { nowWall: Date.UTC(2030, 0, 1) }).ready;
   before.close();
   await importDatabase(order(dir));
   const next = open(places.database);
   t.after(() => next.close());
-  const { ready } = MetaRow.start(next, "boot", wallNow);
+  const { ready } = MetaRow.start(next, "boot", { nowWall: wallNow });
   assert.ok(ready.tokensFrom >= tokensTo, `${ready.tokensFrom} after ${tokensTo}`);
   assert.deepEqual(next.prepare("select count(*) from t").pluck().all(), [0]);
 });
@@ -100,12 +100,12 @@ test("what is imported knows whether a lock may be held in what it takes the pla
     const { from, places, bootId } = order(dir);
     make(from, "create table t (a)");
     const before = open(places.database);
-    const meta = MetaRow.start(before, bootId, wallNow);
+    const meta = MetaRow.start(before, bootId, { nowWall: wallNow });
     if (!held) meta.nothingHeld();
     before.close();
     await importDatabase(order(dir));
     const next = open(places.database);
-    assert.equal(MetaRow.start(next, bootId, wallNow).ready.heldBefore, held);
+    assert.equal(MetaRow.start(next, bootId, { nowWall: wallNow }).ready.heldBefore, held);
     next.close();
   }
 });

@@ -23,7 +23,7 @@ async function backedUp(t: TestContext) {
   const database = join(dir, "data.db");
   const places = { database, writerLock: `${database}.writer.lock` };
   const connection = open(database);
-  const meta = MetaRow.start(connection, "boot", madeAt);
+  const meta = MetaRow.start(connection, "boot", { nowWall: madeAt });
   connection.exec("create table t (a); insert into t values ('then')");
   connection.exec("insert into _holdfast_sessions values (x'01', 1, 1, null, 0)");
   const from = join(dir, "copy.db");
@@ -66,7 +66,7 @@ test("tokens do not go back, though neither the ledger nor the clock at the back
   const again = open(database);
   t.after(() => again.close());
   // The same run of the machine: without a mark of the restore it would go on where the backup was made.
-  const next = MetaRow.start(again, "boot", wallNow);
+  const next = MetaRow.start(again, "boot", { nowWall: wallNow });
   assert.ok(next.ready.tokensFrom >= (given?.tokensTo ?? 0), `${next.ready.tokensFrom} after ${given?.tokensTo}`);
 });
 
@@ -82,11 +82,11 @@ for (const [what, held, before] of [
       if (!then) meta.nothingHeld();
       const from = join(dir, "second.db");
       await backupDatabase({ database, to: from, force: false, walBytesHardMax: 2 ** 30, progress: () => {} });
-      before?.(MetaRow.start(connection, bootId, wallNow));
+      before?.(MetaRow.start(connection, bootId, { nowWall: wallNow }));
       connection.close();
       await restoreDatabase({ from, places, wallNow, bootId: before === undefined ? "another run" : bootId });
       const again = open(database);
-      assert.equal(MetaRow.start(again, bootId, wallNow).ready.heldBefore, held);
+      assert.equal(MetaRow.start(again, bootId, { nowWall: wallNow }).ready.heldBefore, held);
       again.close();
     }
   });
@@ -102,7 +102,7 @@ test("a backup that is put in the place of what cannot be read, or of nothing, k
     wreck(database);
     await restoreDatabase({ from, places, wallNow, bootId });
     const again = open(database);
-    assert.equal(MetaRow.start(again, bootId, wallNow).ready.heldBefore, held);
+    assert.equal(MetaRow.start(again, bootId, { nowWall: wallNow }).ready.heldBefore, held);
     again.close();
   }
 });
@@ -120,12 +120,12 @@ test("a backup of an older version is put back, with what is known of locks", as
 
 test("tokens do not go back either when the clock was set back since they were given", async (t) => {
   const { database, places, from, connection } = await backedUp(t);
-  const ahead = MetaRow.start(connection, "a run whose clock was ahead", Date.UTC(2030, 0, 1));
+  const ahead = MetaRow.start(connection, "a run whose clock was ahead", { nowWall: Date.UTC(2030, 0, 1) });
   connection.close();
   await restoreDatabase({ from, places, wallNow, bootId });
   const again = open(database);
   t.after(() => again.close());
-  const { tokensFrom } = MetaRow.start(again, "boot", wallNow).ready;
+  const { tokensFrom } = MetaRow.start(again, "boot", { nowWall: wallNow }).ready;
   assert.ok(tokensFrom >= ahead.ready.tokensTo, `${tokensFrom} after ${ahead.ready.tokensTo}`);
 });
 

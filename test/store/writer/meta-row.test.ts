@@ -60,7 +60,7 @@ test("that nothing is held is known to the next start, and to no other after it"
 // rule 13
 test("where it was served from is known to each start until tokens are reserved from another place", (t) => {
   const database = open(t);
-  const startAt = (place: string) => MetaRow.start(database, "boot-1", Date.now(), place);
+  const startAt = (place: string) => MetaRow.start(database, "boot-1", { place });
   assert.equal(startAt("/run/a").ready.movedFrom, null);
   assert.equal(startAt("/run/a").ready.movedFrom, null);
   assert.equal(startAt("/run/b").ready.movedFrom, "/run/a");
