@@ -13,8 +13,8 @@ export type StoreAnswer =
   | { readonly kind: "absent" };
 
 /**
- * What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). `folding`:
- * the log into the database, for nobody's request.
+ * What the writer last noted in its progress file: the last request that it has begun (0: none), in which phase it is,
+ * since when (monotonic ms). `folding`: the log into the database, for nobody's request.
  */
 export interface WriterProgress {
   readonly seq: Seq;

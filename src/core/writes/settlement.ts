@@ -56,8 +56,8 @@ export function fateOf(write: Write, death: Death): Fate {
     return refusedUnlessStored(write, refuse("STATEMENT_CRASHED", message));
   }
   // A part of it may be applied, and without a key the store cannot tell how much: it must not begin anew.
-  if (write.piecewise && write.key === undefined && mayHaveBegun(write, progress)) {
-    const message = "the writer died while it may have been at this script, which had no request key";
+  if (write.piecewise && write.key === undefined && mayHaveBegun(write.seq, progress)) {
+    const message = "the writer died when it may have begun this script, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
   // Of one that was sent before, or that is applied piece by piece, only the store can tell.
@@ -88,8 +88,9 @@ function notFinished(write: Write, refusal: Refusal): Refusal {
   return write.piecewise ? { ...refusal, outcome: "unknown" } : notRun(write, refusal);
 }
 
-function mayHaveBegun(write: Write, progress: WriterProgress | undefined): boolean {
-  return progress === undefined || (progress.phase !== "idle" && progress.seq === write.seq);
+/** The writer begins what it is given in its order; it may be done with this one, though the answer was not heard. */
+function mayHaveBegun(at: Seq, progress: WriterProgress | undefined): boolean {
+  return progress === undefined || progress.seq >= at;
 }
 
 export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">): Refusal {

@@ -100,6 +100,21 @@ test("that nothing is held is written down when the writer leaves, and not by on
   assert.deepEqual(lives, [false, true, false, true, true]);
 });
 
+// rule 8: its first statements are applied, and no sequence on disk says so
+test("of a script that was refused in its middle a writer that dies says that it had begun it", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute(table);
+  const sql = "insert into t (a) values (1); insert into nowhere values (1)";
+  const { seq: at, answer } = r.give("db.script", { sql, atomic: false });
+  r.store.flush();
+  assert.equal((await answer).kind, "refused");
+  const { progress } = await r.killWriter();
+  const { storedSeq } = await r.startWriter();
+  assert.deepEqual([progress?.phase, progress?.seq], ["idle", at]);
+  assert.ok(storedSeq < at);
+});
+
 // rule 8: who was it
 test("of fifty writes that wait together the endless one is named, and the others are not applied", async (t) => {
   // However slow the machine is, the first sixteen at least are one group.
