@@ -270,7 +270,7 @@ export class Writer {
 
   #checkpoint(): FromWriter {
     try {
-      const complete = this.#log.truncate();
+      const complete = this.#log.truncateAtOnce();
       return { kind: "checkpointed", walBytes: this.#log.bytes, complete };
     } catch (error) {
       endOnDiskFailure(error);
