@@ -77,11 +77,12 @@ export type StoreEvent =
       /** Absent where nobody has measured. */
       readonly times?: GroupTimes;
     }
-  /** The process is gone and every byte it had written has been read. */
+  /** The process is gone and every byte it had written has been read. `left`: by itself, between two groups. */
   | {
       readonly kind: "writer-gone";
       readonly progress: WriterProgress | undefined;
       readonly ioFailed: boolean;
+      readonly left?: boolean;
       readonly reason: string;
     }
   /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. `refused`: where that has a word. */

@@ -23,14 +23,18 @@ export interface Death {
   readonly culprit: Seq | undefined;
   /** What it was doing, if that is known. */
   readonly progress: WriterProgress | undefined;
+  /** Any write in its hands may be the reason. */
+  readonly unexplained: boolean;
 }
 
-/** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
+/** A write that a writer had in its hands when it died, so often and for no known reason, is taken for the reason. */
 export const deathsMax = 3;
 
 /** The broker has killed the writer: because of this write, or of none. */
 export interface Killing {
   readonly culprit: Seq | undefined;
+  /** Somebody had stopped it. */
+  readonly stopped?: boolean;
 }
 
 /**
@@ -42,7 +46,7 @@ export function culpritOf(killing: Killing | undefined, progress: WriterProgress
   return progress?.phase === "running" ? progress.seq : undefined;
 }
 
-export function fateOf(write: Write, death: Death): Fate {
+export function fateOf(write: Write, death: Omit<Death, "unexplained">): Fate {
   const { storedSeq, culprit, progress } = death;
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
   if (write.seq <= storedSeq && write.settles === undefined) {

@@ -220,7 +220,7 @@ export class WriteLine {
     const before = this.#hands.takeAll();
     const death = { storedSeq, ...this.#watch.writerReady(now) };
     for (const write of before) {
-      if (death.culprit === undefined) write.deaths++;
+      if (death.unexplained) write.deaths++;
       if (write.step === undefined) this.#again(write, death, now);
     }
     this.#parts.transactions().writerReplaced(before.filter(isStep), death, now);
@@ -256,7 +256,7 @@ export class WriteLine {
   }
 
   writerGone(event: WriterGone, now: Instant): void {
-    this.#watch.writerGone(this.#state.kind === "ready", event.progress);
+    this.#watch.writerGone(this.#state.kind === "ready", event);
     this.#state = { kind: "starting" };
     this.#repair ||= event.ioFailed;
     this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });

@@ -7,7 +7,7 @@ import { after, type Instant, type Limits, type Millis, type Seq } from "../../t
 import type { StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
-import { culpritOf, type Killing } from "./settlement.js";
+import { culpritOf, type Death, type Killing } from "./settlement.js";
 import type { Write } from "./write.js";
 import { overdue, WriteClock } from "./write-clock.js";
 import type { WriterHands } from "./writer-hands.js";
@@ -22,6 +22,7 @@ export interface WriterWatchParts {
 }
 
 export type WriterSeen = Omit<Extract<StoreEvent, { kind: "writer-progress" }>, "kind">;
+type WriterEnd = Pick<Extract<StoreEvent, { kind: "writer-gone" }>, "progress" | "left">;
 
 /** How often a busy writer is looked at (ms). */
 const watchMs = 100;
@@ -48,8 +49,8 @@ export class WriterWatch {
   /** The present writer is being killed. */
   #killing: Killing | undefined;
   #still: Still | undefined;
-  /** What the last writer that died was doing. */
-  #lastProgress: WriterProgress | undefined;
+  /** Of the last writer that was ready. */
+  #end: WriterEnd | undefined;
 
   constructor(parts: WriterWatchParts) {
     this.#parts = parts;
@@ -69,20 +70,20 @@ export class WriterWatch {
   /** Is the statement that it runs over its time, or does it stand still? Returns whether it is killed for that. */
   seen({ progress, stopped = false }: WriterSeen, now: Instant): boolean {
     if (this.#killing !== undefined || progress === undefined) return false;
-    if (progress.phase === "idle" || stopped) return this.#seenStill(progress, now);
+    if (progress.phase === "idle" || stopped) return this.#seenStill(progress, stopped, now);
     this.#still = undefined;
     return progress.phase === "running" && this.#seenRunning(progress, now);
   }
 
-  /** Somebody has stopped it, or it gets no processor: nobody's write is to blame. */
-  #seenStill({ since: notedAt }: WriterProgress, now: Instant): boolean {
+  /** Somebody has stopped it, or it gets no processor: nobody's write is to blame, unless it does so again and again. */
+  #seenStill({ since: notedAt }: WriterProgress, stopped: boolean, now: Instant): boolean {
     const { hands, limits } = this.#parts;
     const { firstOpen } = hands;
     if (hands.size === 0 || this.#still?.firstOpen !== firstOpen || this.#still.notedAt !== notedAt)
       this.#still = { firstOpen, notedAt, since: now };
     const stillMs = this.#clock.runningMs(this.#still, now);
     if (stillMs < Math.max(limits.writeContendedMs, stillMsMin)) return false;
-    this.#kill({ culprit: undefined }, `it has stood still for ${Math.round(stillMs)} ms`);
+    this.#kill({ culprit: undefined, stopped }, `it has stood still for ${Math.round(stillMs)} ms`);
     return true;
   }
 
@@ -118,19 +119,20 @@ export class WriterWatch {
   }
 
   /** `wasReady`: one that died before it was ready has run nothing; what its predecessor did still counts. */
-  writerGone(wasReady: boolean, progress: WriterProgress | undefined): void {
-    if (wasReady) this.#lastProgress = progress;
+  writerGone(wasReady: boolean, end: WriterEnd): void {
+    if (wasReady) this.#end = end;
     this.#clock.forget();
   }
 
-  /** Its successor is ready. Says what the one before was doing, and which write it died of, if that is known. */
-  writerReady(now: Instant): { readonly culprit: Seq | undefined; readonly progress: WriterProgress | undefined } {
+  /** Its successor is ready. Says what the one before was doing, and what it died of, if that is known. */
+  writerReady(now: Instant): Omit<Death, "storedSeq"> {
     this.#readyAt = now;
-    const progress = this.#lastProgress;
+    const { progress, left = false } = this.#end ?? {};
     const culprit = culpritOf(this.#killing, progress);
+    const unexplained = culprit === undefined && !left && this.#killing?.stopped !== true;
     this.#killing = undefined;
     this.#still = undefined;
-    this.#lastProgress = undefined;
-    return { culprit, progress };
+    this.#end = undefined;
+    return { culprit, progress, unexplained };
   }
 }

@@ -261,7 +261,7 @@ export class WriterDesk {
       return this.#on({ kind: "writer-unavailable", reason: said, lockHeld, ...word });
     }
     const ioFailed = exitCode === exitCodes.diskFailed;
-    this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });
+    this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, left: exitCode === 0, reason });
   }
 
   #progress() {

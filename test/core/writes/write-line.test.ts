@@ -908,6 +908,26 @@ test("a writer that was stopped while it ran or committed something is killed, a
   }
 });
 
+test("a writer that leaves by itself, or that somebody had stopped, is held against none of the writes that it had", () => {
+  for (const end of ["leaves", "stopped"] as const) {
+    const [broker, a] = two({ startMs: 100_000 });
+    const write = a.write("w", { key: undefined });
+    for (let deaths = 0; deaths < 4; deaths++) {
+      const progress = { seq: seqOf(1), phase: "committing", since: broker.now } as const;
+      for (let passed = 0; passed < 5200 && end === "stopped"; passed += 100) {
+        broker.pass(100);
+        broker.do({ kind: "writer-progress", progress, stopped: true });
+      }
+      assert.equal(broker.writer.taken("kill").length, end === "stopped" ? 1 : 0);
+      broker.killWriter(end === "leaves" ? { jobs: 0, phase: "idle", left: true } : { jobs: 1, phase: "committing" });
+      broker.writerReady();
+    }
+    assert.ok(write.open);
+    broker.settle();
+    assert.equal(write.body, "did w");
+  }
+});
+
 // rule 8: on a busy machine it may get no processor for so long
 test("a writer that stands still for less than three seconds is not killed, however short the limit for writes", () => {
   const [broker, a] = two({ startMs: 100_000, limits: { writeContendedMs: 10 } });
