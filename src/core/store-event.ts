@@ -85,11 +85,12 @@ export type StoreEvent =
       readonly left?: boolean;
       readonly reason: string;
     }
-  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. `refused`: where that has a word. */
+  /** `lockHeld`: another process has the writer's lock. `ioFailed`: the disk failed. `refused`: where that has a word. */
   | {
       readonly kind: "writer-unavailable";
       readonly reason: string;
       readonly lockHeld?: boolean;
+      readonly ioFailed?: boolean;
       readonly refused?: RefusalCode;
     }
   /** `stopped`: by somebody (SIGSTOP), as far as anybody can tell. */

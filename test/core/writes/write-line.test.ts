@@ -673,18 +673,24 @@ test("a writer that is not ready for long is not waited for any more, and is wel
   assert.deepEqual(startedReaders(broker, now), [false, false]);
 });
 
-test("that the lock is held is no reason to repair the log; not to know what is wrong is one", () => {
-  for (const lockHeld of [true, false]) {
+// rule 9: it is refused as long as somebody reads from the log, for as long as that may be
+test("that no writer could be had is a reason to repair the log only if the disk failed, and then until there is one", () => {
+  for (const ioFailed of [true, false]) {
     const [broker] = two();
     broker.killWriter({ jobs: 0, phase: "idle" });
     broker.writer.taken("start");
-    broker.writer.state = "none";
-    broker.do({ kind: "writer-unavailable", reason: "held", lockHeld });
-    broker.pass(5000);
-    assert.deepEqual(
-      broker.writer.taken("start").map(({ repair }) => repair),
-      [!lockHeld],
-    );
+    for (const event of [
+      { reason: "it", ioFailed },
+      { reason: "no room", ioFailed: false },
+    ]) {
+      broker.writer.state = "none";
+      broker.do({ kind: "writer-unavailable", ...event });
+      broker.pass(5000);
+      assert.deepEqual(
+        broker.writer.taken("start").map(({ repair }) => repair),
+        [ioFailed],
+      );
+    }
   }
 });
 
@@ -744,7 +750,7 @@ test("a writer is tried for again every five seconds, once", () => {
     broker.pass(4999);
     assert.equal(broker.writer.taken("start").length, 0);
     broker.pass(1);
-    assert.deepEqual(broker.writer.taken("start"), [{ to: "writer", kind: "start", repair: true }]);
+    assert.deepEqual(broker.writer.taken("start"), [{ to: "writer", kind: "start", repair: false }]);
   }
   broker.writerReady();
   broker.pass(20_000);
