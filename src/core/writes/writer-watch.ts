@@ -31,6 +31,8 @@ const watchMs = 100;
  * get no processor for a while, and before it begins it waits for a stranger's transaction (`busyMs` of the writer).
  */
 const stillMsMin = 3000;
+/** A commit that takes longer (ms) waits for a disk: who is killed in it goes no sooner. */
+const commitMsMax = 1000;
 
 /** What it was seen to be at while it stood still: with what it was given not begun, or stopped in the middle of it. */
 interface Still {
@@ -49,7 +51,9 @@ export class WriterWatch {
   /** The present writer is being killed. */
   #killing: Killing | undefined;
   #still: Still | undefined;
-  /** Of the last writer that was ready. */
+  /** The script with a transaction for each statement that it was seen to be at, and since when. */
+  #script: Pick<WriterProgress, "seq" | "since"> | undefined;
+  /** How the last writer that was ready has ended. */
   #end: WriterEnd | undefined;
 
   constructor(parts: WriterWatchParts) {
@@ -72,7 +76,7 @@ export class WriterWatch {
     if (this.#killing !== undefined || progress === undefined) return false;
     if (progress.phase === "idle" || stopped) return this.#seenStill(progress, stopped, now);
     this.#still = undefined;
-    return progress.phase === "running" && this.#seenRunning(progress, now);
+    return progress.phase !== "folding" && this.#seenAtWork(progress, now);
   }
 
   /** Somebody has stopped it, or it gets no processor: nobody's write is to blame, unless it does so again and again. */
@@ -87,11 +91,13 @@ export class WriterWatch {
     return true;
   }
 
-  #seenRunning(progress: WriterProgress, now: Instant): boolean {
+  #seenAtWork(progress: WriterProgress, now: Instant): boolean {
     if (progress.since < this.#readyAt) return false;
     const write = this.#parts.hands.get(progress.seq);
     if (write === undefined) return false;
-    const verdict = overdue(write, this.#clock.runningMs(progress, now), {
+    const begun = write.piecewise === true ? this.#scriptBegun(progress) : progress;
+    if (progress.phase === "committing" && !this.#isBetween(write, progress, now)) return false;
+    const verdict = overdue(write, this.#clock.runningMs(begun, now), {
       limits: this.#parts.limits,
       contended: this.#parts.othersWait(write),
       shortened: write.session !== undefined && this.#clock.killsOften(write.session.id, now),
@@ -101,6 +107,17 @@ export class WriterWatch {
     this.#clock.killed(write.owner, now);
     this.#kill({ culprit: progress.seq }, `write ${progress.seq}: ${verdict}`);
     return true;
+  }
+
+  /** In one of the many commits of a script, which may be all that is ever seen of it. */
+  #isBetween({ piecewise }: Write, progress: WriterProgress, now: Instant): boolean {
+    return piecewise === true && this.#clock.runningMs(progress, now) < commitMsMax;
+  }
+
+  /** What is noted is of one statement and its commit; the limits are for all of them. */
+  #scriptBegun({ seq, since }: WriterProgress): Pick<WriterProgress, "since"> {
+    if (this.#script?.seq !== seq) this.#script = { seq, since };
+    return this.#script;
   }
 
   #kill(killing: Killing, why: string): void {
@@ -132,6 +149,7 @@ export class WriterWatch {
     const unexplained = culprit === undefined && !left && this.#killing?.stopped !== true;
     this.#killing = undefined;
     this.#still = undefined;
+    this.#script = undefined;
     this.#end = undefined;
     return { culprit, progress, unexplained };
   }

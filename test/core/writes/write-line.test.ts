@@ -809,6 +809,63 @@ test("a write that runs too long is ended: sooner when others wait, later when i
   }
 });
 
+test("the limits of a script are for all of it, though it has a transaction for each statement", () => {
+  const cases = [
+    { words: {}, others: true, limit: 5000 },
+    { words: {}, others: false, limit: 30_000 },
+    { words: { timeoutMs: 700 }, others: false, limit: 700 },
+    { words: { key: undefined }, others: true, limit: 5000 },
+  ];
+  for (const phase of ["running", "committing"] as const)
+    for (const { words, others, limit } of cases) {
+      const [broker, a, b] = two({ startMs: 100_000 });
+      const script = a.write("script", { ...words, piecewise: true });
+      if (others) b.write("waits");
+      for (let passed = 0; passed <= limit; passed += 100) {
+        assert.equal(broker.writer.taken("kill").length, 0, `${passed} of ${limit} ms`);
+        broker.pass(100);
+        broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase, since: broker.now } });
+      }
+      assert.equal(broker.writer.taken("kill").length, 1);
+      broker.killWriter({ jobs: 1, phase });
+      broker.writerReady();
+      assert.deepEqual([script.refusal.code, script.refusal.outcome], ["STATEMENT_TIMEOUT", "unknown"]);
+    }
+});
+
+test("a script that is cancelled is ended though none of its statements takes long, and not in a commit that waits for the disk", () => {
+  const [broker, a] = two({ startMs: 100_000 });
+  a.cancel(a.write("script", { piecewise: true }));
+  const since = broker.now;
+  for (let looks = 0; looks < 3; looks++) {
+    broker.pass(1000);
+    broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "committing", since } });
+    assert.equal(broker.writer.taken("kill").length, 0);
+  }
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "running", since: broker.now } });
+  assert.equal(broker.writer.taken("kill").length, 1);
+});
+
+test("the time of a script begins anew with another, and with another writer", () => {
+  const [broker, a, b] = two({ startMs: 100_000 });
+  a.write("first", { piecewise: true });
+  a.write("second", { piecewise: true });
+  b.write("waits");
+  const lookAt = (seq: number, ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      broker.pass(100);
+      broker.do({ kind: "writer-progress", progress: { seq: seqOf(seq), phase: "running", since: broker.now } });
+    }
+  };
+  lookAt(1, 4000);
+  broker.settle(1);
+  lookAt(2, 4000);
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  lookAt(2, 4000);
+  assert.equal(broker.writer.taken("kill").length, 0);
+});
+
 test("when a kill comes too late for its write, the one that runs by then is not blamed for it", () => {
   for (const answered of [true, false]) {
     const [broker, a, b] = two({ startMs: 100_000 });
