@@ -13,8 +13,8 @@ export type StoreAnswer =
   | { readonly kind: "absent" };
 
 /**
- * What the writer last noted in its progress file: which request, in which phase, since when (monotonic ms). `folding`:
- * the log into the database, for nobody's request.
+ * What the writer last noted in its progress file: the last request that it has begun (0: none), in which phase it is,
+ * since when (monotonic ms). `folding`: the log into the database, for nobody's request.
  */
 export interface WriterProgress {
   readonly seq: Seq;
@@ -79,18 +79,20 @@ export type StoreEvent =
       /** Absent where nobody has measured. */
       readonly times?: GroupTimes;
     }
-  /** The process is gone and every byte it had written has been read. */
+  /** The process is gone and every byte it had written has been read. `left`: by itself, between two groups. */
   | {
       readonly kind: "writer-gone";
       readonly progress: WriterProgress | undefined;
       readonly ioFailed: boolean;
+      readonly left?: boolean;
       readonly reason: string;
     }
-  /** `lockHeld`: another process has the writer's lock. Of the disk that says nothing. `refused`: where that has a word. */
+  /** `lockHeld`: another process has the writer's lock. `ioFailed`: the disk failed. `refused`: where that has a word. */
   | {
       readonly kind: "writer-unavailable";
       readonly reason: string;
       readonly lockHeld?: boolean;
+      readonly ioFailed?: boolean;
       readonly refused?: RefusalCode;
     }
   /** `stopped`: by somebody (SIGSTOP), as far as anybody can tell. */

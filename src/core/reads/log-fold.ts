@@ -7,8 +7,8 @@
  *     ▲                            │                                │                        │
  *     └────────────────────────────┴────── the writer is gone ──────┴────────────────────────┘
  *
- * Asked while the writer is at a statement that takes long, it does so late: then reads go on meanwhile, and if one of
- * them is in the way the log is tried to be folded another time.
+ * Asked while the writer is at a statement or a script that takes long, it does so late: then reads go on meanwhile, and
+ * if one of them is in the way the log is tried to be folded another time.
  */
 import { after, type Instant, type Limits } from "../../terms/index.js";
 import type { WriterProgress } from "../command.js";
@@ -33,7 +33,7 @@ export interface LogFoldParts {
 
 /** A log over its hard limit is tried to be folded again after so long (ms): nothing is written, so it cannot grow. */
 const againMs = 1000;
-/** For a statement that the writer is at for so long nobody waits who only reads (ms). */
+/** For what the writer is at for so long nobody waits who only reads (ms). */
 const patienceMs = 1000;
 
 export class LogFold {
@@ -42,6 +42,8 @@ export class LogFold {
   /** There is a writer that can fold the log. */
   #canFold = false;
   #walBytes = 0;
+  /** When the writer was last asked to fold it. */
+  #askedAt = 0;
   /** How large it was when it was last tried. */
   #triedBytes = 0;
   #again: Deadline | undefined;
@@ -89,13 +91,17 @@ export class LogFold {
     }
     if (this.#state !== "reads" || reads.busy) return;
     this.#state = "asked";
+    this.#askedAt = now;
     draft.dispatch.push({ to: "writer", kind: "checkpoint" });
   }
 
   /** What the writer is at. */
   writerAt(progress: WriterProgress | undefined, now: Instant): void {
-    if (this.#state !== "asked" || progress?.phase !== "running") return;
-    if (now - progress.since < patienceMs) return;
+    if (this.#state !== "asked" || progress === undefined) return;
+    const { phase, since } = progress;
+    // A script may have many statements and commits, none of which takes long. The one commit of others is soon over.
+    if (phase !== "running" && !(phase === "committing" && since > this.#askedAt)) return;
+    if (now - Math.min(since, this.#askedAt) < patienceMs) return;
     this.#state = "late";
     this.#letGo(now);
   }

@@ -23,14 +23,18 @@ export interface Death {
   readonly culprit: Seq | undefined;
   /** What it was doing, if that is known. */
   readonly progress: WriterProgress | undefined;
+  /** Any write in its hands may be the reason. */
+  readonly unexplained: boolean;
 }
 
-/** A write in whose hands the writer died so often, for no known reason, is taken for the reason. */
+/** A write that a writer had in its hands when it died, so often and for no known reason, is taken for the reason. */
 export const deathsMax = 3;
 
 /** The broker has killed the writer: because of this write, or of none. */
 export interface Killing {
   readonly culprit: Seq | undefined;
+  /** Somebody had stopped it. */
+  readonly stopped?: boolean;
 }
 
 /**
@@ -42,7 +46,7 @@ export function culpritOf(killing: Killing | undefined, progress: WriterProgress
   return progress?.phase === "running" ? progress.seq : undefined;
 }
 
-export function fateOf(write: Write, death: Death): Fate {
+export function fateOf(write: Write, death: Omit<Death, "unexplained">): Fate {
   const { storedSeq, culprit, progress } = death;
   if (write.seq === undefined) throw new Error("settlement: a write that was never dispatched");
   if (write.seq <= storedSeq && write.settles === undefined) {
@@ -56,8 +60,8 @@ export function fateOf(write: Write, death: Death): Fate {
     return refusedUnlessStored(write, refuse("STATEMENT_CRASHED", message));
   }
   // A part of it may be applied, and without a key the store cannot tell how much: it must not begin anew.
-  if (write.piecewise && write.key === undefined && mayHaveBegun(write, progress)) {
-    const message = "the writer died while it may have been at this script, which had no request key";
+  if (write.piecewise && write.key === undefined && mayHaveBegun(write.seq, progress)) {
+    const message = "the writer died when it may have begun this script, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
   // Of one that was sent before, or that is applied piece by piece, only the store can tell.
@@ -88,8 +92,9 @@ function notFinished(write: Write, refusal: Refusal): Refusal {
   return write.piecewise ? { ...refusal, outcome: "unknown" } : notRun(write, refusal);
 }
 
-function mayHaveBegun(write: Write, progress: WriterProgress | undefined): boolean {
-  return progress === undefined || (progress.phase !== "idle" && progress.seq === write.seq);
+/** The writer begins what it is given in its order; it may be done with this one, though the answer was not heard. */
+function mayHaveBegun(at: Seq, progress: WriterProgress | undefined): boolean {
+  return progress === undefined || progress.seq >= at;
 }
 
 export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">): Refusal {

@@ -74,8 +74,6 @@ export class WriteLine {
   #doubtFrom: Seq | undefined;
   #retry: Deadline | undefined;
   #late: Deadline | undefined;
-  /** The next try to have a writer has the log repaired first: nobody knows what is wrong. */
-  #retryRepairs = true;
   #settledCount = 0;
   #walBytes = 0;
   /** Whoever is served may make others be served: not one inside the other. */
@@ -220,7 +218,7 @@ export class WriteLine {
     const before = this.#hands.takeAll();
     const death = { storedSeq, ...this.#watch.writerReady(now) };
     for (const write of before) {
-      if (death.culprit === undefined) write.deaths++;
+      if (death.unexplained) write.deaths++;
       if (write.step === undefined) this.#again(write, death, now);
     }
     this.#parts.transactions().writerReplaced(before.filter(isStep), death, now);
@@ -256,7 +254,7 @@ export class WriteLine {
   }
 
   writerGone(event: WriterGone, now: Instant): void {
-    this.#watch.writerGone(this.#state.kind === "ready", event.progress);
+    this.#watch.writerGone(this.#state.kind === "ready", event);
     this.#state = { kind: "starting" };
     this.#repair ||= event.ioFailed;
     this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });
@@ -264,9 +262,9 @@ export class WriteLine {
   }
 
   /** None can be had now; it is tried again. */
-  writerUnavailable({ reason, lockHeld = false }: WriterUnavailable, now: Instant): void {
+  writerUnavailable({ reason, ioFailed = false }: WriterUnavailable, now: Instant): void {
     this.#giveUp(reason, now);
-    this.#retryRepairs = !lockHeld || this.#repair;
+    this.#repair ||= ioFailed;
     this.#parts.deadlines.cancel(this.#retry);
     this.#retry = this.#parts.deadlines.arm("writer-retry", undefined, after(now, retryMs));
   }
@@ -296,7 +294,7 @@ export class WriteLine {
 
   retryWriter(): void {
     if (this.#state.kind === "unavailable")
-      this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#retryRepairs });
+      this.#parts.draft.dispatch.push({ to: "writer", kind: "start", repair: this.#repair });
   }
 
   /** The busy writer was looked at: is the statement it runs over its time, or does it stand still? */

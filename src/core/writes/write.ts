@@ -52,7 +52,7 @@ export interface Write {
     | undefined;
   /** Valid from dispatch on. */
   seq: Seq | undefined;
-  /** How often a writer died with it in its hands, and nobody knows of what. */
+  /** How often a writer died that had it in its hands, and nobody knows of what. */
   deaths: number;
   cancelledAt: Instant | undefined;
   /** Why the writer that has it in its hands was killed because of it. */

@@ -7,7 +7,7 @@ import { after, type Instant, type Limits, type Millis, type Seq } from "../../t
 import type { StoreEvent, WriterProgress } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
-import { culpritOf, type Killing } from "./settlement.js";
+import { culpritOf, type Death, type Killing } from "./settlement.js";
 import type { Write } from "./write.js";
 import { overdue, WriteClock } from "./write-clock.js";
 import type { WriterHands } from "./writer-hands.js";
@@ -22,6 +22,7 @@ export interface WriterWatchParts {
 }
 
 export type WriterSeen = Omit<Extract<StoreEvent, { kind: "writer-progress" }>, "kind">;
+type WriterEnd = Pick<Extract<StoreEvent, { kind: "writer-gone" }>, "progress" | "left">;
 
 /** How often a busy writer is looked at (ms). */
 const watchMs = 100;
@@ -30,6 +31,8 @@ const watchMs = 100;
  * get no processor for a while, and before it begins it waits for a stranger's transaction (`busyMs` of the writer).
  */
 const stillMsMin = 3000;
+/** A commit that takes longer (ms) waits for a disk: who is killed in it goes no sooner. */
+const commitMsMax = 1000;
 
 /** What it was seen to be at while it stood still: with what it was given not begun, or stopped in the middle of it. */
 interface Still {
@@ -48,8 +51,10 @@ export class WriterWatch {
   /** The present writer is being killed. */
   #killing: Killing | undefined;
   #still: Still | undefined;
-  /** What the last writer that died was doing. */
-  #lastProgress: WriterProgress | undefined;
+  /** The script with a transaction for each statement that it was seen to be at, and since when. */
+  #script: Pick<WriterProgress, "seq" | "since"> | undefined;
+  /** How the last writer that was ready has ended. */
+  #end: WriterEnd | undefined;
 
   constructor(parts: WriterWatchParts) {
     this.#parts = parts;
@@ -69,28 +74,30 @@ export class WriterWatch {
   /** Is the statement that it runs over its time, or does it stand still? Returns whether it is killed for that. */
   seen({ progress, stopped = false }: WriterSeen, now: Instant): boolean {
     if (this.#killing !== undefined || progress === undefined) return false;
-    if (progress.phase === "idle" || stopped) return this.#seenStill(progress, now);
+    if (progress.phase === "idle" || stopped) return this.#seenStill(progress, stopped, now);
     this.#still = undefined;
-    return progress.phase === "running" && this.#seenRunning(progress, now);
+    return progress.phase !== "folding" && this.#seenAtWork(progress, now);
   }
 
-  /** Somebody has stopped it, or it gets no processor: nobody's write is to blame. */
-  #seenStill({ since: notedAt }: WriterProgress, now: Instant): boolean {
+  /** Somebody has stopped it, or it gets no processor: nobody's write is to blame, unless it does so again and again. */
+  #seenStill({ since: notedAt }: WriterProgress, stopped: boolean, now: Instant): boolean {
     const { hands, limits } = this.#parts;
     const { firstOpen } = hands;
     if (hands.size === 0 || this.#still?.firstOpen !== firstOpen || this.#still.notedAt !== notedAt)
       this.#still = { firstOpen, notedAt, since: now };
     const stillMs = this.#clock.runningMs(this.#still, now);
     if (stillMs < Math.max(limits.writeContendedMs, stillMsMin)) return false;
-    this.#kill({ culprit: undefined }, `it has stood still for ${Math.round(stillMs)} ms`);
+    this.#kill({ culprit: undefined, stopped }, `it has stood still for ${Math.round(stillMs)} ms`);
     return true;
   }
 
-  #seenRunning(progress: WriterProgress, now: Instant): boolean {
+  #seenAtWork(progress: WriterProgress, now: Instant): boolean {
     if (progress.since < this.#readyAt) return false;
     const write = this.#parts.hands.get(progress.seq);
     if (write === undefined) return false;
-    const verdict = overdue(write, this.#clock.runningMs(progress, now), {
+    const begun = write.piecewise === true ? this.#scriptBegun(progress) : progress;
+    if (progress.phase === "committing" && !this.#isBetween(write, progress, now)) return false;
+    const verdict = overdue(write, this.#clock.runningMs(begun, now), {
       limits: this.#parts.limits,
       contended: this.#parts.othersWait(write),
       shortened: write.session !== undefined && this.#clock.killsOften(write.session.id, now),
@@ -100,6 +107,17 @@ export class WriterWatch {
     this.#clock.killed(write.owner, now);
     this.#kill({ culprit: progress.seq }, `write ${progress.seq}: ${verdict}`);
     return true;
+  }
+
+  /** In one of the many commits of a script, which may be all that is ever seen of it. */
+  #isBetween({ piecewise }: Write, progress: WriterProgress, now: Instant): boolean {
+    return piecewise === true && this.#clock.runningMs(progress, now) < commitMsMax;
+  }
+
+  /** What is noted is of one statement and its commit; the limits are for all of them. */
+  #scriptBegun({ seq, since }: WriterProgress): Pick<WriterProgress, "since"> {
+    if (this.#script?.seq !== seq) this.#script = { seq, since };
+    return this.#script;
   }
 
   #kill(killing: Killing, why: string): void {
@@ -118,19 +136,21 @@ export class WriterWatch {
   }
 
   /** `wasReady`: one that died before it was ready has run nothing; what its predecessor did still counts. */
-  writerGone(wasReady: boolean, progress: WriterProgress | undefined): void {
-    if (wasReady) this.#lastProgress = progress;
+  writerGone(wasReady: boolean, end: WriterEnd): void {
+    if (wasReady) this.#end = end;
     this.#clock.forget();
   }
 
-  /** Its successor is ready. Says what the one before was doing, and which write it died of, if that is known. */
-  writerReady(now: Instant): { readonly culprit: Seq | undefined; readonly progress: WriterProgress | undefined } {
+  /** Its successor is ready. Says what the one before was doing, and what it died of, if that is known. */
+  writerReady(now: Instant): Omit<Death, "storedSeq"> {
     this.#readyAt = now;
-    const progress = this.#lastProgress;
+    const { progress, left = false } = this.#end ?? {};
     const culprit = culpritOf(this.#killing, progress);
+    const unexplained = culprit === undefined && !left && this.#killing?.stopped !== true;
     this.#killing = undefined;
     this.#still = undefined;
-    this.#lastProgress = undefined;
-    return { culprit, progress };
+    this.#script = undefined;
+    this.#end = undefined;
+    return { culprit, progress, unexplained };
   }
 }

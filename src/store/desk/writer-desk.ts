@@ -261,11 +261,11 @@ export class WriterDesk {
       this.#silentDeaths = 0;
       const { excuse } = before;
       const word = excuse?.refused === undefined ? {} : { refused: excuse.refused };
-      const { reason: said = reason, lockHeld = false } = excuse ?? {};
-      return this.#on({ kind: "writer-unavailable", reason: said, lockHeld, ...word });
+      const { reason: said = reason, lockHeld = false, ioFailed = false } = excuse ?? {};
+      return this.#on({ kind: "writer-unavailable", reason: said, lockHeld, ioFailed, ...word });
     }
     const ioFailed = exitCode === exitCodes.diskFailed;
-    this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, reason });
+    this.#on({ kind: "writer-gone", progress: this.#progress(), ioFailed, left: exitCode === 0, reason });
   }
 
   #progress() {

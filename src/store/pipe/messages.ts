@@ -158,11 +158,15 @@ export type FromWriter =
       readonly outside: boolean;
       readonly tables: readonly ChangedTable[];
     }
-  /** `lockHeld`: because another process has the writer's lock. `refused`: what it is refused with, where that has a word. */
+  /**
+   * `lockHeld`: because another process has the writer's lock. `ioFailed`: because the disk failed. `refused`: what it is
+   * refused with, where that has a word.
+   */
   | {
       readonly kind: "unavailable";
       readonly reason: string;
       readonly lockHeld: boolean;
+      readonly ioFailed: boolean;
       readonly refused?: RefusalCode;
     };
 

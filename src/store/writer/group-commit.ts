@@ -3,9 +3,9 @@
  *
  *   take ─► BEGIN ─► each behind its savepoint ─► replies, meta row ─► COMMIT ─► answers, all at once
  *             │            │                                             │
- *             │            └ the transaction is gone (rule 3): the offender has its answer and its text is alone
- *             │              from now on; all others are run again without it. One that finds the disk full is an
- *             │              offender only if it does so by itself too
+ *             │            └ the transaction is gone (rule 3): those before the offender are run again without it; then
+ *             │              it is the first, so that what it is refused for is on disk, and then those behind it. Its
+ *             │              text is alone from now on, unless it was refused for a full disk
  *             └ or COMMIT fails: nothing counts; each is run in a transaction of its own
  *
  * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
@@ -45,7 +45,7 @@ type Attempt =
   /** `answers` are those of the first members; `rest` did not get its turn. */
   | { readonly kind: "settled"; readonly answers: readonly Answer[]; readonly rest: readonly Job[] }
   /** The transaction was gone after this one, and with it what the others had done. */
-  | { readonly kind: "vanished"; readonly offender: Job; readonly answer: Answer }
+  | { readonly kind: "vanished"; readonly before: readonly Job[]; readonly offender: Job; readonly answer: Answer }
   /** COMMIT failed: nothing counts, and whose doing it was is to be found out. */
   | { readonly kind: "failed"; readonly refusal: Refusal }
   /** There was not even a BEGIN; it would be the same for each of them. */
@@ -92,62 +92,44 @@ export class GroupCommit {
     transaction.idle();
   }
 
+  /** As many of them as can be settled together; the others are the first that wait, in their order. */
   #settle(group: readonly Job[]): readonly Answer[] {
-    const first = this.#attempt(group, true);
-    if (first.kind === "settled") {
-      this.#parts.queue.putBack(first.rest);
-      return first.answers;
+    const { queue } = this.#parts;
+    const attempt = this.#attempt(group, true);
+    switch (attempt.kind) {
+      case "settled":
+        queue.putBack(attempt.rest);
+        return attempt.answers;
+      case "vanished": {
+        const { before, offender, answer } = attempt;
+        // Of a full disk the text is not to blame.
+        if (!isFullAnswer(answer)) queue.isolate(offender);
+        // rule 3: behind others it may be refused for a row that comes to nothing with them.
+        const isFirst = before.length === 0;
+        queue.putBack(group.slice(isFirst ? 1 : before.length));
+        return isFirst ? [answer] : this.#settle(before);
+      }
+      default:
+        return this.#settleEach(group, attempt);
     }
-    const answers = new Map<Job, Answer>();
-    this.#settleBroken(group, first, answers);
-    return group.flatMap((job) => answers.get(job) ?? []);
   }
 
-  /** rule 3: runs all others again, without the one that the transaction vanished under, as often as it takes. */
-  #settleBroken(group: readonly Job[], first: Exclude<Attempt, { kind: "settled" }>, answers: Map<Job, Answer>): void {
-    let members = group;
-    let attempt: Attempt = first;
-    while (attempt.kind === "vanished") {
-      const { offender, answer } = attempt;
-      const full = isFullAnswer(answer);
-      // It may be what the others have written that fills the disk: then each gets what is left of it, in order.
-      if (full && members.length > 1 && !this.#fillsAlone(offender)) break;
-      answers.set(offender, answer);
-      members = members.filter((job) => job !== offender);
-      if (members.length === 0) return;
-      // Of a full disk the text is not to blame for ever.
-      if (!full) this.#parts.queue.isolate(offender);
-      attempt = this.#attempt(members, true);
-    }
-    if (attempt.kind === "settled") this.#take(attempt, members, answers);
-    else this.#settleEach(members, attempt, answers);
-  }
-
-  /** Whether it finds the disk full when nobody else has written to it. Nothing is kept, so there is nothing to wait for. */
-  #fillsAlone(job: Job): boolean {
-    const { transaction } = this.#parts;
-    if (transaction.begin() !== undefined) return false;
-    transaction.running(job.message.seq);
-    this.#jobs.run(job);
-    const vanished = !transaction.open;
-    transaction.abandon();
-    return vanished;
-  }
-
-  #settleEach(members: readonly Job[], broken: Attempt, answers: Map<Job, Answer>): void {
+  #settleEach(members: readonly Job[], broken: Attempt): readonly Answer[] {
+    const answers: Answer[] = [];
     let attempt = broken;
     let readable = true;
     for (const job of members) {
       // Whoever is in the way was waited for once; it is not waited for again for each.
       if (attempt.kind !== "barred") attempt = this.#attempt([job], false);
-      if (attempt.kind === "settled") this.#take(attempt, [job], answers);
-      else if (attempt.kind !== "barred") answers.set(job, answerOfBroken(job, attempt));
+      if (attempt.kind === "settled") answers.push(...attempt.answers);
+      else if (attempt.kind !== "barred") answers.push(answerOfBroken(job, attempt));
       else {
         const known = this.#lookUp(job, readable);
         if (known === "unreadable") readable = false;
-        answers.set(job, answerOfBarred(job, attempt.refusal, known));
+        answers.push(answerOfBarred(job, attempt.refusal, known));
       }
     }
+    return answers;
   }
 
   /** Rule 6: what is stored under a key is told although nothing can be written. Nothing: it was not applied. */
@@ -161,15 +143,6 @@ export class GroupCommit {
       if (!isBusy(error)) throw error;
       return "unreadable";
     }
-  }
-
-  #take(
-    { answers: given, rest }: Extract<Attempt, { kind: "settled" }>,
-    members: readonly Job[],
-    answers: Map<Job, Answer>,
-  ): void {
-    for (const [place, answer] of given.entries()) answers.set(members[place] as Job, answer);
-    this.#parts.queue.putBack(rest);
   }
 
   #attempt(members: readonly Job[], housekeeping: boolean): Attempt {
@@ -188,7 +161,8 @@ export class GroupCommit {
       if (!transaction.open) {
         transaction.abandon();
         if (outcome.answer.kind !== "refused") throw new Error("a transaction vanished under a request that succeeded");
-        return { kind: "vanished", offender: job, answer: outcome.answer };
+        const before = members.slice(0, answers.length);
+        return { kind: "vanished", before, offender: job, answer: outcome.answer };
       }
       answers.push(outcome.answer);
       wrote ||= outcome.wrote;

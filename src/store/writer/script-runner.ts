@@ -17,6 +17,8 @@ interface Parts {
   readonly transaction: Transaction;
   readonly replies: RepliesKept;
   readonly runner: RequestRunner;
+  /** Why nothing can be written now, if so. */
+  readonly obstacle: () => Refusal | undefined;
   readonly jobs: JobRunner;
 }
 
@@ -47,14 +49,15 @@ export class ScriptRunner {
   }
 
   #runAll(job: WriteJob, plan: ScriptPlan): Ending {
-    const { limits, transaction, runner, jobs } = this.#parts;
+    const { limits, transaction, runner, obstacle, jobs } = this.#parts;
     const { seq: at, encoding } = job.message;
     const bodies: Buffer[] = [];
     let bytesMax = limits.resultBytesMax;
     // A script without statements is a success as well, and its key must say so.
     for (let index = 0; index < Math.max(plan.statements.length, 1); index++) {
-      const busy = transaction.begin();
-      if (busy !== undefined) return { bodies, refusal: inStatement(busy, index) };
+      // Those before it have let the log grow, each by what it has written.
+      const barred = (index > 0 ? obstacle() : undefined) ?? transaction.begin();
+      if (barred !== undefined) return { bodies, refusal: inStatement(barred, index) };
       transaction.running(at);
       const found = plan.statements[index]?.statement;
       const result = found === undefined ? undefined : runner.runStatement(plan, index, { encoding, bytesMax });

@@ -14,6 +14,9 @@ const framesMax = 1000;
 const frameHeadBytes = 24;
 
 export class WriteAheadLog {
+  readonly #database: Database;
+  /** How long its statements wait for another process's lock (ms). */
+  readonly #busyMs: number;
   readonly #path: string;
   readonly #progress: Pick<ProgressFile, "note">;
   readonly #look: Statement;
@@ -24,6 +27,8 @@ export class WriteAheadLog {
   #framesNext = framesMax;
 
   constructor(database: Database, path: string, progress: Pick<ProgressFile, "note">) {
+    this.#database = database;
+    this.#busyMs = database.pragma("busy_timeout", { simple: true }) as number;
     this.#path = `${path}-wal`;
     this.#progress = progress;
     database.pragma("wal_autocheckpoint = 0");
@@ -64,11 +69,21 @@ export class WriteAheadLog {
     this.#framesNext = after !== undefined && after.folded === after.frames ? framesMax : before.frames + framesMax;
   }
 
-  /** Folds all and empties the file. False when a reader or a full disk stood in the way. */
+  /** Folds all and empties the file, and waits for who reads from it. False when a reader or a full disk stood in the way. */
   truncate(): boolean {
     const after = this.#attempt(this.#truncate);
     this.#framesNext = framesMax;
     return after !== undefined && !after.busy && after.frames === 0;
+  }
+
+  /** The same, but waits for nobody: while SQLite waits there, nothing is written. */
+  truncateAtOnce(): boolean {
+    this.#database.pragma("busy_timeout = 0");
+    try {
+      return this.truncate();
+    } finally {
+      this.#database.pragma(`busy_timeout = ${this.#busyMs}`);
+    }
   }
 
   #attempt(statement: Statement): LogState | undefined {

@@ -1,5 +1,5 @@
 /** The writer's process begins here: loads what it needs, waits for its orders, and then for work. */
-import { loadSqlite } from "../../sqlite/index.js";
+import { isDiskFailure, loadSqlite } from "../../sqlite/index.js";
 import { isHoldfastError } from "../../terms/index.js";
 import { compileEarly } from "../pipe/early-compiler.js";
 import { afterReading, FrameQueue } from "../pipe/frames.js";
@@ -41,7 +41,8 @@ function begin(orders: WriterOrders): void {
     const reason = error instanceof Error ? error.message : String(error);
     report(`no writer: ${reason}`);
     const word = isHoldfastError(error) ? { refused: error.code } : {};
-    send({ kind: "unavailable", reason, lockHeld: error instanceof WriterLockHeld, ...word });
+    const why = { lockHeld: error instanceof WriterLockHeld, ioFailed: isDiskFailure(error) };
+    send({ kind: "unavailable", reason, ...why, ...word });
     parent.endAfter(out, 0);
   }
 }

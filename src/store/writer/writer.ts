@@ -60,8 +60,6 @@ export class Writer {
   #housekept = 0;
   /** No lock is held any more: what is written down when this ends. */
   #nothingHeld = false;
-  /** As it was after the last group. */
-  #walBytes: number;
 
   /** Takes the lock, opens the database, makes the start write. Throws when there can be no writer; nothing is told then. */
   static start(orders: WriterOrders, report: (text: string) => void): Writer {
@@ -90,7 +88,6 @@ export class Writer {
       throw new Error("the log could not be folded into the database after the disk had failed");
     // rule 1: before this has returned nothing is told.
     this.#meta = MetaRow.start(database, bootId, { place });
-    this.#walBytes = this.#log.bytes;
     const schema = new SchemaWatch(database);
     this.#replies = new RepliesKept(database, limits, this.#meta.repliesBytes);
     const ownKeys = new OwnKeys(database, limits);
@@ -209,8 +206,7 @@ export class Writer {
   }
 
   #obstacle(walBytesHardMax: number): Refusal | undefined {
-    // Nobody else lets the log grow: it is as large as after the last group.
-    if (this.#walBytes < walBytesHardMax || !this.#log.isOver(walBytesHardMax)) return undefined;
+    if (!this.#log.isOver(walBytesHardMax)) return undefined;
     const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
   }
@@ -218,7 +214,6 @@ export class Writer {
   #settled(answers: readonly Answer[], times: GroupTimes, send: (message: FromWriter) => void): void {
     for (const commit of this.#told.take()) send({ kind: "changed", ...commit });
     const { bytes: walBytes } = this.#log;
-    this.#walBytes = walBytes;
     const { storedSeq } = this.#transaction;
     send({ kind: "settled", walBytes, housekept: this.#housekeptNow(), storedSeq, ...times, answers });
   }
@@ -270,7 +265,7 @@ export class Writer {
 
   #checkpoint(): FromWriter {
     try {
-      const complete = this.#log.truncate();
+      const complete = this.#log.truncateAtOnce();
       return { kind: "checkpointed", walBytes: this.#log.bytes, complete };
     } catch (error) {
       endOnDiskFailure(error);

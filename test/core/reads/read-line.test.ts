@@ -700,6 +700,21 @@ test("who reads waits for the log to be folded, but not for a long statement tha
   assert.equal(held.body, "saw held");
 });
 
+test("who reads does not wait for a long script either, none of whose statements and commits takes long", () => {
+  for (const phase of ["running", "committing"] as const) {
+    const [broker, a] = two();
+    logIs(broker, broker.limits.walBytesMax);
+    const read = a.read("r");
+    for (let passed = 0; passed < 1000; passed += 100) {
+      assert.deepEqual(rows(broker).join(""), "");
+      broker.pass(100);
+      broker.do({ kind: "writer-progress", progress: { seq: seqOf(7), phase, since: broker.now } });
+    }
+    broker.read("r");
+    assert.equal(read.body, "saw r");
+  }
+});
+
 test("a fold that the writer died in is over", () => {
   const [broker, a] = two();
   logIs(broker, broker.limits.walBytesMax);

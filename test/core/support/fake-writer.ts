@@ -22,6 +22,8 @@ export interface Death {
   /** Nobody can read the progress file. */
   readonly blind?: boolean;
   readonly ioFailed?: boolean;
+  /** By itself. */
+  readonly left?: boolean;
 }
 
 export interface Applied {
@@ -196,7 +198,7 @@ export class FakeWriter {
     return { kind: "writer-settled", answers, storedSeq: seqOf(this.#stored), walBytes: this.walBytes, ...times };
   }
 
-  die({ jobs, phase, blind = false, ioFailed = false }: Death, now: number): StoreEvent {
+  die({ jobs, phase, blind = false, ioFailed = false, left = false }: Death, now: number): StoreEvent {
     const group = this.waiting.slice(0, jobs);
     if (phase === "committed") this.#run(group);
     const last = group.at(-1);
@@ -208,7 +210,7 @@ export class FakeWriter {
     this.state = "none";
     this.waiting = [];
     this.#open = undefined;
-    return { kind: "writer-gone", progress: blind ? undefined : progress, ioFailed, reason: "killed" };
+    return { kind: "writer-gone", progress: blind ? undefined : progress, ioFailed, left, reason: "killed" };
   }
 
   /** The file is an older copy of itself, as far as its numbers go. */

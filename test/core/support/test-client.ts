@@ -298,11 +298,12 @@ export class TestClient {
       key?: number | undefined;
       fences?: readonly Fence[];
       release?: readonly Fence[];
+      piecewise?: boolean;
       timeoutMs?: number;
       contendedMs?: number;
     } = {},
   ): Asked {
-    const { fences = [], release, timeoutMs, contendedMs } = words;
+    const { fences = [], release, piecewise = false, timeoutMs, contendedMs } = words;
     const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "write",
@@ -310,6 +311,7 @@ export class TestClient {
       fences,
       release,
       alone: false,
+      piecewise,
       timeoutMs,
       contendedMs,
       parcel: parcel(what, words),

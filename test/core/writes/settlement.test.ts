@@ -116,6 +116,9 @@ test("a script without a key that a dead writer may have begun is not begun anew
   assert.equal(fate(script(), 4, undefined, doing(5, "committing")), "OUTCOME_UNKNOWN");
   assert.equal(fate(script(), 4, 3, doing(5, "running")), "OUTCOME_UNKNOWN");
   assert.equal(fate(script(), 4, undefined, undefined), "OUTCOME_UNKNOWN");
+  assert.equal(fate(script(), 4, undefined, doing(5, "idle")), "OUTCOME_UNKNOWN", "it was refused in its middle");
+  assert.equal(fate(script(), 4, undefined, doing(5, "folding")), "OUTCOME_UNKNOWN");
+  assert.equal(fate(script(), 4, 7, doing(7, "running")), "OUTCOME_UNKNOWN", "its answer was not heard");
   assert.equal(fate(script(), 4, undefined, doing(4, "committing")), "again");
   assert.equal(fate(script(), 4, undefined, doing(0, "idle")), "again");
   assert.equal(fate(script(key(5)), 4, undefined, doing(5, "committing")), "again");

@@ -673,18 +673,24 @@ test("a writer that is not ready for long is not waited for any more, and is wel
   assert.deepEqual(startedReaders(broker, now), [false, false]);
 });
 
-test("that the lock is held is no reason to repair the log; not to know what is wrong is one", () => {
-  for (const lockHeld of [true, false]) {
+// rule 9: it is refused as long as somebody reads from the log, for as long as that may be
+test("that no writer could be had is a reason to repair the log only if the disk failed, and then until there is one", () => {
+  for (const ioFailed of [true, false]) {
     const [broker] = two();
     broker.killWriter({ jobs: 0, phase: "idle" });
     broker.writer.taken("start");
-    broker.writer.state = "none";
-    broker.do({ kind: "writer-unavailable", reason: "held", lockHeld });
-    broker.pass(5000);
-    assert.deepEqual(
-      broker.writer.taken("start").map(({ repair }) => repair),
-      [!lockHeld],
-    );
+    for (const event of [
+      { reason: "it", ioFailed },
+      { reason: "no room", ioFailed: false },
+    ]) {
+      broker.writer.state = "none";
+      broker.do({ kind: "writer-unavailable", ...event });
+      broker.pass(5000);
+      assert.deepEqual(
+        broker.writer.taken("start").map(({ repair }) => repair),
+        [ioFailed],
+      );
+    }
   }
 });
 
@@ -744,7 +750,7 @@ test("a writer is tried for again every five seconds, once", () => {
     broker.pass(4999);
     assert.equal(broker.writer.taken("start").length, 0);
     broker.pass(1);
-    assert.deepEqual(broker.writer.taken("start"), [{ to: "writer", kind: "start", repair: true }]);
+    assert.deepEqual(broker.writer.taken("start"), [{ to: "writer", kind: "start", repair: false }]);
   }
   broker.writerReady();
   broker.pass(20_000);
@@ -801,6 +807,63 @@ test("a write that runs too long is ended: sooner when others wait, later when i
     broker.writerReady();
     assert.equal(asked.refusal.code, "STATEMENT_TIMEOUT");
   }
+});
+
+test("the limits of a script are for all of it, though it has a transaction for each statement", () => {
+  const cases = [
+    { words: {}, others: true, limit: 5000 },
+    { words: {}, others: false, limit: 30_000 },
+    { words: { timeoutMs: 700 }, others: false, limit: 700 },
+    { words: { key: undefined }, others: true, limit: 5000 },
+  ];
+  for (const phase of ["running", "committing"] as const)
+    for (const { words, others, limit } of cases) {
+      const [broker, a, b] = two({ startMs: 100_000 });
+      const script = a.write("script", { ...words, piecewise: true });
+      if (others) b.write("waits");
+      for (let passed = 0; passed <= limit; passed += 100) {
+        assert.equal(broker.writer.taken("kill").length, 0, `${passed} of ${limit} ms`);
+        broker.pass(100);
+        broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase, since: broker.now } });
+      }
+      assert.equal(broker.writer.taken("kill").length, 1);
+      broker.killWriter({ jobs: 1, phase });
+      broker.writerReady();
+      assert.deepEqual([script.refusal.code, script.refusal.outcome], ["STATEMENT_TIMEOUT", "unknown"]);
+    }
+});
+
+test("a script that is cancelled is ended though none of its statements takes long, and not in a commit that waits for the disk", () => {
+  const [broker, a] = two({ startMs: 100_000 });
+  a.cancel(a.write("script", { piecewise: true }));
+  const since = broker.now;
+  for (let looks = 0; looks < 3; looks++) {
+    broker.pass(1000);
+    broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "committing", since } });
+    assert.equal(broker.writer.taken("kill").length, 0);
+  }
+  broker.do({ kind: "writer-progress", progress: { seq: seqOf(1), phase: "running", since: broker.now } });
+  assert.equal(broker.writer.taken("kill").length, 1);
+});
+
+test("the time of a script begins anew with another, and with another writer", () => {
+  const [broker, a, b] = two({ startMs: 100_000 });
+  a.write("first", { piecewise: true });
+  a.write("second", { piecewise: true });
+  b.write("waits");
+  const lookAt = (seq: number, ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      broker.pass(100);
+      broker.do({ kind: "writer-progress", progress: { seq: seqOf(seq), phase: "running", since: broker.now } });
+    }
+  };
+  lookAt(1, 4000);
+  broker.settle(1);
+  lookAt(2, 4000);
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  lookAt(2, 4000);
+  assert.equal(broker.writer.taken("kill").length, 0);
 });
 
 test("when a kill comes too late for its write, the one that runs by then is not blamed for it", () => {
@@ -903,6 +966,26 @@ test("a writer that was stopped while it ran or committed something is killed, a
     assert.equal(broker.writer.taken("kill").length, 1);
     broker.killWriter({ jobs: 1, phase: "running" });
     broker.writerReady();
+    broker.settle();
+    assert.equal(write.body, "did w");
+  }
+});
+
+test("a writer that leaves by itself, or that somebody had stopped, is held against none of the writes that it had", () => {
+  for (const end of ["leaves", "stopped"] as const) {
+    const [broker, a] = two({ startMs: 100_000 });
+    const write = a.write("w", { key: undefined });
+    for (let deaths = 0; deaths < 4; deaths++) {
+      const progress = { seq: seqOf(1), phase: "committing", since: broker.now } as const;
+      for (let passed = 0; passed < 5200 && end === "stopped"; passed += 100) {
+        broker.pass(100);
+        broker.do({ kind: "writer-progress", progress, stopped: true });
+      }
+      assert.equal(broker.writer.taken("kill").length, end === "stopped" ? 1 : 0);
+      broker.killWriter(end === "leaves" ? { jobs: 0, phase: "idle", left: true } : { jobs: 1, phase: "committing" });
+      broker.writerReady();
+    }
+    assert.ok(write.open);
     broker.settle();
     assert.equal(write.body, "did w");
   }

@@ -68,6 +68,32 @@ test("a killed writer is told with what it was doing, and the next one goes on",
   assert.deepEqual(await r.rows("select a from t"), [["acked"]]);
 });
 
+// rule 8: nobody's write is to blame
+test("a writer that leaves because its memory is full is told from one that was killed", {
+  skip: process.platform !== "linux",
+}, async (t) => {
+  const MiB = 1024 * 1024;
+  const hook = join(tempDir(t), "hook.mjs");
+  const memory = new URL("../../../src/store/pipe/memory.js", import.meta.url).href;
+  // Over three quarters of what it may have.
+  writeFileSync(
+    hook,
+    `import { readFileSync } from "node:fs";
+     import { reservedBytes } from ${JSON.stringify(memory)};
+     const taken = Number(readFileSync("/proc/self/statm", "latin1").split(" ")[5]) * 4096 - reservedBytes;
+     globalThis.kept = Buffer.alloc(Math.max(0, 200 * ${MiB} - taken), 1);`,
+  );
+  const r = rig(t, { execArgv: ["--import", hook], limits: { childBytesMax: 256 * MiB } });
+  await r.startWriter();
+  const gone = r.next("writer-gone");
+  // Too short a one is not worth a look.
+  const count = "with recursive n(x) as (select 1 union all select x + 1 from n limit 3000000) select count(*) from n";
+  await r.execute(`create table t as ${count}`);
+  assert.deepEqual([(await gone).left, (await gone).reason.includes("it is replaced")], [true, true]);
+  await r.startWriter();
+  assert.equal((await r.killWriter()).left, false);
+});
+
 // rule 8: it stands still, whatever it was at
 test("a writer that somebody has stopped is said to be stopped", async (t) => {
   const r = rig(t);
@@ -98,6 +124,21 @@ test("that nothing is held is written down when the writer leaves, and not by on
   const last = rig(t, { dir });
   lives.push((await last.startWriter()).heldBefore);
   assert.deepEqual(lives, [false, true, false, true, true]);
+});
+
+// rule 8: its first statements are applied, and no sequence on disk says so
+test("of a script that was refused in its middle a writer that dies says that it had begun it", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute(table);
+  const sql = "insert into t (a) values (1); insert into nowhere values (1)";
+  const { seq: at, answer } = r.give("db.script", { sql, atomic: false });
+  r.store.flush();
+  assert.equal((await answer).kind, "refused");
+  const { progress } = await r.killWriter();
+  const { storedSeq } = await r.startWriter();
+  assert.deepEqual([progress?.phase, progress?.seq], ["idle", at]);
+  assert.ok(storedSeq < at);
 });
 
 // rule 8: who was it

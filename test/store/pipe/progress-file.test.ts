@@ -21,6 +21,23 @@ test("the last note is what is read", (t) => {
   assert.ok((progress?.since ?? Infinity) <= seconds * 1000 + nanoseconds / 1e6);
 });
 
+test("the last request stays named when the writer is at nobody's", (t) => {
+  const path = join(tempDir(t), "progress");
+  const file = new ProgressFile(path);
+  file.note(seq(5), "running");
+  const seen: unknown[] = [];
+  for (const phase of ["committing", "idle", "folding"] as const) {
+    file.note(seq(0), phase);
+    seen.push([readProgress(path)?.seq, readProgress(path)?.phase]);
+  }
+  file.close();
+  assert.deepEqual(seen, [
+    [5, "committing"],
+    [5, "idle"],
+    [5, "folding"],
+  ]);
+});
+
 test("a note of half of one request and half of another is not read", (t) => {
   const path = join(tempDir(t), "progress");
   const torn = Buffer.alloc(32);

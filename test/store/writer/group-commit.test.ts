@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeRequest } from "../../../src/protocol/index.js";
 import { openDatabase, StatementCache } from "../../../src/sqlite/index.js";
-import type { WriteMessage } from "../../../src/store/pipe/messages.js";
+import type { Answer, WriteMessage } from "../../../src/store/pipe/messages.js";
 import { ProgressFile } from "../../../src/store/pipe/progress-file.js";
 import { Planner } from "../../../src/store/statement/plan.js";
 import { GroupCommit } from "../../../src/store/writer/group-commit.js";
@@ -110,7 +110,7 @@ for (const [where, offence] of [
     ]);
     assert.deepEqual(codes(settled), ["done", "SQLITE_ERROR", "done"]);
     assert.equal(settled[1]?.refusal?.details?.["table"], "counted");
-    assert.equal(w.value("select commits from _holdfast_meta"), commits + 1);
+    assert.equal(w.value("select commits from _holdfast_meta"), commits + 2);
     const before = w.give({ sql: "insert into t (a) values (3)" });
     const alone = w.give({ sql: offence, args: [3] });
     const behind = w.give({ sql: "insert into t (a) values (4)" });
@@ -118,15 +118,16 @@ for (const [where, offence] of [
     assert.deepEqual(w.rows("select a from t order by a"), [[1], [2], [3], [4]]);
   });
 
-test("a request that fills what is left by itself is refused alone; the others have one transaction", (t) => {
+test("a request that fills what is left by itself is refused alone; those between two of them have one transaction", (t) => {
   const w = withTable(t);
   w.run("create table counted (id integer primary key autoincrement, a)");
   const commits = w.value("select commits from _holdfast_meta") as number;
   const fills = batch(`insert into counted values (${rowidMax}, 1)`, "insert into counted (a) values (2)");
-  const settled = w.group(["insert into t (a) values (1)", fills, "insert into t (a) values (2)", fills]);
-  assert.deepEqual(codes(settled), ["done", "DISK_FULL", "done", "DISK_FULL"]);
-  assert.equal(w.value("select commits from _holdfast_meta"), commits + 1);
-  assert.deepEqual(w.rows("select a from t order by a"), [[1], [2]]);
+  const one = (a: number) => `insert into t (a) values (${a})`;
+  const settled = w.group([one(1), one(2), fills, one(3), one(4), fills]);
+  assert.deepEqual(codes(settled), ["done", "done", "DISK_FULL", "done", "done", "DISK_FULL"]);
+  assert.equal(w.value("select commits from _holdfast_meta"), commits + 2);
+  assert.deepEqual(w.rows("select a from t order by a"), [[1], [2], [3], [4]]);
   assert.deepEqual(w.rows("select * from counted"), []);
 });
 
@@ -146,13 +147,14 @@ function batch(...texts: readonly string[]) {
   return { method: "db.batch" as const, params: { statements: texts.map((sql) => ({ sql })) } };
 }
 
-/** Its first COMMIT fails, as it would for something that nobody has thought of. */
+/** Its first COMMIT fails, or so many, as they would for something that nobody has thought of. */
 class BrittleTransaction extends Transaction {
   commits = 0;
+  failures = 1;
 
   override commit(options: CommitOptions): Refusal | undefined {
     this.commits++;
-    if (this.commits > 1) return super.commit(options);
+    if (this.commits > this.failures) return super.commit(options);
     this.abandon();
     return refuse("SQLITE_CONSTRAINT", "not together");
   }
@@ -281,6 +283,27 @@ test("when the COMMIT of a group fails, each of its members is run alone", (t) =
   );
   assert.equal(transaction.commits, 3);
   assert.deepEqual(w.rows("select a from t"), [[1], [2]]);
+});
+
+// rule 3: the row of its neighbour never comes to be
+test("what ends everybody's transaction is not refused for a row that is refused itself", (t) => {
+  const w = withTable(t);
+  const { groups, transaction, queue } = brittleGroups(w);
+  transaction.failures = 2;
+  queue.add(executeMessage(1, "insert into t (a, n) values (1, 1)"));
+  queue.add(executeMessage(2, "insert or rollback into t (a, n) values (1, 2)"));
+  queue.add(executeMessage(3, "insert into t (a, n) values (1, 3)"));
+  const answers: Answer[] = [];
+  while (queue.length > 0) answers.push(...groups.next());
+  assert.deepEqual(
+    answers.map(({ id, kind }) => [id, kind]),
+    [
+      [1, "refused"],
+      [2, "done"],
+      [3, "refused"],
+    ],
+  );
+  assert.deepEqual(w.rows("select a, n from t"), [[1, 2]]);
 });
 
 test("a group ends when its limits are reached, and the rest goes into the next one", (t) => {

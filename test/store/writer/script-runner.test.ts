@@ -68,6 +68,21 @@ test("what became of a broken script is told when its session is settled", (t) =
   assert.deepEqual([code, known, details.applied], ["SQLITE_ERROR", "partial", 1]);
 });
 
+// rule 16
+test("a script that is not atomic ends where the log comes to its hard limit, and goes on where it can be folded", (t) => {
+  const w = bench(t, { limits: { walBytesHardMax: 2 * 1024 * 1024, walBytesMax: 1024 * 1024 } });
+  w.run("create table t (a)");
+  const sql = Array.from({ length: 6 }, () => "insert into t values (zeroblob(900000))").join(";");
+  w.look.exec("begin");
+  w.rows("select count(*) from t");
+  const { refusal } = script(w, sql, { atomic: false });
+  assert.deepEqual([refusal?.refused, refusal?.outcome, refusal?.details?.["applied"]], ["DISK_FULL", "partial", 3]);
+  assert.equal(refusal?.details?.["statement"], 3);
+  w.look.exec("commit");
+  assert.equal(script(w, sql, { atomic: false }).kind, "done");
+  assert.deepEqual(w.rows("select count(*) from t"), [[9]]);
+});
+
 test("a script that fails at its first statement leaves no key", (t) => {
   const w = bench(t);
   script(w, "insert into nowhere values (1)", { atomic: false, key: 1 });

@@ -110,6 +110,34 @@ test("while the log is folded the writer is seen to be at that, and not to stand
   assert.deepEqual(phases, ["folding", "idle"]);
 });
 
+test("a log that is to be empty at once waits for nobody, and what comes later waits as before", (t) => {
+  const { database, path, progress } = wire(t);
+  const waits = () => database.pragma("busy_timeout", { simple: true });
+  const seen: unknown[] = [];
+  let failing = false;
+  const noting: Pick<ProgressFile, "note"> = {
+    note(at, phase) {
+      progress.note(at, phase);
+      seen.push(waits());
+      if (failing) throw new Error("no note can be made");
+    },
+  };
+  const log = new WriteAheadLog(database, path, noting);
+  const reader = openDatabase({ path, role: "reader", durability: "full", busyMs: 100 });
+  t.after(() => reader.close());
+  grow(database);
+  reader.exec("begin");
+  reader.prepare("select count(*) from sqlite_schema").get();
+  grow(database);
+  assert.deepEqual([log.truncateAtOnce(), waits()], [false, 100]);
+  reader.exec("commit");
+  assert.deepEqual([log.truncateAtOnce(), log.bytes, waits()], [true, 0, 100]);
+  failing = true;
+  assert.throws(() => log.truncateAtOnce(), /no note/);
+  assert.equal(waits(), 100);
+  assert.ok(seen.length > 0 && seen.every((ms) => ms === 0));
+});
+
 test("a log that a snapshot pins is over its bound until the snapshot ends", (t) => {
   const { database, path, progress } = wire(t);
   const log = new WriteAheadLog(database, path, progress);

@@ -153,7 +153,25 @@ test("a log that cannot be written anew after the disk has failed makes no write
   await r.killWriter();
   const unavailable = r.next("writer-unavailable");
   await disk.failSync("data.db", () => r.obey({ to: "writer", kind: "start", repair: true }));
-  assert.match((await unavailable).reason, /disk I\/O error/);
+  const { reason, ioFailed } = await unavailable;
+  assert.match(reason, /disk I\/O error/);
+  assert.equal(ioFailed, true);
+});
+
+// rule 9: nothing of the log is in doubt
+test("that somebody has the database locked is not said to be a failure of the disk", async (t) => {
+  const r = rig(t);
+  await r.startWriter();
+  await r.execute(table);
+  await r.killWriter();
+  const stranger = openDatabase({ path: r.places.database, role: "writer", durability: "off", busyMs: 1000 });
+  t.after(() => stranger.close());
+  stranger.exec("begin immediate");
+  const unavailable = r.next("writer-unavailable");
+  r.obey({ to: "writer", kind: "start", repair: false });
+  const { reason, ioFailed } = await unavailable;
+  assert.match(reason, /is locked by/);
+  assert.equal(ioFailed, false);
 });
 
 test("on a full disk writes are refused and nothing of them is applied, reads go on, and with room all is well again", async (t) => {
