@@ -37,9 +37,12 @@ export class TransactionEnds {
     this.undone(transaction, refusal, now);
   }
 
-  /** The writer does not have it any more. One of whose begin its client has not heard is over at once. */
+  /**
+   * The writer does not have it any more. One of whose begin its client has not heard is over at once, and so is one that
+   * it has closed already: its commit is with the writer.
+   */
   undone(transaction: Transaction, refusal: Refusal, now: Instant): void {
-    const isKnown = transaction.told && !transaction.deserted;
+    const isKnown = transaction.told && !transaction.deserted && transaction.state.kind !== "committing";
     this.#leave(transaction, { kind: isKnown ? "poisoned" : "over", refusal }, now);
   }
 

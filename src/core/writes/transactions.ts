@@ -259,11 +259,7 @@ export class Transactions implements TurnTaker {
       const isOpen = transaction.state.kind !== "committing" && kindOf(step) !== "commit";
       this.#ends.refuseStep(step, isOpen ? refusal : { ...refusal, outcome: "unknown" }, now);
     }
-    for (const transaction of waiting) {
-      // Its client has closed it: of the commit it knows all that it will ever know.
-      if (transaction.state.kind === "committing") this.#ends.over(transaction, refusal, now);
-      else this.#ends.undone(transaction, refusal, now);
-    }
+    for (const transaction of waiting) this.#ends.undone(transaction, refusal, now);
   }
 
   // ── what they rely on goes ────────────────────────────────────────────────────────────────────────────────────────

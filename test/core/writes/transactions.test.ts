@@ -580,6 +580,36 @@ test("a statement that ends the whole transaction is refused with its own words,
   assert.deepEqual(inHand(broker), ["w"]);
 });
 
+test("a transaction that is undone under a commit which the writer has already is closed by that", () => {
+  const endings: { readonly [how: string]: (broker: TestBroker) => void } = {
+    "ended by a statement": (broker) => broker.settle(),
+    "ended by a statement, and the writer dies": (broker) => {
+      broker.settle(1);
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.writerReady();
+    },
+    "no writer can be had": (broker) => {
+      broker.settle(1);
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.do(broker.writer.refuse());
+    },
+    "the writer dies": (broker) => {
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.writerReady();
+    },
+  };
+  for (const [how, end] of Object.entries(endings)) {
+    const [broker, anna] = two();
+    anna.begin();
+    broker.settle();
+    anna.step("a", { ends: true });
+    const commit = anna.commit();
+    end(broker);
+    assert.equal(commit.answer.kind, "refused", how);
+    assert.equal(broker.core.counts.transactions, 0, how);
+  }
+});
+
 test("a poisoned transaction takes a rollback, and refuses all else with the same words until it is closed", () => {
   const [broker, anna] = two();
   anna.begin();
