@@ -901,6 +901,28 @@ test("a writer that dies in a commit: it is said to be done when it is on disk, 
     }
 });
 
+// rule 4: what is looked up stands where the commit stood, and no other in its place
+test("a commit under a caller's own key whose writer dies behind it holds reads back until it is known, and no longer", () => {
+  const [broker, anna] = two();
+  anna.begin();
+  anna.step("a");
+  broker.settle();
+  const commit = anna.commit({ ownKey: "order 17" });
+  const before = anna.read("before");
+  anna.write("w");
+  const after = anna.read("after");
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  assert.deepEqual(inHand(broker), ["w", "transaction 1"]);
+  broker.settle(1);
+  assert.deepEqual([commit.open, broker.core.counts.readsQueued], [true, 2]);
+  broker.settle();
+  assert.equal(commit.body, "committed transaction 1");
+  for (const what of ["before", "after"]) broker.read(what);
+  assert.deepEqual([before.open, after.open], [false, false]);
+  assert.equal(anna.goodbye().answer.kind, "farewell");
+});
+
 test("when no writer can be had what waits is refused, and of a commit that was under way nobody knows", () => {
   const [broker, anna, bert] = two();
   anna.begin();
