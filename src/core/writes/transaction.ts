@@ -171,16 +171,12 @@ export function newStep(
  */
 export function newLookup(
   session: Session,
-  commit: Asker & {
-    readonly key: RequestKey | undefined;
-    readonly ownKey?: boolean | undefined;
-    readonly release?: readonly Fence[] | undefined;
-    readonly parcel: Parcel;
-  },
+  commit: Pick<Write, "asker" | "key" | "ownKey" | "release" | "parcel">,
   refusal: Refusal,
   insteadOf?: Write,
 ): Write {
-  const { connection, request, key, ownKey, release, parcel } = commit;
+  const { asker, key, ownKey, release, parcel } = commit;
+  const { connection, request } = asker;
   const lookup = newWrite({
     session,
     owner: session.id,

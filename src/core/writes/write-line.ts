@@ -134,6 +134,7 @@ export class WriteLine {
       this.#line.push(accountOf(write), write);
       if (!this.#turns.nobody) this.#somebodyWaits(now);
     }
+    if (write.insteadOf !== undefined) this.#order.commitLeft(write.insteadOf, now);
   }
 
   /** Does something when all writes that the session has sent so far are with the writer (rule 5). */

@@ -376,6 +376,72 @@ test("two commits under one key in one breath have one outcome", () => {
   assert.deepEqual(applied(broker), ["transaction 1"]);
 });
 
+// rule 15: a caller's own key is known to the store alone, so that it is asked whenever the transaction is not there
+test("a commit under a caller's own key that is sent again while the first is with the writer is answered as that", () => {
+  for (const phase of ["settled", "committed"] as const) {
+    const [broker, anna] = two();
+    anna.begin();
+    anna.step("a");
+    anna.commit({ ownKey: "order 17" });
+    anna.disconnect();
+    anna.resume();
+    const again = anna.commit({ transaction: 1, ownKey: "order 17" });
+    assert.deepEqual(inHand(broker), ["begin", "run a", "commit transaction 1"]);
+    if (phase === "settled") broker.settle();
+    else broker.killWriter({ jobs: 3, phase });
+    if (phase !== "settled") broker.writerReady();
+    broker.settle();
+    broker.settle();
+    assert.equal(again.body, "committed transaction 1", phase);
+    assert.deepEqual(applied(broker), ["a", "transaction 1"]);
+    assert.equal(broker.core.counts.transactions, 0);
+  }
+});
+
+test("a commit under a caller's own key that waits behind the same one does not say that nothing was applied", () => {
+  for (const how of ["cancelled", "no writer"] as const) {
+    const [broker, anna] = two();
+    anna.begin();
+    anna.commit({ ownKey: "order 17" });
+    anna.disconnect();
+    anna.resume();
+    const again = anna.commit({ transaction: 1, ownKey: "order 17" });
+    if (how === "cancelled") anna.cancel(again);
+    else broker.killWriter({ jobs: 2, phase: "committed" });
+    if (how === "no writer") broker.do(broker.writer.refuse());
+    if (how === "cancelled") broker.settle();
+    if (how === "cancelled") broker.settle();
+    if (how === "cancelled") assert.equal(again.body, "committed transaction 1");
+    else assert.deepEqual([again.refusal.code, again.refusal.outcome], ["WRITER_UNAVAILABLE", "unknown"]);
+  }
+});
+
+test("a commit under a caller's own key that was used before is answered as then, whatever its transaction came to", () => {
+  const [broker, anna, bert] = two();
+  anna.begin();
+  anna.commit({ ownKey: "order 17" });
+  broker.settle();
+  bert.begin();
+  bert.step("b", { ends: true });
+  broker.settle();
+  const poisoned = bert.commit({ ownKey: "order 17" });
+  bert.begin();
+  bert.step("c", { ends: true });
+  const behind = bert.commit({ ownKey: "order 17" });
+  broker.settle();
+  broker.settle();
+  broker.settle();
+  assert.deepEqual([poisoned.body, behind.body], ["committed transaction 1", "committed transaction 1"]);
+  bert.begin();
+  bert.step("d", { ends: true });
+  const other = bert.commit({ ownKey: "order 18" });
+  broker.settle();
+  broker.settle();
+  assert.equal(other.refusal.code, "TX_ROLLED_BACK");
+  assert.deepEqual(applied(broker), ["transaction 1"]);
+  assert.equal(broker.core.counts.transactions, 0);
+});
+
 // ── lost connections and sessions ─────────────────────────────────────────────────────────────────────────────────────
 
 test("a connection that is lost ends its transactions at once, and those of others have their turn", () => {
