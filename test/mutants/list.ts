@@ -86,6 +86,18 @@ export const mutants: readonly Mutant[] = [
     patch: [["      session.heardAt = after(session.heardAt, ms);\n", ""]],
   },
   {
+    name: "what is looked up for a commit under a caller's own key does not take its place",
+    rule: "rule 4",
+    file: "src/core/writes/write.ts",
+    patch: [["  return write.key ?? write.insteadOf ?? write;", "  return write.key ?? write;"]],
+  },
+  {
+    name: "a commit under a caller's own key is refused with its transaction, and the store is not asked",
+    rule: "rule 15",
+    file: "src/core/writes/transaction-ends.ts",
+    patch: [["        if (step.ownKey === true) return this.lookUp(step, refusal, now);\n", ""]],
+  },
+  {
     name: "a lease is renewed by nothing that its holder asks",
     rule: "rule 19 of the lock service",
     file: "src/core/client-requests.ts",

@@ -19,6 +19,11 @@ export interface AskMore extends CallMore {
   readonly onlyReads?: boolean;
 }
 
+/** A key of the program's own for what does this. */
+export function ownKeyOf(what: string): string {
+  return `the key of ${what}`;
+}
+
 export class Ask extends Call {
   /** What a write or read does; no two do the same. */
   readonly what: string;
@@ -59,7 +64,7 @@ export class Ask extends Call {
 
   /** It writes to the database, at once or with its transaction. */
   get changes(): boolean {
-    return (this.kind === "write" || this.kind === "once") && !this.onlyReads;
+    return this.writes && !this.onlyReads;
   }
 
   /** It may be looked at again, and others may have come between. */

@@ -40,6 +40,8 @@ const chances = {
   duplication: 0.7,
   /** The broker notices late that a connection is gone. */
   halfOpen: 0.7,
+  /** A connection breaks while a commit that came on it is with the writer, which is asked again meanwhile. */
+  lossBehindCommit: 0.5,
   /** A child of a dead program keeps its connection open. */
   heir: 0.5,
   /** A crash in the middle of a turn takes some of the rows of this turn, and with them all of them. */
@@ -51,6 +53,8 @@ const chances = {
   databasePutBack: 0.1,
   writerUnavailable: 0.3,
   diskFailure: 0.2,
+  /** A group takes its time to get to the disk. */
+  slowDisk: 0.2,
   /** A write or read that never ends. */
   endless: 0.05,
   /** The operating system does not say whether a process lives. */

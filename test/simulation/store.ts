@@ -28,6 +28,7 @@ export interface StoreParts {
 
 const startMs = 40;
 const readMs = 2;
+const slowDiskMs = 100;
 /** No message of a stream has more. */
 const rowBytesMax = 100;
 
@@ -35,13 +36,14 @@ const rowBytesMax = 100;
 function whatIn(request: Parcel): TestParcel {
   if (!(request instanceof StoreRequest)) throw new Error("a parcel that is no request of the store");
   const { size } = request;
-  const { args = [], tx, sql = "" } = paramsOf(request);
+  const { args = [], tx, sql = "", key } = paramsOf(request);
   const [, to, savepoint] = /^(savepoint|release) (.*)$/.exec(sql) ?? [];
   if (savepoint !== undefined) return parcel(savepoint, { size, as: to as "savepoint" | "release" });
   const [what = tx === undefined ? "settle" : committing(tx), ...marks] = args;
   const is = (mark: string) => marks.includes(mark);
   const as = sql.startsWith("select") ? "read" : undefined;
-  return parcel(what, { size, as, fails: is("fails"), ends: is("ends"), endless: is("endless") });
+  const ownKey = typeof key === "string" ? key : undefined;
+  return parcel(what, { size, as, fails: is("fails"), ends: is("ends"), endless: is("endless"), ownKey });
 }
 
 /** Of which transaction it is. */
@@ -54,6 +56,7 @@ interface Params {
   readonly args?: readonly string[];
   readonly stream?: number;
   readonly tx?: number;
+  readonly key?: number | string;
 }
 
 function paramsOf(request: StoreRequest): Params {
@@ -276,7 +279,8 @@ export class Store {
     const { writer } = this;
     const { random, rates, agenda } = this.#parts;
     if (this.#working !== undefined || writer.state !== "ready" || writer.runnable === 0) return;
-    this.#working = agenda.after(random.exponential(rates().writeMs), () => {
+    const slowMs = random.chance(rates().slowDisk) ? random.exponential(slowDiskMs) : 0;
+    this.#working = agenda.after(random.exponential(rates().writeMs) + slowMs, () => {
       this.#working = undefined;
       if (writer.state !== "ready" || writer.runnable === 0) return;
       if (random.chance(0.05)) writer.walBytes = random.pick([0, this.#parts.walBytesMax + 1]);

@@ -1,7 +1,8 @@
 /**
  * What can come of what is asked in a transaction, by what that is when it is asked: one that only reads, a deferred one
  * that has only read, the same when it writes, one that was begun to write; `gone`: of a commit that comes on another
- * connection. The lines of combinations.ts without a state count the same once more, all together.
+ * connection, `again`: the same while the first is with the writer. The lines of combinations.ts without a state count the
+ * same once more, all together.
  */
 
 /** Behind the bar: too rare to ask for in a run of ordinary length. */
@@ -28,6 +29,7 @@ tx-commit      deferred  committed | CANCELLED NOT_READY READER_UNAVAILABLE SESS
 tx-commit      writing   answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
 tx-commit      write     TX_EXPIRED TX_LOST TX_ROLLED_BACK answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 tx-commit      gone      TX_LOST answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_ROLLED_BACK WRITER_UNAVAILABLE
+tx-commit      again     answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
 tx-rollback    read      rolled-back | NOT_READY
 tx-rollback    deferred  rolled-back | NOT_READY
 tx-rollback    writing   rolled-back | NOT_READY
@@ -67,7 +69,11 @@ export const impossibleInTransactions: readonly {
     outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED answer",
     why: "nothing runs for it",
   },
-  { in: /^tx-commit (writing|write|gone) /, outcomes: "committed", why: "the writer has committed it, and says so" },
+  {
+    in: /^tx-commit (writing|write|gone|again) /,
+    outcomes: "committed",
+    why: "the writer has committed it, and says so",
+  },
   {
     in: /^tx-(read|savepoint) deferred /,
     outcomes: "SQLITE_BUSY_SNAPSHOT",
@@ -76,13 +82,17 @@ export const impossibleInTransactions: readonly {
   { in: /^tx-begin read /, outcomes: "FORBIDDEN", why: "every session may read" },
   { in: /^tx-begin deferred /, outcomes: "SQLITE_BUSY_SNAPSHOT", why: "it was answered before anything is compared" },
   {
-    in: /^tx-[a-z]+ (writing|write|gone) /,
+    in: /^tx-[a-z]+ (writing|write|gone|again) /,
     outcomes: "READER_UNAVAILABLE",
     why: "it has a snapshot, or needs none",
   },
   { in: /^tx-write deferred /, outcomes: "READER_UNAVAILABLE", why: "it goes to the writer at once" },
   { in: /^tx-[a-z]+ write /, outcomes: "SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT", why: "it never has a snapshot" },
-  { in: /^tx-commit gone /, outcomes: "SNAPSHOT_ENDED", why: "nothing is left of a snapshot that it could have had" },
+  {
+    in: /^tx-commit (gone|again) /,
+    outcomes: "SNAPSHOT_ENDED",
+    why: "nothing is left of a snapshot that it could have had",
+  },
   { in: /^tx-begin write /, outcomes: "TX_EXPIRED", why: "its time runs when it is answered" },
   {
     in: /^tx-write read /,

@@ -6,14 +6,18 @@
 import type { Command, Job, Letter } from "../../src/core/index.js";
 import type { Limits } from "../../src/terms/index.js";
 import type { Presence } from "./presence.js";
+import { transactionOf } from "./store.js";
 import type { TransactionMode } from "./transaction.js";
 import { WriterOwner } from "./writer-owner.js";
 
-/** `writing`: deferred, and it has written. `gone`: begun on no connection that this one is. */
-export type TransactionState = TransactionMode | "writing" | "gone";
+/**
+ * `writing`: deferred, and it has written. `gone`: begun on no connection that this one is; `again`: and its commit, which
+ * came on another, is with the writer.
+ */
+export type TransactionState = TransactionMode | "writing" | "gone" | "again";
 
 interface Known {
-  state: Exclude<TransactionState, "gone">;
+  state: Exclude<TransactionState, "gone" | "again">;
   readonly limitMs: number;
   /** In the broker's running time: when it was asked for, was told to have begun, and was last asked or answered. */
   readonly askedAt: number;
@@ -43,6 +47,8 @@ export class TransactionShadow {
   /** By `connection/number`, and by `connection/request` what has no answer. */
   readonly #known = new Map<string, Known>();
   readonly #asked = new Map<string, Asked>();
+  /** Commits that are with the writer, by their sequence: of which transaction, whose number no other has. */
+  readonly #committing = new Map<number, number>();
 
   constructor(limits: Limits, presence: Presence) {
     this.#limits = limits;
@@ -51,7 +57,8 @@ export class TransactionShadow {
   }
 
   stateOf(connection: number, number: number): TransactionState {
-    return this.#known.get(`${connection}/${number}`)?.state ?? "gone";
+    const known = this.#known.get(`${connection}/${number}`);
+    return known?.state ?? ([...this.#committing.values()].includes(number) ? "again" : "gone");
   }
 
   /** Another life of the broker. */
@@ -59,10 +66,13 @@ export class TransactionShadow {
     this.#owner.born();
     this.#known.clear();
     this.#asked.clear();
+    this.#committing.clear();
   }
 
   told(command: Command): void {
     this.#owner.told(command);
+    if (command.kind === "writer-ready" || command.kind === "writer-unavailable") this.#committing.clear();
+    if (command.kind === "writer-settled") for (const { seq } of command.answers) this.#committing.delete(seq);
     if (!("transaction" in command) || command.transaction === undefined) return;
     const { connection, transaction, request } = command;
     const name = `${connection}/${transaction}`;
@@ -80,6 +90,9 @@ export class TransactionShadow {
 
   dispatched(job: Job): void {
     this.#owner.dispatched(job);
+    if (job.to !== "writer" || job.kind !== "step" || job.step !== "commit" || job.parcel === undefined) return;
+    const number = transactionOf(job.parcel);
+    if (number !== undefined) this.#committing.set(job.seq, number);
   }
 
   check(): void {

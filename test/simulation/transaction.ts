@@ -4,7 +4,7 @@
  * one moment.
  */
 import { type Grant, Tie } from "../../src/client/conversation/index.js";
-import { Ask, type Fence } from "./ask.js";
+import { Ask, type Fence, ownKeyOf } from "./ask.js";
 import type { Surroundings } from "./surroundings.js";
 
 /** `deferred`: until it writes it only reads. */
@@ -98,7 +98,7 @@ export class Transaction {
   /** `mayGiveBack`: the program does not need the lock any more. */
   end({ weather: { random } }: Surroundings, mayGiveBack: boolean): Ask {
     if (random.chance(0.2)) return this.rollBack();
-    this.ending = this.#commits(mayGiveBack);
+    this.ending = this.#commits(mayGiveBack, random.chance(0.5));
     return this.ending;
   }
 
@@ -107,15 +107,20 @@ export class Transaction {
     return this.ending;
   }
 
-  #commits(mayGiveBack: boolean): Ask {
+  #commits(mayGiveBack: boolean, underOwnKey: boolean): Ask {
     const { tie, what } = this;
     const { fences, gives } = this.#words;
     // As the library has it: of what was read nothing can be in doubt.
     if (this.mode === "read") return new Ask("rollback", "tx.commit", { tx: tie.number }, { tie });
     const isHeld = gives?.state === "held" && fences.some(({ token }) => token === gives.token);
     const release = mayGiveBack && isHeld;
-    const params = { tx: tie.number, ...(release ? { release: fences } : {}) };
-    this.commit = new Ask("write", "tx.commit", params, { what, tie, fences, gives: release ? [gives] : [] });
+    const params = {
+      tx: tie.number,
+      ...(release ? { release: fences } : {}),
+      ...(underOwnKey ? { key: ownKeyOf(what) } : {}),
+    };
+    const more = { what, tie, fences, gives: release ? [gives] : [] };
+    this.commit = new Ask(underOwnKey ? "named" : "write", "tx.commit", params, more);
     return this.commit;
   }
 

@@ -1,7 +1,7 @@
 /** What a program asks for, drawn: mostly what makes sense for it, now and then what does not. */
 import type { Grant } from "../../src/client/conversation/index.js";
 import type { SessionId } from "../../src/terms/index.js";
-import { Ask, type Fence } from "./ask.js";
+import { Ask, type Fence, ownKeyOf } from "./ask.js";
 import type { Style, Surroundings } from "./surroundings.js";
 import { transact } from "./transacting.js";
 import type { Transaction } from "./transaction.js";
@@ -202,12 +202,13 @@ function writeUnder(fences: readonly Fence[], { weather, nextWhat }: Surrounding
   const { random, rates } = weather;
   const what = `w${nextWhat()}`;
   const marks = [...(random.chance(0.1) ? ["fails"] : []), ...(random.chance(rates().endless) ? ["endless"] : [])];
+  const kind = random.weighted({ write: 60, named: 25, once: gives === undefined ? 15 : 0 });
   const params = {
     ...{ sql: insertSql, args: [what, ...marks] },
     ...(fences.length === 0 ? {} : { fence: fences }),
     ...(gives === undefined ? {} : { release: fences }),
+    ...(kind === "named" ? { key: ownKeyOf(what) } : {}),
   };
-  const kind = gives !== undefined || random.chance(0.85) ? "write" : "once";
   return new Ask(kind, "db.execute", params, { what, fences, gives: gives === undefined ? [] : [gives] });
 }
 

@@ -3,7 +3,7 @@
  * can be told that something goes wrong; what goes wrong when is decided elsewhere (swarm.ts).
  */
 import type { StoreEvent } from "../../src/core/index.js";
-import { type Instant, type Limits, limitsWith, type RefusalCode } from "../../src/terms/index.js";
+import { type Instant, type Limits, limitsWith, type RefusalCode, type SessionId } from "../../src/terms/index.js";
 import { Agenda } from "./agenda.js";
 import type { Ask, Fence } from "./ask.js";
 import { Broker } from "./broker.js";
@@ -286,6 +286,7 @@ export class World implements Doorway {
         dispatched: (job) => {
           this.trace.say("job", () => JSON.stringify(job, (key, value) => (key === "parcel" ? undefined : value)));
           invariants.dispatched(job);
+          if (job.kind === "step" && job.step === "commit") this.#breaksBehind(job.session);
         },
         delivered: (letters) => invariants.delivered(letters),
         turned: (core) => invariants.turned(core),
@@ -297,6 +298,12 @@ export class World implements Doorway {
     disk.full = false;
     store.writer.obey({ to: "writer", kind: "start", repair: false });
     store.flush();
+  }
+
+  /** The connection breaks, perhaps, on which a commit came that is with the writer now. */
+  #breaksBehind(session: SessionId): void {
+    const program = this.programs.find((one) => one.session === session);
+    if (program?.alive === true && this.random.chance(this.rates.lossBehindCommit)) program.disconnect();
   }
 
   #brokerEnds(why: string): void {

@@ -74,7 +74,7 @@ export interface Session {
   leased: number;
   /** No lease is over before, because the broker was restarted; 0 when its client has come back. */
   graceUntil: Instant;
-  /** Its writes that are not answered, in the order in which they were sent; those without a key under themselves. */
+  /** Its writes that are not answered, in the order in which they were sent; `placeOf` says under what. */
   readonly writes: Map<RequestKey | Write, Write>;
   /** How many writes it has sent in this life of the broker. */
   writesSent: number;

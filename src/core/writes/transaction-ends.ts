@@ -1,11 +1,14 @@
 /**
  * How a transaction ends other than by its commit: undone in the writer, its steps refused with the reason, its turn
  * given on; and poisoned, if its client is there to be told, until that closes it.
+ *
+ * A commit under a key of its caller's own is never refused because of its transaction: whether it happened before, in
+ * whatever session, is for the store to say (rule 15).
  */
 import type { Instant, Refusal } from "../../terms/index.js";
 import type { Asker } from "../command.js";
 import type { Draft } from "../draft.js";
-import { kindOf, newStep, type Transaction } from "./transaction.js";
+import { kindOf, newLookup, newStep, type Transaction } from "./transaction.js";
 import type { TransactionLimits } from "./transaction-limits.js";
 import type { TransactionList } from "./transaction-list.js";
 import type { Write } from "./write.js";
@@ -37,9 +40,12 @@ export class TransactionEnds {
     this.undone(transaction, refusal, now);
   }
 
-  /** The writer does not have it any more. One of whose begin its client has not heard is over at once. */
+  /**
+   * The writer does not have it any more. One of whose begin its client has not heard is over at once, and so is one that
+   * it has closed already: its commit is with the writer.
+   */
   undone(transaction: Transaction, refusal: Refusal, now: Instant): void {
-    const isKnown = transaction.told && !transaction.deserted;
+    const isKnown = transaction.told && !transaction.deserted && transaction.state.kind !== "committing";
     this.#leave(transaction, { kind: isKnown ? "poisoned" : "over", refusal }, now);
   }
 
@@ -60,10 +66,17 @@ export class TransactionEnds {
         if (step.step?.silent !== true) this.refuse(step.asker, refusal);
         return;
       case "commit":
+        if (step.ownKey === true) return this.lookUp(step, refusal, now);
         return this.#parts.writes.finishCommit(step, { kind: "refused", refusal }, now);
       case "rollback":
         if (step.seq === undefined) this.sayRolledBack(step.asker);
     }
+  }
+
+  /** What is stored under its key decides, and when nothing is, it is refused with this. */
+  lookUp(commit: Write, refusal: Refusal, now: Instant): void {
+    const { transaction } = commit.step as NonNullable<Write["step"]>;
+    this.#parts.writes.submit(newLookup(transaction.session, commit, refusal, commit), now);
   }
 
   sayRolledBack({ connection: to, request }: Asker): void {

@@ -30,7 +30,7 @@ import type { Asker, BeginCommand, Fence, Parcel } from "../command.js";
 import type { Deadline } from "../deadlines.js";
 import type { Session } from "../sessions/session.js";
 import type { StepKind } from "../turn.js";
-import { newWrite, type Write } from "./write.js";
+import { newWrite, placeOf, type Write } from "./write.js";
 
 export type TransactionState =
   | { readonly kind: "waiting" | "open" | "committing" }
@@ -117,7 +117,7 @@ export class Transaction implements TransactionWords {
     if (state.kind !== "open" && (limit?.armed || this.due !== undefined)) throw wrong("and its time runs");
     if (session.transactions?.get(number) !== this) throw wrong("and its session does not know it");
     for (const step of [...given, ...queue])
-      if (step.step?.kind === "commit" && session.writes.get(step.key ?? step) !== step)
+      if (step.step?.kind === "commit" && session.writes.get(placeOf(step)) !== step)
         throw wrong("and its commit is not among the writes of its session");
   }
 }
@@ -165,24 +165,23 @@ export function newStep(
   });
 }
 
-/** What is stored under a commit's key, whose transaction is not there. `refusal`: when nothing is. */
+/**
+ * What is stored under a commit's key, whose transaction is not there. `refusal`: when nothing is. `insteadOf`: where it
+ * was a step before.
+ */
 export function newLookup(
   session: Session,
-  commit: Asker & {
-    readonly key: RequestKey | undefined;
-    readonly ownKey?: boolean | undefined;
-    readonly release?: readonly Fence[] | undefined;
-    readonly parcel: Parcel;
-  },
+  commit: Pick<Write, "asker" | "key" | "ownKey" | "release" | "parcel">,
   refusal: Refusal,
-  before?: Write,
+  insteadOf?: Write,
 ): Write {
-  const { connection, request, key, ownKey, release, parcel } = commit;
+  const { asker, key, ownKey, release, parcel } = commit;
+  const { connection, request } = asker;
   const lookup = newWrite({
     session,
     owner: session.id,
     asker: { connection, request },
-    order: before?.order ?? session.writesSent,
+    order: insteadOf?.order ?? session.writesSent,
     key,
     ownKey,
     fences: [],
@@ -193,7 +192,8 @@ export function newLookup(
     settles: undefined,
     seenBefore: true,
     lookup: refusal,
+    insteadOf,
   });
-  lookup.repeats.push(...(before?.repeats ?? []));
+  lookup.repeats.push(...(insteadOf?.repeats ?? []));
   return lookup;
 }

@@ -98,18 +98,16 @@ export class Transactions implements TurnTaker {
     this.#queue(transaction, newStep(transaction, "run", { asker: command, parcel, timeoutMs }), now);
   }
 
-  /** `seenBefore`: its key was with the writer before, so that the transaction may be over because it was committed. */
+  /** `seenBefore`: its key was used before, so that the transaction may be over because it was committed. */
   commit(session: Session, command: CommitCommand, seenBefore: boolean, now: Instant): void {
     const transaction = this.#list.get(session, command.transaction);
-    if (transaction === undefined) {
-      const notThere = lost(command.transaction);
-      if (!seenBefore || (command.key === undefined && !command.ownKey)) return this.#ends.refuse(command, notThere);
-      session.writesSent++;
-      return this.#parts.writes.submit(newLookup(session, command, notThere), now);
-    }
+    const refuseUnlessStored = (refusal: Refusal) =>
+      seenBefore ? this.#lookUp(session, command, refusal, now) : this.#ends.refuse(command, refusal);
+    if (transaction === undefined) return refuseUnlessStored(lost(command.transaction));
     if ("refusal" in transaction.state) {
-      this.#ends.refuse(command, transaction.state.refusal);
-      return this.#ends.end(transaction, transaction.state.refusal, now);
+      const { refusal } = transaction.state;
+      refuseUnlessStored(refusal);
+      return this.#ends.end(transaction, refusal, now);
     }
     const { key, ownKey, release, parcel } = command;
     session.writesSent++;
@@ -259,11 +257,7 @@ export class Transactions implements TurnTaker {
       const isOpen = transaction.state.kind !== "committing" && kindOf(step) !== "commit";
       this.#ends.refuseStep(step, isOpen ? refusal : { ...refusal, outcome: "unknown" }, now);
     }
-    for (const transaction of waiting) {
-      // Its client has closed it: of the commit it knows all that it will ever know.
-      if (transaction.state.kind === "committing") this.#ends.over(transaction, refusal, now);
-      else this.#ends.undone(transaction, refusal, now);
-    }
+    for (const transaction of waiting) this.#ends.undone(transaction, refusal, now);
   }
 
   // ── what they rely on goes ────────────────────────────────────────────────────────────────────────────────────────
@@ -313,6 +307,11 @@ export class Transactions implements TurnTaker {
   }
 
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #lookUp(session: Session, command: CommitCommand, refusal: Refusal, now: Instant): void {
+    session.writesSent++;
+    this.#parts.writes.submit(newLookup(session, { ...command, asker: command }, refusal), now);
+  }
 
   #cannotBegin(): Refusal | undefined {
     const { writes } = this.#parts;
@@ -397,14 +396,14 @@ export class Transactions implements TurnTaker {
   /** The writer died after it had committed. What the steps before had to say is lost. */
   #wasCommitted(transaction: Transaction, commit: Write, now: Instant): void {
     const { writes } = this.#parts;
-    const { session, given, number, begin } = transaction;
+    const { given, number, begin } = transaction;
     const over = lost(number, "it was committed, and the writer died before it had answered all that was asked");
     const unknown: Refusal = { ...over, outcome: "unknown" };
     for (const step of given) if (step !== commit && step !== begin) this.#ends.refuseStep(step, unknown, now);
     given.clear();
     if (commit.key === undefined && !commit.ownKey && commit.seq !== undefined)
       writes.finishCommit(commit, { kind: "committed", seq: commit.seq }, now);
-    else writes.submit(newLookup(session, { ...commit.asker, ...meantBy(commit) }, unknown, commit), now);
+    else this.#ends.lookUp(commit, unknown, now);
     this.#ends.over(transaction, over, now);
   }
 
@@ -428,10 +427,6 @@ export class Transactions implements TurnTaker {
     if (steps.some((step) => kindOf(step) === "commit" && step.cancelledAt !== undefined))
       transaction.state = { kind: "open" };
   }
-}
-
-function meantBy({ key, ownKey, release, parcel }: Write): Pick<Write, "key" | "ownKey" | "release" | "parcel"> {
-  return { key, ownKey, release, parcel };
 }
 
 function toAsker({ connection: to, request }: Asker): { to: Asker["connection"]; request: Asker["request"] } {

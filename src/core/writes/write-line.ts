@@ -24,7 +24,7 @@ import { SentOrder } from "./sent-order.js";
 import { type Death, fateOf, notRun } from "./settlement.js";
 import type { Transaction } from "./transaction.js";
 import type { TurnTaker } from "./turn-taker.js";
-import { accountOf, dropSettles, type FinalAnswer, isApplied, type Write } from "./write.js";
+import { accountOf, dropSettles, type FinalAnswer, isApplied, placeOf, type Write } from "./write.js";
 import { fenced, unavailable, unknown } from "./write-refusals.js";
 import { WriterHands, type WriterHandsParts } from "./writer-hands.js";
 import { WriterTurns } from "./writer-turns.js";
@@ -124,7 +124,7 @@ export class WriteLine {
 
   submit(write: Write, now: Instant): void {
     const { session } = write;
-    session?.writes.set(write.key ?? write, write);
+    session?.writes.set(placeOf(write), write);
     if (this.#state.kind === "unavailable") this.#refuse(write, unavailable(this.#state.reason), now);
     else if (this.logFull && write.settles === undefined) this.#refuse(write, this.logFullRefusal(), now);
     else if (this.#turns.nobody && this.#mayGo(write)) this.#send(write, false, now);
@@ -132,6 +132,7 @@ export class WriteLine {
       this.#line.push(accountOf(write), write);
       if (!this.#turns.nobody) this.#somebodyWaits(now);
     }
+    if (write.insteadOf !== undefined) this.#order.commitLeft(write.insteadOf, now);
   }
 
   /** Does something when all writes that the session has sent so far are with the writer (rule 5). */
@@ -190,7 +191,7 @@ export class WriteLine {
 
   /** A commit is asked for: what its session asks later does not pass it. */
   queueCommit(commit: Write): void {
-    commit.session?.writes.set(commit.key ?? commit, commit);
+    commit.session?.writes.set(placeOf(commit), commit);
     this.#order.commitAsked(commit);
   }
 
@@ -422,7 +423,7 @@ export class WriteLine {
     else if (answer.kind === "committed") send.push({ kind: "committed", to, request, seq: answer.seq });
     else send.push({ kind: "refused", to, request, refusal: answer.refusal });
     if (session !== undefined) {
-      session.writes.delete(write.key ?? write);
+      session.writes.delete(placeOf(write));
       if (answer.kind === "refused" && write.key !== undefined)
         session.finished.writeRefused(write.key, answer.refusal);
     }

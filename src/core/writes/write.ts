@@ -59,6 +59,8 @@ export interface Write {
   killed: "timeout" | "contended" | "cancel" | undefined;
   /** It is not run (any more), but looked up under its key; with this it is refused when nothing is stored there. */
   lookup?: Refusal | undefined;
+  /** The commit for which it is looked up: what the session has sent behind that waits for this one. */
+  readonly insteadOf?: Write | undefined;
   /** The fence for which it is only looked up and not run. */
   broken: Fence | undefined;
   /** The same request was sent again meanwhile: what is to be done when this one is answered. */
@@ -73,6 +75,11 @@ export type FinalAnswer =
 /** Whether it is on disk, though what it has answered then may have been too large to be stored. */
 export function isApplied(answer: FinalAnswer): boolean {
   return answer.kind !== "refused" || answer.refusal.refused === "RESULT_NOT_KEPT";
+}
+
+/** Under what it is listed among the writes of its session. */
+export function placeOf(write: Write): RequestKey | Write {
+  return write.key ?? write.insteadOf ?? write;
 }
 
 /** All who ask without having said who they are share one account: a connection costs nothing. */
@@ -115,6 +122,7 @@ export type WriteStart = Pick<
   | "ofStranger"
   | "seenBefore"
   | "lookup"
+  | "insteadOf"
   | "step"
 >;
 
@@ -138,6 +146,7 @@ export function newWrite(start: WriteStart): Write {
     ofStranger: start.ofStranger,
     seenBefore: start.seenBefore,
     lookup: start.lookup,
+    insteadOf: start.insteadOf,
     step: start.step,
     seq: undefined,
     deaths: 0,

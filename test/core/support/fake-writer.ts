@@ -103,6 +103,7 @@ export class FakeWriter {
   readonly asked: WriterJob[] = [];
   /** The transaction that is open, and what it has done. */
   #open: Open | undefined;
+  /** By `session/key`, and by a caller's own key. */
   readonly #replies = new Map<string, Reply>();
   readonly #forgottenBelow = new Map<SessionId, number>();
   readonly #ended = new Set<string>();
@@ -296,8 +297,12 @@ export class FakeWriter {
 
   #commit({ seq, session, key, parcel }: StepJob, done: readonly Applied[]): StoreAnswer {
     if (parcel === undefined) throw new Error(`commit ${seq} has nothing to say`);
-    const { what, fails } = this.#spelling.whatOf(parcel);
+    const { what, fails, ownKey } = this.#spelling.whatOf(parcel);
     if (this.#ended.has(session)) return { kind: "refused", refusal: refuse("RETRY_TOO_OLD", "the session has ended") };
+    const stored = ownKey === undefined ? undefined : this.#replies.get(ownKey);
+    // It says what another commit came to; whatever this transaction is, it is not that one.
+    if (stored !== undefined) this.#open = undefined;
+    if (stored !== undefined) return { kind: "done", body: stored.spell(stored.what, parcel) };
     // A constraint that waits for COMMIT: the transaction is open all the same.
     if (fails) return { kind: "refused", refusal: refuse("SQLITE_CONSTRAINT", `${what} failed`) };
     this.#open = undefined;
@@ -306,13 +311,14 @@ export class FakeWriter {
     this.#inDoubt.push(...applied);
     const { committed } = this.#spelling;
     if (key !== undefined) this.#replies.set(`${session}/${key}`, { what, spell: committed });
+    if (ownKey !== undefined) this.#replies.set(ownKey, { what, spell: committed });
     return { kind: "done", body: committed(what, parcel) };
   }
 
   #write(job: WriteJob): StoreAnswer {
     const { seq, session, key, mode } = job;
-    const { what, fails } = this.#spelling.whatOf(job.parcel);
-    const stored = key === undefined ? undefined : this.#reply(session, key);
+    const { what, fails, ownKey } = this.#spelling.whatOf(job.parcel);
+    const stored = key === undefined ? this.#replies.get(ownKey ?? "") : this.#reply(session, key);
     if (stored !== undefined && !this.keeps(what))
       return { kind: "refused", refusal: refuse("RESULT_NOT_KEPT", "the write was applied") };
     if (stored !== undefined) return { kind: "done", body: stored.spell(stored.what, job.parcel) };
@@ -323,6 +329,7 @@ export class FakeWriter {
     this.applied.push(applied);
     this.#inDoubt.push(applied);
     const { did } = this.#spelling;
+    if (ownKey !== undefined) this.#replies.set(ownKey, { what, spell: did });
     if (key !== undefined) {
       this.#replies.set(`${session}/${key}`, { what, spell: did });
       this.#forgottenBelow.set(session, Math.max(job.ackedBelow, this.#forgottenBelow.get(session) ?? 0));

@@ -291,7 +291,7 @@ export class TestClient {
     this.broker.do({ kind: "ack", connection: this.to, below: key(below) });
   }
 
-  /** With a key of its own unless it is told one; `key: undefined` for one without. */
+  /** With a key of its session's unless it is told one; `key: undefined` for one without, `ownKey` for its caller's. */
   write(
     what: string,
     words: ParcelWords & {
@@ -304,10 +304,9 @@ export class TestClient {
     } = {},
   ): Asked {
     const { fences = [], release, piecewise = false, timeoutMs, contendedMs } = words;
-    const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "write",
-      key: number === undefined ? undefined : key(number),
+      ...this.#keyed(words),
       fences,
       release,
       alone: false,
@@ -354,16 +353,15 @@ export class TestClient {
     });
   }
 
-  /** With a key of its own unless it is told one; `key: undefined` for one without. */
+  /** Its key as that of a write. */
   commit(
     words: ParcelWords & { transaction?: number; key?: number | undefined; release?: readonly Fence[] } = {},
   ): Asked {
     const { transaction = this.#transactions, release } = words;
-    const number = "key" in words ? words.key : this.nextKey();
     return this.#ask({
       kind: "tx-commit",
       transaction: transactionNumber(transaction),
-      key: number === undefined ? undefined : key(number),
+      ...this.#keyed(words),
       release,
       parcel: parcel(`transaction ${transaction}`, words),
     });
@@ -431,6 +429,12 @@ export class TestClient {
   /** What it was told to have lost, and why. */
   get lost(): string[] {
     return this.notes.flatMap((letter) => (letter.kind === "lost" ? [`${letter.fence.name}: ${letter.reason}`] : []));
+  }
+
+  #keyed(words: { readonly key?: number | undefined; readonly ownKey?: string | undefined }) {
+    if (words.ownKey !== undefined) return { key: undefined, ownKey: true };
+    const number = "key" in words ? words.key : this.nextKey();
+    return { key: number === undefined ? undefined : key(number) };
   }
 
   #ask(question: Question): Asked {

@@ -119,6 +119,8 @@ export interface TestParcel extends Parcel {
   readonly endless: boolean;
   /** What it is in a transaction, if it writes nothing: it reads, or sets or ends the savepoint of this name. */
   readonly as?: "read" | "savepoint" | "release" | undefined;
+  /** Its caller's own key. */
+  readonly ownKey?: string | undefined;
 }
 
 export interface ParcelWords {
@@ -127,13 +129,14 @@ export interface ParcelWords {
   readonly ends?: boolean;
   readonly endless?: boolean;
   readonly as?: TestParcel["as"];
+  readonly ownKey?: string | undefined;
 }
 
 export function parcel(
   what: string,
-  { size = 100, fails = false, ends = false, endless = false, as }: ParcelWords = {},
+  { size = 100, fails = false, ends = false, endless = false, as, ownKey }: ParcelWords = {},
 ): TestParcel {
-  return { what, size, fails, ends, endless, as };
+  return { what, size, fails, ends, endless, as, ownKey };
 }
 
 /** Of a step that says nothing, nothing. */

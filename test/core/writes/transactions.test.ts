@@ -376,6 +376,72 @@ test("two commits under one key in one breath have one outcome", () => {
   assert.deepEqual(applied(broker), ["transaction 1"]);
 });
 
+// rule 15: a caller's own key is known to the store alone, so that it is asked whenever the transaction is not there
+test("a commit under a caller's own key that is sent again while the first is with the writer is answered as that", () => {
+  for (const phase of ["settled", "committed"] as const) {
+    const [broker, anna] = two();
+    anna.begin();
+    anna.step("a");
+    anna.commit({ ownKey: "order 17" });
+    anna.disconnect();
+    anna.resume();
+    const again = anna.commit({ transaction: 1, ownKey: "order 17" });
+    assert.deepEqual(inHand(broker), ["begin", "run a", "commit transaction 1"]);
+    if (phase === "settled") broker.settle();
+    else broker.killWriter({ jobs: 3, phase });
+    if (phase !== "settled") broker.writerReady();
+    broker.settle();
+    broker.settle();
+    assert.equal(again.body, "committed transaction 1", phase);
+    assert.deepEqual(applied(broker), ["a", "transaction 1"]);
+    assert.equal(broker.core.counts.transactions, 0);
+  }
+});
+
+test("a commit under a caller's own key that waits behind the same one does not say that nothing was applied", () => {
+  for (const how of ["cancelled", "no writer"] as const) {
+    const [broker, anna] = two();
+    anna.begin();
+    anna.commit({ ownKey: "order 17" });
+    anna.disconnect();
+    anna.resume();
+    const again = anna.commit({ transaction: 1, ownKey: "order 17" });
+    if (how === "cancelled") anna.cancel(again);
+    else broker.killWriter({ jobs: 2, phase: "committed" });
+    if (how === "no writer") broker.do(broker.writer.refuse());
+    if (how === "cancelled") broker.settle();
+    if (how === "cancelled") broker.settle();
+    if (how === "cancelled") assert.equal(again.body, "committed transaction 1");
+    else assert.deepEqual([again.refusal.code, again.refusal.outcome], ["WRITER_UNAVAILABLE", "unknown"]);
+  }
+});
+
+test("a commit under a caller's own key that was used before is answered as then, whatever its transaction came to", () => {
+  const [broker, anna, bert] = two();
+  anna.begin();
+  anna.commit({ ownKey: "order 17" });
+  broker.settle();
+  bert.begin();
+  bert.step("b", { ends: true });
+  broker.settle();
+  const poisoned = bert.commit({ ownKey: "order 17" });
+  bert.begin();
+  bert.step("c", { ends: true });
+  const behind = bert.commit({ ownKey: "order 17" });
+  broker.settle();
+  broker.settle();
+  broker.settle();
+  assert.deepEqual([poisoned.body, behind.body], ["committed transaction 1", "committed transaction 1"]);
+  bert.begin();
+  bert.step("d", { ends: true });
+  const other = bert.commit({ ownKey: "order 18" });
+  broker.settle();
+  broker.settle();
+  assert.equal(other.refusal.code, "TX_ROLLED_BACK");
+  assert.deepEqual(applied(broker), ["transaction 1"]);
+  assert.equal(broker.core.counts.transactions, 0);
+});
+
 // ── lost connections and sessions ─────────────────────────────────────────────────────────────────────────────────────
 
 test("a connection that is lost ends its transactions at once, and those of others have their turn", () => {
@@ -578,6 +644,36 @@ test("a statement that ends the whole transaction is refused with its own words,
   assert.deepEqual(codes(ends, behind, commit), ["SQLITE_CONSTRAINT", "TX_ROLLED_BACK", "TX_ROLLED_BACK"]);
   assert.deepEqual(behind.refusal.details["cause"], { code: "SQLITE_CONSTRAINT" });
   assert.deepEqual(inHand(broker), ["w"]);
+});
+
+test("a transaction that is undone under a commit which the writer has already is closed by that", () => {
+  const endings: { readonly [how: string]: (broker: TestBroker) => void } = {
+    "ended by a statement": (broker) => broker.settle(),
+    "ended by a statement, and the writer dies": (broker) => {
+      broker.settle(1);
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.writerReady();
+    },
+    "no writer can be had": (broker) => {
+      broker.settle(1);
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.do(broker.writer.refuse());
+    },
+    "the writer dies": (broker) => {
+      broker.killWriter({ jobs: 0, phase: "idle" });
+      broker.writerReady();
+    },
+  };
+  for (const [how, end] of Object.entries(endings)) {
+    const [broker, anna] = two();
+    anna.begin();
+    broker.settle();
+    anna.step("a", { ends: true });
+    const commit = anna.commit();
+    end(broker);
+    assert.equal(commit.answer.kind, "refused", how);
+    assert.equal(broker.core.counts.transactions, 0, how);
+  }
 });
 
 test("a poisoned transaction takes a rollback, and refuses all else with the same words until it is closed", () => {
@@ -869,6 +965,28 @@ test("a writer that dies in a commit: it is said to be done when it is on disk, 
       assert.deepEqual(applied(broker), phase === "committed" ? ["a", "transaction 1", "w"] : ["w"]);
       assert.equal(anna.step("b").refusal.code, "TX_LOST");
     }
+});
+
+// rule 4: what is looked up stands where the commit stood, and no other in its place
+test("a commit under a caller's own key whose writer dies behind it holds reads back until it is known, and no longer", () => {
+  const [broker, anna] = two();
+  anna.begin();
+  anna.step("a");
+  broker.settle();
+  const commit = anna.commit({ ownKey: "order 17" });
+  const before = anna.read("before");
+  anna.write("w");
+  const after = anna.read("after");
+  broker.killWriter({ jobs: 1, phase: "committed" });
+  broker.writerReady();
+  assert.deepEqual(inHand(broker), ["w", "transaction 1"]);
+  broker.settle(1);
+  assert.deepEqual([commit.open, broker.core.counts.readsQueued], [true, 2]);
+  broker.settle();
+  assert.equal(commit.body, "committed transaction 1");
+  for (const what of ["before", "after"]) broker.read(what);
+  assert.deepEqual([before.open, after.open], [false, false]);
+  assert.equal(anna.goodbye().answer.kind, "farewell");
 });
 
 test("when no writer can be had what waits is refused, and of a commit that was under way nobody knows", () => {

@@ -345,12 +345,7 @@ export const promises: readonly Removal[] = [
     edits: [
       {
         file: "src/core/writes/transactions.ts",
-        patch: [
-          [
-            "if (!seenBefore || (command.key === undefined && !command.ownKey)) return",
-            "if (!seenBefore || command.key === undefined || command.key > 0) return",
-          ],
-        ],
+        patch: [["      seenBefore ? this.#lookUp(", "      seenBefore && command.transaction < 0 ? this.#lookUp("]],
       },
     ],
     tests: ["processes/transactions"],
