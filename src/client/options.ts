@@ -2,7 +2,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
-import { endpointFor, type Places, placesFor, realPath } from "../places/index.js";
+import { endpointFor, environmentWith, type Places, placesFor, realPath } from "../places/index.js";
 import type { Encoding, ExpectedPlaces, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
@@ -120,7 +120,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
       throw new HoldfastError("MISUSE", `${name} of connect is a text, not ${String(value)}`, {
         details: { option: name },
       });
-  const env = surroundings(options);
+  const env = environmentWith(dir, options.env ?? process.env);
   const { platform, cwd } = process;
   // Not of `userInfo()`: a container's user need not be known by name. Absent on Windows, which is refused.
   const uid = process.geteuid?.() ?? -1;
@@ -164,13 +164,6 @@ export function settingsFrom(options: ConnectOptions): Settings {
       start: start && mayStart ? startPlan : undefined,
     }),
   };
-}
-
-/** What an option says counts before the environment: with a directory given, no variable leads out of it. */
-function surroundings({ env = process.env, dir }: ConnectOptions): Environment {
-  if (dir === undefined) return env;
-  const { HOLDFAST_SOCKET: _socket, HOLDFAST_DATABASE: _database, ...rest } = env;
-  return rest;
 }
 
 /**

@@ -3,7 +3,7 @@
  * environment, the environment before what is standard. A wrong setting is refused by name; nothing is guessed.
  */
 import { parseArgs } from "node:util";
-import { endpointFor, type Places, placesFor, type Surroundings } from "../places/index.js";
+import { endpointFor, environmentWith, type Places, placesFor, type Surroundings } from "../places/index.js";
 import { HoldfastError, type Limits, limitsWith } from "../terms/index.js";
 import { isLogLevel, type LogLevel, logLevels } from "./log.js";
 
@@ -43,9 +43,10 @@ export interface Config {
 const readyFdOfSpawned = 3;
 
 export function configFrom(options: ServeOptions, around: Omit<Surroundings, "dir" | "database">): Config {
-  const { env, platform, cwd } = around;
+  const { platform, cwd } = around;
   const { dir, database, version } = options;
-  const places = placesFor({ ...around, dir, database });
+  const env = environmentWith(dir, around.env);
+  const places = placesFor({ ...around, env, dir, database });
   const { path: socket } = endpointFor({ env, platform, socket: places.socket, given: options.socket, cwd });
   const spawned = options.spawned ?? false;
   return {

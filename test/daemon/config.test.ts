@@ -40,6 +40,15 @@ test("an option goes before the environment", () => {
   assert.deepEqual([chosen.limits.readersMax, chosen.limits.writeMs], [4, 1000]);
 });
 
+test("with a directory given no variable leads out of it", () => {
+  const env = { HOLDFAST_DATABASE: "/env.db", HOLDFAST_SOCKET: "/env.sock", HOLDFAST_LIMITS: "readersMax=3" };
+  const chosen = configFrom({ version, dir: "/opt" }, { ...around, env });
+  assert.deepEqual(
+    [chosen.places.database, chosen.places.socket, chosen.limits.readersMax],
+    ["/opt/data/data.db", "/opt/run/broker.sock", 3],
+  );
+});
+
 test("a network file system is allowed by name, in the environment or as an option, several times", () => {
   assert.deepEqual(configFrom({ version }, around).allowFilesystem, []);
   const env = { HOLDFAST_ALLOW_FILESYSTEM: "nfs, cifs" };
