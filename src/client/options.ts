@@ -217,9 +217,9 @@ function introductionOf(
 
 /** None is said unless one is chosen: a session that is taken up keeps its own. */
 function roleIn(chosen: Role | undefined, fromEnv: string | undefined): { readonly role?: Role } {
-  const [name, word] = chosen === undefined ? ["HOLDFAST_ROLE", fromEnv] : ["role", chosen];
-  if (word === undefined || word === "") return {};
-  return { role: oneOf(name, word as Role, ["read", "write", "admin"]) };
+  const roles = ["read", "write", "admin"] as const;
+  if (chosen !== undefined) return { role: oneOf("role", chosen, roles) };
+  return fromEnv === undefined || fromEnv === "" ? {} : { role: oneOf("HOLDFAST_ROLE", fromEnv as Role, roles) };
 }
 
 function milliseconds(name: string, value: Millis | undefined, standard: Millis): Millis {
