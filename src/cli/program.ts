@@ -59,12 +59,15 @@ function commandAt(words: readonly string[]): number {
   return operandAt(words, options, 0);
 }
 
-/** The index of the operand number `skip`, or the number of words. `--` ends the options and is no operand. */
+/**
+ * The index of the operand number `skip`, or of the `--` before it; not below the number of words when there are not so
+ * many. `--` ends the options and is no operand: what comes behind it are operands, whatever they look like.
+ */
 function operandAt(words: readonly string[], options: readonly Option[], skip: number): number {
   let seen = 0;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? "";
-    if (word === "--") return i;
+    if (word === "--") return seen === skip ? i : i + 1 + skip - seen;
     if (word.startsWith("-") && word.length > 1) {
       if (takesNext(word, options)) i++;
       continue;

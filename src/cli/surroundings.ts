@@ -1,12 +1,12 @@
 /** Where this call's broker lies: the places, from the options and the surroundings of the process. */
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { endpointFor, type Places, placesFor } from "../places/index.js";
+import { endpointFor, environmentWith, type Places, placesFor } from "../places/index.js";
 import type { GlobalOptions } from "./command.js";
 import type { Io } from "./io.js";
 
 export function placesOf(options: GlobalOptions & { readonly database?: string | undefined }, io: Io): Places {
-  const { env } = io;
+  const env = environmentWith(options.dir, io.env);
   const cwd = () => io.cwd;
   const places = placesFor({
     env,
@@ -30,7 +30,7 @@ export function mayStart(options: GlobalOptions, io: Io): boolean {
 
 /** So that a program that we start finds the same broker, from whatever directory. */
 export function environmentFor(options: GlobalOptions, io: Io): { [name: string]: string | undefined } {
-  const env: { [name: string]: string | undefined } = { ...io.env };
+  const env: { [name: string]: string | undefined } = { ...environmentWith(options.dir, io.env) };
   if (options.dir !== undefined) env["HOLDFAST_DIR"] = placesOf(options, io).root ?? options.dir;
   if (options.socket !== undefined) env["HOLDFAST_SOCKET"] = placesOf(options, io).socket;
   return env;

@@ -88,15 +88,9 @@ export async function acquireAsWished(
   const news = queueNews((text) => call.output.comment(`holdfast: ${text}`));
   try {
     const onRevoking = (info: RevokingInfo) => call.output.comment(`holdfast: ${revokingText(name, info)}`);
-    return await broker.acquire(name, {
-      ...claim,
-      ...more,
-      waitMs,
-      reason,
-      signal,
-      onQueued: told ? news.hear : undefined,
-      onRevoking,
-    });
+    const onQueued = told ? news.hear : undefined;
+    const options = { ...claim, ...more, waitMs, reason, onQueued, onRevoking };
+    return await waitOrLeave(broker, signal, () => broker.acquire(name, options));
   } catch (error) {
     if (!isHoldfastError(error) || !notGotCodes.has(error.code)) throw error;
     // Nothing went wrong: somebody else has it.
@@ -140,23 +134,37 @@ export interface Interrupt {
   readonly end: () => void;
 }
 
-/** A signal while we wait: leave the queue in good order, then end as the shell expects it. */
+/** A signal while we wait: leave the queue in good order, then end as the shell expects it. A second one ends us at once. */
 export function interruptible(): Interrupt {
   const controller = new AbortController();
   let code: ExitCode | undefined;
   const handlers = (["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const).map((name) => {
     const handler = () => {
+      end();
       code = signalExitCode(name);
       controller.abort();
     };
     process.on(name, handler);
     return [name, handler] as const;
   });
-  return {
-    signal: controller.signal,
-    code: () => code,
-    end: () => {
-      for (const [name, handler] of handlers) process.off(name, handler);
-    },
+  const end = () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
   };
+  return { signal: controller.signal, code: () => code, end };
+}
+
+/**
+ * Waits for a lock until it is had, or until the signal. Then the session is ended, and not only the request cancelled:
+ * its goodbye takes along the place in the queue and a grant that is on its way, also when a broker that stands still
+ * hears it long after we have gone. The verdict on a cancel would have to be awaited.
+ */
+export async function waitOrLeave<Held>(broker: Broker, signal: AbortSignal, wait: () => Promise<Held>): Promise<Held> {
+  signal.throwIfAborted();
+  const leave = () => void broker.close();
+  signal.addEventListener("abort", leave);
+  try {
+    return await wait();
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }

@@ -110,7 +110,8 @@ export function quoted(name: string): string {
   return `"${printable(name)}"`;
 }
 
-/** A name as it would be typed to a shell. */
+/** A name as it would be typed to a shell, behind the options. */
 export function typed(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${printable(word).replaceAll("'", "'\\''")}'`;
+  const text = /^[\w@%+=:,./-]+$/.test(word) ? word : `'${printable(word).replaceAll("'", "'\\''")}'`;
+  return word.startsWith("-") ? `-- ${text}` : text;
 }

@@ -2,7 +2,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { endpointFor, movedName, type Places, placesFor, realPath } from "../places/index.js";
+import { endpointFor, environmentWith, movedName, type Places, placesFor, realPath } from "../places/index.js";
 import type { Encoding, ExpectedPlaces, Integers, Role } from "../protocol/index.js";
 import { HoldfastError, type Millis } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
@@ -120,7 +120,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
       throw new HoldfastError("MISUSE", `${name} of connect is a text, not ${String(value)}`, {
         details: { option: name },
       });
-  const env = surroundings(options);
+  const env = environmentWith(dir, options.env ?? process.env);
   const { platform, cwd } = process;
   // Not of `userInfo()`: a container's user need not be known by name. Absent on Windows, which is refused.
   const uid = process.geteuid?.() ?? -1;
@@ -165,13 +165,6 @@ export function settingsFrom(options: ConnectOptions): Settings {
       start: start && mayStart ? startPlan : undefined,
     }),
   };
-}
-
-/** What an option says counts before the environment: with a directory given, no variable leads out of it. */
-function surroundings({ env = process.env, dir }: ConnectOptions): Environment {
-  if (dir === undefined) return env;
-  const { HOLDFAST_SOCKET: _socket, HOLDFAST_DATABASE: _database, ...rest } = env;
-  return rest;
 }
 
 /**
@@ -225,9 +218,9 @@ function introductionOf(
 
 /** None is said unless one is chosen: a session that is taken up keeps its own. */
 function roleIn(chosen: Role | undefined, fromEnv: string | undefined): { readonly role?: Role } {
-  const [name, word] = chosen === undefined ? ["HOLDFAST_ROLE", fromEnv] : ["role", chosen];
-  if (word === undefined || word === "") return {};
-  return { role: oneOf(name, word as Role, ["read", "write", "admin"]) };
+  const roles = ["read", "write", "admin"] as const;
+  if (chosen !== undefined) return { role: oneOf("role", chosen, roles) };
+  return fromEnv === undefined || fromEnv === "" ? {} : { role: oneOf("HOLDFAST_ROLE", fromEnv as Role, roles) };
 }
 
 function milliseconds(name: string, value: Millis | undefined, standard: Millis): Millis {

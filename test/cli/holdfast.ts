@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { endAllOn } from "../support/processes.js";
+import { endAllOn, kill, known, stop } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** out/test/cli/holdfast.js → dist/cli.js */
@@ -142,6 +142,17 @@ export class Holdfast {
   brokerPid(): number | undefined {
     const path = join(this.dir, "run", "broker.json");
     return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { pid: number }).pid : undefined;
+  }
+
+  /** Does it while the broker stands still. */
+  async whileStopped(work: () => Promise<void>): Promise<void> {
+    const broker = known(this.brokerPid() ?? 0);
+    await stop(broker);
+    try {
+      await work();
+    } finally {
+      kill(broker, "SIGCONT");
+    }
   }
 
   async #end(): Promise<void> {

@@ -83,12 +83,18 @@ test("somebody else's command line is not looked into", async () => {
     [["under", "-w", "5", "demo", "-n", "make"], ["demo"], ["make"]],
     [["under", "demo", "--wait=5", "--", "-weird"], ["demo"], ["-weird"]],
     [["under", "demo"], ["demo"], []],
+    [["under", "--", "-x", "make", "-n"], ["-x"], ["make", "-n"]],
+    [["under", "-n", "--", "-x", "--", "make", "--", "y"], ["-x"], ["make", "--", "y"]],
+    [["under", "-w", "5", "--", "demo", "-n", "make"], ["demo"], ["-n", "make"]],
+    [["under", "--", "-x"], ["-x"], []],
   ] as const) {
     const { call } = await run(words);
     assert.deepEqual(call?.operands, operands);
     assert.deepEqual(call?.rest, rest);
   }
   assert.equal((await run(["under", "-w5", "demo", "ls"])).call?.options["wait"], "5");
+  assert.equal((await run(["under", "-n", "--", "-x", "ls"])).call?.options["n"], true);
+  assert.equal((await run(["under", "--"])).code, 64);
 });
 
 test("negative numbers are operands, not options", async () => {

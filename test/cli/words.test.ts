@@ -77,4 +77,5 @@ test("places are counted as people count them", () => {
 test("a name is shown as it would be typed", () => {
   assert.equal(typed("deploy/prod"), "deploy/prod");
   assert.equal(typed("it's here"), "'it'\\''s here'");
+  assert.equal(typed("-x"), "-- -x");
 });

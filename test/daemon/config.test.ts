@@ -40,6 +40,15 @@ test("an option goes before the environment", () => {
   assert.deepEqual([chosen.limits.readersMax, chosen.limits.writeMs], [4, 1000]);
 });
 
+test("with a directory given no variable leads out of it", () => {
+  const env = { HOLDFAST_DATABASE: "/env.db", HOLDFAST_SOCKET: "/env.sock", HOLDFAST_LIMITS: "readersMax=3" };
+  const chosen = configFrom({ version, dir: "/opt" }, { ...around, env });
+  assert.deepEqual(
+    [chosen.places.database, chosen.places.socket, chosen.limits.readersMax],
+    ["/opt/data/data.db", "/opt/run/broker.sock", 3],
+  );
+});
+
 test("a network file system is allowed by name, in the environment or as an option, several times", () => {
   assert.deepEqual(configFrom({ version }, around).allowFilesystem, []);
   const env = { HOLDFAST_ALLOW_FILESYSTEM: "nfs, cifs" };
@@ -51,8 +60,13 @@ test("a network file system is allowed by name, in the environment or as an opti
 test("an errand is told by its option, and served is what names none", () => {
   const errandIn = (...args: string[]) => optionsFrom(args, version).errand;
   assert.equal(errandIn("--dir", "/d"), undefined);
-  assert.deepEqual(errandIn("--import", "/a.db", "--force"), { kind: "import", file: "/a.db", force: true });
-  assert.deepEqual(errandIn("--restore", "/a.db"), { kind: "restore", file: "/a.db" });
+  assert.deepEqual(errandIn("--import", "/a.db", "--force"), {
+    kind: "import",
+    file: "/a.db",
+    after: undefined,
+    force: true,
+  });
+  assert.deepEqual(errandIn("--restore", "/a.db", "--after", "7"), { kind: "restore", file: "/a.db", after: 7 });
   assert.deepEqual(errandIn("--backup", "/b.db"), { kind: "backup", file: "/b.db", force: false });
   assert.deepEqual(errandIn("--check", "--quick"), { kind: "check", quick: true });
 });

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
+import { briefly } from "../command-line.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { identityOf, isAlive, nameOf } from "../processes.js";
 import { reach, tryResume } from "../reach.js";
@@ -108,7 +109,8 @@ async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Atte
       granted = true;
       return exitCodes.ok;
     } finally {
-      await (granted ? broker.detach() : broker.close());
+      if (granted) broker.detach();
+      else await briefly(broker.close());
     }
   } catch (error) {
     const code = interrupt.code();

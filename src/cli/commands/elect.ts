@@ -10,7 +10,7 @@ import type { ExitCode } from "../exit-codes.js";
 import { Jeopardy, runHeld } from "../held-command.js";
 import { queueNews } from "../queue-news.js";
 import { reach } from "../reach.js";
-import { type Interrupt, interruptible, leaseOf } from "../wait-options.js";
+import { type Interrupt, interruptible, leaseOf, waitOrLeave } from "../wait-options.js";
 import { quoted } from "../words.js";
 
 interface ElectOptions extends LineOption {
@@ -107,8 +107,8 @@ async function campaign(
   const { name, value, ttlMs } = candidate;
   const news = queueNews((text) => call.output.comment(`holdfast: ${text}`));
   try {
-    const told = { onQueued: news.hear, onJeopardy: jeopardy.heard };
-    return await broker.elections.campaign(name, { value, ttl: ttlMs, signal, guard: true, ...told });
+    const options = { value, ttl: ttlMs, guard: true, onQueued: news.hear, onJeopardy: jeopardy.heard };
+    return await waitOrLeave(broker, signal, () => broker.elections.campaign(name, options));
   } finally {
     news.end();
   }

@@ -32,10 +32,10 @@ export const watch: Command = {
   },
 
   async run(call) {
-    const { keys = false, after, count = "" } = optionsOf<WatchOptions>(call);
+    const { keys = false, after, count } = optionsOf<WatchOptions>(call);
     if (call.operands.length === 0) call.misused("watch wants the names of tables");
-    if (!/^\d{0,15}$/.test(count)) call.misused(`"${count}" is not a number of lines`);
-    const linesMax = count === "" ? Number.POSITIVE_INFINITY : Number(count);
+    if (count !== undefined && !/^\d{1,15}$/.test(count)) call.misused(`"${count}" is not a number of lines`);
+    const linesMax = count === undefined ? Number.POSITIVE_INFINITY : Number(count);
     const broker = await reach(call, { start: true, integers: "bigint" });
     try {
       await using changes = broker.watch(call.operands, { keys, after });

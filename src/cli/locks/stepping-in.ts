@@ -31,6 +31,7 @@ export async function transferLock(
   call: Call,
   { name, to, options }: { name: string; to: string; options: Omit<StepInOptions, "graceMs"> },
 ): Promise<ExitCode> {
+  if (to === "") call.misused("transfer to whom? the session or the process number of one that waits");
   return withBroker(call, name, async (broker) => {
     const [lock] = await broker.locks.list({ name });
     const waiter = waiterMeant(lock?.waiters ?? [], to);

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Holdfast } from "../holdfast.js";
+import { Holdfast, until } from "../holdfast.js";
 
 function sleeper(t: TestContext): ChildProcess & { readonly pid: number } {
   const child = spawn("sleep", ["600"], { stdio: "ignore" });
@@ -80,6 +80,23 @@ test("an acquire that is interrupted leaves neither place nor secret", async (t)
   const refused = await holdfast.run(["release", "demo"]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /is held by sh \(pid \d+.*did not get it by `holdfast acquire`/);
+});
+
+test("an acquire that is interrupted while the broker stands still ends, and nothing is granted to its process then", async (t) => {
+  const holdfast = new Holdfast(t);
+  const holder = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo pid $$; exec sleep 600"]);
+  const [, commandPid] = await holder.until(/pid (\d+)/);
+  const waiting = holdfast.start(["acquire", "demo", "--for", String(sleeper(t).pid)]);
+  await waiting.until(/waiting for "demo"/);
+  await holdfast.whileStopped(async () => {
+    process.kill(Number(commandPid), "SIGTERM");
+    waiting.child.kill("SIGINT");
+    await until(() => waiting.child.exitCode !== null, "the end of what was interrupted");
+  });
+  assert.deepEqual([(await waiting.ended).code, waiting.out], [130, ""]);
+  await holder.ended;
+  assert.equal((await holdfast.run(["acquire", "demo", "--for", String(sleeper(t).pid)])).code, 0);
+  assert.deepEqual(secretsIn(holdfast).length, 1);
 });
 
 test("what an acquire that was killed in the middle has left held can be given back", async (t) => {

@@ -50,6 +50,27 @@ test("who is told to end while it waits leaves the line", async (t) => {
   assert.deepEqual([(await second.ended).code, second.out], [130, ""]);
 });
 
+test("who is told to end while the broker stands still ends, and a second signal is not waited with", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = await leading(holdfast);
+  const [second, third] = [1, 2].map(() => holdfast.start(["elect", "job", "--", "echo", "leads"])) as [
+    Running,
+    Running,
+  ];
+  for (const one of [second, third]) await one.until(/waiting for "job"/);
+  await holdfast.whileStopped(async () => {
+    for (const { child } of [second, third]) child.kill("SIGHUP");
+    const isOver = ({ child }: Running) => child.exitCode !== null || child.signalCode !== null;
+    await until(() => isOver(third) || !third.child.kill("SIGTERM"), "the end by the second signal");
+    await until(() => isOver(second), "the end by one signal");
+    first.child.kill("SIGTERM");
+  });
+  assert.deepEqual([second.child.exitCode, third.child.signalCode], [129, "SIGTERM"]);
+  await first.ended;
+  assert.deepEqual([second.out, third.out], ["", ""]);
+  await until(async () => (await holdfast.run(["locks", "show", "job"])).code === 1, "the lock to be free");
+});
+
 test("who is told to end before its command is started ends, also when its leadership is over by then", async (t) => {
   const holdfast = new Holdfast(t);
   const first = await leading(holdfast);

@@ -66,6 +66,37 @@ test("who waits is told by whom it is held, and gets it at once when the holder 
   assert.deepEqual([code, out], [0, "mine\n"]);
 });
 
+test("a lock may have a name that begins with a dash, behind two of them", async (t) => {
+  const holdfast = new Holdfast(t);
+  const told = ["sh", "-c", "echo $HOLDFAST_LOCK_NAME"];
+  assert.equal(await holdfast.print("lock", "--", "-x", ...told), "-x\n");
+  assert.equal(await holdfast.print("lock", "-n", "--", "-x", "--", ...told), "-x\n");
+  assert.equal(await holdfast.print("elect", "--value", "v", "--", "--also", ...told), "--also\n");
+  const first = holdfast.start(["lock", "--", "-x", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  const refused = await holdfast.run(["lock", "-n", "--", "-x", "true"]);
+  assert.equal(refused.code, 75);
+  const [, hint = ""] = /`holdfast (.+?)` tells more/.exec(refused.err) ?? [];
+  assert.match(await holdfast.print(...hint.split(" ")), /"-x" is held/);
+});
+
+test("a wait for a lock that is interrupted while the broker stands still ends", async (t) => {
+  const holdfast = new Holdfast(t);
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await first.until(/held/);
+  const waiting = holdfast.start(["lock", "demo", "--", "echo", "mine"]);
+  await waiting.until(/waiting for "demo"/);
+  await holdfast.whileStopped(async () => {
+    waiting.child.kill("SIGQUIT");
+    await until(() => waiting.child.exitCode !== null, "the end of what was interrupted");
+  });
+  assert.deepEqual([waiting.child.exitCode, waiting.out], [131, ""]);
+  await until(
+    async () => !(await holdfast.print("locks", "show", "demo")).includes("in line"),
+    "the place in the queue to be given up",
+  );
+});
+
 test("a lock that is not got is told with its holder, and ends with 75 or the chosen code", async (t) => {
   const holdfast = new Holdfast(t);
   const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);

@@ -115,6 +115,9 @@ test("transfer hands a lock to one that waits, by its session or by its process 
   const unknown = await holdfast.run(["locks", "transfer", "demo", "ffffffff"]);
   assert.deepEqual([unknown.code, unknown.out], [1, ""]);
   assert.match(unknown.err, /nobody waits whose session or process is ffffffff/);
+  const empty = await holdfast.run(["locks", "transfer", "demo", ""]);
+  assert.deepEqual([empty.code, empty.out], [64, ""]);
+  assert.equal((await row(holdfast, "demo")).holders[0]?.pid, first.pid);
   assert.match(await holdfast.print("locks", "transfer", "demo", String(late.pid)), /"demo" goes to sh \(pid/);
   await late.until(/got it/);
   assert.equal((await first.ended).code, 75);
