@@ -2,10 +2,14 @@
  * All processes of a command: who descends from it, who is in its group, and who carries the lock under which it runs,
  * however it got away. To be told to end, then to be ended.
  *
+ * Who has begun a session of its own and carries nothing of the lock is a daemon that others may rely on, as the broker
+ * is that a program has started: it and its children are no part of the command, whether who started it lives or not.
+ *
  * Who runs under a further lock is the affair of the `holdfast lock` in between, which passes on what it is told: only
  * when time is over it is ended like the others.
  */
-import { carriedIn } from "./held-locks-variable.js";
+import { carriedIn, carriedLocks } from "./held-locks-variable.js";
+import { markOf } from "./lock-mark.js";
 import { allProcesses, environmentOf, isAlive, type ProcessIdentity, type SeenProcess } from "./processes.js";
 
 export interface FamilyOf {
@@ -23,19 +27,30 @@ interface Member extends ProcessIdentity {
 }
 
 export function familyOf({ pid, ownGroup, lock }: FamilyOf): Member[] {
-  const all = allProcesses().filter((one) => one.pid !== process.pid);
-  const kin = descendants(all, pid);
+  const others = allProcesses().filter((one) => one.pid !== process.pid);
+  const all = others.map((one) => ({ ...one, sign: signOf(one.pid, lock) }));
+  const kin = descendants(
+    all.filter(({ leadsSession, sign }) => !leadsSession || sign !== "none"),
+    pid,
+  );
   return all.flatMap((one) => {
-    const carried = carriedIn(environmentOf(one.pid) ?? "");
-    const at = carried.findLastIndex(({ token, session }) => token === lock?.token && session === lock.session);
-    const belongs = kin.has(one.pid) || (ownGroup && one.group === pid) || at >= 0;
-    return belongs ? [{ pid: one.pid, startTime: one.startTime, direct: isInnermost(carried, at) }] : [];
+    const carries = one.sign === "innermost" || one.sign === "further";
+    const belongs = carries || kin.has(one.pid) || (ownGroup && one.group === pid);
+    return belongs ? [{ pid: one.pid, startTime: one.startTime, direct: one.sign !== "further" }] : [];
   });
 }
 
-/** Several names of one grant stand beside each other, all with its token. */
-function isInnermost(carried: readonly { readonly token: number }[], at: number): boolean {
-  return at < 0 || carried.slice(at + 1).every(({ token }) => token === carried[at]?.token);
+/** What a process shows of the lock; `hidden`: another user's shows nothing to us. */
+type Sign = "none" | "innermost" | "further" | "hidden";
+
+function signOf(pid: number, lock: FamilyOf["lock"]): Sign {
+  const environment = environmentOf(pid);
+  if (environment === undefined) return "hidden";
+  const carried = [...carriedLocks(markOf(pid)), ...carriedIn(environment)];
+  const at = carried.findLastIndex(({ token, session }) => token === lock?.token && session === lock.session);
+  if (at < 0) return "none";
+  // Several names of one grant stand beside each other, all with its token.
+  return carried.slice(at).every(({ token }) => token === lock?.token) ? "innermost" : "further";
 }
 
 function descendants(all: readonly SeenProcess[], pid: number): ReadonlySet<number> {
@@ -46,33 +61,60 @@ function descendants(all: readonly SeenProcess[], pid: number): ReadonlySet<numb
   return found;
 }
 
+/** How often those that were found are looked at: one file each. */
 const lookAgainMs = 20;
+/** How often all processes are looked at while some of those found live: they may have started others. */
+const lookAroundMs = 250;
 /** A process that may not be signalled (another user's) is waited for so long. */
 const patienceMs = 10_000;
+/** As so much a longer pause counts: who stood still with us (SIGSTOP, a machine that sleeps) has had no time to end. */
+const pauseMs = 1000;
 
 /**
  * SIGTERM to each once, SIGKILL after `graceMs` to who is still there, until two looks in a row find nobody: who starts
  * another and ends in the middle of one look may not be seen in it. Returns whom it could not end.
  */
-export async function endFamily(family: FamilyOf, graceMs: number): Promise<readonly ProcessIdentity[]> {
+export async function endFamily(
+  family: FamilyOf,
+  graceMs: number,
+  now = () => performance.now(),
+): Promise<readonly ProcessIdentity[]> {
+  const waitedMs = stopwatch(now);
   const told = new Set<string>();
-  let clear = 0;
-  for (let waitedMs = 0; clear < 2; waitedMs += lookAgainMs) {
-    const members = familyOf(family);
-    clear = members.length === 0 ? clear + 1 : 0;
+  let members: readonly Member[] = [];
+  let lookedAtMs = 0;
+  for (let clear = 0; ; ) {
+    members = members.filter(isAlive);
+    if (members.length === 0 || waitedMs() - lookedAtMs >= lookAroundMs) {
+      members = familyOf(family);
+      lookedAtMs = waitedMs();
+      clear = members.length === 0 ? clear + 1 : 0;
+      if (clear === 2) return [];
+    }
+    const atMs = waitedMs();
+    const killed = atMs >= graceMs;
     const untouchable: ProcessIdentity[] = [];
     for (const member of members) {
       const key = `${member.pid} ${member.startTime}`;
-      const killed = waitedMs >= graceMs;
       if (!killed && (told.has(key) || !member.direct)) continue;
       told.add(key);
       if (!signal(member, killed ? "SIGKILL" : "SIGTERM")) untouchable.push(member);
     }
-    if (waitedMs >= graceMs + patienceMs && untouchable.length === members.length && members.length > 0)
-      return untouchable;
+    if (atMs >= graceMs + patienceMs && untouchable.length === members.length && members.length > 0) return untouchable;
     await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
   }
-  return [];
+}
+
+/** Milliseconds since it was made; between two questions no more than `pauseMs` count. */
+function stopwatch(now: () => number): () => number {
+  let askedAt = now();
+  let ms = 0;
+  return () => {
+    const before = askedAt;
+    askedAt = now();
+    ms += Math.min(askedAt - before, pauseMs);
+    return ms;
+  };
 }
 
 /** Only if it is still that process. False: we may not. */

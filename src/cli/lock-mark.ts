@@ -5,9 +5,10 @@
  * The file has the text of HOLDFAST_LOCKS and no name any more, so that nobody can have it open who was not given it.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { contentsOf } from "./processes.js";
 
 /**
  * Where a command has it. Up to 9 belongs to shell scripts; Node closes up to 15 in the children of a program, so that a
@@ -15,15 +16,22 @@ import { join } from "node:path";
  */
 export const markDescriptor = 15;
 
-const inherited = `/proc/self/fd/${markDescriptor}`;
 /** Of one without a name Linux tells the name that it had. */
 const unnamed = /\/holdfast-locks-[0-9a-f-]{36} \(deleted\)$/;
 
 /** What the mark says that we were given ourselves; undefined without one. */
 export function inheritedMark(): string | undefined {
+  return markOf("self");
+}
+
+/** What the mark of a process says; undefined without one, or where it may not be seen. */
+export function markOf(pid: number | "self"): string | undefined {
+  const path = `/proc/${pid}/fd/${markDescriptor}`;
   try {
+    // Most have none, and an error that is thrown costs more than all the rest.
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined || !unnamed.test(readlinkSync(path))) return undefined;
     // By its path: who reads a descriptor that others have too moves it on for them.
-    return unnamed.test(readlinkSync(inherited)) ? readFileSync(inherited, "utf8") : undefined;
+    return contentsOf(path);
   } catch {
     return undefined;
   }

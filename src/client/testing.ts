@@ -204,10 +204,11 @@ export class EphemeralBroker {
  */
 function sweepAfterUs(dir: string): () => void {
   const script = 'read -r line; until rm -rf -- "$0"; do sleep 1; done';
-  // Detached, since Ctrl-C reaches the whole group.
+  // Detached, since Ctrl-C reaches the whole group; and who runs under a lock is ended with it.
   const sweeper = spawn("/bin/sh", ["-c", script, dir], {
     cwd: "/",
     detached: true,
+    env: environment(),
     stdio: ["pipe", "ignore", "ignore"],
   });
   // Without a shell all goes on, and only what a signal ends leaves something behind.

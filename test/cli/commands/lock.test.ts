@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { kill, known } from "../../support/processes.js";
+import { childrenOf, gone, isGone, kill, known } from "../../support/processes.js";
 import { cli, Holdfast, until } from "../holdfast.js";
+
+const [library, testing] = ["index.js", "testing.js"].map((file) => join(dirname(cli), "client", file));
 
 test("the command's exit code is passed on, in all the ways in which a command can end", async (t) => {
   const holdfast = new Holdfast(t);
@@ -267,6 +269,44 @@ test("a broker that a command has started is not ended with it", async (t) => {
   await holdfast.print("lock", "demo", "--", "true");
   await other.print("--no-start", "sql", "select 1");
   assert.equal(other.brokerPid(), pid);
+});
+
+test("a broker that a program under the lock has started goes on when the program is ended", async (t) => {
+  const [holdfast, other] = [new Holdfast(t), new Holdfast(t)];
+  const program = `const { connect } = await import(${JSON.stringify(library)});
+    const broker = await connect({ dir: ${JSON.stringify(other.dir)} });
+    await broker.execute("create table t (a)");
+    console.log("held");`;
+  const words = [process.execPath, "--input-type=module", "-e", program];
+  const first = holdfast.start(["lock", "demo", "--", ...words]);
+  await first.until(/held/);
+  const broker = known(other.brokerPid() ?? 0);
+  const children = childrenOf(broker.pid);
+  assert.ok(children.length > 0);
+  await holdfast.print("locks", "break", "demo");
+  assert.equal((await first.ended).code, 75);
+  assert.deepEqual([broker, ...children].filter(isGone), []);
+  await other.print("--no-start", "sql", "select * from t");
+  assert.equal(other.brokerPid(), broker.pid);
+});
+
+test("a broker of a test's own ends with the test when that is ended with its lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const program = `const { ephemeralBroker } = await import(${JSON.stringify(testing)});
+    const own = await ephemeralBroker();
+    console.log("held", own.pid, own.dir);
+    setInterval(() => {}, 1e6);`;
+  const first = holdfast.start(["lock", "demo", "--", process.execPath, "--input-type=module", "-e", program]);
+  const [, pid, dir = ""] = await first.until(/held (\d+) (\S+)/);
+  const broker = known(Number(pid));
+  t.after(() => {
+    kill(broker, "SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
+  });
+  await holdfast.print("locks", "break", "demo");
+  assert.equal((await first.ended).code, 75);
+  await gone("the broker", broker);
+  assert.ok(!existsSync(dir));
 });
 
 test("with --on-lost warn the command outlives its lock, and says so itself", async (t) => {
