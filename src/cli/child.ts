@@ -3,7 +3,8 @@
  * told as a shell tells it.
  *
  * With a terminal on stdin the command stays in our process group: the terminal itself sends Ctrl-C and Ctrl-\ to both
- * of us, so those are not passed on. Without one it has a group of its own, and all is passed on to the whole group.
+ * of us, so those are not passed on. Without one it has a group of its own, and all is passed on to the whole group:
+ * also Ctrl-Z, with which it stands still as long as we do.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -48,14 +49,16 @@ export function startCommand(
   // Before the command starts: a signal in between must not end us and leave it.
   let child: ChildProcess | undefined;
   let wantedEnd: NodeJS.Signals | undefined;
-  for (const signal of passedOn) {
-    const handler = () => {
+  const pass = (signal: NodeJS.Signals) => {
+    if (child !== undefined) signalTo(child, ownGroup, signal);
+  };
+  for (const signal of passedOn)
+    handlers.set(signal, () => {
       if (toEnd.has(signal)) wantedEnd = signal;
-      if (child !== undefined && (ownGroup || !fromTerminal.has(signal))) signalTo(child, ownGroup, signal);
-    };
-    handlers.set(signal, handler);
-    process.on(signal, handler);
-  }
+      if (ownGroup || !fromTerminal.has(signal)) pass(signal);
+    });
+  if (ownGroup) handlers.set("SIGTSTP", stoppingWith(pass));
+  for (const [signal, handler] of handlers) process.on(signal, handler);
   const ended = new Promise<CommandEnd>((resolve) => {
     const settle = (end: CommandEnd) => {
       for (const [signal, handler] of handlers) process.off(signal, handler);
@@ -82,6 +85,20 @@ export function startCommand(
       return left;
     },
   };
+}
+
+/** Stops the group and us, and lets it go on when we do. */
+function stoppingWith(toGroup: (signal: NodeJS.Signals) => void): () => void {
+  const stop = () => {
+    // In a session of its own, as the group is, SIGTSTP stops nobody who does not see to it himself.
+    toGroup("SIGSTOP");
+    process.off("SIGTSTP", stop);
+    // We stand still in here, until SIGCONT; where no shell is that could send that, we are not stopped.
+    process.kill(process.pid, "SIGTSTP");
+    process.on("SIGTSTP", stop);
+    toGroup("SIGCONT");
+  };
+  return stop;
 }
 
 /** Ours, and the mark; in between is nothing. */

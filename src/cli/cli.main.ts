@@ -7,9 +7,6 @@ import { faultInWords } from "./utf8.js";
 import { holdfastVersion } from "./versions.js";
 
 const io = processIo((why) => process.exit(complain(why, io)));
-process.stderr.on("error", () => {
-  // Nobody is left to be told.
-});
 
 const words = process.argv.slice(2);
 const program: Program = {
@@ -21,9 +18,9 @@ const fault = faultInWords(words);
 const exitCode = await (fault === undefined ? runProgram(program, words, io) : complain(fault, io));
 
 // Once the results are out, what is still open must not keep us.
-process.exit(
-  await io.flushed().then(
-    () => exitCode,
-    (why: unknown) => complain(why, io),
-  ),
+const lastCode = await io.flushed().then(
+  () => exitCode,
+  (why: unknown) => complain(why, io),
 );
+await io.said();
+process.exit(lastCode);

@@ -1,6 +1,6 @@
 /** The streams and surroundings of the process, as values: tests give their own. */
 
-import type { ReadStream, WriteStream } from "node:tty";
+import { isatty, type ReadStream, type WriteStream } from "node:tty";
 import { HoldfastError } from "../terms/index.js";
 import { StandardOutput } from "./standard-output.js";
 import { textOfBytes } from "./utf8.js";
@@ -27,6 +27,8 @@ export interface Io {
   readonly flushed: () => Promise<void>;
   /** To stderr. */
   readonly say: (text: string) => void;
+  /** Resolves when stderr has taken all that was said, or never will. */
+  readonly said: () => Promise<void>;
 }
 
 export interface Stdin {
@@ -39,27 +41,41 @@ export interface Terminal {
   readonly output: WriteStream;
 }
 
-/** `onLost`: nobody takes what is written any more, or not all of it, and nobody has waited for that. */
+/**
+ * Of stdin nothing is touched before somebody reads it: Node would make a pipe non-blocking, for all who share it.
+ *
+ * `onLost`: nobody takes what is written any more, or not all of it, and nobody has waited for that.
+ */
 export function processIo(onLost: (why: Error) => void): Io {
-  const { env, stdin, stdout, stderr } = process;
-  const output = new StandardOutput(stdout, onLost);
+  const output = new StandardOutput(1, onLost);
+  // Of what goes wrong with it nobody is left to be told.
+  const comments = new StandardOutput(2, () => undefined);
   return {
-    env,
+    env: process.env,
     get cwd() {
       return workingDirectory();
     },
-    stdin: { isTerminal: stdin.isTTY === true, read: readStdin },
+    stdin: { isTerminal: isatty(0), read: readStdin },
     get columns() {
-      return stdout.isTTY === true ? stdout.columns : undefined;
+      return output.terminal?.columns;
     },
     get lines() {
-      return stdout.isTTY === true ? stdout.rows : undefined;
+      return output.terminal?.rows;
     },
-    stderrIsTerminal: stderr.isTTY === true,
-    terminal: terminalOfProcess(),
+    stderrIsTerminal: comments.terminal !== undefined,
+    get terminal() {
+      return terminalOf(output.terminal ?? comments.terminal);
+    },
     write: (bytes) => output.write(bytes),
     flushed: () => output.flushed(),
-    say: (text) => void stderr.write(text),
+    say: (text) => {
+      try {
+        comments.write(text);
+      } catch {
+        // As above.
+      }
+    },
+    said: () => comments.flushed().catch(() => undefined),
   };
 }
 
@@ -76,10 +92,8 @@ function unplaced(cause: unknown): HoldfastError {
 }
 
 /** What is typed is shown on stderr when the results go elsewhere. */
-function terminalOfProcess(): Terminal | undefined {
-  const { stdin, stdout, stderr } = process;
-  const output = [stdout, stderr].find((stream) => stream.isTTY === true);
-  return stdin.isTTY === true && output !== undefined ? { input: stdin, output } : undefined;
+function terminalOf(output: WriteStream | undefined): Terminal | undefined {
+  return isatty(0) && output !== undefined ? { input: process.stdin, output } : undefined;
 }
 
 async function readStdin(): Promise<string> {

@@ -1,11 +1,18 @@
 /**
- * stdout, so that nothing of the results is lost without a word: not by a disk that is full, nor by a reader that is slow.
+ * stdout and stderr, so that nothing of the results is lost without a word, not by a disk that is full nor by a reader
+ * that is slow, and so that others who have them open too find them as they were.
  *
- * A file takes all of it before `write` returns: Node's own stream for files asks once and takes no notice of a write that
- * was short (https://man7.org/linux/man-pages/man2/write.2.html). A pipe takes what there is room for, and Node keeps the
- * rest: it is on its way only once `flushed` has resolved.
+ * What a terminal is given goes by Node's own stream, which opens it anew. From a pipe Node's stream would take that it
+ * blocks, for all who share it: another program's write to it would fail when it is full (EAGAIN). So it is opened anew
+ * here; it takes what there is room for, and the rest is on its way only once `flushed` has resolved.
+ *
+ * All else takes all of it before `write` returns: a file, since Node's stream for files asks once and takes no notice of
+ * a write that was short (https://man7.org/linux/man-pages/man2/write.2.html); a socket, which cannot be opened anew.
  */
-import { fstatSync, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { isatty, type WriteStream } from "node:tty";
 import { ExitWith } from "./command.js";
 import { exitCodes } from "./exit-codes.js";
 
@@ -17,7 +24,8 @@ export class ReaderGone extends Error {
   readonly exitCode = pipeClosed;
 }
 
-type Stdout = typeof process.stdout;
+/** The descriptor of stdout, of stderr. */
+export type Handle = 1 | 2;
 
 interface Waiting {
   readonly resolve: () => void;
@@ -25,31 +33,36 @@ interface Waiting {
 }
 
 export class StandardOutput {
-  readonly #stream: Stdout;
-  readonly #isFile: boolean;
-  /** Writes that a pipe has not taken yet. */
+  /** Undefined when it is none. */
+  readonly terminal: WriteStream | undefined;
+  readonly #handle: Handle;
+  /** Undefined: each write is waited for. */
+  readonly #stream: Writable | undefined;
+  /** Writes that the stream has not taken yet. */
   #pending = 0;
-  /** A pipe takes nothing any more, and that has been told. */
+  /** The stream takes nothing any more, and that has been told. */
   #lost = false;
   readonly #waiting: Waiting[] = [];
 
-  /** `onLost`: a pipe takes nothing any more, and nobody waits for it. */
-  constructor(stream: Stdout, onLost: (why: Error) => void) {
-    this.#stream = stream;
-    this.#isFile = isFile(stream);
-    stream.on("error", (error: NodeJS.ErrnoException) => {
+  /** `onLost`: the stream takes nothing any more, and nobody waits for it. */
+  constructor(handle: Handle, onLost: (why: Error) => void) {
+    this.#handle = handle;
+    this.terminal = terminalAt(handle);
+    this.#stream = this.terminal ?? pipeAt(handle);
+    this.#stream?.on("error", (error) => {
       if (this.#lost) return;
       this.#lost = true;
-      const why = error.code === "EPIPE" ? new ReaderGone("", { cause: error }) : notTaken(error);
+      const why = notTaken(error);
       const waiting = this.#waiting.splice(0);
       if (waiting.length === 0) onLost(why);
       for (const { reject } of waiting) reject(why);
     });
   }
 
-  /** Throws what the call is to end with when a file does not take all of it. */
+  /** Throws what the call is to end with when it is no stream, and does not take all of it. */
   write(bytes: string | Uint8Array): void {
-    if (this.#isFile) return writeWhole(this.#stream.fd, typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+    if (this.#stream === undefined)
+      return writeWhole(this.#handle, typeof bytes === "string" ? Buffer.from(bytes) : bytes);
     this.#pending++;
     this.#stream.write(bytes, (error) => {
       // What went wrong is told by the event.
@@ -69,28 +82,39 @@ export class StandardOutput {
   }
 }
 
-/** Also a device such as /dev/null; a terminal is none. */
-function isFile({ fd, isTTY }: Stdout): boolean {
-  const stat = fstatSync(fd);
-  return isTTY !== true && !stat.isFIFO() && !stat.isSocket();
+function terminalAt(handle: Handle): WriteStream | undefined {
+  if (!isatty(handle)) return undefined;
+  return handle === 1 ? process.stdout : process.stderr;
+}
+
+/** Where there is no /proc, and of another user's pipe or one that nobody reads, none can be had. */
+function pipeAt(handle: Handle): Socket | undefined {
+  if (!fstatSync(handle).isFIFO()) return undefined;
+  try {
+    const fd = openSync(`/proc/self/fd/${handle}`, constants.O_WRONLY | constants.O_NONBLOCK);
+    return new Socket({ fd, readable: false, writable: true });
+  } catch {
+    return undefined;
+  }
 }
 
 const againMs = 10;
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
-function writeWhole(handle: number, bytes: Uint8Array): void {
+function writeWhole(handle: Handle, bytes: Uint8Array): void {
   for (let from = 0; from < bytes.length; ) {
     try {
       from += writeSync(handle, bytes, from);
     } catch (error) {
-      // A device that somebody has made not to block.
+      // Somebody has made it not to block.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw notTaken(error as Error);
       Atomics.wait(clock, 0, 0, againMs);
     }
   }
 }
 
-function notTaken(error: Error): ExitWith {
+function notTaken(error: NodeJS.ErrnoException): Error {
+  if (error.code === "EPIPE") return new ReaderGone("", { cause: error });
   const why = error.message.replace(/^[A-Z0-9]+: /, "");
   return new ExitWith(`stdout does not take all of the results: ${why}`, { exitCode: exitCodes.refused, cause: error });
 }

@@ -15,6 +15,7 @@ async function run(words: readonly string[]): Promise<{ readonly code: number; r
     say: (text) => {
       err += text;
     },
+    said: async () => {},
   };
   const code = await runProgram({ version: "0", commands, bare: async () => 0 }, words, io);
   return { code, err };

@@ -24,6 +24,7 @@ async function run(words: readonly string[], more: { run?: (call: Call) => Promi
     say: (text) => {
       err += text;
     },
+    said: async () => {},
     ...more.io,
   };
   const take = async (call: Call) => {

@@ -1,14 +1,21 @@
 /** Results go to a file, a device or a pipe whole, or it is said that they did not. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { kill, known } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
-import { cli, Holdfast } from "./holdfast.js";
+import { cli, Holdfast, type Running, until } from "./holdfast.js";
 
 /** 100 bytes a line. */
 const lines = (count: number) =>
   `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) select printf('%099d', i) from n`;
+
+/** Its stdin is the test's, and stays open. */
+function started(holdfast: Holdfast, script: string): Running {
+  return holdfast.start([], { program: ["bash", ["-c", script, "bash", process.execPath, cli]], input: "open" });
+}
 
 function shell(holdfast: Holdfast, script: string) {
   return holdfast.run([], { program: ["bash", ["-c", script, "bash", process.execPath, cli]] });
@@ -43,6 +50,52 @@ test("a reader that is slow gets all of the results through its pipe", async (t)
       `set -o pipefail; "$1" "$2" ${words} | (read -r first; sleep 0.5; echo "$first"; cat) | wc -c`,
     );
     assert.deepEqual([code, Number(out)], [0, 500_000], words);
+  }
+});
+
+test("a program whose reader stands still can be ended", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", `create table big as ${lines(50_000)}`);
+  const running = started(
+    holdfast,
+    `exec 7<&0; { "$1" "$2" export big --csv & echo "pid $!" >&2; wait $!; echo "code $?" >&2; } |
+      { head -c 200000 > /dev/null; sleep 0.5; echo "begun" >&2; read -r line <&7; }`,
+  );
+  await running.until(/begun/);
+  const program = known(Number(/pid (\d+)/.exec(running.err)?.[1]));
+  await until(() => {
+    kill(program, "SIGTERM");
+    return running.err.includes("code 143");
+  }, "the end of an export that was told to end more than once");
+  running.type("\n");
+});
+
+test("who waits leaves the caller's pipes as they were: for those who share them they block", async (t) => {
+  const holdfast = new Holdfast(t);
+  const holder = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
+  await holder.until(/held/);
+  const fifo = join(holdfast.dir, "in");
+  execFileSync("mkfifo", [fifo]);
+  for (const [words, waits] of [
+    ["lock demo -- true", /waiting for "demo"/],
+    ["elect demo -- true", /waiting for "demo"/],
+    ["watch job", /watching "job"/],
+    ["logs -f", /"msg"/],
+  ] as const) {
+    const running = started(
+      holdfast,
+      `exec 8<>${fifo}; { "$1" "$2" ${words} <&8 2>&1 & read -r line
+        grep -h flags: /proc/self/fdinfo/1 /proc/self/fdinfo/8; kill $!; wait $!; } | cat`,
+    );
+    await running.until(waits);
+    running.type("\n");
+    const { out } = await running.ended;
+    const flags = [...out.matchAll(/^flags:\s+(\d+)$/gm)].map(([, octal = ""]) => Number.parseInt(octal, 8));
+    assert.deepEqual(
+      flags.map((bits) => bits & constants.O_NONBLOCK),
+      [0, 0],
+      words,
+    );
   }
 });
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { widthOf } from "../../src/cli/width.js";
-import { Holdfast, type Running } from "./holdfast.js";
+import { stateOf } from "../support/processes.js";
+import { cli, Holdfast, type Running, until } from "./holdfast.js";
 import { noTerminal, onTerminal } from "./terminal.js";
 
 const skip = noTerminal;
@@ -43,6 +44,37 @@ test("Ctrl-C reaches the command once, and its exit code is passed on", { skip }
   await running.until(/ready/);
   running.type("\u0003");
   await running.until(/heard 1[\s\S]*code 9/);
+});
+
+test("Ctrl-Z stops a command that has a group of its own too, and both go on together", { skip }, async (t) => {
+  const holdfast = new Holdfast(t);
+  const running = at(
+    holdfast,
+    `set -m; holdfast lock demo -- sh -c 'echo "ready $$ $PPID"; exec sleep 600' < /dev/null
+    echo "stopped $?"; read line; fg; echo "code $?"`,
+  );
+  const [, ...words] = await running.until(/ready (\d+) (\d+)/);
+  const [command = 0, lock = 0] = words.map(Number);
+  const areStopped = () => [command, lock].map((pid) => stateOf(pid) === "T");
+  running.type("\u001a");
+  await running.until(/stopped 148/);
+  await until(() => !areStopped().includes(false), "both stand still");
+  running.type("\n");
+  await until(() => !areStopped().includes(true), "both go on");
+  process.kill(lock, "SIGTERM");
+  await running.until(/code 143/);
+});
+
+test("where no shell could let a command go on, a stop at the keyboard stops nobody", async (t) => {
+  const holdfast = new Holdfast(t);
+  const script = 'trap "echo heard" USR1; echo ready; while :; do sleep 0.02; done';
+  const words = [process.execPath, cli, "lock", "demo", "--", "sh", "-c", script];
+  const running = holdfast.start([], { program: ["setsid", words] });
+  await running.until(/ready/);
+  for (let heard = 1; heard <= 3; heard++) {
+    for (const signal of ["SIGTSTP", "SIGUSR1"] as const) process.kill(running.pid, signal);
+    await running.until(new RegExp(`(heard\\n){${heard}}`));
+  }
 });
 
 test("Ctrl-C while waiting leaves the line", { skip }, async (t) => {

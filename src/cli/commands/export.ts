@@ -2,7 +2,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -166,10 +165,10 @@ class Target {
   readonly #handle: number;
 
   constructor(asked: string) {
-    // What a link leads to is replaced, and not the link.
-    const path = existsSync(asked) ? realpathSync(asked) : asked;
+    const stat = statSync(asked, { throwIfNoEntry: false });
+    // What a link leads to is replaced, and not the link; that of a pipe without a name leads to no path.
+    const path = stat?.isFile() === true ? realpathSync(asked) : asked;
     this.#path = path;
-    const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
       throw new HoldfastError("CONFIGURATION", `${path} is a link that leads nowhere`, { details: { path } });
     this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;

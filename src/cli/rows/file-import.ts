@@ -38,13 +38,14 @@ export function rowFormOf(file: string, word: string | undefined): RowForm | und
 /** Throws an ExitWith that says where it ended, and what is stored. */
 export async function importFileRows(call: Call, wish: FileImport): Promise<ImportOutcome> {
   const { file, table, form, resume, anew, open } = wish;
-  const path = file === "-" ? file : realpathSync(resolve(call.io.cwd, file));
+  const { path, bytes: bytesAll } = sourceAt(call, file);
   const places = placesOf(call.options, call.io);
-  // What is read from stdin or is part of a transaction cannot be taken up again.
+  // What comes by a pipe or is part of a transaction cannot be taken up again.
   const notes =
-    path === "-" || open !== undefined ? undefined : new ImportNotes(places.logDir, { ...places, file: path, table });
+    bytesAll === undefined || open !== undefined
+      ? undefined
+      : new ImportNotes(places.logDir, { ...places, file: path, table });
   let note = noteFor({ file: path, table, resume, anew }, notes, file);
-  const bytesAll = path === "-" ? 0 : statSync(path).size;
   const source = textFile(path, () => process.stdin);
   const meter = new Meter(call);
   let stored = 0;
@@ -63,7 +64,7 @@ export async function importFileRows(call: Call, wish: FileImport): Promise<Impo
           note = { ...note, rows, batches };
           notes?.write(note);
         }
-        meter.show(() => progressText(rows, source.bytes(), bytesAll));
+        meter.show(() => progressText(rows, source.bytes(), bytesAll ?? 0));
       },
     });
     notes?.remove();
@@ -76,6 +77,20 @@ export async function importFileRows(call: Call, wish: FileImport): Promise<Impo
   } finally {
     meter.clear();
   }
+}
+
+interface Source {
+  /** `-` is stdin. */
+  readonly path: string;
+  /** Undefined of what is no file (stdin, a pipe, a device): it has no name that is its own, and ends when it ends. */
+  readonly bytes: number | undefined;
+}
+
+function sourceAt(call: Call, file: string): Source {
+  if (file === "-") return { path: file, bytes: undefined };
+  const path = resolve(call.io.cwd, file);
+  const stat = statSync(path);
+  return stat.isFile() ? { path: realpathSync(path), bytes: stat.size } : { path, bytes: undefined };
 }
 
 function noteFor(

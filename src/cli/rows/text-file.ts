@@ -1,6 +1,8 @@
 /** The text of a file of rows, bit by bit: UTF-8 and nothing else, since what cannot be read must not be stored otherwise. */
-import { createReadStream } from "node:fs";
+import { createReadStream, open, statSync } from "node:fs";
+import { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { promisify } from "node:util";
 
 export class NotUtf8 extends RangeError {}
 export class LineTooLong extends RangeError {}
@@ -24,13 +26,19 @@ export function textFile(path: string, stdin: () => Readable): TextFile {
         throw new NotUtf8(words, { cause: error });
       }
     };
-    for await (const part of path === "-" ? stdin() : createReadStream(path)) {
+    for await (const part of path === "-" ? stdin() : await streamOf(path)) {
       bytes += (part as Buffer).length;
       yield decoded(part as Buffer);
     }
     yield decoded(undefined);
   }
   return { text: text(), bytes: () => bytes };
+}
+
+/** A pipe is not read as a file is: a read that waits for its writer would keep the process from ending. */
+async function streamOf(path: string): Promise<Readable> {
+  if (!statSync(path).isFIFO()) return createReadStream(path);
+  return new Socket({ fd: await promisify(open)(path, "r"), readable: true, writable: false });
 }
 
 export interface Line {

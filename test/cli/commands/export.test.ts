@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Holdfast, until } from "../holdfast.js";
+import { cli, Holdfast, until } from "../holdfast.js";
 
 const values = `create table v(a, b);
   insert into v values (1, 'x,"y"'), (9007199254740993, x'00ff'), (1.0, null), (-0.0, ''), (9e999, '
@@ -72,6 +72,16 @@ test("a file has its name once it is whole, and tells the form by it", async (t)
     readdirSync(holdfast.dir).filter((name) => name.startsWith("order")),
     ["order.csv"],
   );
+});
+
+test("what a pipe is known by is written to as a pipe", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t(a); insert into t values (1)");
+  for (const words of ["-o /dev/stdout", "-o /dev/fd/3 3>&1"]) {
+    const script = `"$1" "$2" export t --csv ${words} | cat`;
+    const { out, err } = await holdfast.run([], { program: ["bash", ["-c", script, "bash", process.execPath, cli]] });
+    assert.deepEqual([out, /^1 row, 4 bytes, in/.test(err)], ["a\n1\n", true], err);
+  }
 });
 
 test("an export that is interrupted leaves no file, and ends with 128 and the signal's number", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Holdfast, until } from "../holdfast.js";
+import { cli, Holdfast, until } from "../holdfast.js";
 import { noTerminal, onTerminal } from "../terminal.js";
 
 function fileIn(holdfast: Holdfast, name: string, text: string | Uint8Array): string {
@@ -204,6 +204,22 @@ test("stdin is taken, and told what it is", async (t) => {
   });
   assert.equal(wrong.code, 1);
   assert.match(wrong.err, /not UTF-8[\s\S]*nothing is stored/);
+});
+
+test("what a pipe is known by is read as a pipe, and left when a line of it is refused", async (t) => {
+  const holdfast = new Holdfast(t);
+  const shell = (script: string) =>
+    holdfast.run([], { program: ["bash", ["-c", script, "bash", process.execPath, cli]] });
+  for (const script of [
+    `"$1" "$2" import <(echo a; echo 1) --table t --from csv`,
+    `{ echo a; echo 2; } | "$1" "$2" import /dev/stdin --table t --from csv`,
+  ]) {
+    const { code, err } = await shell(script);
+    assert.equal(code, 0, err);
+  }
+  assert.equal(await holdfast.print("sql", "select a from t"), "1\n2\n");
+  const refused = await shell(`"$1" "$2" import <(echo '{"a":'; exec sleep 600 2>/dev/null) --table t --from jsonl`);
+  assert.deepEqual([refused.code, /line 1: [\s\S]*nothing is stored\n$/.test(refused.err)], [1, true], refused.err);
 });
 
 test("what cannot be meant ends with 64", async (t) => {
