@@ -29,7 +29,8 @@ import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
 import { Scopes } from "./scopes.js";
 import { TableChanges, type TableWatchOptions } from "./table-changes.js";
-import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
+import { type TransactionOptions, transact } from "./transact.js";
+import { type BeginOptions, Transaction } from "./transaction.js";
 import { writing } from "./writing.js";
 
 export interface BrokerEvents {

@@ -4,7 +4,7 @@
  * again until its outcome is known.
  */
 import type { BatchResult, StatementResult, TxBeginResult, TxCommitResult } from "../protocol/index.js";
-import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
+import { HoldfastError, type Millis } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import {
   ask,
@@ -46,13 +46,6 @@ export interface BeginOptions {
 
 /** How a transaction is committed. */
 export type CommitOptions = Pick<WriteOptions, "key" | "keepMs" | "release">;
-
-export interface TransactionOptions extends BeginOptions {
-  /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. Not in mode `read`: MISUSE. */
-  readonly release?: boolean | undefined;
-  /** How often `work` is run again when the transaction was lost without its doing. Default 3. */
-  readonly retries?: number | undefined;
-}
 
 export interface StepOptions {
   /**
@@ -370,69 +363,15 @@ export class Transaction {
 
 type Cell = Result<Row>["rows"][number][string];
 
-/** A transaction that was refused with one of these is not committed, and may succeed when it is done anew. */
-const passing: ReadonlySet<string> = new Set([
-  "TX_LOST",
-  "SNAPSHOT_ENDED",
-  "SQLITE_BUSY_SNAPSHOT",
-  "WRITER_UNAVAILABLE",
-  "SHUTTING_DOWN",
-]);
-
-export const retriesDefault = 3;
-
 const commitOptions: KnownOptions<CommitOptions> = { key: true, keepMs: true, release: true };
 
-const beginOptions: KnownOptions<BeginOptions> = { mode: true, fence: true, timeoutMs: true, signal: true };
-const transactionOptions: KnownOptions<TransactionOptions> = { ...beginOptions, release: true, retries: true };
+export const beginOptions: KnownOptions<BeginOptions> = { mode: true, fence: true, timeoutMs: true, signal: true };
 const stepsOptions: KnownOptions<StepsOptions> = { timeoutMs: true, signal: true, atomic: true, rows: true };
 const queryOptions: KnownOptions<Omit<ExecuteOptions, "rows">> = { timeoutMs: true, signal: true, named: true };
 const executeOptions: KnownOptions<ExecuteOptions> = { ...queryOptions, rows: true };
 
 /** One that only reads relies on no lock, and its commit is none that could give one back. */
-function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
+export function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
   if (release === true)
     throw new HoldfastError("MISUSE", "release is for transactions that may write, and this one only reads");
-}
-
-/** Begins, runs `work`, commits; again when that is safe and may help. */
-export async function transact<T>(
-  begin: (options: BeginOptions) => Promise<Transaction>,
-  work: (transaction: Transaction) => T | Promise<T>,
-  options: TransactionOptions,
-): Promise<T> {
-  if (typeof work !== "function") throw new HoldfastError("MISUSE", "transaction(work, options) needs a function");
-  checkOptions("transaction", options, transactionOptions);
-  const { retries = retriesDefault, release, ...begun } = options;
-  if (begun.mode === "read") mustNotRelease(options);
-  for (let left = retries; ; left--) {
-    try {
-      return await attempt(await begin(begun), work, { release });
-    } catch (error) {
-      if (left <= 0 || begun.signal?.aborted || !isPassing(error)) throw error;
-    }
-  }
-}
-
-/** Whatever throws, the transaction is over: open, it would keep the writer from everybody. */
-async function attempt<T>(
-  transaction: Transaction,
-  work: (transaction: Transaction) => T | Promise<T>,
-  options: CommitOptions,
-): Promise<T> {
-  try {
-    const result = await work(transaction);
-    if (!transaction.over) await transaction.commit(options);
-    return result;
-  } catch (error) {
-    await transaction.rollback();
-    throw error;
-  }
-}
-
-/** Whether it, or what it came of, is the loss of a transaction of which nothing was applied. */
-function isPassing(error: unknown, depth = 8): boolean {
-  if (depth === 0 || !(error instanceof Error)) return false;
-  if (isHoldfastError(error)) return error.outcome === "none" && passing.has(error.code);
-  return isPassing(error.cause, depth - 1);
 }
