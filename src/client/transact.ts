@@ -1,7 +1,7 @@
 /** Work that is one transaction: begun, committed when the work has returned, run again when that is safe and may help. */
 import { HoldfastError, isHoldfastError } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
-import { type BeginOptions, beginOptions, type CommitOptions, mustNotRelease, type Transaction } from "./transaction.js";
+import { type BeginOptions, beginOptions, mustNotRelease, type Transaction } from "./transaction.js";
 
 export interface TransactionOptions extends BeginOptions {
   /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. Not in mode `read`: MISUSE. */
@@ -31,26 +31,30 @@ export async function transact<T>(
 ): Promise<T> {
   if (typeof work !== "function") throw new HoldfastError("MISUSE", "transaction(work, options) needs a function");
   checkOptions("transaction", options, transactionOptions);
-  const { retries = retriesDefault, release, ...begun } = options;
+  const { retries = retriesDefault, release: _release, ...begun } = options;
   if (begun.mode === "read") mustNotRelease(options);
   for (let left = retries; ; left--) {
     try {
-      return await attempt(await begin(begun), work, { release });
+      return await attempt(await begin(begun), work, options);
     } catch (error) {
       if (left <= 0 || begun.signal?.aborted || !isPassing(error)) throw error;
     }
   }
 }
 
-/** Whatever throws, the transaction is over: open, it would keep the writer from everybody. */
+/**
+ * Whatever throws, the transaction is over: open, it would keep the writer from everybody. Work that has ended it itself
+ * knows how; what the signal has rolled back it need not have noticed.
+ */
 async function attempt<T>(
   transaction: Transaction,
   work: (transaction: Transaction) => T | Promise<T>,
-  options: CommitOptions,
+  { release, signal }: TransactionOptions,
 ): Promise<T> {
   try {
     const result = await work(transaction);
-    if (!transaction.over) await transaction.commit(options);
+    if (!transaction.over) await transaction.commit({ release });
+    else if (!transaction.mayBeCommitted) signal?.throwIfAborted();
     return result;
   } catch (error) {
     await transaction.rollback();

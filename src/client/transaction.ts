@@ -4,7 +4,7 @@
  * again until its outcome is known.
  */
 import type { BatchResult, StatementResult, TxBeginResult, TxCommitResult } from "../protocol/index.js";
-import { HoldfastError, type Millis } from "../terms/index.js";
+import { HoldfastError, type Millis, refusals } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import {
   ask,
@@ -93,6 +93,8 @@ export class Transaction {
   readonly #steps = new Steps();
   #savepoints = 0;
   #ended: Promise<void> | undefined;
+  /** Its commit was asked for, and was not surely refused. */
+  #mayBeCommitted = false;
   #stopListening: (() => void) | undefined;
 
   private constructor(parts: DatastoreParts, tie: Tie, { fence, seq, signal }: Begun) {
@@ -126,6 +128,11 @@ export class Transaction {
   /** Whether it was committed or rolled back by the program. */
   get over(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** @internal Whether it was committed, or nobody knows. */
+  get mayBeCommitted(): boolean {
+    return this.#mayBeCommitted;
   }
 
   /**
@@ -282,10 +289,13 @@ export class Transaction {
     const question = writing(driver, "tx.commit", params, { ...options, tie: this.#tie, relies: this.#fence });
     const settled = ask(driver, question, this.#signal);
     this.#end(settled);
+    this.#mayBeCommitted = true;
     await settled;
-    if (question.refusal === undefined) return question.result as TxCommitResult;
+    const { refusal } = question;
+    if (refusal === undefined) return question.result as TxCommitResult;
+    this.#mayBeCommitted = (refusal.outcome ?? refusals[refusal.refused].outcome) !== "none";
     // Refused by a constraint it is open all the same.
-    if (question.refusal.outcome !== "unknown") await this.#rollBack();
+    if (refusal.outcome !== "unknown") await this.#rollBack();
     throw failure(question, this.#signal);
   }
 
@@ -352,6 +362,7 @@ export class Transaction {
     this.#end(ended);
     await ended;
     if (question.refusal !== undefined) throw failure(question, this.#signal);
+    this.#mayBeCommitted = true;
     return { seq };
   }
 

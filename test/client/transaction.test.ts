@@ -353,6 +353,40 @@ describe("a signal", () => {
     assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
   });
 
+  it("rolls it back also where the work asks for nothing more: what is not committed does not resolve", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", ({ params }) => ({ name: params["name"], token: 9, waitedMs: 0, waiting: 0 }));
+    fake.on("lock.release", () => ({ released: true }));
+    const lock = await broker.acquire("a");
+    const leadership = await broker.elections.campaign("b");
+    for (const by of [broker, lock, leadership]) {
+      const controller = new AbortController();
+      const own = new Error("of the program");
+      const work = async (tx: Transaction) => {
+        await tx.execute("insert …");
+        controller.abort(own);
+        return 1;
+      };
+      await assert.rejects(by.transaction(work, { signal: controller.signal }), (error) => error === own);
+    }
+    const ends = fake.asked.filter(({ method }) => method === "tx.commit" || method === "tx.rollback");
+    assert.deepEqual(
+      ends.map(({ method }) => method),
+      ["tx.rollback", "tx.rollback", "tx.rollback"],
+    );
+  });
+
+  it("that comes when the work has committed the transaction itself changes nothing of that", async (test) => {
+    const { broker } = await pair(test);
+    const controller = new AbortController();
+    const work = async (tx: Transaction) => {
+      await tx.commit();
+      controller.abort();
+      return 1;
+    };
+    assert.equal(await broker.transaction(work, { signal: controller.signal }), 1);
+  });
+
   it("that comes while the begin is answered rolls back what has begun", async (test) => {
     const { broker, fake } = await pair(test);
     const controller = new AbortController();
