@@ -25,6 +25,7 @@ import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { onAbort } from "./on-abort.js";
 import type { RowStream } from "./row-stream.js";
+import { templateText } from "./sql-template.js";
 import { Steps } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
@@ -227,14 +228,16 @@ export class Transaction {
   }
 
   /**
-   * Runs one statement as a template: what stands in `${}` is always a value, never SQL.
+   * Runs one statement as a template, as `broker.sql`: what stands in `${}` is always a value, never SQL.
    *
    * @returns its rows
-   * @throws as `execute`
+   * @throws as `execute`; MISUSE for an escape that JavaScript does not know
    * @example const [job] = await tx.sql`select * from job where id = ${id}`;
    */
   sql<R = Row>(strings: TemplateStringsArray, ...values: readonly Value[]): Promise<R[]> {
-    return this.query(strings.join("?"), values);
+    return this.#handOut(async () => {
+      return readRows(await this.#statement(templateText(strings), values, {}), this.#parts.spelling) as R[];
+    });
   }
 
   /**
