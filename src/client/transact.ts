@@ -34,10 +34,13 @@ export async function transact<T>(
   const { retries = retriesDefault, release: _release, ...begun } = options;
   if (begun.mode === "read") mustNotRelease(options);
   for (let left = retries; ; left--) {
+    let transaction: Transaction | undefined;
     try {
-      return await attempt(await begin(begun), work, options);
+      transaction = await begin(begun);
+      return await attempt(transaction, work, options);
     } catch (error) {
-      if (left <= 0 || begun.signal?.aborted || !isPassing(error)) throw error;
+      // What the work has committed itself would be committed twice.
+      if (left <= 0 || begun.signal?.aborted || transaction?.mayBeCommitted || !isPassing(error)) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Transactions of the library against a broker whose every answer the test chooses. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type Broker, connect, type HoldfastError, isHoldfastError, type Transaction } from "../../src/client/index.js";
+import { type Broker, connect, HoldfastError, isHoldfastError, type Transaction } from "../../src/client/index.js";
 import { type Refusal, refuse } from "../../src/terms/index.js";
 import { FakeBroker, hold, rows } from "./support/fake-broker.js";
 
@@ -287,6 +287,24 @@ describe("the work is done again", () => {
       let runs = 0;
       assert.equal((await rejection(broker.transaction(() => void runs++))).code, code);
       assert.equal(runs, 1);
+    });
+
+  for (const [what, then] of [
+    ["when it has committed the transaction itself", () => ({ seq: 8 })],
+    ["when nobody knows whether that was committed", () => ({ ...refuse("TX_LOST", "gone"), outcome: "unknown" })],
+  ] as const)
+    it(`but not ${what}: all that is lost came after`, async (test) => {
+      const { broker, fake } = await pair(test);
+      fake.on("tx.commit", then);
+      let runs = 0;
+      const work = async (tx: Transaction) => {
+        runs++;
+        await tx.commit().catch(() => undefined);
+        throw HoldfastError.from(refuse("TX_LOST", "that of another transaction"));
+      };
+      assert.equal((await rejection(broker.transaction(work))).code, "TX_LOST");
+      assert.equal(runs, 1);
+      assert.deepEqual(told(fake), ["tx.begin 1", "tx.commit 1"]);
     });
 
   it("as often as is allowed, and not more", async (test) => {
