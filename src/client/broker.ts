@@ -322,8 +322,9 @@ export class Broker extends Datastore {
   }
 
   /**
-   * Waits for what is in flight, ends the session and with it all its locks. Requests that come after it fail with
-   * CLOSED, and so do waits for locks. May be called any number of times.
+   * Waits for what is in flight, ends the session and with it all its locks; a transaction that is open is rolled back.
+   * Requests that come after it fail with CLOSED, and so do waits for locks and for the turn of a transaction. May be
+   * called any number of times.
    *
    * @example await broker.close();
    */

@@ -206,6 +206,43 @@ describe("a transaction", () => {
   });
 });
 
+describe("a handle that is closed", () => {
+  it("undoes what is open and takes back what waits for its turn: nothing of them keeps the writer", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.begin", ({ params }) => (params["tx"] === 1 ? { tx: 1 } : hold));
+    let goOn = () => {};
+    const paused = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let begun = () => {};
+    const isOpen = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const open = rejection(
+      broker.transaction(async (tx) => {
+        begun();
+        await paused;
+        await tx.execute("insert …");
+      }),
+    );
+    await isOpen;
+    const waits = rejection(broker.transaction(() => assert.fail("it has no turn any more")));
+    await fake.request("tx.begin", 1);
+    await broker.close();
+    goOn();
+    assert.deepEqual([(await open).code, (await waits).code], ["CLOSED", "CLOSED"]);
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.begin 2", "tx.rollback 2", "tx.rollback 1"]);
+  });
+
+  it("does not call work done that has asked for nothing more", async (test) => {
+    const { broker, fake } = await pair(test);
+    const error = await rejection(broker.transaction(() => void broker.close()));
+    assert.equal(error.code, "CLOSED");
+    await broker.close();
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+});
+
 describe("a savepoint", () => {
   it("is released when its work has returned, and undone when that throws; the transaction goes on", async (test) => {
     const { broker, fake } = await pair(test);
