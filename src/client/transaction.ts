@@ -25,8 +25,9 @@ import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { onAbort } from "./on-abort.js";
 import type { RowStream } from "./row-stream.js";
+import { Savepoints } from "./savepoints.js";
 import { templateText } from "./sql-template.js";
-import { Steps } from "./step-promise.js";
+import { type Failed, Steps } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
 
@@ -92,7 +93,9 @@ export class Transaction {
   readonly #seq: number | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #steps = new Steps();
-  #savepoints = 0;
+  readonly #savepoints = new Savepoints();
+  /** Why what was done in a savepoint could not be undone: then nothing may be committed. */
+  #notUndone: Failed | undefined;
   #ended: Promise<void> | undefined;
   /** Its commit was asked for, and was not surely refused. */
   #mayBeCommitted = false;
@@ -241,26 +244,25 @@ export class Transaction {
   }
 
   /**
-   * Runs `work`, and undoes what it has done if it throws; the transaction goes on. May be nested.
+   * Runs `work`, and undoes what it has done if it throws; the transaction goes on. May be nested. What else is asked of the
+   * transaction meanwhile is undone with it. Should it not be possible to undo it, the transaction commits nothing.
    *
    * @returns what `work` returns
-   * @throws what `work` throws; as `execute`
+   * @throws what `work` throws; as `execute`; MISUSE where another one is open, and this is not called by the work of that
    * @example await tx.savepoint(async () => { await tx.execute("insert into job values (?)", [1]); });
    */
-  async savepoint<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
-    const name = `savepoint_${++this.#savepoints}`;
-    await this.execute(`savepoint ${name}`);
-    try {
-      const result = await work(this);
-      await this.execute(`release ${name}`);
-      return result;
-    } catch (error) {
-      // Of a transaction that is gone nothing is left that could be undone.
-      await this.execute(`rollback to ${name}`)
-        .then(() => this.execute(`release ${name}`))
-        .catch(() => undefined);
-      throw error;
-    }
+  savepoint<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+    return this.#savepoints.run(async (name) => {
+      await this.execute(`savepoint ${name}`);
+      try {
+        const result = await work(this);
+        await this.execute(`release ${name}`);
+        return result;
+      } catch (error) {
+        await this.#undo(name);
+        throw error;
+      }
+    });
   }
 
   /**
@@ -269,8 +271,8 @@ export class Transaction {
    * that nobody has waited for, nothing is committed.
    *
    * @returns which commit it is, in the one order of all
-   * @throws what a statement that was not awaited was refused with; SQLITE_CONSTRAINT when a deferred constraint does
-   *   not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
+   * @throws what a statement that was not awaited, or the end of a savepoint, was refused with; SQLITE_CONSTRAINT when a
+   *   deferred constraint does not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
    * @param options `key`: a key of your own, under which a commit happens once, whoever asks for it; when one did before,
    *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`; `release`:
    *   gives back the locks that the transaction relies on
@@ -280,7 +282,7 @@ export class Transaction {
     checkOptions("commit", options, commitOptions);
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
-    const refused = await this.#steps.refusedUnheard();
+    const refused = (await this.#steps.refusedUnheard()) ?? this.#notUndone;
     if (refused !== undefined) {
       await this.rollback();
       throw refused.error;
@@ -316,6 +318,15 @@ export class Transaction {
   /** `await using tx = await broker.begin()` rolls back at the end of the block what was not committed. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.rollback();
+  }
+
+  async #undo(savepoint: string): Promise<void> {
+    try {
+      await this.execute(`rollback to ${savepoint}`);
+      await this.execute(`release ${savepoint}`);
+    } catch (error) {
+      this.#notUndone = { error };
+    }
   }
 
   /** The commit tells what was refused and was not awaited. What comes after the end no commit can tell. */
