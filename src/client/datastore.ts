@@ -237,6 +237,10 @@ export abstract class Datastore {
     statements: readonly Statement[],
     options?: BatchOptions & { readonly atomic?: undefined },
   ): Promise<Result<R>[]>;
+  batch(
+    statements: readonly Step[],
+    options: BatchOptions & { readonly rows: "arrays"; readonly atomic: boolean },
+  ): Promise<StepResult<Cell[]>[]>;
   batch<R = Row>(
     statements: readonly Step[],
     options: BatchOptions & { readonly atomic: boolean },

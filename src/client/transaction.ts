@@ -201,6 +201,10 @@ export class Transaction {
     statements: readonly Statement[],
     options?: StepsOptions & { readonly atomic?: undefined },
   ): Promise<Result<R>[]>;
+  batch(
+    statements: readonly Step[],
+    options: StepsOptions & { readonly rows: "arrays"; readonly atomic: boolean },
+  ): Promise<StepResult<Cell[]>[]>;
   batch<R = Row>(
     statements: readonly Step[],
     options: StepsOptions & { readonly atomic: boolean },
