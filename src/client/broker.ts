@@ -126,7 +126,7 @@ export class Broker extends Datastore {
     return this.#hello?.secret ?? "";
   }
 
-  /** Whether `close` was called, or the broker could not be had any more. */
+  /** Whether `close` was called, be it still under way, or the broker could not be had any more. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -329,6 +329,7 @@ export class Broker extends Datastore {
    * @example await broker.close();
    */
   close(): Promise<void> {
+    this.#closed = true;
     this.#driver.close();
     return this.#whenClosed;
   }

@@ -459,6 +459,18 @@ describe("a signal", () => {
 });
 
 describe("a handle", () => {
+  it("is closed from the call on, while what is in flight is waited for", async (test) => {
+    const { broker, fake } = await pair(test);
+    const query = broker.query("…");
+    const asked = await fake.request("db.query");
+    assert.equal(broker.closed, false);
+    const closing = broker.close();
+    assert.equal(broker.closed, true);
+    fake.answer(asked, rows(["n"], [1]));
+    assert.deepEqual(await query, [{ n: 1 }]);
+    await closing;
+  });
+
   it("closes once, says goodbye, and refuses what comes after", async (test) => {
     const { broker } = await pair(test);
     const events: unknown[] = [];
