@@ -29,7 +29,8 @@ import type { ConnectOptions, Settings } from "./options.js";
 import { wallNow } from "./pulse.js";
 import { Scopes } from "./scopes.js";
 import { TableChanges, type TableWatchOptions } from "./table-changes.js";
-import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
+import { type TransactionOptions, transact } from "./transact.js";
+import { type BeginOptions, Transaction } from "./transaction.js";
 import { writing } from "./writing.js";
 
 export interface BrokerEvents {
@@ -125,7 +126,7 @@ export class Broker extends Datastore {
     return this.#hello?.secret ?? "";
   }
 
-  /** Whether `close` was called, or the broker could not be had any more. */
+  /** Whether `close` was called, be it still under way, or the broker could not be had any more. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -321,12 +322,14 @@ export class Broker extends Datastore {
   }
 
   /**
-   * Waits for what is in flight, ends the session and with it all its locks. Requests that come after it fail with
-   * CLOSED, and so do waits for locks. May be called any number of times.
+   * Waits for what is in flight, ends the session and with it all its locks; a transaction that is open is rolled back.
+   * Requests that come after it fail with CLOSED, and so do waits for locks and for the turn of a transaction. May be
+   * called any number of times.
    *
    * @example await broker.close();
    */
   close(): Promise<void> {
+    this.#closed = true;
     this.#driver.close();
     return this.#whenClosed;
   }

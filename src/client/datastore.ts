@@ -16,6 +16,7 @@ import { checkOptions, type KnownOptions } from "./known-options.js";
 import { ask, failure } from "./outcome.js";
 import { orAborted } from "./pulse.js";
 import { creditStandard, RowStream } from "./row-stream.js";
+import { templateText } from "./sql-template.js";
 import {
   type Args,
   type Result,
@@ -120,8 +121,6 @@ export interface DatastoreParts {
 }
 
 export { ask, failure } from "./outcome.js";
-
-const templates = new WeakMap<TemplateStringsArray, string>();
 
 export abstract class Datastore {
   readonly #driver: Driver;
@@ -238,6 +237,10 @@ export abstract class Datastore {
     statements: readonly Statement[],
     options?: BatchOptions & { readonly atomic?: undefined },
   ): Promise<Result<R>[]>;
+  batch(
+    statements: readonly Step[],
+    options: BatchOptions & { readonly rows: "arrays"; readonly atomic: boolean },
+  ): Promise<StepResult<Cell[]>[]>;
   batch<R = Row>(
     statements: readonly Step[],
     options: BatchOptions & { readonly atomic: boolean },
@@ -279,18 +282,15 @@ export abstract class Datastore {
   }
 
   /**
-   * Runs one statement as a template: what stands in `${}` is always a value, never SQL.
+   * Runs one statement as a template: what stands in `${}` is always a value, never SQL. Else it is a text as any other:
+   * a backslash is written as `\\`.
    *
    * @returns its rows; of a statement that writes, those of RETURNING
-   * @throws as `execute`
+   * @throws as `execute`; MISUSE for an escape that JavaScript does not know, such as `\users`
    * @example const [job] = await broker.sql`select * from job where id = ${id}`;
    */
   async sql<R = Row>(strings: TemplateStringsArray, ...values: readonly Value[]): Promise<R[]> {
-    let text = templates.get(strings);
-    if (text === undefined) {
-      text = strings.join("?");
-      templates.set(strings, text);
-    }
+    const text = templateText(strings);
     const { args, named } = wired(values, undefined, this.#spelling);
     if (this.fenceChanges !== undefined) await this.fenceChanges;
     const params = { sql: text, args, named, fence: this.#fence(undefined), timeoutMs: undefined };

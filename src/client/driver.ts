@@ -312,12 +312,13 @@ export class Driver {
 
   /** As it leaves, or why it cannot. */
   #encoded(id: number | undefined, method: string, params: object): string | Buffer | Refusal {
-    let message: string | Buffer;
+    let message: string | Buffer | Refusal;
     try {
       message = requestMessage(id, method, params, this.#options.encoding);
     } catch (error) {
       return refuse("PARAMS_INVALID", `the request cannot be written down: ${(error as Error).message}`);
     }
+    if (isRefusal(message)) return message;
     const { length: bytes } = message;
     const bytesMax = this.#frameBytesMax;
     if (bytes <= bytesMax) return message;

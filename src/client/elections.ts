@@ -9,7 +9,8 @@ import { checkOptions, type KnownOptions } from "./known-options.js";
 import { LockFeed, type LockNews, type WatchOptions } from "./lock-feed.js";
 import type { LockHandle } from "./lock-handle.js";
 import type { AcquireOptions } from "./lock-request.js";
-import type { Transaction, TransactionOptions } from "./transaction.js";
+import type { TransactionOptions } from "./transact.js";
+import type { Transaction } from "./transaction.js";
 
 export interface CampaignOptions
   extends Pick<

@@ -120,9 +120,13 @@ function tokensOf(locks: readonly LockHandle[]): readonly number[] {
 
 /** Of a function with options that may be left out: which is which. */
 export function workOf<Options, Work>(what: string, options: Options | Work, work: Work | undefined): [Options, Work] {
-  const found = typeof options === "function" ? options : work;
-  if (typeof found !== "function") throw new HoldfastError("MISUSE", `${what}(name, options, work) needs a function`);
-  return [(typeof options === "function" ? {} : options) as Options, found as Work];
+  const call = `${what}(name, options, work)`;
+  if (typeof options === "function") {
+    if (work === undefined) return [{} as Options, options as Work];
+    throw new HoldfastError("MISUSE", `${call} takes its options before the function`);
+  }
+  if (typeof work !== "function") throw new HoldfastError("MISUSE", `${call} needs a function`);
+  return [options as Options, work];
 }
 
 /** Gives the lock back whatever happens. A loss is told even if the work did not notice: it must not count as done. */

@@ -85,6 +85,7 @@ export type {
   TableNews,
   TableWatchOptions,
 } from "./table-changes.js";
+export type { TransactionOptions } from "./transact.js";
 export type {
   BeginOptions,
   CommitOptions,
@@ -92,6 +93,5 @@ export type {
   StepOptions,
   StepsOptions,
   Transaction,
-  TransactionOptions,
 } from "./transaction.js";
 export { type Args, type Result, type Row, real, type ScriptResult, type Value } from "./values.js";

@@ -11,7 +11,8 @@ import { checkOptions, type KnownOptions } from "./known-options.js";
 import { errorFrom, FencedError, LockLostError } from "./lock-errors.js";
 import { type AcquireOptions, type RevokingInfo, wireWait } from "./lock-request.js";
 import type { Scopes } from "./scopes.js";
-import { type BeginOptions, Transaction, type TransactionOptions, transact } from "./transaction.js";
+import { type TransactionOptions, transact } from "./transact.js";
+import { type BeginOptions, Transaction } from "./transaction.js";
 
 export interface UpgradeOptions {
   /** How long to wait for the others that share it (ms). 0: not at all (LOCK_HELD). Default: for ever. */

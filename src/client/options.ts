@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { endpointFor, environmentWith, movedName, type Places, placesFor, realPath } from "../places/index.js";
 import type { Encoding, ExpectedPlaces, Integers, Role } from "../protocol/index.js";
-import { HoldfastError, type Millis } from "../terms/index.js";
+import { HoldfastError, isWellFormed, type Millis } from "../terms/index.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { processClaim } from "./process-identity.js";
 import type { ReachPlan } from "./reach.js";
@@ -116,7 +116,7 @@ export function settingsFrom(options: ConnectOptions): Settings {
   if (options.broker !== undefined) checkOptions("broker of connect", options.broker, brokerOptions);
   const { dir, socket, database, program } = options;
   for (const [name, value] of Object.entries({ dir, socket, database, program }))
-    if (value !== undefined && typeof value !== "string")
+    if (value !== undefined && (typeof value !== "string" || !isWellFormed(value)))
       throw new HoldfastError("MISUSE", `${name} of connect is a text, not ${String(value)}`, {
         details: { option: name },
       });

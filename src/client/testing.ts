@@ -12,7 +12,7 @@ import type { Broker } from "./broker.js";
 import { connectWhile } from "./connect.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { type ConnectOptions, type Environment, settingsFrom } from "./options.js";
-import { isDead } from "./process-identity.js";
+import { isDead, startTimeOf } from "./process-identity.js";
 import { now, sleep } from "./pulse.js";
 import { startBroker } from "./spawn.js";
 
@@ -58,6 +58,13 @@ export async function ephemeralBroker(options: EphemeralOptions = {}): Promise<E
   }
 }
 
+/** A pid alone may be another's by now: the file of a broker that was killed stays. */
+interface BrokerProcess {
+  readonly pid: number;
+  /** As the system tells it; absent where it does not. */
+  readonly startTime: string | undefined;
+}
+
 export class EphemeralBroker {
   /** Those that nobody has ended yet. One listener for all of them: Node warns of the eleventh. */
   static readonly #living = new Set<EphemeralBroker>();
@@ -71,7 +78,7 @@ export class EphemeralBroker {
   readonly #info: string;
   readonly #clients = new Set<Broker>();
   readonly #connecting = new Set<Promise<Broker>>();
-  #pid = 0;
+  #process: BrokerProcess | undefined;
   #disposed = false;
   /** Calls off what would take the directory away after this program's end. */
   #callOff: (() => void) | undefined;
@@ -92,13 +99,7 @@ export class EphemeralBroker {
 
   /** Of the broker that runs, or ran last: also of one that a client has started after a kill. */
   get pid(): number {
-    try {
-      const { pid } = JSON.parse(readFileSync(this.#info, "utf8")) as { pid?: unknown };
-      if (typeof pid === "number") this.#pid = pid;
-    } catch {
-      // A broker that ended in good order has taken its file away.
-    }
-    return this.#pid;
+    return this.#lookUp()?.pid ?? 0;
   }
 
   /**
@@ -135,7 +136,7 @@ export class EphemeralBroker {
     this.#callOff ??= sweepAfterUs(this.dir);
     const outcome = await startBroker(start, new AbortController().signal);
     if (outcome.kind === "failed") throw HoldfastError.from(outcome.refusal);
-    if (outcome.kind === "ready") this.#pid = outcome.pid;
+    if (outcome.kind === "ready") this.#process = { pid: outcome.pid, startTime: startTimeOf(outcome.pid) };
   }
 
   /**
@@ -179,21 +180,34 @@ export class EphemeralBroker {
   }
 
   async #end(how: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const { pid } = this;
+    const broker = this.#lookUp();
+    if (broker === undefined) return;
     const { timeoutMs = 30_000 } = this.#options;
-    signal(pid, how);
+    signal(broker, how);
     const patienceEnds = after(now(), timeoutMs);
-    while (!isGone(pid)) {
+    while (!isGone(broker)) {
       if (now() > patienceEnds)
-        throw new HoldfastError("MISUSE", `the broker (pid ${pid}) did not end within ${timeoutMs} ms`);
+        throw new HoldfastError("MISUSE", `the broker (pid ${broker.pid}) did not end within ${timeoutMs} ms`);
       await sleep(lookAgainMs, new AbortController().signal);
     }
   }
 
   /** The program ends without having ended its broker. */
   #abandon(): void {
-    signal(this.pid, "SIGKILL");
+    const broker = this.#lookUp();
+    if (broker !== undefined) signal(broker, "SIGKILL");
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** The broker that runs, or ran last. */
+  #lookUp(): BrokerProcess | undefined {
+    try {
+      const { pid, startTime } = JSON.parse(readFileSync(this.#info, "utf8")) as Partial<BrokerProcess>;
+      if (typeof pid === "number") this.#process = { pid, startTime: startTime === "" ? undefined : startTime };
+    } catch {
+      // A broker that ended in good order has taken its file away.
+    }
+    return this.#process;
   }
 }
 
@@ -223,14 +237,14 @@ function environment(): Environment {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_")));
 }
 
-function isGone(pid: number): boolean {
-  return pid === 0 || isDead(pid, undefined);
+function isGone({ pid, startTime }: BrokerProcess): boolean {
+  return isDead(pid, startTime);
 }
 
-function signal(pid: number, name: "SIGTERM" | "SIGKILL"): void {
-  if (isGone(pid)) return;
+function signal(broker: BrokerProcess, name: "SIGTERM" | "SIGKILL"): void {
+  if (isGone(broker)) return;
   try {
-    process.kill(pid, name);
+    process.kill(broker.pid, name);
   } catch {
     // It ended by itself in this moment.
   }

@@ -4,7 +4,7 @@
  * again until its outcome is known.
  */
 import type { BatchResult, StatementResult, TxBeginResult, TxCommitResult } from "../protocol/index.js";
-import { HoldfastError, isHoldfastError, type Millis } from "../terms/index.js";
+import { HoldfastError, type Millis, refusals } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import {
   ask,
@@ -25,7 +25,9 @@ import { Question } from "./driver.js";
 import { checkOptions, type KnownOptions } from "./known-options.js";
 import { onAbort } from "./on-abort.js";
 import type { RowStream } from "./row-stream.js";
-import { Steps } from "./step-promise.js";
+import { Savepoints } from "./savepoints.js";
+import { templateText } from "./sql-template.js";
+import { type Failed, Steps } from "./step-promise.js";
 import { type Args, type Result, type Row, type RowShape, readResult, readRows, type Value, wired } from "./values.js";
 import { writing } from "./writing.js";
 
@@ -46,13 +48,6 @@ export interface BeginOptions {
 
 /** How a transaction is committed. */
 export type CommitOptions = Pick<WriteOptions, "key" | "keepMs" | "release">;
-
-export interface TransactionOptions extends BeginOptions {
-  /** The commit gives back the locks that it relies on (`fence`, the lock that it was begun under), as of `broker.execute`. Not in mode `read`: MISUSE. */
-  readonly release?: boolean | undefined;
-  /** How often `work` is run again when the transaction was lost without its doing. Default 3. */
-  readonly retries?: number | undefined;
-}
 
 export interface StepOptions {
   /**
@@ -98,8 +93,12 @@ export class Transaction {
   readonly #seq: number | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #steps = new Steps();
-  #savepoints = 0;
+  readonly #savepoints = new Savepoints();
+  /** Why what was done in a savepoint could not be undone: then nothing may be committed. */
+  #notUndone: Failed | undefined;
   #ended: Promise<void> | undefined;
+  /** Its commit was asked for, and was not surely refused. */
+  #mayBeCommitted = false;
   #stopListening: (() => void) | undefined;
 
   private constructor(parts: DatastoreParts, tie: Tie, { fence, seq, signal }: Begun) {
@@ -133,6 +132,11 @@ export class Transaction {
   /** Whether it was committed or rolled back by the program. */
   get over(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** @internal Whether it was committed, or nobody knows. */
+  get mayBeCommitted(): boolean {
+    return this.#mayBeCommitted;
   }
 
   /**
@@ -197,6 +201,10 @@ export class Transaction {
     statements: readonly Statement[],
     options?: StepsOptions & { readonly atomic?: undefined },
   ): Promise<Result<R>[]>;
+  batch(
+    statements: readonly Step[],
+    options: StepsOptions & { readonly rows: "arrays"; readonly atomic: boolean },
+  ): Promise<StepResult<Cell[]>[]>;
   batch<R = Row>(
     statements: readonly Step[],
     options: StepsOptions & { readonly atomic: boolean },
@@ -227,37 +235,38 @@ export class Transaction {
   }
 
   /**
-   * Runs one statement as a template: what stands in `${}` is always a value, never SQL.
+   * Runs one statement as a template, as `broker.sql`: what stands in `${}` is always a value, never SQL.
    *
    * @returns its rows
-   * @throws as `execute`
+   * @throws as `execute`; MISUSE for an escape that JavaScript does not know
    * @example const [job] = await tx.sql`select * from job where id = ${id}`;
    */
   sql<R = Row>(strings: TemplateStringsArray, ...values: readonly Value[]): Promise<R[]> {
-    return this.query(strings.join("?"), values);
+    return this.#handOut(async () => {
+      return readRows(await this.#statement(templateText(strings), values, {}), this.#parts.spelling) as R[];
+    });
   }
 
   /**
-   * Runs `work`, and undoes what it has done if it throws; the transaction goes on. May be nested.
+   * Runs `work`, and undoes what it has done if it throws; the transaction goes on. May be nested. What else is asked of the
+   * transaction meanwhile is undone with it. Should it not be possible to undo it, the transaction commits nothing.
    *
    * @returns what `work` returns
-   * @throws what `work` throws; as `execute`
+   * @throws what `work` throws; as `execute`; MISUSE where another one is open, and this is not called by the work of that
    * @example await tx.savepoint(async () => { await tx.execute("insert into job values (?)", [1]); });
    */
-  async savepoint<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
-    const name = `savepoint_${++this.#savepoints}`;
-    await this.execute(`savepoint ${name}`);
-    try {
-      const result = await work(this);
-      await this.execute(`release ${name}`);
-      return result;
-    } catch (error) {
-      // Of a transaction that is gone nothing is left that could be undone.
-      await this.execute(`rollback to ${name}`)
-        .then(() => this.execute(`release ${name}`))
-        .catch(() => undefined);
-      throw error;
-    }
+  savepoint<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+    return this.#savepoints.run(async (name) => {
+      await this.execute(`savepoint ${name}`);
+      try {
+        const result = await work(this);
+        await this.execute(`release ${name}`);
+        return result;
+      } catch (error) {
+        await this.#undo(name);
+        throw error;
+      }
+    });
   }
 
   /**
@@ -266,8 +275,8 @@ export class Transaction {
    * that nobody has waited for, nothing is committed.
    *
    * @returns which commit it is, in the one order of all
-   * @throws what a statement that was not awaited was refused with; SQLITE_CONSTRAINT when a deferred constraint does
-   *   not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
+   * @throws what a statement that was not awaited, or the end of a savepoint, was refused with; SQLITE_CONSTRAINT when a
+   *   deferred constraint does not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
    * @param options `key`: a key of your own, under which a commit happens once, whoever asks for it; when one did before,
    *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`; `release`:
    *   gives back the locks that the transaction relies on
@@ -277,7 +286,7 @@ export class Transaction {
     checkOptions("commit", options, commitOptions);
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
-    const refused = await this.#steps.refusedUnheard();
+    const refused = (await this.#steps.refusedUnheard()) ?? this.#notUndone;
     if (refused !== undefined) {
       await this.rollback();
       throw refused.error;
@@ -289,10 +298,13 @@ export class Transaction {
     const question = writing(driver, "tx.commit", params, { ...options, tie: this.#tie, relies: this.#fence });
     const settled = ask(driver, question, this.#signal);
     this.#end(settled);
+    this.#mayBeCommitted = true;
     await settled;
-    if (question.refusal === undefined) return question.result as TxCommitResult;
+    const { refusal } = question;
+    if (refusal === undefined) return question.result as TxCommitResult;
+    this.#mayBeCommitted = (refusal.outcome ?? refusals[refusal.refused].outcome) !== "none";
     // Refused by a constraint it is open all the same.
-    if (question.refusal.outcome !== "unknown") await this.#rollBack();
+    if (refusal.outcome !== "unknown") await this.#rollBack();
     throw failure(question, this.#signal);
   }
 
@@ -310,6 +322,15 @@ export class Transaction {
   /** `await using tx = await broker.begin()` rolls back at the end of the block what was not committed. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.rollback();
+  }
+
+  async #undo(savepoint: string): Promise<void> {
+    try {
+      await this.execute(`rollback to ${savepoint}`);
+      await this.execute(`release ${savepoint}`);
+    } catch (error) {
+      this.#notUndone = { error };
+    }
   }
 
   /** The commit tells what was refused and was not awaited. What comes after the end no commit can tell. */
@@ -359,6 +380,7 @@ export class Transaction {
     this.#end(ended);
     await ended;
     if (question.refusal !== undefined) throw failure(question, this.#signal);
+    this.#mayBeCommitted = true;
     return { seq };
   }
 
@@ -370,69 +392,15 @@ export class Transaction {
 
 type Cell = Result<Row>["rows"][number][string];
 
-/** A transaction that was refused with one of these is not committed, and may succeed when it is done anew. */
-const passing: ReadonlySet<string> = new Set([
-  "TX_LOST",
-  "SNAPSHOT_ENDED",
-  "SQLITE_BUSY_SNAPSHOT",
-  "WRITER_UNAVAILABLE",
-  "SHUTTING_DOWN",
-]);
-
-export const retriesDefault = 3;
-
 const commitOptions: KnownOptions<CommitOptions> = { key: true, keepMs: true, release: true };
 
-const beginOptions: KnownOptions<BeginOptions> = { mode: true, fence: true, timeoutMs: true, signal: true };
-const transactionOptions: KnownOptions<TransactionOptions> = { ...beginOptions, release: true, retries: true };
+export const beginOptions: KnownOptions<BeginOptions> = { mode: true, fence: true, timeoutMs: true, signal: true };
 const stepsOptions: KnownOptions<StepsOptions> = { timeoutMs: true, signal: true, atomic: true, rows: true };
 const queryOptions: KnownOptions<Omit<ExecuteOptions, "rows">> = { timeoutMs: true, signal: true, named: true };
 const executeOptions: KnownOptions<ExecuteOptions> = { ...queryOptions, rows: true };
 
 /** One that only reads relies on no lock, and its commit is none that could give one back. */
-function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
+export function mustNotRelease({ release }: Pick<CommitOptions, "release">): void {
   if (release === true)
     throw new HoldfastError("MISUSE", "release is for transactions that may write, and this one only reads");
-}
-
-/** Begins, runs `work`, commits; again when that is safe and may help. */
-export async function transact<T>(
-  begin: (options: BeginOptions) => Promise<Transaction>,
-  work: (transaction: Transaction) => T | Promise<T>,
-  options: TransactionOptions,
-): Promise<T> {
-  if (typeof work !== "function") throw new HoldfastError("MISUSE", "transaction(work, options) needs a function");
-  checkOptions("transaction", options, transactionOptions);
-  const { retries = retriesDefault, release, ...begun } = options;
-  if (begun.mode === "read") mustNotRelease(options);
-  for (let left = retries; ; left--) {
-    try {
-      return await attempt(await begin(begun), work, { release });
-    } catch (error) {
-      if (left <= 0 || begun.signal?.aborted || !isPassing(error)) throw error;
-    }
-  }
-}
-
-/** Whatever throws, the transaction is over: open, it would keep the writer from everybody. */
-async function attempt<T>(
-  transaction: Transaction,
-  work: (transaction: Transaction) => T | Promise<T>,
-  options: CommitOptions,
-): Promise<T> {
-  try {
-    const result = await work(transaction);
-    if (!transaction.over) await transaction.commit(options);
-    return result;
-  } catch (error) {
-    await transaction.rollback();
-    throw error;
-  }
-}
-
-/** Whether it, or what it came of, is the loss of a transaction of which nothing was applied. */
-function isPassing(error: unknown, depth = 8): boolean {
-  if (depth === 0 || !(error instanceof Error)) return false;
-  if (isHoldfastError(error)) return error.outcome === "none" && passing.has(error.code);
-  return isPassing(error.cause, depth - 1);
 }

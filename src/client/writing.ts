@@ -25,6 +25,8 @@ export function writing(
 ): Question {
   if (key !== undefined && typeof key !== "string")
     throw new HoldfastError("MISUSE", `key must be a text of your own, not ${String(key)}`);
+  if (keepMs !== undefined && key === undefined)
+    throw new HoldfastError("MISUSE", "keepMs goes with a key of your own, and there is none");
   const gives = release === true ? grantsOf(driver, relies) : undefined;
   if (gives !== undefined) params.release = relies;
   return key === undefined

@@ -4,7 +4,7 @@
  * its connection and its window alone.
  */
 import type { SessionIdentity } from "../core/index.js";
-import type { HelloParams } from "../protocol/index.js";
+import { type HelloParams, unpairedIn } from "../protocol/index.js";
 import { type Limits, type Refusal, refuse, utf8Length } from "../terms/index.js";
 import type { ProcessTable } from "./processes.js";
 
@@ -14,6 +14,8 @@ export function identityOf(hello: HelloParams, processes: ProcessTable, limits: 
     return refuse("META_TOO_LARGE", `program and version are longer than ${limits.metaBytesMax} bytes`, {
       limit: "metaBytesMax",
     });
+  const unpaired = unpairedIn({ program, version }, "params");
+  if (unpaired !== undefined) return unpaired;
   const process = claim === undefined ? undefined : checked(claim, processes);
   if (bound && process === undefined)
     return refuse("PARAMS_INVALID", "a bound session needs a process that is there and can be read by the broker", {

@@ -3,7 +3,13 @@
  * is said here: limits, and which fields go together.
  */
 import type { Claim, Tell } from "../core/index.js";
-import { type AcquireParams, type ClaimParams, type MethodName, waitersListedMax } from "../protocol/index.js";
+import {
+  type AcquireParams,
+  type ClaimParams,
+  type MethodName,
+  unpairedIn,
+  waitersListedMax,
+} from "../protocol/index.js";
 import {
   isRefusal,
   type Limits,
@@ -55,7 +61,7 @@ function acquire(params: AcquireParams, incoming: RequestInHand, limits: Limits)
   const claims = claimsOf(params, limits);
   if (isRefusal(claims)) return claims;
   const { reason = "", ttlMs, tell, under } = params;
-  const refusal = tooLong(reason, limits) ?? wrongLease(ttlMs, limits);
+  const refusal = wrongReason(reason, limits) ?? wrongLease(ttlMs, limits);
   if (refusal !== undefined) return refusal;
   return {
     command: {
@@ -109,8 +115,9 @@ function claimOf(
   });
 }
 
-function tooLong(reason: string, { metaBytesMax }: Limits): Refusal | undefined {
-  if (reason.length * 3 <= metaBytesMax || utf8Length(reason) <= metaBytesMax) return undefined;
+function wrongReason(reason: string, { metaBytesMax }: Limits): Refusal | undefined {
+  if (reason.length * 3 <= metaBytesMax || utf8Length(reason) <= metaBytesMax)
+    return unpairedIn(reason, "params.reason");
   return refuse("META_TOO_LARGE", `params.reason is longer than ${metaBytesMax} bytes`, { limit: "metaBytesMax" });
 }
 
@@ -161,7 +168,7 @@ function aboutName(params: OfName & { readonly token?: number; readonly reason?:
   const name = nameFrom(params.name, limits);
   if (isRefusal(name)) return name;
   const { reason = "" } = params;
-  const refusal = tooLong(reason, limits);
+  const refusal = wrongReason(reason, limits);
   if (refusal !== undefined) return refusal;
   return {
     name,

@@ -1,4 +1,5 @@
 /** The key of a write as it comes from the wire: the session's, a number, or the caller's own, a text. */
+import { unpairedIn } from "../protocol/index.js";
 import { type Limits, type Refusal, type RequestKey, refuse, requestKey, utf8Length } from "../terms/index.js";
 
 interface KeyParams {
@@ -19,6 +20,8 @@ export function keyFrom({ key, keepMs }: KeyParams, { keepMsMax }: Pick<Limits, 
     if (keepMs === undefined) return { key: key === undefined ? undefined : requestKey(key), ownKey: false };
     return refuse("PARAMS_INVALID", "params.keepMs goes with a text as params.key", { path: "params.keepMs" });
   }
+  const unpaired = unpairedIn(key, "params.key");
+  if (unpaired !== undefined) return unpaired;
   const bytes = utf8Length(key);
   if (bytes > bytesMax)
     return refuse("PARAMS_INVALID", `params.key has ${bytes} bytes, at most ${bytesMax} are allowed`, {

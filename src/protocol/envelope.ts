@@ -11,6 +11,7 @@ import { jsonBytes, jsonText, parseJson, parseJsonAnswer } from "./json.js";
 import { parseMsgpack } from "./msgpack-reader.js";
 import { MsgpackWriter } from "./msgpack-writer.js";
 import { errorOf, refusalOf } from "./refusal-wire.js";
+import { unpairedIn } from "./unpaired.js";
 
 export interface Request {
   readonly kind: "request";
@@ -148,14 +149,17 @@ export type Message = string | Buffer;
 /** Beyond it text would only be copied once more. */
 const textBytesMax = 16 * 1024;
 
-/** As `encodeRequest`. */
+/** As `encodeRequest`; a text that MessagePack cannot carry is refused. */
 export function requestMessage(
   id: RequestId | undefined,
   method: string,
   params: unknown,
   encoding: Encoding,
-): Message {
-  return plainMessage({ jsonrpc: "2.0", id, method, params }, encoding);
+): Message | Refusal {
+  const message = plainMessage({ jsonrpc: "2.0", id, method, params }, encoding);
+  // What it cannot carry was replaced by this character; only then is it worth to look.
+  if (encoding === "json" || !message.includes("\ufffd")) return message;
+  return unpairedIn(params, "params") ?? message;
 }
 
 /** The answer to a request, from plain data. */

@@ -61,4 +61,5 @@ export { RowChunks } from "./row-chunks.js";
 export { type Changes, encodeChanges, encodeResults, encodeRows, noChanges, RowsEncoder } from "./rows.js";
 export { secretText, sessionIdOf } from "./secret.js";
 export { encodeSettled, type Settled, transcode } from "./stored.js";
+export { unpairedIn } from "./unpaired.js";
 export { clientFrameHead, type FrameKind, firstBytes, serverFrameHead } from "./web-socket-frame.js";

@@ -7,7 +7,10 @@ import {
   connect,
   type HoldfastError,
   isHoldfastError,
+  type ResultValue,
   real,
+  type Step,
+  type StepResult,
 } from "../../src/client/index.js";
 import { closings } from "../../src/protocol/index.js";
 import { refuse } from "../../src/terms/index.js";
@@ -272,6 +275,22 @@ describe("what is sent", () => {
     assert.equal(passedOver, null);
   });
 
+  it("as a batch with conditions has its rows as arrays where that is asked for, in its type too", async (test) => {
+    const { broker, fake } = await pair(test);
+    for (const method of ["db.batch", "tx.batch"]) fake.on(method, () => ({ results: [rows(["n"], [1]), null] }));
+    for (const method of ["tx.begin", "tx.commit"]) fake.on(method, () => ({}));
+    const steps: Step[] = ["one", { sql: "two", if: { error: 0 } }];
+    const options = { atomic: false, rows: "arrays" } as const;
+    const alone = await broker.batch(steps, options);
+    const inTransaction = await broker.transaction((tx) => tx.batch(steps, options));
+    // What was inferred, and not what is expected here.
+    const typed: (readonly StepResult<ResultValue[]>[])[] = [alone, inTransaction];
+    for (const [done, passedOver] of typed) {
+      assert.ok(done !== null && done !== undefined && "rows" in done);
+      assert.deepEqual([done.rows, passedOver], [[[1]], null]);
+    }
+  });
+
   it("under a key of the program's own is sent again as it was, in a new session too", async (test) => {
     const { broker, fake } = await pair(test);
     const done = broker.execute("insert …", [1], { key: "order 7", keepMs: 1000 });
@@ -440,6 +459,18 @@ describe("a signal", () => {
 });
 
 describe("a handle", () => {
+  it("is closed from the call on, while what is in flight is waited for", async (test) => {
+    const { broker, fake } = await pair(test);
+    const query = broker.query("…");
+    const asked = await fake.request("db.query");
+    assert.equal(broker.closed, false);
+    const closing = broker.close();
+    assert.equal(broker.closed, true);
+    fake.answer(asked, rows(["n"], [1]));
+    assert.deepEqual(await query, [{ n: 1 }]);
+    await closing;
+  });
+
   it("closes once, says goodbye, and refuses what comes after", async (test) => {
     const { broker } = await pair(test);
     const events: unknown[] = [];

@@ -29,6 +29,30 @@ const calls: { readonly [what: string]: readonly [Call, message: RegExp] } = {
     (_, lock) => lock.execute("select 1", [], wrong({ key: 7 })),
     /^key must be a text/,
   ],
+  "execute with keepMs and no key": [
+    (broker) => broker.execute("select 1", [], { keepMs: 1000 }),
+    /^keepMs goes with a key of your own/,
+  ],
+  "a lock's batch with keepMs and no key": [
+    (_, lock) => lock.batch(["select 1"], { keepMs: 1000 }),
+    /^keepMs goes with a key of your own/,
+  ],
+  "withLock with its options last": [
+    (broker) => broker.withLock("b", wrong(work), wrong({ waitMs: 0 })),
+    /^withLock\(name, options, work\) takes its options before the function/,
+  ],
+  "locks.request with its options last": [
+    (broker) => broker.locks.request("b", wrong(work), wrong({ mode: "shared" })),
+    /^locks\.request\(name, options, work\) takes its options before the function/,
+  ],
+  "withLock with two functions": [
+    (broker) => broker.withLock("b", wrong(work), work),
+    /^withLock\(name, options, work\) takes its options before the function/,
+  ],
+  "withLock without a function": [
+    (broker) => broker.withLock("b", wrong({ waitMs: 0 })),
+    /^withLock\(name, options, work\) needs a function/,
+  ],
   "transaction without work": [
     (broker) => broker.transaction(wrong(undefined)),
     /^transaction\(work, options\) needs a function/,
@@ -95,6 +119,7 @@ for (const [what, [call, message]] of Object.entries(calls))
 
 const steps: { readonly [what: string]: readonly [(tx: Transaction) => unknown, message: RegExp] } = {
   "batch of a text": [(tx) => tx.batch(wrong("select 1")), /^a batch is an array of statements/],
+  "a commit with keepMs and no key": [(tx) => tx.commit({ keepMs: 1000 }), /^keepMs goes with a key of your own/],
   "a commit with a number as key": [(tx) => tx.commit(wrong({ key: 7 })), /^key must be a text/],
 };
 

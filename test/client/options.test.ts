@@ -108,6 +108,7 @@ describe("an option that cannot be meant", () => {
     ["encoding", { encoding: "xml" as never }],
     ["integers", { integers: "string" as never }],
     ["role", { role: "" as never }],
+    ["program", { program: "a\ud800" }],
     ["directory", { directory: ".holdfast" } as never],
     ["process 4194305", { session: { secret: "s", boundTo: 4_194_305 } }],
   ];

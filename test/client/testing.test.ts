@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isHoldfastError } from "../../src/client/index.js";
+import { settingsFrom } from "../../src/client/options.js";
 import { isDead } from "../../src/client/process-identity.js";
 import { EphemeralBroker, ephemeralBroker } from "../../src/client/testing.js";
 import { until } from "../support/patience.js";
@@ -53,6 +54,26 @@ describe("an ephemeral broker", () => {
     assert.ok(!existsSync(place.dir));
     assert.ok(isDead(place.pid, undefined));
     await assert.rejects(place.connect(), { code: "MISUSE" });
+  });
+
+  it("signals nobody who has the pid of its broker after that has ended", async (test) => {
+    const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    test.after(() => stranger.kill("SIGKILL"));
+    await once(stranger, "spawn");
+    for (const last of [
+      (place: EphemeralBroker) => place.stop(),
+      (place: EphemeralBroker) => place.kill(),
+      (place: EphemeralBroker) => place[Symbol.asyncDispose](),
+    ]) {
+      const place = await ephemeralBroker();
+      test.after(() => place[Symbol.asyncDispose]());
+      await place.kill();
+      const { info } = settingsFrom({ dir: place.dir }).places;
+      const told = JSON.parse(readFileSync(info, "utf8")) as object;
+      writeFileSync(info, JSON.stringify({ ...told, pid: stranger.pid }));
+      await last(place);
+      assert.ok(!isDead(stranger.pid as number, undefined));
+    }
   });
 
   it("that cannot be started says why", async () => {

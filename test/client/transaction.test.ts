@@ -1,7 +1,7 @@
 /** Transactions of the library against a broker whose every answer the test chooses. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type Broker, connect, type HoldfastError, isHoldfastError, type Transaction } from "../../src/client/index.js";
+import { type Broker, connect, HoldfastError, isHoldfastError, type Transaction } from "../../src/client/index.js";
 import { type Refusal, refuse } from "../../src/terms/index.js";
 import { FakeBroker, hold, rows } from "./support/fake-broker.js";
 
@@ -206,6 +206,43 @@ describe("a transaction", () => {
   });
 });
 
+describe("a handle that is closed", () => {
+  it("undoes what is open and takes back what waits for its turn: nothing of them keeps the writer", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("tx.begin", ({ params }) => (params["tx"] === 1 ? { tx: 1 } : hold));
+    let goOn = () => {};
+    const paused = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let begun = () => {};
+    const isOpen = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const open = rejection(
+      broker.transaction(async (tx) => {
+        begun();
+        await paused;
+        await tx.execute("insert …");
+      }),
+    );
+    await isOpen;
+    const waits = rejection(broker.transaction(() => assert.fail("it has no turn any more")));
+    await fake.request("tx.begin", 1);
+    await broker.close();
+    goOn();
+    assert.deepEqual([(await open).code, (await waits).code], ["CLOSED", "CLOSED"]);
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.begin 2", "tx.rollback 2", "tx.rollback 1"]);
+  });
+
+  it("does not call work done that has asked for nothing more", async (test) => {
+    const { broker, fake } = await pair(test);
+    const error = await rejection(broker.transaction(() => void broker.close()));
+    assert.equal(error.code, "CLOSED");
+    await broker.close();
+    assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+});
+
 describe("a savepoint", () => {
   it("is released when its work has returned, and undone when that throws; the transaction goes on", async (test) => {
     const { broker, fake } = await pair(test);
@@ -289,6 +326,24 @@ describe("the work is done again", () => {
       assert.equal(runs, 1);
     });
 
+  for (const [what, then] of [
+    ["when it has committed the transaction itself", () => ({ seq: 8 })],
+    ["when nobody knows whether that was committed", () => ({ ...refuse("TX_LOST", "gone"), outcome: "unknown" })],
+  ] as const)
+    it(`but not ${what}: all that is lost came after`, async (test) => {
+      const { broker, fake } = await pair(test);
+      fake.on("tx.commit", then);
+      let runs = 0;
+      const work = async (tx: Transaction) => {
+        runs++;
+        await tx.commit().catch(() => undefined);
+        throw HoldfastError.from(refuse("TX_LOST", "that of another transaction"));
+      };
+      assert.equal((await rejection(broker.transaction(work))).code, "TX_LOST");
+      assert.equal(runs, 1);
+      assert.deepEqual(told(fake), ["tx.begin 1", "tx.commit 1"]);
+    });
+
   it("as often as is allowed, and not more", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("tx.commit", () => refuse("TX_LOST", "again"));
@@ -351,6 +406,40 @@ describe("a signal", () => {
       (error) => error === own,
     );
     assert.deepEqual(told(fake), ["tx.begin 1", "tx.rollback 1"]);
+  });
+
+  it("rolls it back also where the work asks for nothing more: what is not committed does not resolve", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.acquire", ({ params }) => ({ name: params["name"], token: 9, waitedMs: 0, waiting: 0 }));
+    fake.on("lock.release", () => ({ released: true }));
+    const lock = await broker.acquire("a");
+    const leadership = await broker.elections.campaign("b");
+    for (const by of [broker, lock, leadership]) {
+      const controller = new AbortController();
+      const own = new Error("of the program");
+      const work = async (tx: Transaction) => {
+        await tx.execute("insert …");
+        controller.abort(own);
+        return 1;
+      };
+      await assert.rejects(by.transaction(work, { signal: controller.signal }), (error) => error === own);
+    }
+    const ends = fake.asked.filter(({ method }) => method === "tx.commit" || method === "tx.rollback");
+    assert.deepEqual(
+      ends.map(({ method }) => method),
+      ["tx.rollback", "tx.rollback", "tx.rollback"],
+    );
+  });
+
+  it("that comes when the work has committed the transaction itself changes nothing of that", async (test) => {
+    const { broker } = await pair(test);
+    const controller = new AbortController();
+    const work = async (tx: Transaction) => {
+      await tx.commit();
+      controller.abort();
+      return 1;
+    };
+    assert.equal(await broker.transaction(work, { signal: controller.signal }), 1);
   });
 
   it("that comes while the begin is answered rolls back what has begun", async (test) => {

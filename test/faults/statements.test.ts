@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { connect, isHoldfastError } from "../../src/client/index.js";
 import { Home } from "../support/broker.js";
 import { Canary } from "../support/canary.js";
 import type { Wire, WireError } from "../support/wire.js";
@@ -190,6 +191,30 @@ for (const { what, sql, args, named, code, sqliteCode } of failing)
       if (sqliteCode !== undefined) assert.equal(data.details["sqliteCode"], sqliteCode);
     }
     assert.equal(inBatch.data.details["statement"], 1);
+  });
+
+for (const encoding of ["json", "msgpack"] as const)
+  test(`half of a surrogate pair is refused by the same codes, whichever way the library writes it (${encoding})`, async (t) => {
+    const broker = await connect({ dir: home.dir, start: false, encoding });
+    t.after(() => broker.close());
+    const sql = "insert into thing (name) values ('\ud83d')";
+    const statements = ["select 1", sql];
+    for (const [code, run] of [
+      ["SQL_INVALID_TEXT", () => broker.execute(sql)],
+      ["SQL_INVALID_TEXT", () => broker.query("select '\ud83d'")],
+      ["SQL_INVALID_TEXT", () => broker.script(sql)],
+      ["SQL_INVALID_TEXT", () => broker.describe(sql)],
+      ["SQL_INVALID_TEXT", () => broker.transaction((tx) => tx.execute(sql))],
+      ["SQL_INVALID_TEXT", () => broker.stream("select '\ud83d'").next() as Promise<unknown>],
+      ["PARAMETER_INVALID", () => broker.execute("select ?", ["\ud83d"])],
+      ["NAME_INVALID", () => broker.execute("delete from thing", [], { fence: { name: "\ud83d", token: 1 } })],
+      ["PARAMS_INVALID", () => broker.execute("delete from thing", [], { key: "\ud83d" })],
+      ["PARAMS_INVALID", () => broker.acquire("a", { reason: "\ud83d" })],
+    ] as const)
+      await assert.rejects(run, { code }, `${code} ${run}`);
+    const inBatch = (error: unknown) => isHoldfastError(error) && error.details["statement"] === 1;
+    await assert.rejects(broker.batch(statements), inBatch);
+    assert.deepEqual(await broker.locks.list({ name: "a" }), []);
   });
 
 test("a statement that writes is refused with READ_ONLY where only reads are taken", async () => {

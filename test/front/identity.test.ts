@@ -46,3 +46,11 @@ test("a program's name over the limit is refused", () => {
   assert.ok(isRefusal(identity));
   assert.equal(identity.refused, "META_TOO_LARGE");
 });
+
+test("a program's name that would come back as another one is refused", () => {
+  for (const field of ["program", "version"]) {
+    const identity = identityOf({ ...hello, [field]: "a\ud800" }, table({}), limits);
+    assert.ok(isRefusal(identity));
+    assert.deepEqual([identity.refused, identity.details?.["path"]], ["PARAMS_INVALID", `params.${field}`]);
+  }
+});

@@ -131,6 +131,17 @@ test("a reason is measured in bytes", () => {
   assert.equal(refusalOf(broken).refused, "META_TOO_LARGE");
 });
 
+test("a reason that would come back as another one is refused", () => {
+  for (const routed of [
+    acquire({ reason: "a\ud800" }),
+    routes["lock.break"]({ name: "a", key: 1, reason: "a\ud800" }, inHand),
+  ])
+    assert.deepEqual(
+      [refusalOf(routed).refused, refusalOf(routed).details?.["path"]],
+      ["PARAMS_INVALID", "params.reason"],
+    );
+});
+
 test("an upgrade and a downgrade are conversions of a grant", () => {
   const grant = { name: "a", token: 7, key: 2 };
   assert.deepEqual(commandOf(routes["lock.upgrade"]({ ...grant, waitMs: 5 }, inHand)), {

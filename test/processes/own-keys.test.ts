@@ -97,6 +97,24 @@ test("a transaction whose key finds no room is rolled back, and the next one beg
   assert.equal((await values(wire)).length, before + 1);
 });
 
+test("a key with half of a surrogate pair is refused: what is stored would stand for another one too", async (t) => {
+  const home = new Home(t);
+  await home.start();
+  const wire = await home.wire();
+  await table(wire);
+  for (const [tx, key] of [
+    [1, "a\ud800"],
+    [2, "a\ud801"],
+  ] as const) {
+    const { data } = await wire.refusal("db.execute", insert(1, key));
+    assert.deepEqual([data.code, data.details["path"]], ["PARAMS_INVALID", "params.key"]);
+    await wire.call("tx.begin", { tx, mode: "write" });
+    assert.equal((await wire.refusal("tx.commit", { tx, key })).data.code, "PARAMS_INVALID");
+    await wire.call("tx.rollback", { tx });
+  }
+  assert.deepEqual(await values(wire), []);
+});
+
 test("a key that is too long, kept for too long, or of a script in pieces is refused", async (t) => {
   const home = new Home(t);
   await home.start();

@@ -155,6 +155,11 @@ export class Call {
     return this.kind === "release" || this.kind === "transfer";
   }
 
+  /** It only lets go of something: a program that closes may ask for that, and needs no answer. */
+  get letsGo(): boolean {
+    return this.kind === "release" || this.kind === "rollback";
+  }
+
   /** It is about a grant that is being given up, or is over. What is being handed over can still be released. */
   get isTooLate(): boolean {
     const state = this.grant?.state ?? "held";

@@ -16,6 +16,7 @@ import { Grants } from "./grants.js";
 import { Identity } from "./identity.js";
 import { InFlight } from "./in-flight.js";
 import { LockNews } from "./lock-news.js";
+import { notUnderstood } from "./no-answer.js";
 import { Outage } from "./outage.js";
 import type { ConversationOptions, State } from "./state.js";
 import type { Watched } from "./watched.js";
@@ -150,11 +151,11 @@ export class Conversation {
   // ── the program ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #called(call: Call, now: Instant): void {
-    if (this.#closing !== undefined && call.kind !== "release") return this.#draft.refuse(call, closedByProgram);
+    if (this.#closing !== undefined && !call.letsGo) return this.#draft.refuse(call, closedByProgram);
     if (call.grant !== undefined && call.isTooLate) return this.#inFlight.tooLate(call, call.grant);
     if (call.grant !== undefined && call.givesUp) call.grant.state = call.kind === "release" ? "releasing" : "handing";
     this.#inFlight.keep(call, now);
-    if (!this.#inFlight.isForNow(call, this.#state.at)) return this.#wake(now);
+    if (!this.#inFlight.transactions.isForNow(call, this.#state.at)) return this.#wake(now);
     this.#inFlight.send(call, now);
     if (call.key !== 0) this.#acknowledgement.carried(this.#identity.keys);
   }
@@ -175,7 +176,7 @@ export class Conversation {
     if (this.#closing !== undefined) return;
     this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
     this.#watches.refuseAll(closedByProgram);
-    this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for the lock"));
+    this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for its turn"));
     this.#inFlight.streams.closeAll(closedByProgram);
     this.#grants.loseUntilGoodbye("the broker handle was closed");
     this.#partIfDone(now);
@@ -183,7 +184,9 @@ export class Conversation {
 
   /** The program closes: when nothing is in flight any more, goodbye. */
   #partIfDone(now: Instant): void {
-    if (this.#closing === undefined || this.#inFlight.size > 0) return;
+    if (this.#closing === undefined) return;
+    this.#inFlight.transactions.undoIdle();
+    if (this.#inFlight.size > 0) return;
     const { at } = this.#state;
     if (at === "parting" || at === "closed") return;
     if (at !== "open" && at !== "leaving") {
@@ -206,7 +209,7 @@ export class Conversation {
   #answerClosed(event: Event): void {
     if (event.kind === "watch") return this.#watches.refuse(event.watch, this.#ending);
     if (event.kind !== "call") return; // Everything else has lost its meaning.
-    if (event.call.kind === "release") this.#draft.answer(event.call, {});
+    if (event.call.letsGo) this.#draft.answer(event.call, {});
     else this.#draft.refuse(event.call, { ...this.#ending, outcome: "none" });
   }
 
@@ -273,9 +276,8 @@ export class Conversation {
     if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
     if (!this.#inFlight.answered(id, result, now) && !this.#grants.leases.answered(id, now))
       return this.#watches.answered(id, result);
-    if (this.#inFlight.size > 0) return;
     if (this.#closing !== undefined) return this.#partIfDone(now);
-    this.#acknowledgement.idle(this.#identity.keys, now);
+    if (this.#inFlight.size === 0) this.#acknowledgement.idle(this.#identity.keys, now);
   }
 
   #refused(id: number, refusal: Refusal, now: Instant): void {
@@ -441,8 +443,4 @@ export class Conversation {
     this.#draft.push({ kind: "disconnect" });
     this.#draft.push({ kind: "ended", refusal });
   }
-}
-
-function notUnderstood(what: string): Refusal {
-  return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
 }

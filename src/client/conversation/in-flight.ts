@@ -18,18 +18,18 @@ import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
 import { Streams } from "./streams.js";
-import { givesBackTooEarly, TransactionCalls } from "./transaction-calls.js";
+import { TransactionCalls } from "./transaction-calls.js";
 
 /** A read or write that was sent so often and broke the connection each time is not sent again: it may be the cause. */
 const triesMax = 10;
 
 export class InFlight {
   readonly streams: Streams;
+  readonly transactions: TransactionCalls;
   readonly #calls = new Map<number, Call>();
   readonly #draft: Draft;
   readonly #grants: Grants;
   readonly #locks: LockAnswers;
-  readonly #transactions = new TransactionCalls();
   /** Of the present session. */
   #keys: RequestKeys;
   #lastId = 0;
@@ -39,6 +39,7 @@ export class InFlight {
     this.#draft = draft;
     this.#grants = grants;
     this.#keys = keys;
+    this.transactions = new TransactionCalls(draft, this.#calls, () => this.nextId());
     this.#locks = new LockAnswers(draft, grants, (call, now) => {
       this.keep(call, now);
       this.send(call, now);
@@ -60,11 +61,6 @@ export class InFlight {
 
   // ── on the way out ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether it is handled now; else it is kept until there is a connection. */
-  isForNow(call: Call, at: State["at"]): boolean {
-    return this.#transactions.isForNow(call, at);
-  }
-
   keep(call: Call, now: Instant): void {
     call.id = ++this.#lastId;
     call.since = now;
@@ -76,9 +72,7 @@ export class InFlight {
 
   send(call: Call, now: Instant): void {
     if (call.tries >= triesMax && call.isSentFreely) return this.#abandon(call, tooOften(call.tries));
-    const gone = this.#transactions.sending(call, this.#calls.values());
-    // At the broker it is open still.
-    if (gone === givesBackTooEarly) this.#draft.ask(this.nextId(), "tx.rollback", { tx: call.tie?.number });
+    const gone = this.transactions.sending(call);
     if (gone !== undefined) return this.#goneWithConnection(call, gone);
     if (call.key === 0) this.#giveKey(call);
     if (call.waitMs !== undefined && call.waitMs > 0) {
@@ -233,7 +227,7 @@ export class InFlight {
     if (call === undefined) return false;
     const goodbyeDoes = closing && call.kind === "release";
     if (goodbyeDoes && ![...this.#calls.values()].some((one) => one.id < id && one.writes)) return false;
-    if (!this.#transactions.mayAskNext(call, refusal, this.#calls.values())) this.#refuse(call, refusal);
+    if (!this.transactions.mayAskNext(call, refusal)) this.#refuse(call, refusal);
     else if (refusal.outcome !== "unknown") call.state = "kept";
     if (call.writes) this.#readAnewAfter(call);
     return true;
@@ -250,13 +244,13 @@ export class InFlight {
     this.#grants.leases.disconnected();
     this.lookAtLeases(now, false);
     this.#connectionLost();
-    this.#transactions.disconnected();
+    this.transactions.disconnected();
   }
 
   #connectionLost(): void {
     this.streams.connectionLost();
     for (const call of [...this.#calls.values()]) {
-      const gone = this.#transactions.connectionLost(call);
+      const gone = this.transactions.connectionLost(call);
       if (gone !== undefined) this.#goneWithConnection(call, gone);
       else if (call.kind === "cancel") this.#remove(call);
       else if (call.kind === "once" && call.state === "sent") this.#refuse(call, outcomeUnknown);
@@ -290,7 +284,7 @@ export class InFlight {
       case "unknown":
         return this.#refuse(call, tooOld);
       case "never": {
-        const gone = this.#transactions.neverApplied(call);
+        const gone = this.transactions.neverApplied(call);
         call.state = "kept";
         if (call.cancelled) this.#refuse(call, wasCancelled);
         else if (gone !== undefined) this.#refuse(call, gone);
@@ -317,9 +311,12 @@ export class InFlight {
     for (const call of [...this.#calls.values()]) this.#abandon(call, refusal);
   }
 
-  /** The program is done: it does not wait for locks any more. */
+  /** The program is done: it does not wait for locks any more, nor for its turn to write. */
   endWaits(refusal: Refusal): void {
-    for (const call of [...this.#calls.values()]) if (call.waits) this.#refuse(call, refusal);
+    for (const call of [...this.#calls.values()]) {
+      if (call.kind === "begin") this.transactions.takeBack(call);
+      if (call.waits || call.kind === "begin") this.#refuse(call, refusal);
+    }
   }
 
   check(): void {
@@ -336,6 +333,7 @@ export class InFlight {
 
   #applied(call: Call, result: unknown): void {
     this.#locks.applied(call);
+    this.transactions.committed(call);
     this.#draft.answer(call, result);
   }
 
@@ -432,7 +430,7 @@ export class InFlight {
 
   /** `unheard`: the broker may be at it still. */
   #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
-    this.#transactions.refused(call);
+    this.transactions.refused(call);
     // A write that was answered before, with more than the broker stores, is on disk.
     if (refusal.refused === "RESULT_NOT_KEPT") this.#locks.applied(call);
     else this.#locks.notApplied(call, unheard);

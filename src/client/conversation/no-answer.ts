@@ -1,4 +1,4 @@
-/** What a call is refused with whose answer does not come any more. */
+/** What a call is refused with whose answer does not come any more, or cannot be read. */
 import { type Millis, refuse } from "../../terms/index.js";
 
 /** How long was waited for a connection, and why there was none. */
@@ -23,4 +23,8 @@ export function tooOften(tries: number) {
 
 export function noConnection({ ms, reason }: Patience) {
   return refuse("CONNECTION_LOST", `no connection to the broker for ${ms} ms: ${reason}`);
+}
+
+export function notUnderstood(what: string) {
+  return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
 }

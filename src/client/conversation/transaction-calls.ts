@@ -12,6 +12,7 @@
  */
 import { type Refusal, refuse } from "../../terms/index.js";
 import type { Call, CallKind } from "./call.js";
+import type { Draft } from "./draft.js";
 import type { State } from "./state.js";
 
 /** What ties the calls of one transaction together. */
@@ -30,8 +31,20 @@ export class Tie {
 }
 
 export class TransactionCalls {
+  readonly #draft: Draft;
+  /** What has no outcome yet, in the order in which it was asked. */
+  readonly #calls: ReadonlyMap<number, Call>;
+  readonly #nextRequest: () => number;
   /** Which connection this is, or the next one will be. */
   #connection = 1;
+  /** Begun on this connection, and not over for the broker as far as is known. */
+  readonly #open = new Set<Tie>();
+
+  constructor(draft: Draft, calls: ReadonlyMap<number, Call>, nextRequest: () => number) {
+    this.#draft = draft;
+    this.#calls = calls;
+    this.#nextRequest = nextRequest;
+  }
 
   /** Whether a call of a transaction is to be handled now, or to be kept until there is a connection. */
   isForNow({ tie, kind }: Call, at: State["at"]): boolean {
@@ -40,19 +53,23 @@ export class TransactionCalls {
     return at === "open" || tie.over || tie.connection !== 0;
   }
 
-  /** Why it cannot be sent; undefined: it is sent now. `all`: what has no outcome yet, in the order in which it was asked. */
-  sending(call: Call, all: Iterable<Call>): Refusal | undefined {
+  /** Why it cannot be sent; undefined: it is sent now. */
+  sending(call: Call): Refusal | undefined {
     const { tie, kind } = call;
     if (tie === undefined) return undefined;
-    if (givesBackBefore(call, all)) {
-      tie.over = true;
+    if (givesBackBefore(call, this.#calls.values())) {
+      this.#undo(tie);
       return givesBackTooEarly;
     }
-    if (kind === "begin" && !tie.over) tie.connection = this.#connection;
+    if (kind === "begin" && !tie.over) {
+      tie.connection = this.#connection;
+      this.#open.add(tie);
+    }
     // One that was sent before may have been applied: the broker knows by its key.
     const goes = isCommit(kind) && call.tries > 0;
     if (!goes && (tie.over || tie.connection !== this.#connection)) return lost(tie);
     if (isCommit(kind)) tie.commitSent = true;
+    if (kind === "rollback") this.#open.delete(tie);
     return undefined;
   }
 
@@ -63,6 +80,23 @@ export class TransactionCalls {
 
   disconnected(): void {
     this.#connection++;
+    this.#open.clear();
+  }
+
+  committed({ tie }: Call): void {
+    if (tie !== undefined) this.#open.delete(tie);
+  }
+
+  /** Nobody waits for this begin any more; it may have its turn, or be about to. */
+  takeBack({ tie }: Call): void {
+    if (tie !== undefined && this.#open.has(tie)) this.#undo(tie);
+  }
+
+  /** The program is done: undoes all of which nothing is under way. What else is in flight may wait for that. */
+  undoIdle(): void {
+    if (this.#open.size === 0) return;
+    const busy = new Set([...this.#calls.values()].map(({ tie }) => tie));
+    for (const tie of this.#open) if (!busy.has(tie)) this.#undo(tie);
   }
 
   /** A commit of which is known that it was never applied is not sent again: there is nothing to be committed. */
@@ -71,25 +105,35 @@ export class TransactionCalls {
   }
 
   /** Whether the broker, which ends, has not looked at it, and the next one may be asked instead. */
-  mayAskNext(call: Call, refusal: Refusal, all: Iterable<Call>): boolean {
+  mayAskNext(call: Call, refusal: Refusal): boolean {
     const { tie, kind } = call;
     if (tie === undefined) return true;
     // A commit that was sent to one before may have been applied by that; else its transaction is undone.
     if (isCommit(kind)) return refusal.outcome === "unknown";
     if (kind !== "begin") return false;
-    for (const other of all) if (other !== call && other.tie === tie) return false;
+    for (const other of this.#calls.values()) if (other !== call && other.tie === tie) return false;
     tie.connection = 0;
+    this.#open.delete(tie);
     return true;
   }
 
   /** Without a begin there is no transaction. */
   refused({ tie, kind }: Call): void {
-    if (tie !== undefined && kind === "begin") tie.over = true;
+    if (tie === undefined || kind !== "begin") return;
+    tie.over = true;
+    this.#open.delete(tie);
+  }
+
+  /** At the broker; here it is over at once. */
+  #undo(tie: Tie): void {
+    tie.over = true;
+    this.#open.delete(tie);
+    this.#draft.ask(this.#nextRequest(), "tx.rollback", { tx: tie.number });
   }
 }
 
 /** Its transaction is undone, as it would be at the broker behind a write that is turned away there. */
-export const givesBackTooEarly = refuse(
+const givesBackTooEarly = refuse(
   "SHUTTING_DOWN",
   "the broker is ending, and a write that was asked for before this commit waits for the next one, perhaps under the lock that is given back",
 );

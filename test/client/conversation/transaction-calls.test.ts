@@ -181,3 +181,79 @@ describe("when the broker is about to end", () => {
     assert.deepEqual(rig.inTransaction(1, "commit", "write"), ["→ commit key 1"]);
   });
 });
+
+describe("when the program closes", () => {
+  const close = { kind: "close" } as const;
+
+  it("a transaction that is open is undone before goodbye, and what is asked of it then is refused", () => {
+    const rig = begun();
+    assert.deepEqual(rig.handle(close), ["→ tx.rollback", "→ session.goodbye"]);
+    assert.deepEqual(rig.params("tx.rollback"), { tx: 1 });
+    assert.deepEqual(rig.inTransaction(1, "step", "step"), ["step refused CLOSED"]);
+    assert.deepEqual(rig.inTransaction(1, "commit", "write"), ["commit refused CLOSED"]);
+    assert.deepEqual(rig.inTransaction(1, "rollback", "rollback"), ["rollback = {}"]);
+    rig.answer("tx.rollback", {});
+    assert.deepEqual(rig.answer("session.goodbye", {}), ["disconnect", "ended"]);
+  });
+
+  it("a begin that has not had its turn is taken back, and does not hold up what waits behind it", () => {
+    const rig = begun();
+    rig.inTransaction(2, "waits", "begin");
+    rig.ask("write", "write");
+    assert.deepEqual(rig.handle(close), ["→ tx.rollback", "waits refused CLOSED", "→ tx.rollback"]);
+    assert.deepEqual(rig.params("tx.rollback"), { tx: 1 });
+    assert.deepEqual(rig.answer("waits", { tx: 2 }), [], "it had its turn in that moment, and is undone");
+    assert.deepEqual(rig.answer("write", {}), ["write = {}", "→ session.ack", "→ session.goodbye"]);
+  });
+
+  it("a begin that was not sent, or that another broker is to be asked, needs nobody to take it back", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.inTransaction(1, "turned away", "begin");
+    rig.refuse("turned away", "SHUTTING_DOWN");
+    rig.inTransaction(2, "kept", "begin");
+    assert.deepEqual(rig.handle(close), ["turned away refused CLOSED", "kept refused CLOSED", "→ session.goodbye"]);
+  });
+
+  it("a statement that is under way is waited for, and undone then", () => {
+    const rig = begun();
+    rig.inTransaction(1, "step", "step");
+    rig.ask("write", "write");
+    assert.deepEqual(rig.handle(close), []);
+    assert.deepEqual(rig.answer("step", {}), ["step = {}", "→ tx.rollback"]);
+    assert.deepEqual(rig.answer("write", {}), ["write = {}", "→ session.ack", "→ session.goodbye"]);
+  });
+
+  it("a commit that is under way is waited for; when it is refused, all of it is undone", () => {
+    for (const isCommitted of [true, false]) {
+      const rig = begun();
+      rig.inTransaction(1, "commit", "write");
+      assert.deepEqual(rig.handle(close), []);
+      const after = isCommitted ? rig.answer("commit", { seq: 7 }) : rig.refuse("commit", "SQLITE_CONSTRAINT");
+      const told = isCommitted ? ['commit = {"seq":7}'] : ["commit refused SQLITE_CONSTRAINT", "→ tx.rollback"];
+      assert.deepEqual(after, [...told, "→ session.ack", "→ session.goodbye"]);
+    }
+  });
+
+  it("a rollback is sent while something is in flight, and needs no answer afterwards", () => {
+    const rig = begun();
+    rig.inTransaction(1, "step", "step");
+    rig.handle(close);
+    assert.deepEqual(rig.inTransaction(1, "rollback", "rollback"), ["→ rollback"]);
+    rig.answer("step", {});
+    assert.deepEqual(rig.answer("rollback", {}), ["rollback = {}", "→ session.goodbye"]);
+    rig.answer("session.goodbye", {});
+    assert.deepEqual(rig.inTransaction(1, "late", "rollback"), ["late = {}"]);
+  });
+
+  it("what was committed or rolled back before needs no word", () => {
+    const rig = begun();
+    rig.inTransaction(1, "commit", "write");
+    rig.answer("commit", { seq: 7 });
+    rig.inTransaction(2, "begin 2", "begin");
+    rig.answer("begin 2", { tx: 2 });
+    rig.inTransaction(2, "rollback", "rollback");
+    rig.answer("rollback", {});
+    assert.deepEqual(rig.handle(close), ["→ session.ack", "→ session.goodbye"]);
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * Which savepoint of its transaction a task of the program is in. SQLite keeps them in a stack, whatever their names: all
+ * that is asked of the transaction meanwhile lies in the innermost, and goes with it. So one is made within another, and
+ * not beside it: of two tasks that go on beside each other, the one that throws would take along what the other has done.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { HoldfastError } from "../terms/index.js";
+
+interface Savepoint {
+  readonly owner: Savepoints;
+  readonly name: string;
+  /** Where it was asked for, which may belong to another transaction. */
+  readonly outer: Savepoint | undefined;
+  /** Its work has ended. What began in it may go on, and stands in the one around from then on. */
+  over: boolean;
+}
+
+const current = new AsyncLocalStorage<Savepoint>();
+
+/** Those of one transaction. */
+export class Savepoints {
+  #count = 0;
+  #innermost: Savepoint | undefined;
+
+  /** Runs `work` in the next one, by its name. Throws MISUSE when one is open that this is not asked for in. */
+  async run<T>(work: (name: string) => Promise<T>): Promise<T> {
+    const outer = living(current.getStore());
+    const open = this.#innermost;
+    if (this.#nearest(outer) !== open) {
+      const message = "a savepoint is open, and another one is made within it or after it, not beside it";
+      throw new HoldfastError("MISUSE", message, { details: { open: open?.name } });
+    }
+    const savepoint: Savepoint = { owner: this, name: `savepoint_${++this.#count}`, outer, over: false };
+    this.#innermost = savepoint;
+    try {
+      return await current.run(savepoint, () => work(savepoint.name));
+    } finally {
+      savepoint.over = true;
+      this.#innermost = this.#nearest(this.#innermost);
+    }
+  }
+
+  /** This one or one around it: one of ours that is not over. */
+  #nearest(from: Savepoint | undefined): Savepoint | undefined {
+    let savepoint = living(from);
+    while (savepoint !== undefined && savepoint.owner !== this) savepoint = living(savepoint.outer);
+    return savepoint;
+  }
+}
+
+function living(from: Savepoint | undefined): Savepoint | undefined {
+  let savepoint = from;
+  while (savepoint?.over === true) savepoint = savepoint.outer;
+  return savepoint;
+}
