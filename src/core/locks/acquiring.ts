@@ -105,9 +105,9 @@ export class Acquiring {
     now: Instant,
   ): void {
     for (const waiting of waits) {
+      this.#noteWhy(waiting, event, refusal, now);
       this.#parts.waits.leave(waiting);
       this.#parts.waits.refuseWaiting(waiting, refusal);
-      this.#noteWhy(waiting, event, refusal, now);
     }
     this.#parts.granting.wakeAll(waits.flatMap(locksOf), now);
   }
@@ -217,9 +217,9 @@ export class Acquiring {
     const request = this.#join(asked, ask, now);
     const circle = circleOf(request, false);
     if (circle === undefined) return waits.settle(request, ask.waitMs, now);
-    waits.withdraw(request);
     const refusal = deadlockRefusal(circle);
     this.#noteWhy(request, "refused-deadlock", refusal, now);
+    waits.withdraw(request);
     waits.refuse(asked.session, ask, refusal);
   }
 
@@ -270,6 +270,7 @@ export class Acquiring {
     return (waiting.blocked ?? waiting.first).lock;
   }
 
+  /** Before it leaves: with the past of one of its names that of another can go, and then only its places keep that one. */
   #noteWhy(waiting: Waiting, kind: "cancelled" | "timed-out" | "refused-deadlock", why: Refusal, now: Instant): void {
     for (const lock of locksOf(waiting))
       this.#parts.table.history.noteWhy(lock, { kind, reason: why.message }, waiting, now);
