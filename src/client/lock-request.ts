@@ -24,13 +24,15 @@ export interface LockClaim extends LockWish {
 
 /** Where a request stands, and who is in the way. */
 export interface QueuedInfo {
-  /** Of its names, the one whose line is spoken of. */
+  /** Of its names, the one whose line is spoken of: one that is in the way. */
   readonly name: string;
   /** 1 is next. */
   readonly place: number;
   /** All that wait for it, this request among them. */
   readonly waiting: number;
   readonly holders: readonly HolderRow[];
+  /** When nobody holds it, why it is not free: what the last holder has written is not settled, or what it had started lives. */
+  readonly ending: "writes" | "processes" | null;
 }
 
 /** Somebody waits for what is held. */

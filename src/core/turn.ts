@@ -337,12 +337,14 @@ export type Letter =
       readonly to: ConnectionId;
       readonly asked: RequestId;
       readonly key: RequestKey;
-      /** Of its names the one where most are before it. */
+      /** Of its names one that is in the way, and of these the one where most are before it. */
       readonly name: LockName;
       /** 1 is next. */
       readonly place: number;
       readonly waiting: number;
       readonly holders: readonly HolderView[];
+      /** Why nobody is granted it though nobody holds it. */
+      readonly ending: Ending | undefined;
       readonly now: Instant;
     }
   /** Somebody waits for what this client holds. */

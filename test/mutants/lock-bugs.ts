@@ -225,6 +225,17 @@ export const lockBugs: readonly Mutant[] = [
     patch: [["    grant.retoken(tokens.take(), ", "    tokens.take();\n    grant.retoken(before, "]],
   },
   {
+    name: "what became of a wait is written down when its places are gone",
+    rule: "promise 4",
+    file: "src/core/locks/acquiring.ts",
+    patch: [
+      [
+        "      this.#noteWhy(waiting, event, refusal, now);\n      this.#parts.waits.leave(waiting);\n",
+        "      this.#parts.waits.leave(waiting);\n      this.#noteWhy(waiting, event, refusal, now);\n",
+      ],
+    ],
+  },
+  {
     name: "numbers of events are told twice",
     rule: "CORRECTNESS 22",
     file: "src/core/locks/history.ts",

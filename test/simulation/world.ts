@@ -85,6 +85,7 @@ export class World implements Doorway {
       changedKeysMax: random.pick([0, 1, 1000]),
       tablesTakenUpMax: random.pick([1, 2, 1000]),
       watchLingerMs: random.pick([0, 300, 2000]),
+      historyNamesMax: random.pick([0, 1, 2, 10_000]),
     });
     const rates = () => this.rates;
     this.processes = new Processes(this.weather);

@@ -8,6 +8,7 @@ import type { Finished } from "../sessions/finished-requests.js";
 import type { Session } from "../sessions/session.js";
 import { circleOf } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
+import type { DeferredUpgrade, DeferredUpgrades } from "./deferred-upgrades.js";
 import { type Ends, lost } from "./ends.js";
 import { type Asked, claimsOf, type Grant, isHeld, type Terms } from "./grant.js";
 import type { Granting } from "./granting.js";
@@ -15,7 +16,7 @@ import type { Lock } from "./lock.js";
 import type { LockLimits } from "./lock-limits.js";
 import type { LockTable } from "./lock-table.js";
 import { heldRefusal, nameOf } from "./lock-view.js";
-import { admitsAll, merged, namesOf } from "./multi-lock.js";
+import { admitsAll, merged, mostInTheWay, namesOf } from "./multi-lock.js";
 import type { PlaceNews } from "./place-news.js";
 import { claimsWanted, LockRequest, locksOf, type Waiting } from "./request.js";
 import { printOf } from "./request-print.js";
@@ -30,6 +31,7 @@ export interface AcquiringParts {
   readonly granting: Granting;
   readonly ends: Ends;
   readonly news: PlaceNews;
+  readonly deferred: DeferredUpgrades;
 }
 
 const plain: Terms = { ttlMs: undefined, guarded: false, tell: { place: false, contended: false } };
@@ -59,8 +61,9 @@ export class Acquiring {
     if (this.finishedBefore(session, ask)) return;
     const waiting = session.waits.get(ask.of);
     if (waiting !== undefined) this.#cancel(waiting, now);
+    const isCancelled = waiting !== undefined || this.#parts.deferred.cancel(session, ask.of, now);
     const other = this.#isGranted(session, ask.of) ? "granted" : "gone";
-    const outcome = waiting === undefined ? other : "cancelled";
+    const outcome = isCancelled ? "cancelled" : other;
     session.finished.add(ask.key, printOf(ask), { kind: "acquire-cancelled", outcome });
     this.#parts.draft.send.push({ kind: "acquire-cancelled", to: ask.connection, request: ask.request, outcome });
   }
@@ -79,11 +82,12 @@ export class Acquiring {
   cancelByAsker(session: Session, asker: Asker, now: Instant): boolean {
     const waiting = this.#parts.waits.askedBy(session, asker);
     if (waiting !== undefined) this.#cancel(waiting, now);
-    return waiting !== undefined;
+    return waiting !== undefined || this.#parts.deferred.cancelByAsker(session, asker, now);
   }
 
-  timedOut(waiting: Waiting, now: Instant): void {
-    const lock = this.#inTheWay(waiting);
+  timedOut(waiting: Waiting | DeferredUpgrade, now: Instant): void {
+    if (waiting.kind === "deferred") return this.#parts.deferred.timedOut(waiting, now);
+    const { lock } = waiting.kind === "conversion" ? waiting.holding : mostInTheWay(waiting);
     this.refuseWaiting(waiting, "timed-out", heldRefusal(lock, "LOCK_TIMEOUT", now, waiting), now);
   }
 
@@ -105,9 +109,9 @@ export class Acquiring {
     now: Instant,
   ): void {
     for (const waiting of waits) {
+      this.#noteWhy(waiting, event, refusal, now);
       this.#parts.waits.leave(waiting);
       this.#parts.waits.refuseWaiting(waiting, refusal);
-      this.#noteWhy(waiting, event, refusal, now);
     }
     this.#parts.granting.wakeAll(waits.flatMap(locksOf), now);
   }
@@ -217,9 +221,9 @@ export class Acquiring {
     const request = this.#join(asked, ask, now);
     const circle = circleOf(request, false);
     if (circle === undefined) return waits.settle(request, ask.waitMs, now);
-    waits.withdraw(request);
     const refusal = deadlockRefusal(circle);
     this.#noteWhy(request, "refused-deadlock", refusal, now);
+    waits.withdraw(request);
     waits.refuse(asked.session, ask, refusal);
   }
 
@@ -244,7 +248,7 @@ export class Acquiring {
       for (const { grant } of [...lock.holdings()]) if (isHeld(grant)) ends.end(grant, lost(reason), now);
     const isWaiting = session.waits.get(ask.key) === request && !granting.tryRequest(request, now);
     if (isWaiting && ask.waitMs === 0)
-      this.refuseWaiting(request, "cancelled", heldRefusal(this.#inTheWay(request), "LOCK_HELD", now, request), now);
+      this.refuseWaiting(request, "cancelled", heldRefusal(mostInTheWay(request).lock, "LOCK_HELD", now, request), now);
   }
 
   #refuseHeld({ session, claims, locks }: Asked, ask: AcquireCommand, now: Instant): void {
@@ -264,12 +268,7 @@ export class Acquiring {
     this.refuseWaiting(waiting, "cancelled", refusal, now);
   }
 
-  /** Of its names the first that does not pass. */
-  #inTheWay(waiting: Waiting): Lock {
-    if (waiting.kind === "conversion") return waiting.holding.lock;
-    return (waiting.blocked ?? waiting.first).lock;
-  }
-
+  /** Before it leaves: with the past of one of its names that of another can go, and then only its places keep that one. */
   #noteWhy(waiting: Waiting, kind: "cancelled" | "timed-out" | "refused-deadlock", why: Refusal, now: Instant): void {
     for (const lock of locksOf(waiting))
       this.#parts.table.history.noteWhy(lock, { kind, reason: why.message }, waiting, now);

@@ -200,11 +200,13 @@ export class History {
     };
   }
 
-  check(): void {
+  /** `isKept`: whether this lock is the one of its name. */
+  check(isKept: (lock: Lock) => boolean): void {
     let names = 0;
     for (let past = this.#newest; past !== undefined; past = past.older) {
       names++;
       if (past.lock.past !== past) throw new Error(`history: the past of ${past.lock.name} does not hang on it`);
+      if (!isKept(past.lock)) throw new Error(`history: ${past.lock.name} was forgotten, and has a past`);
       if (past.older === undefined ? past !== this.#oldest : past.older.newer !== past)
         throw new Error("history: the row of names is broken");
       if (past.size > past.marks.length) throw new Error(`history: ${past.lock.name} has more events than are there`);

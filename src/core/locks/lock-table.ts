@@ -52,8 +52,13 @@ export class LockTable {
     return lock;
   }
 
+  /** One that was forgotten before is let be: its name may be another's by now, and that one held. */
   forgetIfIdle(lock: Lock): void {
-    if (lock.past === undefined && lock.idle) this.#locks.delete(lock.name);
+    if (lock.past === undefined && lock.idle && this.#isKept(lock)) this.#locks.delete(lock.name);
+  }
+
+  #isKept(lock: Lock): boolean {
+    return this.#locks.get(lock.name) === lock;
   }
 
   /** Somebody waits for it now, or nobody does any more. */
@@ -126,7 +131,7 @@ export class LockTable {
     }
     for (const one of waiting) checkWaiting(one);
     if (held !== this.held || waiting.size !== this.waiting) throw new Error("lock table: the counts are wrong");
-    this.history.check();
+    this.history.check((lock) => this.#isKept(lock));
   }
 }
 

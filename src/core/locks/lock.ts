@@ -67,6 +67,11 @@ export class Lock {
     return (this.queue?.length ?? 0) + (this.conversion === undefined ? 0 : 1);
   }
 
+  /** Who shares it waits for nobody who holds it; also while the writes of one that was downgraded keep others out. */
+  get isHeldAlone(): boolean {
+    return this.first?.mode === "exclusive";
+  }
+
   get slotsFree(): number {
     return this.slots - this.taken;
   }
@@ -127,6 +132,18 @@ export class Lock {
   }
 
   // ── whether one more may ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether those who occupy it let one more in, whoever waits. */
+  hasRoomFor(mode: Mode, take: number): boolean {
+    switch (mode) {
+      case "exclusive":
+        return this.mode === "free";
+      case "shared":
+        return isSharable(this);
+      case "semaphore":
+        return this.slotsFree >= take;
+    }
+  }
 
   /** Whether a newcomer behind all who wait may have it: what it takes nobody who is there ahead of it could need. */
   admits(mode: Mode, take: number): boolean {

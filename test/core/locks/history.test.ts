@@ -94,6 +94,36 @@ test("without room for events or names there is no history, and locks work all t
   }
 });
 
+test("a wait for several names that times out takes no name from who holds it, however few names have a history", () => {
+  for (const historyNamesMax of [0, 1, 2]) {
+    const { broker, anna, bert, carl, dora } = cast({ limits: { historyNamesMax } });
+    anna.hold("a");
+    bert.acquire(["a", "b"], { waitMs: 10 });
+    broker.pass(10);
+    carl.hold("b");
+    assert.equal(dora.acquire("b", { waitMs: 0 }).refusal.code, "LOCK_HELD");
+    assert.deepEqual(
+      dora.list().map(({ name, holdersTotal }) => [name, holdersTotal]),
+      [
+        ["a", 1],
+        ["b", 1],
+      ],
+    );
+  }
+});
+
+test("a wait that would never end, refused, takes no name from who holds it either", () => {
+  const { anna, bert, carl, dora } = cast({ limits: { historyNamesMax: 2 } });
+  anna.hold("x");
+  bert.hold("y");
+  anna.release(anna.hold("z"));
+  bert.acquire("x");
+  assert.equal(anna.acquire(["y", "z"]).refusal.code, "DEADLOCK");
+  carl.hold("z");
+  carl.hold("w");
+  assert.equal(dora.acquire("z", { waitMs: 0 }).refusal.code, "LOCK_HELD");
+});
+
 test("numbers rise over lives of the broker", () => {
   const { broker, anna, bert } = cast();
   const held = anna.hold("x");

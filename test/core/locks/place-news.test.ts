@@ -58,12 +58,51 @@ test("another holder is news, though the place is the same", () => {
   );
 });
 
+test("who waits is told that the holder is gone while its processes are ended, or its writes are settled", () => {
+  const { broker, anna, bert, carl } = cast();
+  const held = anna.hold("x", { guarded: true });
+  const asked = carl.acquire("x", place);
+  bert.break("x");
+  broker.pass(1000);
+  broker.processesGone(held.token);
+  const fence = asked.grant;
+  carl.write("w", { fences: [fence] });
+  bert.acquire("x", place);
+  carl.release(fence);
+  broker.pass(1000);
+  const news = (client: TestClient) =>
+    queued(client).map(({ holders, ending }) => [...holders.map(({ identity }) => identity.program), ending]);
+  assert.deepEqual(news(carl), [["anna", undefined], ["processes"]]);
+  assert.deepEqual(news(bert), [["carl", undefined], ["writes"]]);
+});
+
 test("of several names the one is told where most are before it", () => {
   const { anna, bert, carl } = cast();
   anna.hold(["x", "y"]);
   bert.acquire("y");
   carl.acquire(["x", "y"], place);
   assert.deepEqual(places(carl), ["y 2/2"]);
+});
+
+test("of several names none is told that is free, nor one where others only come before it while another is held", () => {
+  const { broker, anna, bert, carl, dora } = cast();
+  const b = anna.hold("b");
+  bert.acquire(["a", "b"], place);
+  assert.deepEqual(places(bert), ["b 1/1"]);
+  const c = dora.hold("c");
+  carl.acquire(["a", "c"], place);
+  assert.deepEqual(places(carl), ["c 1/1"]);
+  assert.deepEqual(
+    queued(carl)[0]?.holders.map(({ identity }) => identity.program),
+    ["dora"],
+  );
+  dora.release(c);
+  broker.pass(1000);
+  assert.deepEqual(places(carl), ["c 1/1", "a 2/2"]);
+  anna.release(b);
+  assert.equal(broker.core.counts.waiting, 1);
+  broker.pass(1000);
+  assert.deepEqual(places(carl), ["c 1/1", "a 2/2", "a 1/1"]);
 });
 
 test("when nobody waits who wants to know, no time is kept for it", () => {
