@@ -176,20 +176,26 @@ export class ClientRequests {
         return this.#refusedGrant(session, command) ? undefined : locks.handle(session, command, now);
       // What ends or changes a grant takes effect after the writes that were sent before it (rule 5).
       case "convert":
-        if (
-          command.to === "exclusive" &&
-          (this.#refusedGrant(session, command) || this.#tooManyFollow(session, command))
-        )
-          return;
-        return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
       case "release":
       case "transfer":
+        if (command.kind === "convert" && command.to === "exclusive") return this.#upgrade(session, command, now);
         return writes.afterSent(session, (sent) => locks.handle(session, command, sent), now);
       case "resize":
         return this.#refusedAnew(session, command) ? undefined : locks.handle(session, command, now);
       default:
         return locks.handle(session, command, now);
     }
+  }
+
+  /**
+   * It is not counted among the requests under way, which hold their connection back; nor does it wait for a lock yet
+   * while it waits behind writes, so that no limit of locks counts it.
+   */
+  #upgrade(session: Session, command: ConvertCommand, now: Instant): void {
+    const { locks, writes } = this.#parts;
+    if (this.#refusedGrant(session, command)) return;
+    if (session.followers.length >= followersMax) return this.#refuse(command, tooManyFollow);
+    locks.upgrade(session, command, (go) => writes.afterSent(session, go, now), now);
   }
 
   #hello(hello: HelloCommand, connection: Connection, now: Instant): void {
@@ -363,6 +369,7 @@ export class ClientRequests {
    */
   connectionLost(session: Session, now: Instant): void {
     session.followers.length = 0;
+    this.#parts.locks.dropDeferred(session);
     for (const { repeats } of session.writes.values()) repeats.length = 0;
     this.#parts.transactions.connectionLost(session, now);
     const lost = refuse("CONNECTION_LOST", "the connection was lost before the write was sent to the writer");
@@ -404,16 +411,6 @@ export class ClientRequests {
     // Only where it matters: for a new key it looks at all that the session holds.
     const isRefused = this.ledgerFull && !this.#parts.locks.hasBegun(session, command.key);
     if (isRefused) this.#refuse(command, ledgerFull);
-    return isRefused;
-  }
-
-  /**
-   * An upgrade is not counted among the requests under way, which hold their connection back; nor does it wait for a lock
-   * yet while it waits behind writes, so that no limit of locks counts it.
-   */
-  #tooManyFollow(session: Session, asker: Asker): boolean {
-    const isRefused = session.followers.length >= followersMax;
-    if (isRefused) this.#refuse(asker, tooManyFollow);
     return isRefused;
   }
 

@@ -14,7 +14,7 @@ export type DeadlineKind =
   | "after-close"
   /** While somebody waits, or a bound session exists: are the holders' processes there? Owner: none. */
   | "holder-poll"
-  /** A waiter has waited as long as it asked to. Owner: the waiter. */
+  /** A waiter has waited as long as it asked to. Owner: the waiter, or the upgrade that stands behind writes. */
   | "wait-timeout"
   /** The first lease of a session seems over; to be looked at, and confirmed. Owner: the session. */
   | "lease-due"

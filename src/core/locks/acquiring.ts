@@ -8,6 +8,7 @@ import type { Finished } from "../sessions/finished-requests.js";
 import type { Session } from "../sessions/session.js";
 import { circleOf } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
+import type { DeferredUpgrade, DeferredUpgrades } from "./deferred-upgrades.js";
 import { type Ends, lost } from "./ends.js";
 import { type Asked, claimsOf, type Grant, isHeld, type Terms } from "./grant.js";
 import type { Granting } from "./granting.js";
@@ -30,6 +31,7 @@ export interface AcquiringParts {
   readonly granting: Granting;
   readonly ends: Ends;
   readonly news: PlaceNews;
+  readonly deferred: DeferredUpgrades;
 }
 
 const plain: Terms = { ttlMs: undefined, guarded: false, tell: { place: false, contended: false } };
@@ -59,8 +61,9 @@ export class Acquiring {
     if (this.finishedBefore(session, ask)) return;
     const waiting = session.waits.get(ask.of);
     if (waiting !== undefined) this.#cancel(waiting, now);
+    const isCancelled = waiting !== undefined || this.#parts.deferred.cancel(session, ask.of, now);
     const other = this.#isGranted(session, ask.of) ? "granted" : "gone";
-    const outcome = waiting === undefined ? other : "cancelled";
+    const outcome = isCancelled ? "cancelled" : other;
     session.finished.add(ask.key, printOf(ask), { kind: "acquire-cancelled", outcome });
     this.#parts.draft.send.push({ kind: "acquire-cancelled", to: ask.connection, request: ask.request, outcome });
   }
@@ -79,10 +82,11 @@ export class Acquiring {
   cancelByAsker(session: Session, asker: Asker, now: Instant): boolean {
     const waiting = this.#parts.waits.askedBy(session, asker);
     if (waiting !== undefined) this.#cancel(waiting, now);
-    return waiting !== undefined;
+    return waiting !== undefined || this.#parts.deferred.cancelByAsker(session, asker, now);
   }
 
-  timedOut(waiting: Waiting, now: Instant): void {
+  timedOut(waiting: Waiting | DeferredUpgrade, now: Instant): void {
+    if (waiting.kind === "deferred") return this.#parts.deferred.timedOut(waiting, now);
     const lock = this.#inTheWay(waiting);
     this.refuseWaiting(waiting, "timed-out", heldRefusal(lock, "LOCK_TIMEOUT", now, waiting), now);
   }

@@ -14,7 +14,7 @@ import {
   type SessionId,
   type Token,
 } from "../../terms/index.js";
-import type { Command, Fence, LedgerCommand, LockCommand } from "../command.js";
+import type { Command, ConvertCommand, Fence, LedgerCommand, LockCommand } from "../command.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { RequestPrint } from "../sessions/finished-requests.js";
@@ -25,6 +25,7 @@ import type { Session } from "../sessions/session.js";
 import type { CapacityRow, GrantRow, WaiterRow } from "../turn.js";
 import { LockWatches } from "../watches/lock-watches.js";
 import { Acquiring } from "./acquiring.js";
+import { type DeferredUpgrade, DeferredUpgrades } from "./deferred-upgrades.js";
 import { type End, Ends, lost, neverTold } from "./ends.js";
 import { claimsOf, type Grant, isHeld } from "./grant.js";
 import { Granting } from "./granting.js";
@@ -63,6 +64,7 @@ export class LockService {
   readonly #leases: Leases;
   readonly #granting: Granting;
   readonly #ends: Ends;
+  readonly #deferred: DeferredUpgrades;
   readonly #acquiring: Acquiring;
   readonly #upgrades: Upgrades;
   readonly #releasing: Releasing;
@@ -86,7 +88,11 @@ export class LockService {
     const onEnd = (grant: Grant, how: End, now: Instant) => this.#grantEnds(grant, how, now);
     this.#ends = new Ends({ ...base, granting: this.#granting, onEnd });
     const machines = { ...base, granting: this.#granting, ends: this.#ends, news: this.#news };
-    this.#acquiring = new Acquiring({ ...machines, limits: new LockLimits(limits, parts.tokens) });
+    const isKnown = (session: Session, key: RequestKey) =>
+      this.hasBegun(session, key) || this.#printUnder(session, key) !== undefined;
+    this.#deferred = new DeferredUpgrades({ ...base, isKnown, begin: this.handle.bind(this) });
+    const asked = { ...machines, deferred: this.#deferred };
+    this.#acquiring = new Acquiring({ ...asked, limits: new LockLimits(limits, parts.tokens) });
     const all = { ...machines, acquiring: this.#acquiring };
     this.#upgrades = new Upgrades(all);
     this.#releasing = new Releasing(all);
@@ -142,6 +148,16 @@ export class LockService {
       default:
         return impossible(command, "lock command");
     }
+  }
+
+  /** An upgrade, which takes effect after the writes that its session has sent before it: `follow` does. */
+  upgrade(session: Session, ask: ConvertCommand, follow: Parameters<DeferredUpgrades["ask"]>[2], now: Instant): void {
+    this.#deferred.ask(session, ask, follow, now);
+  }
+
+  /** What its connection had asked is not heard of any more. */
+  dropDeferred(session: Session): void {
+    this.#deferred.connectionLost(session);
   }
 
   /** Another request was asked for under its key, of which something is known still: then it is refused. */
@@ -229,7 +245,7 @@ export class LockService {
   due(deadline: Deadline, now: Instant): void {
     switch (deadline.kind) {
       case "wait-timeout":
-        return this.#acquiring.timedOut(deadline.owner as Waiting, now);
+        return this.#acquiring.timedOut(deadline.owner as Waiting | DeferredUpgrade, now);
       case "lease-due":
         return this.#leases.fired(deadline.owner as Session, now);
       case "break-grace":
@@ -338,6 +354,7 @@ export class LockService {
 
   check(): void {
     this.#table.check((lock) => this.#granting.couldGo(lock));
+    this.#deferred.check();
     this.#ends.check();
     this.#leases.check();
     this.#revoking.check();

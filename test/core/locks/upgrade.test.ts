@@ -49,6 +49,80 @@ test("no more than so many upgrades wait behind the writes of their session", ()
   assert.equal(upgrades.at(-1)?.refusal.code, "LOCKS_FULL");
 });
 
+/** Anna shares x, and has sent a write that waits for the transaction of another. */
+function behindWrites() {
+  const { broker, anna, bert, carl } = cast();
+  bert.begin();
+  broker.settle();
+  const fence = anna.hold("x", shared);
+  const write = anna.write("w", { fences: [fence] });
+  const goOn = () => {
+    bert.rollback();
+    broker.settle();
+    broker.settle();
+  };
+  return { broker, anna, carl, fence, write, goOn };
+}
+
+test("an upgrade that stands behind writes of its session is cancelled by its key and by its request", () => {
+  const { anna, fence, write, goOn } = behindWrites();
+  const first = anna.upgrade(fence, { key: 50 });
+  assert.equal(cancelled(anna.cancelAcquire(50)), "cancelled");
+  assert.equal(first.refusal.code, "CANCELLED");
+  assert.equal(anna.upgrade(fence, { key: 50 }).open, true, "it is answered in its turn");
+  const second = anna.upgrade(fence);
+  anna.cancel(second);
+  assert.equal(second.refusal.code, "CANCELLED");
+  const third = anna.upgrade(fence, { key: 60 });
+  goOn();
+  assert.equal(write.body, "did w");
+  assert.equal(cancelled(anna.cancelAcquire(60)), "granted");
+  converted(third);
+});
+
+test("a cancelled upgrade that is asked for again behind writes has the outcome that it had", () => {
+  const { broker, anna, fence, goOn } = behindWrites();
+  anna.upgrade(fence, { key: 50 });
+  anna.cancelAcquire(50);
+  const [again, timed] = [anna.upgrade(fence, { key: 50 }), anna.upgrade(fence, { key: 50, waitMs: 10 })];
+  assert.equal(cancelled(anna.cancelAcquire(50)), "gone");
+  broker.pass(10);
+  assert.equal(timed.refusal.code, "CANCELLED");
+  goOn();
+  assert.equal(again.refusal.code, "CANCELLED");
+  assert.equal(anna.list({ name: "x" })[0]?.holders[0]?.mode, "shared");
+});
+
+test("the time of an upgrade runs from when it is asked for, also behind writes of its session", () => {
+  const { broker, anna, carl, fence, goOn } = behindWrites();
+  carl.hold("x", shared);
+  const first = anna.upgrade(fence, { waitMs: 100 });
+  broker.pass(100);
+  const { code, message, details } = first.refusal;
+  assert.equal(code, "LOCK_TIMEOUT");
+  assert.match(message, /writes that its session sent before are not with the writer yet/);
+  assert.deepEqual(details, { name: "x", holder: null, waiting: 0 });
+  const [second, tried] = [anna.upgrade(fence, { waitMs: 100 }), anna.upgrade(fence, { waitMs: 0 })];
+  broker.pass(60);
+  assert.ok(tried.open);
+  goOn();
+  assert.equal(tried.refusal.code, "LOCK_HELD");
+  broker.pass(39);
+  assert.ok(second.open);
+  broker.pass(1);
+  assert.equal(second.refusal.code, "LOCK_TIMEOUT");
+});
+
+test("an upgrade behind writes goes with its connection, and is asked for again", () => {
+  const { broker, anna, fence } = behindWrites();
+  const first = anna.upgrade(fence, { key: 50, waitMs: 100 });
+  anna.disconnect();
+  anna.resume({ grants: [fence], pending: [50] });
+  broker.pass(200);
+  assert.ok(first.open);
+  converted(anna.upgrade(fence, { key: 50, waitMs: 100 }));
+});
+
 test("an upgrade waits until the others have gone, before everybody in the queue", () => {
   const { broker, anna, bert, carl, dora } = cast();
   const [a, b] = [anna.hold("x", shared), bert.hold("x", shared)];
