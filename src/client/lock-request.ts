@@ -24,7 +24,7 @@ export interface LockClaim extends LockWish {
 
 /** Where a request stands, and who is in the way. */
 export interface QueuedInfo {
-  /** Of its names, the one whose line is spoken of. */
+  /** Of its names, the one whose line is spoken of: one that is in the way. */
   readonly name: string;
   /** 1 is next. */
   readonly place: number;

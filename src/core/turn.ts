@@ -337,7 +337,7 @@ export type Letter =
       readonly to: ConnectionId;
       readonly asked: RequestId;
       readonly key: RequestKey;
-      /** Of its names the one where most are before it. */
+      /** Of its names one that is in the way, and of these the one where most are before it. */
       readonly name: LockName;
       /** 1 is next. */
       readonly place: number;

@@ -16,7 +16,7 @@ import type { Lock } from "./lock.js";
 import type { LockLimits } from "./lock-limits.js";
 import type { LockTable } from "./lock-table.js";
 import { heldRefusal, nameOf } from "./lock-view.js";
-import { admitsAll, merged, namesOf } from "./multi-lock.js";
+import { admitsAll, merged, mostInTheWay, namesOf } from "./multi-lock.js";
 import type { PlaceNews } from "./place-news.js";
 import { claimsWanted, LockRequest, locksOf, type Waiting } from "./request.js";
 import { printOf } from "./request-print.js";
@@ -87,7 +87,7 @@ export class Acquiring {
 
   timedOut(waiting: Waiting | DeferredUpgrade, now: Instant): void {
     if (waiting.kind === "deferred") return this.#parts.deferred.timedOut(waiting, now);
-    const lock = this.#inTheWay(waiting);
+    const { lock } = waiting.kind === "conversion" ? waiting.holding : mostInTheWay(waiting);
     this.refuseWaiting(waiting, "timed-out", heldRefusal(lock, "LOCK_TIMEOUT", now, waiting), now);
   }
 
@@ -248,7 +248,7 @@ export class Acquiring {
       for (const { grant } of [...lock.holdings()]) if (isHeld(grant)) ends.end(grant, lost(reason), now);
     const isWaiting = session.waits.get(ask.key) === request && !granting.tryRequest(request, now);
     if (isWaiting && ask.waitMs === 0)
-      this.refuseWaiting(request, "cancelled", heldRefusal(this.#inTheWay(request), "LOCK_HELD", now, request), now);
+      this.refuseWaiting(request, "cancelled", heldRefusal(mostInTheWay(request).lock, "LOCK_HELD", now, request), now);
   }
 
   #refuseHeld({ session, claims, locks }: Asked, ask: AcquireCommand, now: Instant): void {
@@ -266,12 +266,6 @@ export class Acquiring {
   #cancel(waiting: Waiting, now: Instant): void {
     const refusal = refuse("CANCELLED", `the request for ${namesOf(claimsWanted(waiting))} was cancelled`);
     this.refuseWaiting(waiting, "cancelled", refusal, now);
-  }
-
-  /** Of its names the first that does not pass. */
-  #inTheWay(waiting: Waiting): Lock {
-    if (waiting.kind === "conversion") return waiting.holding.lock;
-    return (waiting.blocked ?? waiting.first).lock;
   }
 
   /** Before it leaves: with the past of one of its names that of another can go, and then only its places keep that one. */

@@ -128,6 +128,18 @@ export class Lock {
 
   // ── whether one more may ──────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether those who occupy it let one more in, whoever waits. */
+  hasRoomFor(mode: Mode, take: number): boolean {
+    switch (mode) {
+      case "exclusive":
+        return this.mode === "free";
+      case "shared":
+        return isSharable(this);
+      case "semaphore":
+        return this.slotsFree >= take;
+    }
+  }
+
   /** Whether a newcomer behind all who wait may have it: what it takes nobody who is there ahead of it could need. */
   admits(mode: Mode, take: number): boolean {
     if (isUpgrading(this)) return false;

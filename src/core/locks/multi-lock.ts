@@ -8,7 +8,7 @@ import type { Claim } from "../command.js";
 import { mismatch } from "./capacities.js";
 import type { Asked } from "./grant.js";
 import { quote } from "./lock-view.js";
-import type { LockRequest, Place } from "./request.js";
+import { type LockRequest, type Place, placesOf } from "./request.js";
 
 /** Each name once: exclusive takes in shared, slots add up. */
 export function merged(claims: readonly Claim[]): readonly Claim[] | Refusal {
@@ -48,6 +48,23 @@ export function obstacleOf(request: LockRequest): Place | undefined {
   for (let place: Place | undefined = request.first; place !== undefined; place = place.next)
     if (!place.lock.passes(place)) return place;
   return undefined;
+}
+
+/** How much a name keeps a request waiting. */
+export type Hindrance = 0 | 1 | 2;
+
+/** 2: those who occupy the name; 1: only that others come before it, or that it is away; 0: not at all. */
+export function hindranceOf(place: Place): Hindrance {
+  const { lock, mode, take } = place;
+  if (!lock.hasRoomFor(mode, take)) return 2;
+  return lock.passes(place) ? 0 : 1;
+}
+
+/** The name that is told as the one in the way: of those that hinder it most the first. */
+export function mostInTheWay(request: LockRequest): Place {
+  let most = request.first;
+  for (const place of placesOf(request)) if (hindranceOf(place) > hindranceOf(most)) most = place;
+  return most;
 }
 
 export function namesOf(claims: readonly Claim[]): string {

@@ -1,6 +1,7 @@
 /**
  * Where they stand is told to those who wait and want to know: when they come, and when it has changed, at most once a
- * second. A tick walks each queue once, however many of those in it are told.
+ * second. Of several names it is told of one that is in the way, and of more of these of the one where most are before
+ * it. A tick walks each queue once, however many of those in it are told.
  */
 import { after, type Instant, type Millis } from "../../terms/index.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
@@ -8,6 +9,7 @@ import type { Draft } from "../draft.js";
 import { connectionOf } from "../sessions/session.js";
 import type { Lock } from "./lock.js";
 import { holderViews } from "./lock-view.js";
+import { type Hindrance, hindranceOf } from "./multi-lock.js";
 import { type LockRequest, type Place, placesOf, type Waiting } from "./request.js";
 
 export interface PlaceNewsParts {
@@ -19,8 +21,17 @@ const everyMs: Millis = 1000;
 /** So many holders are named. */
 const holdersMax = 16;
 
+/** Where a request stands on one of its names. */
+interface Standing {
+  readonly place: Place;
+  /** 1 is next. */
+  readonly number: number;
+  readonly hindrance: Hindrance;
+}
+
 /** What a request was told last. */
 interface Told {
+  lock: Lock | undefined;
   place: number;
   /** The token of the first who holds the name. */
   holder: number;
@@ -38,20 +49,17 @@ export class PlaceNews {
 
   joined(waiting: Waiting, now: Instant): void {
     if (waiting.kind !== "request" || !waiting.terms.tell.place) return;
-    this.#told.set(waiting, { place: 0, holder: 0 });
-    let last: { place: Place; number: number } | undefined;
-    for (const place of placesOf(waiting)) {
-      const number = place.lock.queue?.length ?? 1;
-      if (last === undefined || number > last.number) last = { place, number };
-    }
-    if (last !== undefined && waiting.asker !== undefined) this.#tell(last.place, last.number, now);
+    this.#told.set(waiting, notTold());
+    let worst: Standing | undefined;
+    for (const place of placesOf(waiting)) worst = worse(worst, place, place.lock.queue?.length ?? 1);
+    if (worst !== undefined && waiting.asker !== undefined) this.#tell(worst, now);
     this.#arm(now);
   }
 
   /** Its client asks again, and has heard nothing on this connection. */
   attached(waiting: Waiting, now: Instant): void {
     if (waiting.kind !== "request" || !waiting.terms.tell.place) return;
-    this.#told.set(waiting, { place: 0, holder: 0 });
+    this.#told.set(waiting, notTold());
     this.#arm(now);
   }
 
@@ -66,15 +74,16 @@ export class PlaceNews {
     for (const [request, told] of this.#told) {
       const stands = worst.get(request);
       if (stands === undefined) continue;
-      const holder = firstHolder(stands.place.lock);
-      if (told.place !== stands.number || told.holder !== holder) this.#tell(stands.place, stands.number, now);
+      const { lock } = stands.place;
+      const isSame = told.lock === lock && told.place === stands.number && told.holder === firstHolder(lock);
+      if (!isSame) this.#tell(stands, now);
     }
     if (this.#told.size > 0) this.#arm(now);
   }
 
-  /** Of each request the name where most are before it. */
-  #worstPlaces(): Map<LockRequest, { readonly place: Place; readonly number: number }> {
-    const worst = new Map<LockRequest, { readonly place: Place; readonly number: number }>();
+  /** Of each request that is told. */
+  #worstPlaces(): Map<LockRequest, Standing> {
+    const worst = new Map<LockRequest, Standing>();
     const walked = new Set<Lock>();
     for (const request of this.#told.keys())
       for (const { lock } of placesOf(request)) {
@@ -83,19 +92,20 @@ export class PlaceNews {
         let number = 0;
         for (const place of lock.queue ?? []) {
           number++;
-          const known = worst.get(place.request);
-          if (known === undefined || number > known.number) worst.set(place.request, { place, number });
+          const { request } = place;
+          if (this.#told.has(request)) worst.set(request, worse(worst.get(request), place, number));
         }
       }
     return worst;
   }
 
-  #tell(place: Place, number: number, now: Instant): void {
+  #tell({ place, number }: Standing, now: Instant): void {
     const { request, lock } = place;
     const { asker, session, key } = request;
     const told = this.#told.get(request);
     // Nobody hears it now: it is told when somebody does.
     if (told === undefined || asker === undefined || connectionOf(session) !== asker.connection) return;
+    told.lock = lock;
     told.place = number;
     told.holder = firstHolder(lock);
     this.#parts.draft.send.push({
@@ -121,6 +131,18 @@ export class PlaceNews {
     if ((this.#next?.armed ?? false) !== this.#told.size > 0)
       throw new Error("places are told to nobody, or to somebody never");
   }
+}
+
+function notTold(): Told {
+  return { lock: undefined, place: 0, holder: 0 };
+}
+
+/** Of two names of a request the one that is told. */
+function worse(known: Standing | undefined, place: Place, number: number): Standing {
+  const one = { place, number, hindrance: hindranceOf(place) };
+  if (known === undefined) return one;
+  const by = one.hindrance - known.hindrance || one.number - known.number;
+  return by > 0 ? one : known;
 }
 
 function firstHolder({ first }: Lock): number {

@@ -61,6 +61,25 @@ test("one that waits for several names and gives up lets go whoever stood behind
   assert.equal(broker.core.counts.waiting, 0);
 });
 
+test("the name that is in the way is told in the refusal, also of one that is away or was", () => {
+  const { broker, anna, bert, carl, dora } = cast();
+  anna.hold("b");
+  const there = bert.acquire(["a", "b"], { waitMs: 100 });
+  const back = carl.acquire(["a", "b"], { waitMs: 100, key: 10 });
+  dora.acquire(["a", "b"], { waitMs: 100, key: 10 });
+  for (const client of [carl, dora]) client.disconnect();
+  carl.resume({ pending: [10] });
+  const again = carl.acquire(["a", "b"], { waitMs: 100, key: 10 });
+  broker.pass(100);
+  dora.resume({ pending: [10] });
+  const refusals = [there, again, dora.acquire(["a", "b"], { key: 10 })].map(({ refusal }) => refusal);
+  for (const { code, message, details } of refusals) {
+    assert.deepEqual([code, details["name"]], ["LOCK_TIMEOUT", "b"]);
+    assert.match(message, /^"b" is held by anna/);
+  }
+  assert.ok(back.open);
+});
+
 test("one that is away and waits for several names is passed over on each", () => {
   const { anna, bert, carl } = cast();
   anna.hold("a");

@@ -66,6 +66,27 @@ test("of several names the one is told where most are before it", () => {
   assert.deepEqual(places(carl), ["y 2/2"]);
 });
 
+test("of several names none is told that is free, nor one where others only come before it while another is held", () => {
+  const { broker, anna, bert, carl, dora } = cast();
+  const b = anna.hold("b");
+  bert.acquire(["a", "b"], place);
+  assert.deepEqual(places(bert), ["b 1/1"]);
+  const c = dora.hold("c");
+  carl.acquire(["a", "c"], place);
+  assert.deepEqual(places(carl), ["c 1/1"]);
+  assert.deepEqual(
+    queued(carl)[0]?.holders.map(({ identity }) => identity.program),
+    ["dora"],
+  );
+  dora.release(c);
+  broker.pass(1000);
+  assert.deepEqual(places(carl), ["c 1/1", "a 2/2"]);
+  anna.release(b);
+  assert.equal(broker.core.counts.waiting, 1);
+  broker.pass(1000);
+  assert.deepEqual(places(carl), ["c 1/1", "a 2/2", "a 1/1"]);
+});
+
 test("when nobody waits who wants to know, no time is kept for it", () => {
   const { broker, anna, bert } = cast();
   anna.hold("x");
