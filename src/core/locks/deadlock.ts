@@ -209,7 +209,7 @@ class Search {
       this.spared ||= taken > 0;
       return undefined;
     }
-    if (stuck?.holder !== undefined && (mode === "exclusive" || lock.mode === "exclusive")) return stuck.holder;
+    if (stuck?.holder !== undefined && (mode === "exclusive" || lock.isHeldAlone)) return stuck.holder;
     const { conversion } = lock;
     if (conversion !== undefined && this.#waiting.has(conversion)) return conversion;
     const upgraded = conversion?.holding;
@@ -248,5 +248,5 @@ function mayCloseCircle(waiting: Waiting, isBack: boolean): boolean {
   for (const _ of grantsUnder(waiting)) return true;
   if (!isBack || waiting.kind === "conversion") return false;
   const { next, mode, lock } = waiting.first;
-  return next !== undefined || !(mode === "shared" || (mode === "exclusive" && lock.mode === "exclusive"));
+  return next !== undefined || !(mode === "shared" || (mode === "exclusive" && lock.isHeldAlone));
 }

@@ -67,6 +67,11 @@ export class Lock {
     return (this.queue?.length ?? 0) + (this.conversion === undefined ? 0 : 1);
   }
 
+  /** Who shares it waits for nobody who holds it; also while the writes of one that was downgraded keep others out. */
+  get isHeldAlone(): boolean {
+    return this.first?.mode === "exclusive";
+  }
+
   get slotsFree(): number {
     return this.slots - this.taken;
   }

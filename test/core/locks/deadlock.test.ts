@@ -321,6 +321,37 @@ test("what its own session upgrades while a request waits for it is another task
   assert.ok(!again.open);
 });
 
+test("who waits to share what was downgraded waits for the writes before that, not for its holder", () => {
+  const { broker, anna, bert } = cast();
+  const x = anna.hold("x");
+  const y = bert.hold("y");
+  anna.write("w", { fences: [x] });
+  anna.downgrade(x);
+  const share = bert.acquire("x", shared);
+  const other = anna.acquire("y");
+  assert.ok(share.open && other.open);
+  broker.settle();
+  assert.equal(share.grant.name, "x");
+  bert.release(y);
+  assert.equal(other.grant.name, "y");
+});
+
+test("who comes back to want alone what was downgraded would stand before one who is about to share it", () => {
+  const { broker, anna, bert, carl } = cast();
+  const x = anna.hold("x");
+  bert.hold("y");
+  carl.acquire("x", { key: 30 });
+  carl.disconnect();
+  const share = bert.acquire("x", shared);
+  anna.write("w", { fences: [x] });
+  anna.downgrade(x);
+  assert.ok(anna.acquire("y").open);
+  carl.resume({ pending: [30] });
+  assert.equal(carl.acquire("x", { key: 30 }).refusal.code, "DEADLOCK");
+  broker.settle();
+  assert.equal(share.grant.name, "x");
+});
+
 test("a request that was made under a grant of the same name is refused at once", () => {
   const { anna } = cast();
   const held = anna.hold("x");
