@@ -142,7 +142,8 @@ export class LockHandle extends Datastore {
       throw new HoldfastError("MISUSE", message, { details: { name } });
     }
     const { signal } = options;
-    const params = { name, token, waitMs: wireWait(options.waitMs) };
+    const under = this.#parts.scopes.under([name]);
+    const params = { name, token, waitMs: wireWait(options.waitMs), ...(under === undefined ? {} : { under }) };
     const question = new Question("upgrade", "lock.upgrade", params, { grant: this.#grant });
     const done = ask(this.#parts.driver, question, signal);
     this.#upgrade = done.catch(() => {});

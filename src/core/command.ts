@@ -192,6 +192,8 @@ export interface ConvertCommand extends Asker, Fence {
   readonly to: "exclusive" | "shared";
   /** As with acquire; a downgrade never waits. */
   readonly waitMs: Millis | undefined;
+  /** As with acquire; what is converted need not be among them. */
+  readonly under: readonly Token[] | undefined;
 }
 
 /** Takes a lock from those who hold it, after a time in which they may give it back. */

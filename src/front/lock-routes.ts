@@ -29,13 +29,13 @@ export function lockRoutes(limits: Limits): LockRoutes {
     "lock.acquire": (params, incoming) => acquire(params, incoming, limits),
     "lock.upgrade": (params, incoming) =>
       ofGrant(params, limits, (fence, key) => {
-        return {
-          command: { kind: "convert", ...askerOf(incoming), key, ...fence, to: "exclusive", waitMs: params.waitMs },
-        };
+        const wish = { to: "exclusive", waitMs: params.waitMs, under: params.under?.map(token) } as const;
+        return { command: { kind: "convert", ...askerOf(incoming), key, ...fence, ...wish } };
       }),
     "lock.downgrade": (params, incoming) =>
       ofGrant(params, limits, (fence, key) => {
-        return { command: { kind: "convert", ...askerOf(incoming), key, ...fence, to: "shared", waitMs: undefined } };
+        const wish = { to: "shared", waitMs: undefined, under: undefined } as const;
+        return { command: { kind: "convert", ...askerOf(incoming), key, ...fence, ...wish } };
       }),
     "lock.cancel": ({ key, of }, incoming) => ({
       command: { kind: "cancel-acquire", ...askerOf(incoming), key: requestKey(key), of: requestKey(of) },

@@ -73,6 +73,21 @@ describe("a task that asks for a lock", () => {
     assert.deepEqual(asked(fake), { a: [], b: [1], c: [2, 1], d: [1] });
   });
 
+  it("and upgrades what it shares says all that it is in", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.upgrade", () => ({ name: "b", token: 9, waitedMs: 0 }));
+    await broker.withLock("other", async () => {
+      await Promise.all([
+        broker.withLock("c", { mode: "shared" }, () => {}),
+        broker.withLock("b", { mode: "shared" }, (lock) => lock.upgrade()),
+      ]);
+    });
+    const [c, b] = ["c", "b"].map((name) => fake.asked.find(({ params }) => params["name"] === name)?.params);
+    assert.deepEqual([c?.["under"], b?.["under"]], [[1], [1]]);
+    const { under } = (await fake.request("lock.upgrade")).params;
+    assert.deepEqual(under, [3, 1]);
+  });
+
   it("beside another says nothing of what the other has", async (test) => {
     const { broker, fake } = await pair(test);
     await Promise.all([

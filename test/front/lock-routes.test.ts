@@ -133,12 +133,13 @@ test("a reason is measured in bytes", () => {
 
 test("an upgrade and a downgrade are conversions of a grant", () => {
   const grant = { name: "a", token: 7, key: 2 };
-  assert.deepEqual(commandOf(routes["lock.upgrade"]({ ...grant, waitMs: 5 }, inHand)), {
+  assert.deepEqual(commandOf(routes["lock.upgrade"]({ ...grant, waitMs: 5, under: [3] }, inHand)), {
     kind: "convert",
     ...asker,
     ...grant,
     to: "exclusive",
     waitMs: 5,
+    under: [3],
   });
   assert.deepEqual(commandOf(routes["lock.downgrade"](grant, inHand)), {
     kind: "convert",
@@ -146,6 +147,7 @@ test("an upgrade and a downgrade are conversions of a grant", () => {
     ...grant,
     to: "shared",
     waitMs: undefined,
+    under: undefined,
   });
 });
 

@@ -65,6 +65,7 @@ function ownedUnder(one: Wanted, owned: readonly Owned[], outerOf: Affairs["oute
 }
 
 function isUnder({ under, beside, claims, convertOf, knownUpTo }: Wanted, grant: Owned): boolean {
+  if (convertOf === grant.origin) return true;
   if (under !== undefined) return under.includes(grant.origin);
   if (beside?.includes(grant.origin) === true) return false;
   if (grant.token > knownUpTo) return false;

@@ -386,11 +386,10 @@ export class Invariants implements Observer, Standing {
 
   #newcomer(session: string, asked: AcquireCommand | ConvertCommand): Wanted {
     const { shadow } = this;
-    const whose = { session, beside: undefined, knownUpTo: Number.POSITIVE_INFINITY };
-    if (asked.kind === "acquire")
-      return { ...whose, claims: asked.claims, convertOf: undefined, under: shadow.originsOf(asked.under) };
-    const claims = [{ name: asked.name, mode: asked.to }];
-    return { ...whose, claims, convertOf: shadow.originOf(asked.token), under: undefined };
+    const under = shadow.originsOf(asked.under);
+    const whose = { session, under, beside: undefined, knownUpTo: Number.POSITIVE_INFINITY };
+    if (asked.kind === "acquire") return { ...whose, claims: asked.claims, convertOf: undefined };
+    return { ...whose, claims: [{ name: asked.name, mode: asked.to }], convertOf: shadow.originOf(asked.token) };
   }
 
   // ── after the turn ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -139,7 +139,8 @@ function upgrade(program: Wisher, { weather: { random } }: Surroundings): Ask | 
   if (grants.length === 0) return undefined;
   const grant = random.pick(shared.length > 0 && random.chance(0.9) ? shared : grants);
   const waitMs = random.pick([undefined, undefined, 0, 1 + random.below(1500)]);
-  const params = { name: random.pick(grant.names), token: grant.token, ...(waitMs === undefined ? {} : { waitMs }) };
+  const wait = waitMs === undefined ? {} : { waitMs };
+  const params = { name: random.pick(grant.names), token: grant.token, ...wait, ...program.underNow };
   return new Ask("upgrade", "lock.upgrade", params, { grant });
 }
 

@@ -144,8 +144,7 @@ class Search {
   /** Each of its session's grants is looked at until it is found stuck, however many of its waits are. */
   #keepsGrants(waiting: Waiting): void {
     const { session } = waiting;
-    if (waiting.kind === "request" && waiting.under !== undefined)
-      for (const grant of waiting.under) this.#grantIsStuck(grant, waiting);
+    if (waiting.under !== undefined) for (const grant of waiting.under) this.#grantIsStuck(grant, waiting);
     else {
       const left: Grant[] = [];
       const besides = this.#index.besides(waiting);

@@ -35,7 +35,7 @@ export function waiterRow(waiting: Waiting): WaiterRow {
     ttlMs: terms.ttlMs,
     guarded: terms.guarded,
     tell: terms.tell,
-    under: request?.under?.map(tokenOf),
+    under: waiting.under?.map(tokenOf),
     beside: request?.beside?.map(tokenOf),
     convertOf: waiting.kind === "conversion" ? waiting.holding.grant.token : undefined,
   };

@@ -97,6 +97,8 @@ export class Conversion {
   readonly holding: Holding;
   asker: WaitingAsker | undefined = undefined;
   timeout: Deadline<Waiting> | undefined = undefined;
+  /** As of a request; its own grant is always among them. */
+  under: readonly Grant[] | undefined = undefined;
 
   constructor(holding: Holding, key: RequestKey, arrival: number, since: Instant) {
     this.session = holding.grant.session;

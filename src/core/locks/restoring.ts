@@ -2,14 +2,15 @@
  * What the ledger knew, taken up again: who holds, what ends, who waits, how many slots a name has. Nobody is granted
  * anything by it, and nobody is told; a grant whose processes were being ended has them ended again.
  */
-import type { Instant } from "../../terms/index.js";
+import type { Instant, Token } from "../../terms/index.js";
 import type { Leases } from "../sessions/lease.js";
 import type { Session } from "../sessions/session.js";
 import type { GrantRow, WaiterRow } from "../turn.js";
 import { grantsOf } from "./acquiring.js";
 import type { Ends } from "./ends.js";
-import { type Asked, Grant, holdingsOf } from "./grant.js";
+import { type Asked, Grant, type Holding, holdingsOf } from "./grant.js";
 import type { Granting } from "./granting.js";
+import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
 import { Conversion, LockRequest, type Waiting } from "./request.js";
 import type { Waits } from "./waits.js";
@@ -62,14 +63,25 @@ export class Restoring {
       if (beside !== undefined) request.beside = grantsOf(session, beside);
       return request;
     }
-    for (const grant of session.grants.values())
-      for (const holding of holdingsOf(grant))
-        if (holding.lock === asked.locks[0]) return new Conversion(holding, key, arrival, since);
-    throw new Error(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
+    const holding = holdingOf(session, asked.locks[0], convertOf);
+    if (holding === undefined)
+      throw new Error(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
+    const conversion = new Conversion(holding, key, arrival, since);
+    if (under !== undefined) conversion.under = grantsOf(session, under);
+    return conversion;
   }
 
   #askedOf({ key, reason, ttlMs, guarded, tell, claims }: GrantRow | WaiterRow, session: Session): Asked {
     const locks = claims.map(({ name }) => this.#parts.table.lockOf(name));
     return { session, key, reason, terms: { ttlMs, guarded, tell }, claims, locks };
   }
+}
+
+/** Of several under this name the one with the token; a grant may have got another since, by the upgrade of another of its names. */
+function holdingOf({ grants }: Session, lock: Lock | undefined, token: Token): Holding | undefined {
+  let found: Holding | undefined;
+  for (const grant of grants.values())
+    for (const holding of holdingsOf(grant))
+      if (holding.lock === lock && (found === undefined || grant.token === token)) found = holding;
+  return found;
 }

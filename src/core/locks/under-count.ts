@@ -43,8 +43,7 @@ export class UnderCount {
     const { session } = waiting;
     const count = this.#counts.get(session);
     if (count !== undefined) {
-      if (waiting.kind === "request" && waiting.under !== undefined)
-        for (const grant of waiting.under) change(count, grant, 1);
+      if (waiting.under !== undefined) for (const grant of waiting.under) change(count, grant, 1);
       else {
         count.waits--;
         for (const grant of this.#index.besides(waiting)) change(count, grant, -1);
@@ -65,8 +64,7 @@ export class UnderCount {
     for (const grant of session.grants.values()) place(count, grant, 0);
     if (!isPresent(session)) return count;
     for (const waiting of session.waits.values()) {
-      if (waiting.kind === "request" && waiting.under !== undefined)
-        for (const grant of waiting.under) change(count, grant, -1);
+      if (waiting.under !== undefined) for (const grant of waiting.under) change(count, grant, -1);
       else {
         count.waits++;
         for (const grant of this.#index.besides(waiting)) change(count, grant, 1);

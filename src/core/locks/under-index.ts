@@ -115,7 +115,7 @@ function leftOf(session: Session): Left {
   let number = 0;
   for (const waiting of session.waits.values()) {
     number++;
-    if (waiting.kind === "conversion" || waiting.under === undefined) others.push({ waiting, number });
+    if (waiting.under === undefined) others.push({ waiting, number });
     else for (const grant of waiting.under) addTo(listed, grant, { waiting, number });
   }
   return { listed, others };

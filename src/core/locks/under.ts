@@ -14,7 +14,7 @@ import { type LockRequest, placesOf, type Waiting } from "./request.js";
 /** All that is not given back before this is done. */
 export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   const { session } = waiting;
-  if (waiting.kind === "request" && waiting.under !== undefined) yield* waiting.under;
+  if (waiting.under !== undefined) yield* waiting.under;
   else {
     const isBeside = besideOf(waiting);
     for (const grant of session.grants.values()) if (!isBeside(grant)) yield grant;

@@ -23,7 +23,7 @@ import { type Instant, type Refusal, refuse } from "../../terms/index.js";
 import type { ConvertCommand } from "../command.js";
 import type { Draft } from "../draft.js";
 import type { Session } from "../sessions/session.js";
-import type { Acquiring } from "./acquiring.js";
+import { type Acquiring, grantsOf } from "./acquiring.js";
 import { circleOf } from "./deadlock.js";
 import { deadlockRefusal, upgradeRefusal } from "./deadlock-refusal.js";
 import type { Ends } from "./ends.js";
@@ -128,6 +128,7 @@ export class Upgrades {
     const { lock, grant } = holding;
     const conversion = new Conversion(holding, ask.key, waits.nextArrival(), now);
     conversion.asker = { connection: ask.connection, request: ask.request };
+    if (ask.under !== undefined) conversion.under = [...new Set([grant, ...grantsOf(grant.session, ask.under)])];
     waits.join(conversion);
     const circle = circleOf(conversion, false);
     if (circle === undefined && !isAlone) return waits.settle(conversion, ask.waitMs, now);

@@ -37,6 +37,7 @@ export interface UpgradeParams {
   readonly key: number;
   readonly ack?: number;
   readonly waitMs?: number;
+  readonly under?: readonly number[];
 }
 
 export interface UpgradeResult {
@@ -105,6 +106,14 @@ const claim = {
 
 const waitMs = is.Optional(is.WholeNumber("How long to wait; 0: not at all; absent: for ever"));
 
+const under = is.Optional(
+  is.ArrayOf(is.TokenField, {
+    maxItems: 1024,
+    description:
+      "The grants that will not be given back before this request is done, for the search for deadlocks; absent: all of the session",
+  }),
+);
+
 const held = { name: is.LockNameField, token: is.TokenField, key: is.RequestKeyField(), ack: is.Ack };
 
 export const lockMethods = {
@@ -138,13 +147,7 @@ export const lockMethods = {
         steal: is.Optional(
           is.Flag({ description: "Takes the locks from who holds them, and goes before all who wait" }),
         ),
-        under: is.Optional(
-          is.ArrayOf(is.TokenField, {
-            maxItems: 1024,
-            description:
-              "The grants that will not be given back before this request is done, for the search for deadlocks; absent: all of the session",
-          }),
-        ),
+        under,
         tell: is.Optional(
           is.ArrayOf(
             is.OneOf(
@@ -186,7 +189,7 @@ export const lockMethods = {
   "lock.upgrade": {
     summary:
       "Makes a shared lock exclusive, before all who wait for it. The grant gets a new token; the old one is void then.",
-    params: is.schemaOf<UpgradeParams>()(is.ObjectOf({ ...held, waitMs })),
+    params: is.schemaOf<UpgradeParams>()(is.ObjectOf({ ...held, waitMs, under })),
     result: is.schemaOf<UpgradeResult>()(
       is.ObjectOf({
         name: is.LockNameField,

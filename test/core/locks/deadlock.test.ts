@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { cast, reborn } from "../support/cast.js";
 import { TestBroker } from "../support/test-broker.js";
 import type { TestClient } from "../support/test-client.js";
+import { name } from "../support/values.js";
 
 const shared = { mode: "shared" } as const;
 
@@ -378,6 +379,34 @@ test("what a request was not made under is given back without it", () => {
   const under = bert.hold("c");
   anna.acquire("c", { under: [] });
   assert.ok(bert.acquire("d", { under: [under.token] }).grant.token > 0);
+});
+
+test("an upgrade waits for what another task of its session shares, if it was not made under that", () => {
+  const { broker, anna, bert } = cast();
+  const [one, two] = [anna.hold("x", shared), anna.hold("x", shared)];
+  const alone = anna.hold("z");
+  const upgrade = anna.upgrade(two, { under: [two.token], key: 50 });
+  assert.ok(upgrade.open);
+  // The same after a restart of the broker.
+  const held = bert.hold("y");
+  const after = reborn(broker, anna, bert);
+  bert.resume({ grants: [held] });
+  anna.resume({ grants: [one, two, alone], pending: [50] });
+  const again = anna.upgrade(two, { under: [two.token], key: 50 });
+  assert.ok(bert.acquire("z").open);
+  assert.ok(anna.acquire("y", { under: [] }).open);
+  assert.ok(again.open);
+  anna.release(one);
+  assert.equal(again.answer.kind, "converted");
+  assert.equal(after.core.counts.waiting, 2);
+});
+
+test("what an upgrade upgrades is not given back before it, whatever it says that it was made under", () => {
+  const { anna, bert } = cast();
+  const both = anna.hold(["y", { name: "x", mode: "shared" }]);
+  bert.hold("x", shared);
+  assert.ok(bert.acquire("y").open);
+  assert.equal(anna.upgrade({ ...both, name: name("x") }, { under: [] }).refusal.code, "DEADLOCK");
 });
 
 test("tokens that are not the session's own count for nothing", () => {

@@ -215,14 +215,17 @@ export class TestClient {
     return { name: held, token };
   }
 
-  upgrade(fence: Fence, words: { key?: number; waitMs?: number } = {}): Asked {
+  upgrade(fence: Fence, words: { key?: number; waitMs?: number; under?: readonly number[] } = {}): Asked {
     const numbered = key(words.key ?? this.nextKey());
-    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, to: "exclusive", waitMs: words.waitMs });
+    const { waitMs, under } = words;
+    const wish = { to: "exclusive", waitMs, under: under?.map(tokenOf) } as const;
+    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, ...wish });
   }
 
   downgrade(fence: Fence, words: { key?: number } = {}): Asked {
     const numbered = key(words.key ?? this.nextKey());
-    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, to: "shared", waitMs: undefined });
+    const wish = { to: "shared", waitMs: undefined, under: undefined } as const;
+    return this.#ask({ kind: "convert", ...fenceOf(fence), key: numbered, ...wish });
   }
 
   break(lock: string, words: { key?: number; token?: Token; graceMs?: number; reason?: string } = {}): Asked {
