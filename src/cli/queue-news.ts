@@ -50,6 +50,6 @@ function after(info: QueuedInfo, ms: number): QueuedInfo {
 }
 
 /** What must differ for it to be told again: not the time that passes. */
-function newsOf({ name, place, holders }: QueuedInfo): string {
-  return JSON.stringify([name, place, holders.map(({ token, connected }) => `${token}${connected}`)]);
+function newsOf({ name, place, holders, ending }: QueuedInfo): string {
+  return JSON.stringify([name, place, ending, holders.map(({ token, connected }) => `${token}${connected}`)]);
 }

@@ -65,17 +65,19 @@ export function inTheWay(lock: LockRow | undefined, place: number | undefined): 
 }
 
 /** The same of a request that waits, in the words that came with its place. */
-export function placeText({ holders, place }: Pick<QueuedInfo, "holders" | "place">): string {
-  const parts = [holders.length > 0 ? heldBy(holders) : "about to be given to the next"];
+export function placeText({ holders, place, ending }: Pick<QueuedInfo, "holders" | "place" | "ending">): string {
+  const parts = [holders.length > 0 ? heldBy(holders) : (endingText(ending) ?? "about to be given to the next")];
   if (place > 1) parts.push(`${place - 1} before you`);
   return parts.join(", ");
 }
 
 function whyNotHeld({ ending, draining }: LockRow): string {
+  return endingText(ending ?? (draining ? "writes" : null)) ?? "free, about to be given to the next";
+}
+
+function endingText(ending: LockRow["ending"]): string | undefined {
   if (ending === "processes") return "its last holder is gone, what that had started is being ended";
-  return draining
-    ? "just given back, its last writes are on their way to the disk"
-    : "free, about to be given to the next";
+  return ending === "writes" ? "just given back, its last writes are on their way to the disk" : undefined;
 }
 
 /** A few words for the state column. */

@@ -31,6 +31,8 @@ export interface QueuedInfo {
   /** All that wait for it, this request among them. */
   readonly waiting: number;
   readonly holders: readonly HolderRow[];
+  /** When nobody holds it, why it is not free: what the last holder has written is not settled, or what it had started lives. */
+  readonly ending: "writes" | "processes" | null;
 }
 
 /** Somebody waits for what is held. */

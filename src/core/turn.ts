@@ -343,6 +343,8 @@ export type Letter =
       readonly place: number;
       readonly waiting: number;
       readonly holders: readonly HolderView[];
+      /** Why nobody is granted it though nobody holds it. */
+      readonly ending: Ending | undefined;
       readonly now: Instant;
     }
   /** Somebody waits for what this client holds. */

@@ -29,9 +29,9 @@ export function noticeOf(notice: Notice, encoding: Encoding, wallNow: WallTime):
     case "lost":
       return said("lock.lost", { ...notice.fence, reason: notice.reason }, encoding);
     case "queued": {
-      const { asked: id, key, name, place, waiting, holders, now } = notice;
+      const { asked: id, key, name, place, waiting, holders, ending = null, now } = notice;
       const rows = holders.map((holder) => holderRow(holder, { now, wallNow }));
-      return said("lock.queued", { id, key, name, place, waiting, holders: rows }, encoding);
+      return said("lock.queued", { id, key, name, place, waiting, holders: rows, ending }, encoding);
     }
     case "contended":
       return said("lock.contended", { ...notice.fence, waiting: notice.waiting }, encoding);

@@ -8,6 +8,7 @@ const info = (place: number, heldMs = 1000, token = 7) => ({
   place,
   waiting: 3,
   holders: [holder({ token, heldMs, reason: "" })],
+  ending: null,
 });
 
 test("a wait is told after a second, and then whenever it has changed", () => {

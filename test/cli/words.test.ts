@@ -38,10 +38,14 @@ test("of many holders a few are named, and the rest counted", () => {
 
 test("a place in the line is told with who is in the way", () => {
   assert.equal(
-    placeText({ holders: [holder()], place: 2 }),
+    placeText({ holders: [holder()], place: 2, ending: null }),
     'held by make (pid 4711, 3 min, "release build"), 1 before you',
   );
-  assert.equal(placeText({ holders: [], place: 1 }), "about to be given to the next");
+  assert.equal(placeText({ holders: [], place: 1, ending: null }), "about to be given to the next");
+  assert.equal(
+    placeText({ holders: [], place: 2, ending: "processes" }),
+    "its last holder is gone, what that had started is being ended, 1 before you",
+  );
 });
 
 test("a name that would play with the terminal is shown harmless", () => {

@@ -247,8 +247,17 @@ test("notices are what their schemas say", () => {
     by: { session, program: "make", pid: 7 },
   });
   const place = { key: requestKey(3), name: name("a"), place: 2, waiting: 4 };
-  const queued = told("lock.queued", { kind: "queued", to, asked: "id", ...place, holders: [holder], now });
+  const queued = told("lock.queued", {
+    kind: "queued",
+    to,
+    asked: "id",
+    ...place,
+    holders: [holder],
+    ending: undefined,
+    now,
+  });
   assert.deepEqual([queued["id"], queued["key"], queued["place"], queued["waiting"]], ["id", 3, 2, 4]);
+  assert.equal(queued["ending"], null);
   assert.equal((queued["holders"] as { heldMs: number }[])[0]?.heldMs, 60_000);
   const events = told("lock.events", { kind: "events", to, watch: 5, events: [event], now });
   assert.deepEqual([events["watch"], (events["events"] as object[]).length], [5, 1]);

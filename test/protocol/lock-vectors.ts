@@ -271,6 +271,7 @@ export function lockVectors(): Vector[] {
       place: 2,
       waiting: 2,
       holders: [make],
+      ending: null,
     }),
     notification("lock.contended.one", "to client", "Somebody waits for what this session holds.", {
       name: "index/rebuild",

@@ -22,6 +22,8 @@ export interface QueueNews {
   readonly waiting: number;
   /** As in `lock.list`. */
   readonly holders: readonly unknown[];
+  /** The same. */
+  readonly ending: "writes" | "processes" | null;
 }
 
 /** A lock will be taken from us, unless it is released before. */
@@ -70,13 +72,14 @@ export class LockNews {
   }
 
   #queued(params: Record<string, unknown>): void {
-    const { id, holders } = params;
+    const { id, holders, ending } = params;
     const call = this.#inFlight.get(Number(id));
     if (call === undefined || call.cancelled) return;
     const news = {
       ...{ name: textIn(params, "name", ""), place: countIn(params, "place"), waiting: countIn(params, "waiting") },
       holders: Array.isArray(holders) ? holders : [],
-    };
+      ending: ending === "writes" || ending === "processes" ? ending : null,
+    } as const;
     this.#draft.push({ kind: "queued", call, news });
   }
 }

@@ -46,7 +46,7 @@ function modeOf(lock: Lock): LockView["mode"] {
 }
 
 /** The worse of what keeps it occupied though its holders have ended: processes may live long. */
-function endingOf(lock: Lock): Ending | undefined {
+export function endingOf(lock: Lock): Ending | undefined {
   let ending: Ending | undefined;
   for (const { grant } of lock.holdings()) {
     if (grant.state.kind !== "ending") continue;

@@ -7,8 +7,10 @@ import { after, type Instant, type Millis } from "../../terms/index.js";
 import type { Deadline, Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import { connectionOf } from "../sessions/session.js";
+import type { Ending } from "../turn.js";
+import { isHeld } from "./grant.js";
 import type { Lock } from "./lock.js";
-import { holderViews } from "./lock-view.js";
+import { endingOf, holderViews } from "./lock-view.js";
 import { type Hindrance, hindranceOf } from "./multi-lock.js";
 import { type LockRequest, type Place, placesOf, type Waiting } from "./request.js";
 
@@ -33,8 +35,10 @@ interface Standing {
 interface Told {
   lock: Lock | undefined;
   place: number;
-  /** The token of the first who holds the name. */
+  /** The token of the first who holds the name; 0: nobody does. */
   holder: number;
+  /** What is not over then. */
+  ending: Ending | undefined;
 }
 
 export class PlaceNews {
@@ -75,8 +79,8 @@ export class PlaceNews {
       const stands = worst.get(request);
       if (stands === undefined) continue;
       const { lock } = stands.place;
-      const isSame = told.lock === lock && told.place === stands.number && told.holder === firstHolder(lock);
-      if (!isSame) this.#tell(stands, now);
+      const isThere = told.lock === lock && told.place === stands.number;
+      if (!isThere || told.holder !== firstHolder(lock) || told.ending !== endingUnheld(lock)) this.#tell(stands, now);
     }
     if (this.#told.size > 0) this.#arm(now);
   }
@@ -108,6 +112,7 @@ export class PlaceNews {
     told.lock = lock;
     told.place = number;
     told.holder = firstHolder(lock);
+    told.ending = endingUnheld(lock);
     this.#parts.draft.send.push({
       kind: "queued",
       to: asker.connection,
@@ -117,6 +122,7 @@ export class PlaceNews {
       place: number,
       waiting: lock.waiting,
       holders: holderViews(lock, holdersMax),
+      ending: told.ending,
       now,
     });
   }
@@ -134,7 +140,7 @@ export class PlaceNews {
 }
 
 function notTold(): Told {
-  return { lock: undefined, place: 0, holder: 0 };
+  return { lock: undefined, place: 0, holder: 0, ending: undefined };
 }
 
 /** Of two names of a request the one that is told. */
@@ -145,6 +151,12 @@ function worse(known: Standing | undefined, place: Place, number: number): Stand
   return by > 0 ? one : known;
 }
 
-function firstHolder({ first }: Lock): number {
-  return first?.grant.token ?? 0;
+function firstHolder(lock: Lock): number {
+  for (const { grant } of lock.holdings()) if (isHeld(grant)) return grant.token;
+  return 0;
+}
+
+/** Why a name that nobody holds is not free. */
+function endingUnheld(lock: Lock): Ending | undefined {
+  return firstHolder(lock) === 0 ? endingOf(lock) : undefined;
 }

@@ -17,6 +17,7 @@ export interface QueuedParams {
   readonly place: number;
   readonly waiting: number;
   readonly holders: readonly HolderRow[];
+  readonly ending: "writes" | "processes" | null;
 }
 
 export interface ContendedParams {
@@ -51,6 +52,9 @@ export const lockNotices = {
         place: is.WholeNumber("1 is next", 1),
         waiting: is.WholeNumber("All that wait for the name", 1),
         holders: is.ArrayOf(holderRow, { description: "Who is in the way" }),
+        ending: is.Union([is.OneOf(["writes", "processes"], "What is not over"), is.Null()], {
+          description: "Why nobody is granted it though nobody holds it: what the last holder had begun is not over",
+        }),
       }),
     ),
   } satisfies NotificationRow<QueuedParams>,

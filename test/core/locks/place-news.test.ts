@@ -58,6 +58,24 @@ test("another holder is news, though the place is the same", () => {
   );
 });
 
+test("who waits is told that the holder is gone while its processes are ended, or its writes are settled", () => {
+  const { broker, anna, bert, carl } = cast();
+  const held = anna.hold("x", { guarded: true });
+  const asked = carl.acquire("x", place);
+  bert.break("x");
+  broker.pass(1000);
+  broker.processesGone(held.token);
+  const fence = asked.grant;
+  carl.write("w", { fences: [fence] });
+  bert.acquire("x", place);
+  carl.release(fence);
+  broker.pass(1000);
+  const news = (client: TestClient) =>
+    queued(client).map(({ holders, ending }) => [...holders.map(({ identity }) => identity.program), ending]);
+  assert.deepEqual(news(carl), [["anna", undefined], ["processes"]]);
+  assert.deepEqual(news(bert), [["carl", undefined], ["writes"]]);
+});
+
 test("of several names the one is told where most are before it", () => {
   const { anna, bert, carl } = cast();
   anna.hold(["x", "y"]);
