@@ -238,7 +238,7 @@ export const refusals = {
   NOT_WAITING: row(
     "caller",
     false,
-    "the session to which the lock is to go does not wait for it",
+    "the session to which the lock is to go does not wait for it, is away, or waits to upgrade what it shares",
     "lock.list shows who waits",
   ),
   QUEUE_FULL: row("limit", true, "too many wait for this lock already", "try later"),

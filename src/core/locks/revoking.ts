@@ -38,7 +38,7 @@ import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
 import { nameOf, notHeld, quote } from "./lock-view.js";
-import { type LockRequest, placesOf, type WaitingAsker } from "./request.js";
+import { locksOf, type Waiting, type WaitingAsker } from "./request.js";
 import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
@@ -212,10 +212,8 @@ export class Revoking {
     const grant = this.#grantToGive(session, ask);
     if (isRefusal(grant)) return this.#parts.waits.refuse(session, ask, grant);
     const request = heir === undefined ? undefined : waitOf(heir, this.#parts.table.get(ask.name));
-    if (heir === undefined || request === undefined) {
-      const message = `session ${ask.to} does not wait for ${quote(ask.name)}`;
-      return this.#parts.waits.refuse(session, ask, refuse("NOT_WAITING", message, { name: ask.name, to: ask.to }));
-    }
+    if (heir === undefined || request?.kind !== "request" || !isPresent(heir))
+      return this.#parts.waits.refuse(session, ask, notWaiting(ask, request));
     // Who stood before it waits for it now; it must not wait for them.
     const stuck = this.#parts.waits.toHead(request, () => {
       const circle = circleOf(request, true, grant);
@@ -271,12 +269,24 @@ function tooMany(name: LockName): Refusal {
   return refuse("LOCKS_FULL", message, { limit: "breaksPerSessionMax", name });
 }
 
-/** The first of its requests for this lock. Who is away would be passed over. */
-function waitOf(session: Session, lock: Lock | undefined): LockRequest | undefined {
-  if (!isPresent(session)) return undefined;
+/** Of what it has waiting for this lock the first request, or else its upgrade. */
+function waitOf(session: Session, lock: Lock | undefined): Waiting | undefined {
+  let upgrade: Waiting | undefined;
   for (const waiting of session.waits.values()) {
-    if (waiting.kind !== "request") continue;
-    for (const place of placesOf(waiting)) if (place.lock === lock) return waiting;
+    if (lock === undefined || !locksOf(waiting).includes(lock)) continue;
+    if (waiting.kind === "request") return waiting;
+    upgrade = waiting;
   }
-  return undefined;
+  return upgrade;
+}
+
+/** `waiting`: what the heir waits with, though it cannot be handed to. */
+function notWaiting({ name, to }: TransferCommand, waiting: Waiting | undefined): Refusal {
+  const details = { name, to };
+  if (waiting === undefined) return refuse("NOT_WAITING", `session ${to} does not wait for ${quote(name)}`, details);
+  const why =
+    waiting.kind === "conversion"
+      ? `waits for ${quote(name)} to upgrade what it shares, and cannot be handed it`
+      : `waits for ${quote(name)} and is away: its place is passed over until it is back`;
+  return refuse("NOT_WAITING", `session ${to} ${why}`, details);
 }

@@ -140,10 +140,23 @@ test("a lock is not handed to one who does not wait for it, or is away", () => {
   assert.equal(anna.transfer("x", bert).refusal.code, "NOT_WAITING");
   bert.acquire("x", { key: 50 });
   bert.disconnect();
-  assert.equal(anna.transfer("x", bert).refusal.code, "NOT_WAITING");
+  const { code, message } = anna.transfer("x", bert).refusal;
+  assert.equal(code, "NOT_WAITING");
+  assert.match(message, /waits for "x" and is away: its place is passed over until it is back$/);
   carl.goodbye();
   assert.equal(anna.transfer("x", carl).refusal.code, "NOT_WAITING");
   assert.equal(anna.list({ name: "x" })[0]?.holders[0]?.session, anna.session);
+});
+
+test("a lock is not handed to one who waits to upgrade what he shares of it, but to a request that he has waiting beside", () => {
+  const { anna, bert } = cast();
+  const [a, b] = [anna.hold("x", { mode: "shared" }), bert.hold("x", { mode: "shared" })];
+  bert.upgrade(b);
+  const { code, message } = anna.transfer("x", bert, { token: a.token }).refusal;
+  assert.equal(code, "NOT_WAITING");
+  assert.match(message, /waits for "x" to upgrade what it shares, and cannot be handed it$/);
+  bert.acquire("x", { mode: "shared", under: [] });
+  assert.equal(anna.transfer("x", bert, { token: a.token }).answer.kind, "transferred");
 });
 
 test("what nobody holds is not handed on, and of several holders one must be named", () => {
