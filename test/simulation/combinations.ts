@@ -39,7 +39,7 @@ exclusive      waited     | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_HELD LO
 shared         draining   | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_HELD LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE granted
 shared         ending     | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_HELD LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE granted
 shared         free      LOCK_HELD SLOTS_MISMATCH granted | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN WRITER_UNAVAILABLE
-shared         held      CANCELLED LOCK_HELD QUEUE_FULL granted | DEADLOCK DISK_FULL LOCKS_FULL LOCK_TIMEOUT NOT_READY SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE
+shared         held      LOCK_HELD QUEUE_FULL granted | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_TIMEOUT NOT_READY SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE
 shared         own       DEADLOCK LOCKS_FULL LOCK_HELD granted | CANCELLED DISK_FULL LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE
 shared         waited    granted | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_HELD LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE
 semaphore      draining   | CANCELLED DEADLOCK DISK_FULL LOCKS_FULL LOCK_HELD LOCK_TIMEOUT NOT_READY QUEUE_FULL SESSION_EXPIRED SHUTTING_DOWN SLOTS_MISMATCH WRITER_UNAVAILABLE granted
@@ -175,7 +175,7 @@ stream         -         STATEMENT_TIMEOUT answer | CANCELLED NOT_READY READER_U
 end            exclusive broken handed released session taken written | given-up
 end            guarded   broken handed released session taken | given-up lease
 end            leased    broken handed released session taken written | given-up lease
-end            semaphore broken released session taken written | given-up handed
+end            semaphore broken released session written | given-up handed taken
 end            several   broken handed released session taken written | given-up
 end            shared    broken handed released session taken written | given-up
 `;

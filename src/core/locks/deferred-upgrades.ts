@@ -86,14 +86,8 @@ export class DeferredUpgrades {
   check(): void {
     for (const [session, own] of this.#all) {
       if (own.size === 0) throw new Error("deferred upgrades: a session without any is kept");
-<<<<<<< HEAD
-      for (const { go } of own)
-        if (!session.followers.some((follower) => follower.go === go))
-          throw new Error("deferred upgrades: one follows nothing");
-=======
       const following = new Set(session.followers.map(({ go }) => go));
       for (const { go } of own) if (!following.has(go)) throw new Error("deferred upgrades: one follows nothing");
->>>>>>> locks
     }
   }
 
