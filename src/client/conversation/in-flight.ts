@@ -264,8 +264,9 @@ export class InFlight {
     this.#connectionLost();
     for (const call of [...this.#calls.values()]) {
       if (this.#endsWithSession(call)) continue;
-      if (call.kind !== "write" || call.state !== "sent") call.state = "kept";
-      // Without a key it is one that an earlier settlement is asking about already.
+      const mayBeApplied = call.state === "sent" && (call.kind === "write" || call.kind === "named");
+      if (!mayBeApplied) call.state = "kept";
+      // Without a key it has one of the program's own, or an earlier settlement is asking about it already.
       else if (call.key !== 0) unanswered.push({ call, key: call.key });
       call.key = 0;
     }

@@ -464,6 +464,17 @@ describe("a session is over", () => {
     assert.deepEqual(rig.params("session.settle"), { secret: "first", keys: [2, 3] });
   });
 
+  it("and a write under a key of the program's own may be applied: it is sent again, and given up with unknown outcome", () => {
+    const rig = new Rig({ patienceMs: 1000 });
+    rig.begin();
+    rig.ask("k", "named");
+    rig.returns();
+    assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED"), ["session lost", "→ session.hello"]);
+    assert.deepEqual(rig.cancel("k"), [], "what became of it is awaited");
+    rig.breaks();
+    assert.deepEqual(rig.passes(1000).at(-2), "k refused CONNECTION_LOST, outcome unknown");
+  });
+
   it("twice, and the writes of the first are still settled by its own secret", () => {
     const rig = story();
     rig.refuse("session.hello", "SESSION_EXPIRED");
