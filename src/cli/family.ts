@@ -82,17 +82,19 @@ export async function endFamily(
   const waitedMs = stopwatch(now);
   const told = new Set<string>();
   let members: readonly Member[] = [];
-  let lookedAtMs = 0;
+  let nextLookMs = 0;
   for (let clear = 0; ; ) {
+    const atMs = waitedMs();
+    const killed = atMs >= graceMs;
     members = members.filter(isAlive);
-    if (members.length === 0 || waitedMs() - lookedAtMs >= lookAroundMs) {
+    if (members.length === 0 || atMs >= nextLookMs) {
       members = familyOf(family);
-      lookedAtMs = waitedMs();
+      nextLookMs = waitedMs() + lookAroundMs;
+      // Once more before they are killed: whom a dead one has started is not seen to be its child any more.
+      if (!killed) nextLookMs = Math.min(nextLookMs, graceMs);
       clear = members.length === 0 ? clear + 1 : 0;
       if (clear === 2) return [];
     }
-    const atMs = waitedMs();
-    const killed = atMs >= graceMs;
     const untouchable: ProcessIdentity[] = [];
     for (const member of members) {
       const key = `${member.pid} ${member.startTime}`;
