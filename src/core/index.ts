@@ -11,6 +11,7 @@
  * logging, and any knowledge of SQL or of the wire: what the store runs passes through as an opaque parcel.
  */
 export * from "./command.js";
+export { Contradiction } from "./contradiction.js";
 export { Core } from "./core.js";
 export type { Memory } from "./recall.js";
 export { ledgerFull } from "./request-refusals.js";

@@ -1,5 +1,6 @@
 /** What the ledger remembered is taken up again after a restart. */
 import { after, type Instant, type Millis } from "../terms/index.js";
+import { Contradiction } from "./contradiction.js";
 import type { Deadlines } from "./deadlines.js";
 import type { LockService } from "./locks/lock-service.js";
 import type { Mark } from "./mark.js";
@@ -58,6 +59,6 @@ function ownerOf(row: GrantRow, sessions: SessionTable, now: Instant): Session {
 function mustKnow(row: GrantRow | WaiterRow, sessions: SessionTable): Session {
   const session = sessions.get(row.session);
   if (session === undefined)
-    throw new Error(`ledger: ${row.claims[0]?.name} belongs to session ${row.session}, which is not there`);
+    throw new Contradiction(`ledger: ${row.claims[0]?.name} belongs to session ${row.session}, which is not there`);
   return session;
 }

@@ -12,7 +12,7 @@
  *   4. What the ledger knows goes to the core: sessions, holders and queue places are as they were.
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
-import { Core, type GrantRow, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
+import { Contradiction, Core, type GrantRow, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { bootIdElsewhere, killOrphans } from "../store/index.js";
@@ -58,7 +58,18 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   if (!isOfThisRun(ready, parts)) Ledger.discard(path);
   const ledger = Ledger.open(path);
   leaveWord(ready, parts);
-  return { core: recall(ledger, ready, parts), ledger };
+  try {
+    return { core: recall(ledger, ready, parts), ledger };
+  } catch (error) {
+    if (!(error instanceof Contradiction)) throw error;
+    // Kept, it would be in the way of every start to come.
+    parts.log("what the ledger says cannot be: it is taken for damaged", { error: error.message });
+    ledger.close();
+    Ledger.discard(path);
+    const anew = Ledger.open(path);
+    const damaged = { read: () => "damaged", commit: (rows: readonly LedgerEntry[]) => anew.commit(rows) } as const;
+    return { core: recall(damaged, ready, parts), ledger: anew };
+  }
 }
 
 /** Whether the ledger can be of this run of the machine. Of a database that was put there as it is nobody can tell. */

@@ -282,3 +282,20 @@ test("commands that ran under a lock are ended before it is granted, also when a
     assert.equal(core.counts.held, 1);
   }
 });
+
+test("a ledger that gives one lock to two, or to nobody that it knows, is taken for damaged, and the next start finds another", (t) => {
+  const second = grantRow({ token: token(43), session, claims: [{ name, mode: "exclusive" }] });
+  const unknown = grantRow({ token: token(44), session: sessionId("d".repeat(32)), claims: [{ name, mode: "exclusive" }] });
+  for (const row of [second, unknown]) {
+    const dir = tempDir(t);
+    const before = Ledger.open(placesIn(dir).ledger);
+    before.read();
+    before.commit([...rows(), { kind: "granted", row }]);
+    before.close();
+    const { core, logged } = bornAgain(dir);
+    assert.match(logged[0] ?? "", /cannot be: it is taken for damaged/);
+    assert.deepEqual([core.counts.held, core.counts.sessions], [0, 0]);
+    assert.deepEqual(granted(core), careful);
+    assert.equal(bornAgain(dir).core.counts.held, 0);
+  }
+});

@@ -3,6 +3,7 @@
  * anything by it, and nobody is told; a grant whose processes were being ended has them ended again.
  */
 import type { Instant, Token } from "../../terms/index.js";
+import { Contradiction } from "../contradiction.js";
 import type { Leases } from "../sessions/lease.js";
 import type { Session } from "../sessions/session.js";
 import type { GrantRow, WaiterRow } from "../turn.js";
@@ -37,7 +38,7 @@ export class Restoring {
     for (const [i, lock] of asked.locks.entries()) {
       const { mode, take = 1 } = asked.claims[i] ?? { mode: "exclusive" };
       if (!(mode === "semaphore" ? lock.mode === "free" || lock.mode === mode : lock.admits(mode, take)))
-        throw new Error(`two grants of ${lock.name} in the ledger`);
+        throw new Contradiction(`two grants of ${lock.name} in the ledger`);
     }
     const grant = new Grant(asked, token, since);
     grant.converted = converted;
@@ -65,7 +66,7 @@ export class Restoring {
     }
     const holding = holdingOf(session, asked.locks[0], convertOf);
     if (holding === undefined)
-      throw new Error(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
+      throw new Contradiction(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
     const conversion = new Conversion(holding, key, arrival, since);
     if (under !== undefined) conversion.under = grantsOf(session, under);
     return conversion;
