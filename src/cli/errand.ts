@@ -2,7 +2,7 @@
  * Long work on the database, done by the broker's program in a run of its own (`front.js --backup FILE` and the like):
  * SQLite is opened by that program only. It says in lines of JSON how it goes and, in the last one, what came of it.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -33,33 +33,50 @@ export function checkDatabaseFile(file: string): void {
   }
 }
 
-/** A broker that was stopped for a run. */
-export interface Stopped {
-  /** Of the database that it served. */
-  readonly database: string;
-  /** It begins again when somebody needs it. */
-  readonly spawned: boolean;
+/** What no broker may be beside. */
+export interface LoneWork {
+  /** As it was typed. */
+  readonly command: string;
+  /** Whether a broker that runs may be stopped for it: only the user can say so. */
+  readonly stop: boolean;
+  /** For the broker's program. `served`: the database of the broker that is stopped for it. */
+  readonly words: (served: string | undefined) => readonly string[];
 }
 
-/** A broker that runs has its database open: it must go first, and only the user can say so. */
-export async function makeRoom(call: Call, command: string, stop: boolean): Promise<Stopped | undefined> {
+/**
+ * A broker that runs has its database open, and must go first. The run is begun before that, and waits for the broker's
+ * place: programs at work start the next broker as soon as there is none, and would be there before a run that begins
+ * then. They try again until the run is over.
+ */
+export async function runAlone<Outcome extends object>(
+  call: Call,
+  { command, stop, words }: LoneWork,
+): Promise<Outcome> {
   const found = await statusOf(call);
-  if (found === undefined) return undefined;
+  if (found === undefined) return runErrand(call, words(undefined));
+  const { pid, spawned, database } = found;
   if (!stop)
     throw new HoldfastError(
       "ALREADY_RUNNING",
-      `a broker runs (pid ${found.pid}) and has its database open; --stop lets ${command} stop it first`,
+      `a broker runs (pid ${pid}) and has its database open; --stop lets ${command} stop it first`,
     );
+  const errand = new Errand(call, [...words(database.path), "--after", String(pid)]);
+  // Refused before it could wait: then no broker is stopped for it.
+  if (!(await errand.waits())) return errand.outcome();
   const broker = await reachRunning(call);
-  if (broker !== undefined && !(await endBroker(broker)))
+  if (broker !== undefined && !(await endBroker(broker))) {
+    errand.end();
     throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
-  return { database: found.database.path, spawned: found.spawned };
+  }
+  return errand.outcome<Outcome>().catch((error: unknown) => {
+    throw refusedAfterStop(error, spawned);
+  });
 }
 
 /** What the run that a broker was stopped for refused with says that it was. */
-export function refusedAfter(stopped: Stopped | undefined, error: unknown): unknown {
-  if (stopped === undefined || !isHoldfastError(error)) return error;
-  const again = stopped.spawned ? "it starts again when it is needed" : "`holdfast serve` starts it again";
+function refusedAfterStop(error: unknown, spawned: boolean): unknown {
+  if (!isHoldfastError(error)) return error;
+  const again = spawned ? "it starts again when it is needed" : "`holdfast serve` starts it again";
   return new HoldfastError(error.code, `${error.message}\nthe broker has been stopped for this; ${again}`, {
     cause: error,
   });
@@ -71,27 +88,54 @@ interface Progress {
 }
 
 /** What the run said last, as the caller knows it to be. Throws what it refused with. */
-export async function runErrand<Outcome extends object>(call: Call, words: readonly string[]): Promise<Outcome> {
-  const front = fileURLToPath(new URL("./front.js", import.meta.url));
-  const child = spawn(process.execPath, [front, ...words], {
-    env: environmentFor(call.options, call.io),
-    // It ends when this pipe does: nothing goes on for somebody who has been killed.
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const meter = new Meter(call);
-  let last = "";
-  const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => {
-    const { progress } = parsed<{ progress?: Progress }>(line) ?? {};
-    if (progress === undefined) last = line;
-    else meter.show(() => progressText(progress));
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  meter.clear();
-  return outcomeIn<Outcome>(last, code);
+export function runErrand<Outcome extends object>(call: Call, words: readonly string[]): Promise<Outcome> {
+  return new Errand(call, words).outcome();
+}
+
+class Errand {
+  readonly #child: ChildProcess;
+  readonly #waiting: Promise<true>;
+  readonly #ended: Promise<number | null>;
+  #last = "";
+
+  constructor(call: Call, words: readonly string[]) {
+    const front = fileURLToPath(new URL("./front.js", import.meta.url));
+    const child = spawn(process.execPath, [front, ...words], {
+      env: environmentFor(call.options, call.io),
+      // It ends when this pipe does: nothing goes on for somebody who has been killed.
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#child = child;
+    const meter = new Meter(call);
+    const lines = createInterface({ input: child.stdout });
+    this.#waiting = new Promise((resolve) => {
+      lines.on("line", (line) => {
+        const { progress, waiting } = parsed<{ progress?: Progress; waiting?: true }>(line) ?? {};
+        if (progress !== undefined) meter.show(() => progressText(progress));
+        else if (waiting === true) resolve(true);
+        else this.#last = line;
+      });
+    });
+    this.#ended = new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    }).finally(() => meter.clear());
+  }
+
+  /** Whether it comes to where it waits for its place; false: it has ended before. */
+  waits(): Promise<boolean> {
+    return Promise.race([this.#waiting, this.#ended.then(() => false)]);
+  }
+
+  /** For good, with nothing done. */
+  end(): void {
+    this.#child.kill();
+  }
+
+  async outcome<Outcome extends object>(): Promise<Outcome> {
+    const code = await this.#ended;
+    return outcomeIn<Outcome>(this.#last, code);
+  }
 }
 
 /** The last line is the outcome; anything else is a fault of the broker's program. */

@@ -61,10 +61,13 @@ export function configFrom(options: ServeOptions, around: Omit<Surroundings, "di
   };
 }
 
-/** Work in a run of its own, instead of serving. Files as absolute paths. */
+/**
+ * Work in a run of its own, instead of serving. Files as absolute paths. `after`: the process number of the broker that is
+ * about to leave its place to it.
+ */
 export type Errand =
-  | { readonly kind: "import"; readonly file: string; readonly force: boolean }
-  | { readonly kind: "restore"; readonly file: string }
+  | { readonly kind: "import"; readonly file: string; readonly after: number | undefined; readonly force: boolean }
+  | { readonly kind: "restore"; readonly file: string; readonly after: number | undefined }
   | { readonly kind: "backup"; readonly file: string; readonly force: boolean }
   | { readonly kind: "check"; readonly quick: boolean };
 
@@ -91,6 +94,7 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
         "no-signals": { type: "boolean" },
         import: { type: "string" },
         restore: { type: "string" },
+        after: { type: "string" },
         backup: { type: "string" },
         check: { type: "boolean" },
         force: { type: "boolean" },
@@ -120,14 +124,16 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
 function errandFrom(values: {
   readonly import?: string;
   readonly restore?: string;
+  readonly after?: string;
   readonly backup?: string;
   readonly check?: boolean;
   readonly force?: boolean;
   readonly quick?: boolean;
 }): Errand | undefined {
   const { import: takeOver, restore, backup, check = false, force = false, quick = false } = values;
-  if (takeOver !== undefined) return { kind: "import", file: takeOver, force };
-  if (restore !== undefined) return { kind: "restore", file: restore };
+  const after = values.after === undefined ? undefined : Number(values.after);
+  if (takeOver !== undefined) return { kind: "import", file: takeOver, after, force };
+  if (restore !== undefined) return { kind: "restore", file: restore, after };
   if (backup !== undefined) return { kind: "backup", file: backup, force };
   return check ? { kind: "check", quick } : undefined;
 }

@@ -4,12 +4,14 @@
  *
  *   front.js --import FILE [--force]   takes over a database          while no broker serves: it has the broker's lock
  *   front.js --restore FILE            puts a backup back             likewise
+ *            --after PID               of these two: says {"waiting": true}, and waits until this broker has ended
  *   front.js --backup FILE [--force]   copies one snapshot            beside a broker, or without one
  *   front.js --check [--quick]         looks whether all is whole     likewise
  *
  * Whoever gives it a pipe as stdin and goes away ends it, as SIGTERM does: a check at once, a backup at its next step,
  * a restore and an import as long as nothing is in its place.
  */
+import type { Places } from "../places/index.js";
 import { isSqliteFailure } from "../sqlite/index.js";
 import {
   type BackupProgress,
@@ -106,7 +108,7 @@ async function withoutBroker(
   uid: number,
 ): Promise<unknown> {
   const places = prepareDirectories(config.places, { uid, logs: false, allowed: config.allowFilesystem });
-  const instance = SingleInstance.take(places);
+  const instance = await placeFor(errand, places);
   let step: ((done: unknown) => void) | undefined;
   const progress = () => {
     // Before the copy begins a signal finds nothing that must be cleared away, and ends us at once.
@@ -120,6 +122,15 @@ async function withoutBroker(
   } finally {
     instance.release();
   }
+}
+
+function placeFor(
+  { after }: Errand & { kind: "import" | "restore" },
+  places: Places,
+): SingleInstance | Promise<SingleInstance> {
+  if (after === undefined) return SingleInstance.take(places);
+  say({ waiting: true });
+  return SingleInstance.takeAfter(after, places);
 }
 
 /** Not at every step: a hundred lines are enough for whoever watches. */

@@ -6,9 +6,14 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Places } from "../places/index.js";
 import { FileLock, isSqliteFailure, type SqliteFailure } from "../sqlite/index.js";
 import { HoldfastError } from "../terms/index.js";
+import { linger } from "./pulse.js";
 
 /** A broker that ends gives up its socket some milliseconds before its lock. */
 const predecessorMs = 250;
+/** Much less than a process takes to begin. */
+const askAgainMs = 5;
+/** So long a place may be taken by somebody who does not say that it is his. */
+const nobodyMsMax = 5000;
 
 /** What broker.json says; for people, and for `status` when nobody answers. */
 export interface BrokerInfo {
@@ -30,9 +35,30 @@ export class SingleInstance {
 
   /** Throws ALREADY_RUNNING. The lock's file is touched by nothing but SQLite (rule 19). */
   static take({ brokerLock, info, runDir }: Pick<Places, "brokerLock" | "info" | "runDir">): SingleInstance {
-    const lock = takeLock(brokerLock);
+    const lock = takeLock(brokerLock, predecessorMs);
     if (lock === undefined) throw alreadyRunning(runDir, readInfo(info));
     return new SingleInstance(lock, info);
+  }
+
+  /**
+   * Waits until the broker that has the place has ended, and has it before a broker that is started then. Throws
+   * ALREADY_RUNNING when another one has it all the same.
+   *
+   * @param pid of the broker that is about to end
+   */
+  static async takeAfter(
+    pid: number,
+    { brokerLock, info, runDir }: Pick<Places, "brokerLock" | "info" | "runDir">,
+  ): Promise<SingleInstance> {
+    for (let nobodyMs = 0; ; ) {
+      const lock = takeLock(brokerLock, 0);
+      if (lock !== undefined) return new SingleInstance(lock, info);
+      const there = readInfo(info);
+      if (there?.pid === undefined) nobodyMs += askAgainMs;
+      else if (there.pid !== pid) throw alreadyRunning(runDir, there);
+      if (nobodyMs > nobodyMsMax) throw alreadyRunning(runDir, there);
+      await linger(askAgainMs);
+    }
   }
 
   private constructor(lock: FileLock, infoPath: string) {
@@ -53,9 +79,9 @@ export class SingleInstance {
   }
 }
 
-function takeLock(path: string): FileLock | undefined {
+function takeLock(path: string, waitMs: number): FileLock | undefined {
   try {
-    return FileLock.take(path, predecessorMs);
+    return FileLock.take(path, waitMs);
   } catch (error) {
     throw isSqliteFailure(error) ? unusableLock(path, error) : error;
   }

@@ -60,8 +60,13 @@ test("a network file system is allowed by name, in the environment or as an opti
 test("an errand is told by its option, and served is what names none", () => {
   const errandIn = (...args: string[]) => optionsFrom(args, version).errand;
   assert.equal(errandIn("--dir", "/d"), undefined);
-  assert.deepEqual(errandIn("--import", "/a.db", "--force"), { kind: "import", file: "/a.db", force: true });
-  assert.deepEqual(errandIn("--restore", "/a.db"), { kind: "restore", file: "/a.db" });
+  assert.deepEqual(errandIn("--import", "/a.db", "--force"), {
+    kind: "import",
+    file: "/a.db",
+    after: undefined,
+    force: true,
+  });
+  assert.deepEqual(errandIn("--restore", "/a.db", "--after", "7"), { kind: "restore", file: "/a.db", after: 7 });
   assert.deepEqual(errandIn("--backup", "/b.db"), { kind: "backup", file: "/b.db", force: false });
   assert.deepEqual(errandIn("--check", "--quick"), { kind: "check", quick: true });
 });

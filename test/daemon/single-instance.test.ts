@@ -74,3 +74,13 @@ test("a lock file that is something else is an error that names it", (t) => {
   writeFileSync(here.brokerLock, "this is no SQLite file at all".repeat(100));
   assert.throws(() => SingleInstance.take(here), { code: "PERMISSION", message: /broker\.lock/ });
 });
+
+test("who waits for a broker's end has its place, unless another broker has it", async (t) => {
+  const here = places(t);
+  const first = SingleInstance.take(here);
+  first.announce(info);
+  const next = SingleInstance.takeAfter(info.pid, here);
+  await assert.rejects(SingleInstance.takeAfter(info.pid + 1, here), { code: "ALREADY_RUNNING", message: /pid 4711/ });
+  first.release();
+  (await next).release();
+});

@@ -21,7 +21,7 @@ import { resolve } from "node:path";
 import { HoldfastError } from "../../terms/index.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { count, formatBytes } from "../durations.js";
-import { checkDatabaseFile, makeRoom, refusedAfter, runErrand } from "../errand.js";
+import { checkDatabaseFile, runAlone } from "../errand.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { reach, reachRunning } from "../reach.js";
 import { quoted } from "../words.js";
@@ -118,13 +118,13 @@ async function importTable(
 async function takeOver(call: Call, file: string, { force, stop }: ImportOptions): Promise<ExitCode> {
   checkDatabaseFile(file);
   if (stop === true && force !== true) await refuseOwnTables(call);
-  const stopped = await makeRoom(call, "import", stop === true);
-  const words = [
-    ...["--import", file, ...(force === true ? ["--force"] : [])],
-    ...(stopped === undefined ? [] : ["--database", stopped.database]),
-  ];
-  const done = await runErrand<Imported>(call, words).catch((error: unknown) => {
-    throw refusedAfter(stopped, error);
+  const done = await runAlone<Imported>(call, {
+    command: "import",
+    stop: stop === true,
+    words: (served) => [
+      ...["--import", file, ...(force === true ? ["--force"] : [])],
+      ...(served === undefined ? [] : ["--database", served]),
+    ],
   });
   call.output.thing(done, () => [
     `imported ${count(done.tables, "table")}, ${formatBytes(done.bytes)}, into ${done.database}`,

@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { type Command, optionsOf } from "../command.js";
-import { checkDatabaseFile, contentText, makeRoom, refusedAfter, runErrand } from "../errand.js";
+import { checkDatabaseFile, contentText, runAlone } from "../errand.js";
 import { exitCodes } from "../exit-codes.js";
 
 interface RestoreOptions {
@@ -39,11 +39,13 @@ export const restore: Command = {
     if (more.length > 0) call.misused("restore takes one file");
     const file = resolve(call.io.cwd, word);
     checkDatabaseFile(file);
-    const stopped = await makeRoom(call, "restore", stop === true);
-    const place = database === undefined ? stopped?.database : resolve(call.io.cwd, database);
-    const words = ["--restore", file, ...(place === undefined ? [] : ["--database", place])];
-    const done = await runErrand<Restored>(call, words).catch((error: unknown) => {
-      throw refusedAfter(stopped, error);
+    const done = await runAlone<Restored>(call, {
+      command: "restore",
+      stop: stop === true,
+      words: (served) => {
+        const place = database === undefined ? served : resolve(call.io.cwd, database);
+        return ["--restore", file, ...(place === undefined ? [] : ["--database", place])];
+      },
     });
     call.output.thing(done, () => [
       `restored ${contentText(done)}, into ${done.database}`,

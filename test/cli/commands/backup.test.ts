@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import Database from "better-sqlite3";
 import { connect } from "../../../src/client/index.js";
+import { isHoldfastError } from "../../../src/terms/index.js";
 import { tempDir } from "../../support/temp-dir.js";
-import { Holdfast } from "../holdfast.js";
+import { Holdfast, until } from "../holdfast.js";
 
 function ask(path: string, sql: string): unknown {
   const database = new Database(path, { readonly: true });
@@ -75,6 +76,56 @@ test("a restore wants the broker ended, brings the data back, and lets no token 
   assert.equal(await holdfast.print("sql", "select group_concat(a) from t"), "then\n");
   const second = Number(await holdfast.print("lock", "x", "--", "sh", "-c", "echo $HOLDFAST_LOCK_TOKEN"));
   assert.ok(second > first, `token ${second} after ${first}`);
+});
+
+test("a restore that stops the broker has its place before a program at work has started the next one", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t (a)");
+  const file = join(tempDir(t), "copy.db");
+  await holdfast.print("backup", file);
+  let over = false;
+  let inserted = 0;
+  const insertOn = async () => {
+    const broker = await connect({ dir: holdfast.dir });
+    while (!over) {
+      try {
+        await broker.execute("insert into t values (1)");
+        inserted++;
+      } catch (error) {
+        // Of what was under way, when the database of before was put aside, nobody knows any more.
+        if (!isHoldfastError(error) || error.outcome !== "unknown") throw error;
+      }
+    }
+    await broker.close();
+  };
+  const programs = Promise.all([insertOn(), insertOn(), insertOn()]);
+  const onward = async () => {
+    const before = inserted;
+    await Promise.race([programs, until(() => inserted > before + 20, "the programs to go on")]);
+  };
+  try {
+    for (let round = 1; round <= 10; round++) {
+      await onward();
+      const { code, err } = await holdfast.run(["restore", "--stop", file]);
+      assert.equal(code, 0, `round ${round}: ${err}`);
+    }
+    await onward();
+  } finally {
+    over = true;
+    await programs;
+  }
+});
+
+test("a broker is not stopped for a run that cannot have its place", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", "create table t (a)");
+  const file = join(tempDir(t), "copy.db");
+  await holdfast.print("backup", file);
+  const nowhere = join(tempDir(t), "no", "where.db");
+  const refused = await holdfast.run(["restore", "--stop", "--database", nowhere, file]);
+  assert.equal(refused.code, 78);
+  assert.doesNotMatch(refused.err, /has been stopped/);
+  assert.match(await holdfast.print("status"), /runs: pid/);
 });
 
 test("a restore into an empty directory, where no ledger knows the tokens, gives none of them again", async (t) => {
