@@ -1,5 +1,6 @@
 /**
- * The daemon's only clock and its only timers: what a broker looks after from time to time, and the wait before it leaves.
+ * The daemon's only clock and its only timers: what a broker looks after from time to time, the wait before it
+ * leaves, and the wait for another that does.
  * Chores are counted and not measured, so that a broker that was stopped for an hour finds one second gone.
  */
 import type { Millis } from "../terms/index.js";

@@ -3,10 +3,10 @@
  * broker (broker.json, the socket) decide nothing: they outlive their broker, and pids are used again.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
 import type { Places } from "../places/index.js";
 import { FileLock, isSqliteFailure, type SqliteFailure } from "../sqlite/index.js";
 import { HoldfastError } from "../terms/index.js";
+import { linger } from "./pulse.js";
 
 /** A broker that ends gives up its socket some milliseconds before its lock. */
 const predecessorMs = 250;
@@ -57,7 +57,7 @@ export class SingleInstance {
       if (there?.pid === undefined) nobodyMs += askAgainMs;
       else if (there.pid !== pid) throw alreadyRunning(runDir, there);
       if (nobodyMs > nobodyMsMax) throw alreadyRunning(runDir, there);
-      await setTimeout(askAgainMs);
+      await linger(askAgainMs);
     }
   }
 
