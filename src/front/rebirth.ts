@@ -67,7 +67,10 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
     ledger.close();
     Ledger.discard(path);
     const anew = Ledger.open(path);
-    const damaged = { read: () => "damaged", commit: (rows: readonly LedgerEntry[]) => anew.commit(rows) } as const;
+    const damaged: Pick<Ledger, "read" | "commit"> = {
+      read: () => "damaged",
+      commit: (rows) => anew.commit(rows),
+    };
     return { core: recall(damaged, ready, parts), ledger: anew };
   }
 }

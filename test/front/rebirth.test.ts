@@ -285,7 +285,11 @@ test("commands that ran under a lock are ended before it is granted, also when a
 
 test("a ledger that gives one lock to two, or to nobody that it knows, is taken for damaged, and the next start finds another", (t) => {
   const second = grantRow({ token: token(43), session, claims: [{ name, mode: "exclusive" }] });
-  const unknown = grantRow({ token: token(44), session: sessionId("d".repeat(32)), claims: [{ name, mode: "exclusive" }] });
+  const unknown = grantRow({
+    token: token(44),
+    session: sessionId("d".repeat(32)),
+    claims: [{ name, mode: "exclusive" }],
+  });
   for (const row of [second, unknown]) {
     const dir = tempDir(t);
     const before = Ledger.open(placesIn(dir).ledger);

@@ -299,12 +299,7 @@ export const promises: readonly Removal[] = [
     edits: [
       {
         file: "src/front/rebirth.ts",
-        patch: [
-          [
-            "tokensAbove: Math.max(tokensTo, byClock, tokensFrom + 1)",
-            "tokensAbove: Math.max(0 * tokensTo, byClock, tokensFrom + 1)",
-          ],
-        ],
+        patch: [["aboveAll(Math.max(tokensTo, byClock), ready)", "aboveAll(Math.max(0 * tokensTo, byClock), ready)"]],
       },
     ],
     tests: ["processes/remembering"],
@@ -316,7 +311,7 @@ export const promises: readonly Removal[] = [
     edits: [
       {
         file: "src/store/writer/meta-row.ts",
-        patch: [[".run(epoch, bootId, tokensTo);", ".run(epoch, bootId, before.tokens_to);"]],
+        patch: [[".run(epoch, bootId, tokensTo, place);", ".run(epoch, bootId, before.tokens_to, place);"]],
       },
     ],
     tests: ["processes/remembering"],
