@@ -315,7 +315,7 @@ export const promises: readonly Removal[] = [
       },
     ],
     tests: ["processes/remembering"],
-    first: /damaged ledger/,
+    first: /known to the next broker/,
   },
   {
     id: "15a",
