@@ -45,6 +45,8 @@ export class Causes {
   /** What a client that came back did not list, by its first token: an upgrade may have been granted in that turn. */
   readonly #unlisted = new Set<number>();
   /** Grants that ended by their holders' own will. */
+  /** They have said goodbye, which gives back all that they have. */
+  readonly #parting = new Set<string>();
   readonly #givenBack = new Set<number>();
 
   constructor(shadow: Shadow, running: () => number) {
@@ -56,6 +58,7 @@ export class Causes {
   forget(): void {
     this.#wishes = [];
     this.#givenBack.clear();
+    this.#parting.clear();
   }
 
   asked(command: Command, session: string): void {
@@ -63,6 +66,9 @@ export class Causes {
     switch (command.kind) {
       case "release":
         return this.#wish("released", command, session, from);
+      case "goodbye":
+        this.#parting.add(session);
+        return;
       case "write":
       case "tx-commit": {
         const { what } = whatOf(command.parcel);
@@ -113,7 +119,7 @@ export class Causes {
    */
   ends(held: Held, send: readonly Letter[]): Cause | undefined {
     const cause = this.#of(held, send);
-    if (isByHolder(cause) || this.isOwn(held, send)) this.#givenBack.add(held.token);
+    if (isByHolder(cause) || this.isOwn(held, send) || this.#parting.has(held.session)) this.#givenBack.add(held.token);
     return cause;
   }
 
