@@ -5,13 +5,10 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { HoldfastError } from "../terms/index.js";
+import { living, type Nested, nearest } from "./nesting.js";
 
-interface Savepoint {
-  readonly owner: Savepoints;
+interface Savepoint extends Nested<Savepoint> {
   readonly name: string;
-  /** Where it was asked for, which may belong to another transaction. */
-  readonly outer: Savepoint | undefined;
-  /** Its work has ended. What began in it may go on, and stands in the one around from then on. */
   over: boolean;
 }
 
@@ -26,7 +23,7 @@ export class Savepoints {
   async run<T>(work: (name: string) => Promise<T>): Promise<T> {
     const outer = living(current.getStore());
     const open = this.#innermost;
-    if (this.#nearest(outer) !== open) {
+    if (nearest(this, outer) !== open) {
       const message = "a savepoint is open, and another one is made within it or after it, not beside it";
       throw new HoldfastError("MISUSE", message, { details: { open: open?.name } });
     }
@@ -36,20 +33,7 @@ export class Savepoints {
       return await current.run(savepoint, () => work(savepoint.name));
     } finally {
       savepoint.over = true;
-      this.#innermost = this.#nearest(this.#innermost);
+      this.#innermost = nearest(this, this.#innermost);
     }
   }
-
-  /** This one or one around it: one of ours that is not over. */
-  #nearest(from: Savepoint | undefined): Savepoint | undefined {
-    let savepoint = living(from);
-    while (savepoint !== undefined && savepoint.owner !== this) savepoint = living(savepoint.outer);
-    return savepoint;
-  }
-}
-
-function living(from: Savepoint | undefined): Savepoint | undefined {
-  let savepoint = from;
-  while (savepoint?.over === true) savepoint = savepoint.outer;
-  return savepoint;
 }

@@ -10,13 +10,12 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Grant } from "./conversation/index.js";
+import { living, type Nested, nearest } from "./nesting.js";
 
-interface Scope {
-  readonly owner: Scopes;
+interface Scope extends Nested<Scope> {
   /** Where what began in it stands when it is over. Passes over those that are over, or a loop would hold all its turns. */
   outer: Scope | undefined;
   readonly grants: Set<Grant>;
-  /** Its work has ended. What began in it may go on, as a timer does, and stands in the scope around from then on. */
   over: boolean;
 }
 
@@ -96,24 +95,11 @@ export class Scopes {
   }
 
   #here(): Scope | undefined {
-    return this.#nearest(current.getStore());
+    return nearest(this, current.getStore());
   }
 
   #enclosing(scope: Scope): Scope | undefined {
     scope.outer = living(scope.outer);
-    return this.#nearest(scope.outer);
+    return nearest(this, scope.outer);
   }
-
-  /** This one or one around it: one of ours that is not over. */
-  #nearest(from: Scope | undefined): Scope | undefined {
-    let scope = living(from);
-    while (scope !== undefined && scope.owner !== this) scope = living(scope.outer);
-    return scope;
-  }
-}
-
-function living(from: Scope | undefined): Scope | undefined {
-  let scope = from;
-  while (scope?.over === true) scope = scope.outer;
-  return scope;
 }
