@@ -5,7 +5,7 @@
 import { type LockName, type Refusal, refuse } from "../../terms/index.js";
 import type { Session } from "../sessions/session.js";
 import type { Wait } from "./deadlock.js";
-import { nameOf, quote } from "./lock-view.js";
+import { nameOf, othersText, quote } from "./lock-view.js";
 import type { Conversion } from "./request.js";
 
 /** So many of a circle are named. */
@@ -28,7 +28,7 @@ export function upgradeRefusal(name: LockName, upgrade: Conversion, circle: read
 function refusalOf(what: string, name: LockName, circle: readonly Wait[]): Refusal {
   const words = circle.slice(0, firstsOf(circle)).map(inWords);
   const unnamed = unnamedOf(circle);
-  if (unnamed > 0) words.push(`and ${unnamed} ${unnamed === 1 ? "other" : "others"} between`);
+  if (unnamed > 0) words.push(`and ${othersText(unnamed)} between`);
   words.push(...circle.slice(firstsOf(circle) + unnamed).map(inWords));
   return refuse("DEADLOCK", `${what} would never end: ${words.join("; ")}`, detailsOf(name, circle));
 }

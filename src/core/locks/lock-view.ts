@@ -147,9 +147,13 @@ export function heldRefusal(lock: Lock, code: "LOCK_HELD" | "LOCK_TIMEOUT", now:
   const holders = others.slice(0, holdersNamedMax).map(({ grant }) => holderDetails(grant, now));
   // Of more than are named, those whose end is not settled are counted too: nobody walks over all for a number.
   const count = more.length < holdersNamedMax ? more.length : lock.count - (own === undefined ? 1 : 2);
-  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${count === 0 ? "" : ` and ${count} ${count === 1 ? "other" : "others"}`}`;
+  const who = `${nameOf(first.grant.session)} for ${holder.heldMs} ms${count === 0 ? "" : ` and ${othersText(count)}`}`;
   const message = `${quote(name)} is held by ${who}, ${waiting} waiting`;
   return refuse(code, message, { name, holder, ...(more.length === 0 ? {} : { holders }), waiting, ...place });
+}
+
+export function othersText(count: number): string {
+  return count === 1 ? "1 other" : `${count} others`;
 }
 
 /** As many as are named, and one more. */
