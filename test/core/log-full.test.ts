@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Core, type Turn } from "../../src/core/index.js";
 import { after, connectionId, instant, limitsWith, requestKey, seq, sessionId } from "../../src/terms/index.js";
-import { hello } from "./support/values.js";
+import { hello, writerReady } from "./support/values.js";
 
 const connection = connectionId(1);
 const MiB = 1024 * 1024;
@@ -12,20 +12,7 @@ const limits = limitsWith({ walBytesMax: MiB, walBytesHardMax: 2 * MiB });
 function rig() {
   const core = new Core(limits, seq(0));
   let now = instant(0);
-  const reserved = { tokensFrom: 1, tokensTo: 1000 };
-  core.handle(
-    {
-      kind: "writer-ready",
-      epoch: 1,
-      storedSeq: seq(0),
-      previousBootId: null,
-      heldBefore: false,
-      movedFrom: null,
-      incarnation: "i",
-      ...reserved,
-    },
-    now,
-  );
+  core.handle(writerReady(), now);
   core.handle({ kind: "connected", connection }, now);
   const identity = { program: "test", version: "", process: undefined, bound: false };
   const session = sessionId("c".repeat(32));

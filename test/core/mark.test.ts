@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Core, type Memory, type Turn } from "../../src/core/index.js";
 import { after, instant, limitsWith, seq } from "../../src/terms/index.js";
+import { writerReady } from "./support/values.js";
 
 const nothing = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 
@@ -11,13 +12,7 @@ function rig({ memory = {}, first = [5] }: { memory?: Partial<Memory>; first?: r
   let now = instant(0);
   const turn = () => seqsOf(core.takeTurn());
   core.restore({ ...nothing, ...memory }, now);
-  core.handle(
-    {
-      ...({ kind: "writer-ready", epoch: 1, storedSeq: seq(5), previousBootId: "b", incarnation: "i" } as const),
-      ...{ heldBefore: true, movedFrom: null, tokensFrom: 1, tokensTo: 1000 },
-    },
-    now,
-  );
+  core.handle(writerReady({ storedSeq: seq(5), previousBootId: "b", heldBefore: true }), now);
   assert.deepEqual(turn(), first);
   return {
     stored(at: number) {

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Letter } from "../../src/core/index.js";
 import { Past } from "../../src/front/past.js";
-import type { WriterReady } from "../../src/front/rebirth.js";
 import { Ledger } from "../../src/ledger/index.js";
 import { placesFor } from "../../src/places/index.js";
 import {
@@ -18,7 +17,7 @@ import {
   token,
   wallTime,
 } from "../../src/terms/index.js";
-import { acquire, grantRow, hello, parcel } from "../core/support/values.js";
+import { acquire, grantRow, hello, parcel, writerReady } from "../core/support/values.js";
 import { type TestLife, tempDir } from "../support/temp-dir.js";
 
 const [holder, newcomer] = [sessionId("b".repeat(32)), sessionId("c".repeat(32))];
@@ -29,17 +28,10 @@ if (typeof name !== "string") throw new Error("not a name");
 const claims = [{ name, mode: "exclusive" }] as const;
 const fence = { name, token: token(42) };
 
-const ready: WriterReady = {
-  kind: "writer-ready",
-  epoch: 2,
-  storedSeq: seq(60),
-  previousBootId: "this boot",
-  heldBefore: true,
-  movedFrom: null,
-  incarnation: "first",
-  tokensFrom: 100,
-  tokensTo: 200,
-};
+const ready = writerReady({
+  ...{ epoch: 2, storedSeq: seq(60), previousBootId: "this boot", heldBefore: true, incarnation: "first" },
+  ...{ tokensFrom: 100, tokensTo: 200 },
+});
 
 /** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
 function awaited(t: TestLife) {

@@ -18,7 +18,7 @@ import {
   tokensByClock,
   wallTime,
 } from "../../src/terms/index.js";
-import { acquire, grantRow, hello, name as lockNamed } from "../core/support/values.js";
+import { acquire, grantRow, hello, name as lockNamed, writerReady } from "../core/support/values.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const session = sessionId("b".repeat(32));
@@ -40,17 +40,10 @@ function rows(): LedgerEntry[] {
   ];
 }
 
-const ready: WriterReady = {
-  kind: "writer-ready",
-  epoch: 2,
-  storedSeq: seq(60),
-  previousBootId: "this boot",
-  heldBefore: true,
-  movedFrom: null,
-  incarnation: "first",
-  tokensFrom: 100,
-  tokensTo: 200,
-};
+const ready = writerReady({
+  ...{ epoch: 2, storedSeq: seq(60), previousBootId: "this boot", heldBefore: true, incarnation: "first" },
+  ...{ tokensFrom: 100, tokensTo: 200 },
+});
 
 /** A broker that is born where another has died. */
 function born(dir: string, said: Partial<WriterReady> = {}) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Command, Core, type Letter } from "../../../src/core/index.js";
 import { connectionId, instant, limitsWith, requestKey, seq, sessionId } from "../../../src/terms/index.js";
-import { acquire, hello, name } from "../support/values.js";
+import { acquire, hello, name, writerReady } from "../support/values.js";
 
 const [connection, now] = [connectionId(1), instant(0)];
 type ListWords = Partial<Omit<Extract<Command, { kind: "list" }>, "kind" | "connection" | "request">>;
@@ -13,15 +13,7 @@ class Crowd {
   readonly core = new Core(limitsWith({ locksPerSessionMax: 50_000 }), seq(0));
 
   constructor(names: readonly string[], reason = "") {
-    const first = {
-      epoch: 1,
-      storedSeq: seq(0),
-      previousBootId: null,
-      heldBefore: false,
-      movedFrom: null,
-      incarnation: "i",
-    };
-    this.#ask({ kind: "writer-ready", ...first, tokensFrom: 1, tokensTo: 1_000_000 });
+    this.#ask(writerReady({ tokensTo: 1_000_000 }));
     this.#ask({ kind: "connected", connection });
     const identity = { program: "p", version: "", process: undefined, bound: false };
     this.#ask(hello({ connection, session: sessionId("a".repeat(32)), identity }));

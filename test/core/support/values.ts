@@ -19,6 +19,8 @@ import {
   token,
 } from "../../../src/terms/index.js";
 
+type WriterReady = Extract<Command, { kind: "writer-ready" }>;
+
 export function session(number: number): SessionId {
   return sessionId(number.toString(16).padStart(32, "0"));
 }
@@ -58,6 +60,22 @@ export function program(words: { program?: string; process?: ProcessIdentity; bo
 }
 
 /** A hello; what a test does not name is as it mostly is. */
+/** The first word of a writer that is ready, in a run of the machine with nothing before it. */
+export function writerReady(words: Partial<WriterReady> = {}): WriterReady {
+  return {
+    kind: "writer-ready",
+    epoch: 1,
+    storedSeq: seq(0),
+    previousBootId: null,
+    heldBefore: false,
+    movedFrom: null,
+    incarnation: "i",
+    tokensFrom: 1,
+    tokensTo: 1000,
+    ...words,
+  };
+}
+
 export function hello(
   words: Pick<CommandOf<"hello">, "connection" | "session" | "identity"> & Partial<CommandOf<"hello">>,
 ): CommandOf<"hello"> {
