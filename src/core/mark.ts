@@ -34,6 +34,7 @@ export class Mark {
     this.#seq = seq;
   }
 
+  /** Until `begin`; what an earlier life has written goes when tokens are reserved that are above it. */
   wait(): void {
     this.#waits = true;
   }
@@ -46,6 +47,7 @@ export class Mark {
 
   reserved(tokensTo: number, incarnation: string): void {
     this.#block = { tokensTo, incarnation };
+    if (this.#waits) this.#parts.draft.ledger.push({ kind: "unmarked" });
     this.write();
   }
 

@@ -16,13 +16,12 @@ export interface Memory {
   readonly capacities: readonly CapacityRow[];
   /** No token below this one may be given again: the end of the block in the ledger's mark. */
   readonly tokensAbove: number;
-  /** Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. */
-  readonly graceMs: Millis;
   /**
-   * The ledger has no mark, and gets none before the grace is over: who begins anew in the middle of it finds a ledger of
-   * which nothing was ever written, and gives all of the time again.
+   * Nothing is granted for so long, because holders may live that nobody remembers. 0: no need. The ledger gets no mark
+   * before that is over, and one that it has is taken from it when tokens above are reserved: who begins anew in the middle
+   * of it finds a ledger of which nothing was ever written, and gives all of the time again.
    */
-  readonly unmarked?: boolean;
+  readonly graceMs: Millis;
 }
 
 export interface RecallParts {
@@ -35,7 +34,7 @@ export interface RecallParts {
 export function recall(memory: Memory, { sessions, locks, deadlines, mark }: RecallParts, now: Instant): void {
   if (memory.graceMs > 0) {
     locks.freeze();
-    if (memory.unmarked === true) mark.wait();
+    mark.wait();
     deadlines.arm("recovery-grace", undefined, after(now, memory.graceMs));
   }
   for (const row of memory.sessions) sessions.probe(sessions.restore(row, now));

@@ -93,7 +93,9 @@ export type LedgerEntry =
   | { readonly kind: "unqueued"; readonly arrival: number }
   | { readonly kind: "capacity"; readonly row: CapacityRow }
   /** Tokens below `tokensTo` are reserved in data.db; `seq` and `incarnation` are its as the front last heard. */
-  | { readonly kind: "mark"; readonly tokensTo: number; readonly seq: Seq; readonly incarnation: string };
+  | { readonly kind: "mark"; readonly tokensTo: number; readonly seq: Seq; readonly incarnation: string }
+  /** The mark of before counts no more; what is known of data.db is to be written later. */
+  | { readonly kind: "unmarked" };
 
 /** Why a name is not free though nobody holds what is in the way: writes are being settled, or processes live. */
 export type Ending = "writes" | "processes";

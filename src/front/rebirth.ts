@@ -122,7 +122,7 @@ function afterDamage({ log, limits, wallNow }: RecallParts): Memory {
     graceMs: limits.resumeWindowMs,
   });
   const tokensAbove = tokensByClock(wallNow);
-  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };
+  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };
 }
 
 /**
@@ -139,7 +139,7 @@ function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallPa
   if (!ready.heldBefore || !isOfThisRun(ready, parts)) return memory;
   const graceMs = parts.limits.resumeWindowMs;
   parts.log("the ledger is gone: all locks are void, and none is granted for one resume window", { graceMs });
-  return { ...memory, graceMs, unmarked: true };
+  return { ...memory, graceMs };
 }
 
 /**
@@ -158,9 +158,9 @@ function believed(
   const another = previousBootId === null || incarnation !== ready.incarnation || movedFrom !== null;
   if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
     return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };
-  // Those who held something may still believe in it, until they have come back and were told.
-  const elsewhere = movedFrom !== null && ready.heldBefore;
-  const graceMs = grants.length > 0 || elsewhere ? limits.resumeWindowMs : 0;
+  // Those who held something may still believe in it, until they have come back and were told: here, or elsewhere, or
+  // before a start that has ended their rows and was killed itself.
+  const graceMs = grants.length > 0 || ready.heldBefore ? limits.resumeWindowMs : 0;
   const why =
     movedFrom === null
       ? "the database file is older than what was known of it, or another"

@@ -36,6 +36,7 @@ export class RowWriter {
   readonly #unqueue: Statement;
   readonly #capacity: Statement;
   readonly #mark: Statement;
+  readonly #unmark: Statement;
 
   constructor(database: Database) {
     const prepare = (sql: string) => database.prepare<unknown[]>(sql);
@@ -49,6 +50,7 @@ export class RowWriter {
     this.#unqueue = prepare("delete from waiters where arrival = ?");
     this.#capacity = prepare("insert or replace into capacities values (?, ?)");
     this.#mark = prepare("insert or replace into mark values (1, ?, ?, ?)");
+    this.#unmark = prepare("delete from mark");
   }
 
   write(entry: LedgerEntry): void {
@@ -83,6 +85,9 @@ export class RowWriter {
         return;
       case "mark":
         this.#mark.run(entry.tokensTo, entry.seq, entry.incarnation);
+        return;
+      case "unmarked":
+        this.#unmark.run();
         return;
       default:
         impossible(entry, "ledger entry");

@@ -62,7 +62,7 @@ test("at the end all of it is marked", () => {
 
 // rule 13: a start in the middle of the grace must find the ledger as the one before has found it
 test("in a ledger that has no mark nothing is marked before its time of grace is over, not even at the end", () => {
-  const grace = { memory: { graceMs: 1000, unmarked: true }, first: [] };
+  const grace = { memory: { graceMs: 1000 }, first: [] };
   const { stored, pass } = rig(grace);
   assert.deepEqual(stored(6), []);
   assert.deepEqual(pass(999), []);
@@ -74,6 +74,3 @@ test("in a ledger that has no mark nothing is marked before its time of grace is
   assert.deepEqual(ending.drain(), []);
 });
 
-test("a time of grace for another reason leaves the mark as it is written", () => {
-  assert.deepEqual(rig({ memory: { graceMs: 1000 } }).stored(6), []);
-});

@@ -95,9 +95,9 @@ for (const [what, before] of Object.entries(notFree))
   });
 
 test("in a time of grace the writer is told nothing at the end: those who are not known may hold something", () => {
-  const broker = new TestBroker({ memory: { graceMs: 1000, unmarked: true } });
+  const broker = new TestBroker({ memory: { graceMs: 1000 } });
   assert.equal(endsFree(broker), false);
-  const later = new TestBroker({ memory: { graceMs: 1000, unmarked: true } });
+  const later = new TestBroker({ memory: { graceMs: 1000 } });
   later.pass(1000);
   assert.equal(endsFree(later), true);
 });

@@ -167,6 +167,23 @@ for (const what of ["gone", "damaged"])
     assert.match(second.logged.join(), /gone: all locks are void/);
   });
 
+for (const [what, said] of [
+  ["the database was put back", { storedSeq: seq(10), tokensFrom: 20, tokensTo: 120 }],
+  ["the database was served from another run directory", { movedFrom: "/run/elsewhere" }],
+] as const) {
+  for (const reserved of [false, true])
+    test(`a start that is killed in the time of grace after ${what} leaves the next one all of it, ${reserved ? "and whoever is new" : "also before it has tokens"}`, (t) => {
+      const dir = tempDir(t);
+      const first = born(dir, said);
+      assert.equal(first.core.counts.held, 0);
+      const after = reserved ? { incarnation: "next", tokensFrom: token(1000), tokensTo: token(2000) } : said;
+      if (reserved) bornAgain(dir, said, asks);
+      const { core } = bornAgain(dir, { ...after, ...(reserved ? { movedFrom: null } : {}) });
+      assert.deepEqual([core.counts.sessions, core.counts.waiting], reserved ? [1, 1] : [0, 0]);
+      assert.deepEqual(granted(core), careful);
+    });
+}
+
 // rule 14: tokens hang on the file
 test("when the database was put back, holders are void and tokens begin above all that were given", (t) => {
   const { core, turn } = born(tempDir(t), { storedSeq: seq(10), tokensFrom: 20, tokensTo: 120 });

@@ -126,8 +126,8 @@ export const mutants: readonly Mutant[] = [
     file: "src/front/rebirth.ts",
     patch: [
       [
-        "  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };",
-        "  return { ...nothing, tokensAbove, graceMs: 0, unmarked: true };",
+        "  return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };",
+        "  return { ...nothing, tokensAbove, graceMs: 0 };",
       ],
     ],
   },

@@ -423,7 +423,7 @@ function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady, b
   if (remembered === "damaged") return true;
   const { grants, mark } = remembered;
   if (mark === undefined) return found.heldBefore && found.previousBootId === bootId;
-  if (grants.length === 0) return false;
+  if (grants.length === 0 && !found.heldBefore) return false;
   const { tokensTo, seq, incarnation } = mark;
   return incarnation !== found.incarnation || seq > found.storedSeq || tokensTo > found.tokensFrom;
 }

@@ -84,6 +84,9 @@ export class LedgerRows {
       case "mark":
         this.mark = entry;
         return;
+      case "unmarked":
+        this.mark = undefined;
+        return;
       default:
         impossible(entry, "ledger entry");
     }

@@ -52,6 +52,8 @@ function rowWords(entry: LedgerEntry, cast: Cast): string {
       return `place ${entry.arrival} left`;
     case "mark":
       return `tokens below ${entry.tokensTo} reserved, writes to ${entry.seq} stored`;
+    case "unmarked":
+      return "what was reserved before counts no more";
     default:
       return impossible(entry, "ledger entry");
   }

@@ -92,8 +92,8 @@ export const promises: readonly Removal[] = [
         file: "src/front/rebirth.ts",
         patch: [
           [
-            "return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs, unmarked: true };",
-            "return { ...nothing, tokensAbove, graceMs: 0 * limits.resumeWindowMs, unmarked: true };",
+            "return { ...nothing, tokensAbove, graceMs: limits.resumeWindowMs };",
+            "return { ...nothing, tokensAbove, graceMs: 0 * limits.resumeWindowMs };",
           ],
         ],
       },
