@@ -134,7 +134,8 @@ class Starter {
  * others without our hearing of it.
  */
 function isLeft({ socket, moved }: ReachPlan): boolean {
-  return existsSync(moved) || !existsSync(dirname(socket.path));
+  // A socket whose path would be too long lies in another directory than the rest.
+  return existsSync(moved) || !existsSync(dirname(moved)) || !existsSync(dirname(socket.path));
 }
 
 /** One WebSocket, open or not. After it is open its events go where all events go. */

@@ -73,4 +73,3 @@ test("in a ledger that has no mark nothing is marked before its time of grace is
   ending.stored(6);
   assert.deepEqual(ending.drain(), []);
 });
-

@@ -2,8 +2,10 @@
  * The times without a connection: since when, when the next attempt is due, when calls have waited long enough, and
  * when locks can no longer be relied on. Instants only; who acts on them is the conversation.
  */
-import { after, type Instant, type Millis, type Refusal } from "../../terms/index.js";
+import { after, type Instant, limitTable, type Millis, type Refusal } from "../../terms/index.js";
 import { backoffMs } from "./backoff.js";
+
+const standardWindowMs: Millis = limitTable.resumeWindowMs.standard;
 
 export class Outage {
   /** The reason that was heard last. */
@@ -71,6 +73,8 @@ export class Outage {
 
   /** When the broker may have given our locks to others. */
   windowEnds(windowMs: Millis): Instant {
-    return after(this.#safeSince, windowMs - Math.min(1000, windowMs / 10));
+    // Who serves elsewhere knows of no window that was agreed upon here, and waits for its own.
+    const ms = this.#left ? Math.min(windowMs, standardWindowMs) : windowMs;
+    return after(this.#safeSince, ms - Math.min(1000, ms / 10));
   }
 }

@@ -176,6 +176,17 @@ describe("a held lock", () => {
     assert.equal(rig.passes(1).includes("lost a 7"), true);
   });
 
+  it("is given up there after the standard window at the latest, whatever was agreed upon with the broker that is gone", () => {
+    const rig = new Rig();
+    rig.begin({ resumeWindowMs: 600_000 });
+    rig.acquire("a");
+    rig.granted("a", 7);
+    rig.breaks();
+    rig.handle({ kind: "nobody", left: true });
+    assert.equal(rig.passes(28_999).includes("lost a 7"), false);
+    assert.equal(rig.passes(1).includes("lost a 7"), true);
+  });
+
   it("of a session bound to a process does not end with a window", () => {
     const rig = new Rig({ bound: true });
     rig.begin();
