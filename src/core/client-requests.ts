@@ -304,7 +304,7 @@ export class ClientRequests {
     if (seenBefore === undefined) return;
     const { transactions } = this.#parts;
     if (connection.turnedAway && command.release !== undefined)
-      return transactions.turnAway(session, command, ending(seenBefore), now);
+      return transactions.turnAway(session, command, seenBefore, now);
     transactions.commit(session, command, seenBefore, now);
   }
 

@@ -23,10 +23,14 @@ export interface StoreEventsParts {
   readonly tables: TableWatches;
 }
 
+type Block = Pick<Extract<StoreEvent, { kind: "tokens-reserved" }>, "tokensFrom" | "tokensTo" | "incarnation">;
+
 export class StoreEvents {
   readonly #parts: StoreEventsParts;
   /** Tokens below this may have been given before this life of the broker: no block may begin there. */
   tokensAbove = 0;
+  /** A new incarnation was asked for, and no writer has said that there is one. */
+  #incarnationOwed = false;
   readonly mark: Mark;
 
   constructor(parts: StoreEventsParts, storedSeq: Seq) {
@@ -41,7 +45,7 @@ export class StoreEvents {
         this.mark.begins(event.storedSeq);
         locks.begin(event.epoch);
         tables.writerReady(event.epoch, event.incarnation);
-        this.#tokensReserved(event);
+        this.#tokensReserved(event, this.#incarnationOwed ? event.tokensFrom + 1 : 0);
         writes.writerReady(event.storedSeq, now);
         reads.writerIs("ready", now);
         locks.writesSettled(now);
@@ -68,7 +72,7 @@ export class StoreEvents {
         return writes.progressSeen(event, now);
       case "tokens-reserved":
         tables.incarnationIs(event.incarnation);
-        this.#tokensReserved(event);
+        this.#tokensReserved(event, 0);
         return locks.grantAll(now);
       case "tables-watched":
         return tables.watched(event);
@@ -96,16 +100,16 @@ export class StoreEvents {
     reads.writerIs("unavailable", now);
   }
 
-  /** A block that begins below what was in use (the database was put back) is not taken up: one above is asked for. */
-  #tokensReserved(block: {
-    readonly tokensFrom: number;
-    readonly tokensTo: number;
-    readonly incarnation: string;
-  }): void {
+  /**
+   * A block that begins below what was in use (the database was put back) is not taken up: one above is asked for. A
+   * writer that dies before it has done that may leave the next one a block that is above, but not the new incarnation.
+   */
+  #tokensReserved({ tokensFrom, tokensTo, incarnation }: Block, least: number): void {
     const { draft, tokens } = this.#parts;
-    const { tokensFrom, tokensTo, incarnation } = block;
-    if (tokensFrom < this.tokensAbove) {
-      draft.dispatch.push({ to: "writer", kind: "reserve", above: this.tokensAbove, newIncarnation: true });
+    const above = Math.max(this.tokensAbove, least);
+    this.#incarnationOwed = tokensFrom < above;
+    if (this.#incarnationOwed) {
+      draft.dispatch.push({ to: "writer", kind: "reserve", above, newIncarnation: true });
       return;
     }
     tokens.reserved(tokensFrom, tokensTo);

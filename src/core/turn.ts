@@ -54,6 +54,8 @@ export interface GrantRow {
   readonly tell: Tell;
   /** The last conversion of it: asked for again, it is answered with the token of now. */
   readonly converted: RequestKey | undefined;
+  /** Tokens that it had before it was upgraded, the last of them: the row of what waits may name one. */
+  readonly former: readonly Token[] | undefined;
   /** Over for its holder, whose session may be gone, but its processes live: whose they are. */
   readonly ending: SessionIdentity | undefined;
 }

@@ -18,6 +18,7 @@ interface More {
   place?: true;
   contended?: true;
   converted?: number;
+  former?: number[];
   ending?: { program: string; version: string; pid?: number; start?: string; bound: boolean };
   under?: number[];
   beside?: number[];
@@ -27,10 +28,11 @@ interface More {
 // ── written ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function writtenGrantMore(row: GrantRow): string | null {
-  const { converted, ending } = row;
-  if (isPlain(row) && converted === undefined && ending === undefined) return null;
+  const { converted, former, ending } = row;
+  if (isPlain(row) && converted === undefined && former === undefined && ending === undefined) return null;
   const more = writtenCommon(row);
   if (converted !== undefined) more.converted = converted;
+  if (former !== undefined) more.former = [...former];
   if (ending !== undefined) {
     const { program, version, process, bound } = ending;
     more.ending = { program, version, bound };
@@ -70,20 +72,21 @@ function writtenCommon({ claims, ttlMs, guarded, tell }: Common): More {
 
 // ── read ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-type GrantMore = Pick<GrantRow, "ttlMs" | "guarded" | "tell" | "converted" | "ending">;
+type GrantMore = Pick<GrantRow, "ttlMs" | "guarded" | "tell" | "converted" | "former" | "ending">;
 type WaiterMore = Pick<WaiterRow, "ttlMs" | "guarded" | "tell" | "under" | "beside" | "convertOf">;
 
 const plain = { ttlMs: undefined, guarded: false, tell: { place: false, contended: false } };
-const plainGrant: GrantMore = { ...plain, converted: undefined, ending: undefined };
+const plainGrant: GrantMore = { ...plain, converted: undefined, former: undefined, ending: undefined };
 const plainWaiter: WaiterMore = { ...plain, under: undefined, beside: undefined, convertOf: undefined };
 
 export function grantMore(stored: string | undefined): GrantMore {
   if (stored === undefined) return plainGrant;
   const more = parsed(stored);
-  const { converted } = more;
+  const { converted, former } = more;
   return {
     ...commonMore(more),
     converted: converted === undefined ? undefined : requestKey(number(converted)),
+    former: former === undefined ? undefined : tokensOf(former),
     ending: endingOf(more),
   };
 }

@@ -146,7 +146,7 @@ function storedRole(stored: unknown): SessionRow["role"] {
 
 function grantRow([given, name, session, key, since, reason, more]: Columns): GrantRow {
   const stored = more === null ? undefined : text(more);
-  const { ttlMs, guarded, tell, converted, ending } = grantMore(stored);
+  const { ttlMs, guarded, tell, converted, former, ending } = grantMore(stored);
   return {
     token: token(number(given)),
     session: sessionId(text(session)),
@@ -158,6 +158,7 @@ function grantRow([given, name, session, key, since, reason, more]: Columns): Gr
     guarded,
     tell,
     converted,
+    former,
     ending,
   };
 }

@@ -31,6 +31,34 @@ test("every writer's block of tokens is noted before a token of it is used", () 
   assert.deepEqual(broker.writer.taken("reserve"), []);
 });
 
+// rule 14: until then data.db is noted as the one that it was
+test("a writer that dies before it has made a new incarnation leaves that to the next, wherever its tokens begin", () => {
+  const broker = new TestBroker({ memory: { tokensAbove: 2 } });
+  assert.equal(broker.core.ready, false);
+  for (let writers = 2; writers < 4; writers++) {
+    broker.killWriter({ jobs: 0, phase: "idle" });
+    broker.writerReady();
+    assert.equal(broker.core.ready, false);
+    assert.equal(broker.ledger.mark, undefined);
+  }
+  const asked = broker.writer.taken("reserve");
+  assert.deepEqual(
+    asked.map(({ newIncarnation }) => newIncarnation),
+    [true, true, true],
+  );
+  const { tokensTo, tokensPerBlock } = broker.writer;
+  const above = asked.at(-1)?.above ?? 0;
+  assert.ok(above > tokensTo - tokensPerBlock, "above what this writer has reserved");
+  const reserved = { tokensFrom: tokensTo, tokensTo: tokensTo + tokensPerBlock, incarnation: "second" };
+  broker.do({ kind: "tokens-reserved", ...reserved });
+  assert.equal(broker.core.ready, true);
+  assert.equal(broker.ledger.mark?.incarnation, "second");
+  broker.writer.tokensTo = reserved.tokensTo;
+  broker.killWriter({ jobs: 0, phase: "idle" });
+  broker.writerReady();
+  assert.deepEqual(broker.writer.taken("reserve"), []);
+});
+
 test("while the writer is away locks go on: tokens were reserved before", () => {
   const broker = new TestBroker();
   const [a, b] = [broker.client(), broker.client()];

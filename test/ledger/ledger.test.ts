@@ -122,6 +122,7 @@ const full: GrantRow = {
   guarded: true,
   tell: { place: true, contended: true },
   converted: requestKey(12),
+  former: [token(2), token(2 ** 40)],
   ending: { program: 'ma"ke', version: "4", process: { pid: 47, startTime: "1234" }, bound: true },
 };
 
@@ -161,6 +162,15 @@ test("a grant that has changed is read as it is now, under its new token and no 
   first.commit([{ kind: "grant-changed", was: token(1), row: changed }]);
   first.close();
   assert.deepEqual(contentsOf(openLedger(t, path)).grants, [grant(2), changed]);
+});
+
+test("an upgraded grant is read also from a ledger that does not say which tokens it had before", (t) => {
+  const path = place(t);
+  const first = Ledger.open(path);
+  first.commit([{ kind: "granted", row: { ...full, token: token(30), former: [token(9)] } }]);
+  first.close();
+  execute(path, "update grants set more = json_remove(more, '$.former')");
+  assert.deepEqual(contentsOf(openLedger(t, path)).grants, [{ ...full, token: token(30), former: undefined }]);
 });
 
 test("the capacity of a name is read again as it was set last", (t) => {
@@ -256,6 +266,7 @@ for (const [what, spoil] of [
   ["says a mode that is none", (path: string) => execute(path, `update grants set more = '{"mode":"x"}'`)],
   ["says other names that are none", (path: string) => execute(path, `update grants set more = '{"also":[{}]}'`)],
   ["says a lease that is no number", (path: string) => execute(path, `update grants set more = '{"ttl":"1"}'`)],
+  ["says former tokens that are none", (path: string) => execute(path, `update grants set more = '{"former":[-1]}'`)],
   ["holds a name that is none", (path: string) => execute(path, "update grants set name = char(7)")],
 ] as const) {
   test(`a ledger that ${what} is told as damaged, and replaced by an empty one that works`, (t) => {

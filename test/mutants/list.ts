@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
     name: "the tokens of the life before are forgotten",
     rule: "rule 14",
     file: "src/core/store-events.ts",
-    patch: [["if (tokensFrom < this.tokensAbove) {", "if (tokensFrom < 0) {"]],
+    patch: [["const above = Math.max(this.tokensAbove, least);", "const above = least;"]],
   },
   {
     name: "a session's end is taken for confirmed as soon as it is due: timers come before input",

@@ -44,9 +44,11 @@ export class Causes {
   readonly #gifts = new Map<string, Gift>();
   /** What a client that came back did not list, by its first token: an upgrade may have been granted in that turn. */
   readonly #unlisted = new Set<number>();
-  /** Grants that ended by their holders' own will. */
-  /** They have said goodbye, which gives back all that they have. */
+  /** They have said goodbye, which gives back all that they have when it takes effect. */
   readonly #parting = new Set<string>();
+  /** Of these those whose goodbye went with its connection, unless it has taken effect in this turn. */
+  readonly #staying = new Set<string>();
+  /** Grants that ended by their holders' own will. */
   readonly #givenBack = new Set<number>();
 
   constructor(shadow: Shadow, running: () => number) {
@@ -59,6 +61,7 @@ export class Causes {
     this.#wishes = [];
     this.#givenBack.clear();
     this.#parting.clear();
+    this.#staying.clear();
   }
 
   asked(command: Command, session: string): void {
@@ -69,6 +72,8 @@ export class Causes {
       case "goodbye":
         this.#parting.add(session);
         return;
+      case "disconnected":
+        return this.cameAgain(session);
       case "write":
       case "tx-commit": {
         const { what } = whatOf(command.parcel);
@@ -90,6 +95,11 @@ export class Causes {
     }
   }
 
+  /** Another connection speaks for it, or will: what it had asked for on the one before, and had not begun, is dropped. */
+  cameAgain(session: string): void {
+    this.#staying.add(session);
+  }
+
   /** A write is there. */
   applied(what: string): void {
     const gift = this.#gifts.get(what);
@@ -109,6 +119,8 @@ export class Causes {
   turned(): void {
     const { tokenHigh } = this.#shadow;
     for (const wish of this.#wishes) wish.tokenHigh = Math.min(wish.tokenHigh, tokenHigh);
+    for (const session of this.#staying) this.#parting.delete(session);
+    this.#staying.clear();
     if (this.#wishes.length > 50) this.#wishes = this.#wishes.slice(-25);
   }
 
@@ -119,15 +131,17 @@ export class Causes {
    */
   ends(held: Held, send: readonly Letter[]): Cause | undefined {
     const cause = this.#of(held, send);
-    if (isByHolder(cause) || this.isOwn(held, send) || this.#parting.has(held.session)) this.#givenBack.add(held.token);
+    // What is taken from one who is there is told: then it was not the goodbye.
+    const parts = this.#parting.has(held.session) && !isLost(held, send);
+    if (isByHolder(cause) || this.isOwn(held, send) || parts) this.#givenBack.add(held.token);
     return cause;
   }
 
-  #of({ token, origin, session, claims }: Held, send: readonly Letter[]): Cause | undefined {
+  #of(held: Held, send: readonly Letter[]): Cause | undefined {
+    const { token, origin, session, claims } = held;
     if (this.#unlisted.has(origin)) return "given up";
-    const isLost = send.some((letter) => letter.kind === "lost" && letter.fence.token === token);
     // Whoever gave it back is not told that it is lost: somebody else was faster, perhaps in the same turn.
-    for (const gift of isLost ? [] : this.#gifts.values())
+    for (const gift of isLost(held, send) ? [] : this.#gifts.values())
       if (
         (gift.isThere || isAnswered(gift, send)) &&
         gift.session === session &&
@@ -180,6 +194,10 @@ export class Causes {
     const tokenHigh = Number.POSITIVE_INFINITY;
     this.#wishes.push({ kind, name, token, session, connection, request, from, tokenHigh });
   }
+}
+
+function isLost({ token }: Held, send: readonly Letter[]): boolean {
+  return send.some((letter) => letter.kind === "lost" && letter.fence.token === token);
 }
 
 function isAnswered({ connection, request }: Gift, send: readonly Letter[]): boolean {

@@ -146,6 +146,7 @@ export class Invariants implements Observer, Standing {
     this.tables.decided(turn);
     this.#endedNow = [];
     for (const hello of this.presence.turned(send)) {
+      this.#causes.cameAgain(hello.session);
       // What it does not list is given back.
       const tokens = new Set<number>(hello.grants.map(({ token }) => token));
       const pending = new Set<number>(hello.pending);

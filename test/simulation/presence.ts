@@ -7,6 +7,8 @@ import type { Command, HelloCommand, Letter, ProcessIdentity, SessionRow } from 
 /** How late the end of a window or lease may be confirmed, and the turn in which that is found (ms). */
 export const lateMsMax = 5000 + 1500;
 
+const saidGoodbye = "it says goodbye";
+
 export interface Session {
   /** The connection that speaks for it. */
   presentOn: number | undefined;
@@ -28,8 +30,6 @@ export interface Session {
   outer: string | undefined;
   /** Why it may end before its window is over. */
   mayEnd: string | undefined;
-  /** It said goodbye, so it gives back what it has. */
-  parts: boolean;
   /** This life of the broker was told that its process is dead; one that ends at that moment leaves it to the next. */
   toldDead: boolean;
   /** It was told so before this turn. */
@@ -83,9 +83,9 @@ export class Presence {
     this.#connections.clear();
     this.#log = [];
     for (const row of rows) {
-      const { mayEnd, parts = false } = before.get(row.session) ?? {};
+      const { mayEnd } = before.get(row.session) ?? {};
       const graceUntil = this.running + graceMs;
-      this.#sessions.set(row.session, { ...absent(row, this.running), mayEnd, parts, graceUntil });
+      this.#sessions.set(row.session, { ...absent(row, this.running), mayEnd, graceUntil });
     }
   }
 
@@ -104,7 +104,7 @@ export class Presence {
       case "settle":
         return this.#mayEnd(command.session, "its successor settles it");
       case "goodbye":
-        return this.#goodbye(this.#connections.get(command.connection));
+        return this.#mayEnd(this.#connections.get(command.connection), saidGoodbye);
       default:
     }
   }
@@ -184,6 +184,8 @@ export class Presence {
     session.touched = true;
     session.heardAt = this.running;
     session.graceUntil = 0;
+    // Welcome again, so its goodbye went with the connection before.
+    if (session.mayEnd === saidGoodbye) session.mayEnd = undefined;
     this.#connections.set(hello.connection, hello.session);
   }
 
@@ -216,12 +218,6 @@ export class Presence {
     if (session !== undefined) session.heardAtLook = session.heardAt;
   }
 
-  #goodbye(id: string | undefined): void {
-    this.#mayEnd(id, "it says goodbye");
-    const session = id === undefined ? undefined : this.#sessions.get(id);
-    if (session !== undefined) session.parts = true;
-  }
-
   #mayEnd(id: string | undefined, why: string): void {
     const session = id === undefined ? undefined : this.#sessions.get(id);
     if (session !== undefined) session.mayEnd = why;
@@ -232,7 +228,7 @@ function absent({ windowMs = 0, identity, outer }: Partial<SessionRow>, now: num
   return {
     ...{ presentOn: undefined, steady: false, touched: false, awaySince: now, heardAt: now, heardAtLook: undefined },
     ...{ windowMs, bound: identity?.bound ?? false, process: identity?.process, outer },
-    ...{ graceUntil: 0, mayEnd: undefined, parts: false, toldDead: false, mustEnd: false, lastSeq: 0 },
+    ...{ graceUntil: 0, mayEnd: undefined, toldDead: false, mustEnd: false, lastSeq: 0 },
   };
 }
 

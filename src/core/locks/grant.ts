@@ -151,6 +151,11 @@ export class Grant {
     return this.#changed?.formerTokens ?? none;
   }
 
+  /** Taken up after a restart. */
+  set formerTokens(tokens: readonly Token[]) {
+    if (tokens.length > 0) this.#changed = { ...(this.#changed ?? unchanged), formerTokens: tokens };
+  }
+
   /**
    * It has another token from here on. What was sent under the one before, and is not settled, stays its own; so there
    * are no more of them than the writer has writes in its hands, however often it is upgraded meanwhile.

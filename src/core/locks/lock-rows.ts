@@ -5,7 +5,7 @@ import { claimsOf, type Grant, isHeld } from "./grant.js";
 import { claimsWanted, type Waiting } from "./request.js";
 
 export function grantRow(grant: Grant, claims = claimsOf(grant)): GrantRow {
-  const { session, token, key, since, reason, terms, converted } = grant;
+  const { session, token, key, since, reason, terms, converted, formerTokens } = grant;
   return {
     token,
     session: session.id,
@@ -17,6 +17,7 @@ export function grantRow(grant: Grant, claims = claimsOf(grant)): GrantRow {
     guarded: terms.guarded,
     tell: terms.tell,
     converted,
+    former: formerTokens.length === 0 ? undefined : formerTokens,
     ending: isHeld(grant) ? undefined : session.identity,
   };
 }

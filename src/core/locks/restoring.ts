@@ -33,7 +33,7 @@ export class Restoring {
 
   /** `session`: whose it is, or was. A lease runs in full from now. */
   grant(row: GrantRow, session: Session, now: Instant): void {
-    const { token, converted, ending, since } = row;
+    const { token, converted, former, ending, since } = row;
     const asked = this.#askedOf(row, session);
     for (const [i, lock] of asked.locks.entries()) {
       const { mode, take = 1 } = asked.claims[i] ?? { mode: "exclusive" };
@@ -42,6 +42,7 @@ export class Restoring {
     }
     const grant = new Grant(asked, token, since);
     grant.converted = converted;
+    grant.formerTokens = former ?? [];
     if (ending !== undefined) return this.#parts.ends.restore(grant);
     this.#parts.granting.occupy(grant);
     if (grant.lease === undefined) return;
@@ -68,7 +69,7 @@ export class Restoring {
     if (holding === undefined)
       throw new Contradiction(`ledger: an upgrade of ${row.claims[0]?.name}, which ${session.id} does not hold`);
     const conversion = new Conversion(holding, key, arrival, since);
-    if (under !== undefined) conversion.under = grantsOf(session, under);
+    if (under !== undefined) conversion.under = [...new Set([holding.grant, ...grantsOf(session, under)])];
     return conversion;
   }
 
@@ -78,11 +79,18 @@ export class Restoring {
   }
 }
 
-/** Of several under this name the one with the token; a grant may have got another since, by the upgrade of another of its names. */
+/**
+ * Of several under this name the one that has the token, or had it before another of its names was upgraded. Of what has
+ * been upgraded often since, and of a ledger of an earlier version, that is not known.
+ */
 function holdingOf({ grants }: Session, lock: Lock | undefined, token: Token): Holding | undefined {
   let found: Holding | undefined;
   for (const grant of grants.values())
     for (const holding of holdingsOf(grant))
-      if (holding.lock === lock && (found === undefined || grant.token === token)) found = holding;
+      if (holding.lock === lock && (found === undefined || hadToken(grant, token))) found = holding;
   return found;
+}
+
+function hadToken(grant: Grant, token: Token): boolean {
+  return grant.token === token || grant.formerTokens.includes(token);
 }

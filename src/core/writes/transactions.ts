@@ -26,8 +26,9 @@ import type {
 import type { Deadlines } from "../deadlines.js";
 import type { Draft } from "../draft.js";
 import type { Grant } from "../locks/grant.js";
+import { ending } from "../request-refusals.js";
 import type { Session } from "../sessions/session.js";
-import { culpritRefusal, type Death, deathsMax } from "./settlement.js";
+import { culpritRefusal, type Death, deathsMax, notRun } from "./settlement.js";
 import { kindOf, newLookup, newStep, type ReadSoFar, Transaction } from "./transaction.js";
 import { TransactionEnds } from "./transaction-ends.js";
 import { TransactionLimits } from "./transaction-limits.js";
@@ -118,10 +119,12 @@ export class Transactions implements TurnTaker {
   }
 
   /** It is not committed: with it something would be given back too early. What there is of it is undone. */
-  turnAway(session: Session, command: CommitCommand, refusal: Refusal, now: Instant): void {
+  turnAway(session: Session, command: CommitCommand, seenBefore: boolean, now: Instant): void {
     const transaction = this.#list.get(session, command.transaction);
     const { state } = transaction ?? {};
-    this.#ends.refuse(command, state !== undefined && "refusal" in state ? state.refusal : refusal);
+    const refusal = ending(seenBefore);
+    const why = state !== undefined && "refusal" in state ? notRun({ seenBefore }, state.refusal) : refusal;
+    this.#ends.refuse(command, why);
     // One that is being committed was asked for before.
     if (transaction !== undefined && state?.kind !== "committing") this.#ends.end(transaction, refusal, now);
   }

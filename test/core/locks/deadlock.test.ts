@@ -370,6 +370,21 @@ test("a request that names its lock by the token of before an upgrade was made u
   assert.equal(anna.acquire("y", { under: [before.token] }).refusal.code, "DEADLOCK");
 });
 
+test("after a restart it is known that a lock was upgraded since a request was made under it", () => {
+  const { broker, anna, bert } = cast();
+  const b = bert.hold("b");
+  const a = anna.hold("a", shared);
+  const words = { under: [a.token], key: 50 };
+  assert.ok(anna.acquire("b", words).open);
+  const upgraded = anna.upgrade(a).answer;
+  assert.ok(upgraded.kind === "converted");
+  reborn(broker, anna, bert);
+  bert.resume({ grants: [b] });
+  anna.resume({ grants: [upgraded.fence], pending: [50] });
+  assert.ok(anna.acquire("b", words).open);
+  assert.deepEqual(cycleOf(bert.acquire("a").refusal), ["bert: b -> a", "anna: a -> b"]);
+});
+
 test("what a request was not made under is given back without it", () => {
   const { anna, bert } = cast();
   anna.hold("a");
@@ -399,6 +414,25 @@ test("an upgrade waits for what another task of its session shares, if it was no
   anna.release(one);
   assert.equal(again.answer.kind, "converted");
   assert.equal(after.core.counts.waiting, 2);
+});
+
+test("after a restart what an upgrade upgrades is not given back before it, though another of its names was upgraded", () => {
+  const { broker, anna, bert } = cast();
+  const y = bert.hold("y");
+  const x = bert.hold("x", shared);
+  const both = anna.hold([
+    { name: "x", mode: "shared" },
+    { name: "z", mode: "shared" },
+  ]);
+  const words = { under: [both.token], key: 50 };
+  assert.ok(anna.upgrade({ ...both, name: name("x") }, words).open);
+  const upgraded = anna.upgrade({ ...both, name: name("z") }).answer;
+  assert.ok(upgraded.kind === "converted");
+  reborn(broker, anna, bert);
+  bert.resume({ grants: [x, y] });
+  anna.resume({ grants: [upgraded.fence], pending: [50] });
+  assert.ok(anna.upgrade({ ...both, name: name("x") }, words).open);
+  assert.equal(bert.acquire("z").refusal.code, "DEADLOCK");
 });
 
 test("what an upgrade upgrades is not given back before it, whatever it says that it was made under", () => {

@@ -368,6 +368,26 @@ test("an upgrade that waits does so still after a restart", () => {
   assert.ok(converted(again).token > b.token);
 });
 
+test("after a restart an upgrade is that of its own grant, though another of its names was upgraded meanwhile", () => {
+  const { broker, anna } = cast();
+  const other = anna.hold("x", shared);
+  const both = anna.hold([
+    { name: "x", mode: "shared" },
+    { name: "y", mode: "shared" },
+  ]);
+  const x = { ...both, name: name("x") };
+  const words = { under: [both.token], key: 50 };
+  assert.ok(anna.upgrade(x, words).open);
+  const { token } = converted(anna.upgrade({ ...both, name: name("y") }));
+  reborn(broker, anna);
+  anna.resume({ grants: [other, { ...both, token }], pending: [50] });
+  const again = anna.upgrade(x, words);
+  assert.ok(again.open);
+  anna.release(other);
+  assert.ok(converted(again).token > token);
+  assert.equal(broker.ledger.grants.size, 1);
+});
+
 // ── downgrade ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test("a downgrade keeps the token and lets in who wants to share", () => {

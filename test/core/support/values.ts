@@ -121,6 +121,7 @@ export function grantRow(words: Pick<GrantRow, "token" | "session" | "claims"> &
     guarded: false,
     tell: { place: false, contended: false },
     converted: undefined,
+    former: undefined,
     ending: undefined,
     ...words,
   };

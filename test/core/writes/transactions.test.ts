@@ -1065,3 +1065,17 @@ test("a commit that came to an earlier broker may have been applied, so that it 
   const again = anna.commit({ key: 7, release: [fence] });
   assert.deepEqual([again.refusal.code, again.refusal.outcome], ["SHUTTING_DOWN", "unknown"]);
 });
+
+// rule 15: another session may have applied it
+test("that its transaction is undone does not say that a commit that is turned away was not applied under its caller's key", () => {
+  const [broker, anna, bert] = two();
+  const [fence, other] = [anna.hold("x"), anna.hold("y")];
+  anna.begin({ fences: [fence] });
+  broker.settle();
+  bert.acquire("x", { steal: true });
+  broker.do({ kind: "drain" });
+  anna.write("w", { fences: [other] });
+  const commit = anna.commit({ ownKey: "k", release: [other] });
+  assert.deepEqual([commit.refusal.code, commit.refusal.outcome], ["FENCED", "unknown"]);
+  assert.equal(broker.core.counts.transactions, 0);
+});
