@@ -63,10 +63,16 @@ export async function runAlone<Outcome extends object>(
   const errand = new Errand(call, [...words(database.path), "--after", String(pid)]);
   // Refused before it could wait: then no broker is stopped for it.
   if (!(await errand.waits())) return errand.outcome();
-  const broker = await reachRunning(call);
-  if (broker !== undefined && !(await endBroker(broker))) {
+  try {
+    const broker = await reachRunning(call);
+    if (broker !== undefined && !(await endBroker(broker)))
+      throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
+  } catch (error) {
     errand.end();
-    throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
+    // It may have come to its place all the same, and have done its work: then that is what is to be told.
+    return errand.outcome<Outcome>().catch(() => {
+      throw error;
+    });
   }
   return errand.outcome<Outcome>().catch((error: unknown) => {
     throw refusedAfterStop(error, spawned);
