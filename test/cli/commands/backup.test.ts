@@ -123,6 +123,39 @@ function lineTo(t: TestContext, { dir }: Holdfast): Promise<GoBetween> {
   return GoBetween.open({ dir, socket, beforeLeaving: (act) => t.after(act) });
 }
 
+test("a restore waits for the end of the broker whose socket is named, which has another run directory", async (t) => {
+  const [holdfast, elsewhere] = [new Holdfast(t), new Holdfast(t)];
+  const file = join(holdfast.dir, "copy.db");
+  await holdfast.print("sql", "create table t (a)");
+  await holdfast.print("backup", file);
+  const { pid, processes } = JSON.parse(await holdfast.print("status", "--json"));
+  const children = (processes as { role: string; pid: number }[]).filter(({ role }) => role !== "front");
+  const line = await lineTo(t, holdfast);
+  let asked = false;
+  line.breakAt(4, {
+    clients: 2,
+    instead: () => {
+      // It is there still, and nothing but its place says so to whoever wants the database.
+      process.kill(pid, "SIGSTOP");
+      for (const child of children) process.kill(child.pid, "SIGKILL");
+      asked = true;
+    },
+  });
+  const restoring = elsewhere.start(["restore", "--stop", file], { env: { HOLDFAST_SOCKET: line.path } });
+  try {
+    await until(() => asked, "the broker to be told to stop");
+    // Time enough for one that does not wait.
+    await new Holdfast(t).print("restore", file);
+    const there = readdirSync(join(holdfast.dir, "data"));
+    assert.ok(!there.some((name) => name.includes("before-restore")), there.join(" "));
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
+  const { code, out, err } = await restoring.ended;
+  assert.equal(code, 0, err);
+  assert.ok(out.includes(`into ${join(holdfast.dir, "data", "data.db")}\n`), out);
+});
+
 test("a restore goes on when the broker that it stops is gone before it has answered", async (t) => {
   const holdfast = new Holdfast(t);
   const file = join(holdfast.dir, "copy.db");
