@@ -37,7 +37,6 @@ export class BoundSecrets {
 
   /** False: there is one for this lock and process already. */
   create(secret: BoundSecret): boolean {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const path = this.#pathOf(secret);
     const draft = this.#draft(path, secret);
     try {
@@ -100,6 +99,8 @@ export class BoundSecrets {
 
   #draft(path: string, secret: BoundSecret): string {
     const draft = `${path}.${process.pid}`;
+    // Also for one that is replaced: the run directory may have been taken away since.
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     writeFileSync(draft, `${JSON.stringify(secret)}\n`, { mode: 0o600, flush: true });
     return draft;
   }

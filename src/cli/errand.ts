@@ -54,19 +54,28 @@ export async function runAlone<Outcome extends object>(
 ): Promise<Outcome> {
   const found = await statusOf(call);
   if (found === undefined) return runErrand(call, words(undefined));
-  const { pid, spawned, database } = found;
+  const { pid, spawned, database, places } = found;
   if (!stop)
     throw new HoldfastError(
       "ALREADY_RUNNING",
       `a broker runs (pid ${pid}) and has its database open; --stop lets ${command} stop it first`,
     );
-  const errand = new Errand(call, [...words(database.path), "--after", String(pid)]);
+  // Its socket may have been named, and its place be another than the one that the run would look for itself.
+  const runDir = places["runDir"];
+  const where = runDir === undefined ? [] : ["--after-in", runDir];
+  const errand = new Errand(call, [...words(database.path), "--after", String(pid), ...where]);
   // Refused before it could wait: then no broker is stopped for it.
   if (!(await errand.waits())) return errand.outcome();
-  const broker = await reachRunning(call);
-  if (broker !== undefined && !(await endBroker(broker))) {
+  try {
+    const broker = await reachRunning(call);
+    if (broker !== undefined && !(await endBroker(broker)))
+      throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
+  } catch (error) {
     errand.end();
-    throw new HoldfastError("ALREADY_RUNNING", "the broker has been told to stop, and is still busy");
+    // It may have come to its place all the same, and have done its work: then that is what is to be told.
+    return errand.outcome<Outcome>().catch(() => {
+      throw error;
+    });
   }
   return errand.outcome<Outcome>().catch((error: unknown) => {
     throw refusedAfterStop(error, spawned);

@@ -7,6 +7,7 @@ import type { BoundSecret } from "./bound-secret.js";
 import { type Call, ExitWith } from "./command.js";
 import { exitCodes } from "./exit-codes.js";
 import { mayStart, placesOf } from "./surroundings.js";
+import { quoted } from "./words.js";
 
 export interface ReachOptions {
   /** False: this command never starts a broker. */
@@ -57,11 +58,17 @@ function nobodyListens(path: string): Promise<boolean> {
   });
 }
 
+export interface Resumed {
+  readonly broker: Broker;
+  /** Whether it has what was acquired. */
+  readonly holds: boolean;
+}
+
 /** Takes up a session that `holdfast acquire` made. Undefined: it has ended. */
 export async function tryResume(
   call: Call,
   { name, also = [], secret, token, process: { pid } }: BoundSecret,
-): Promise<{ readonly broker: Broker; readonly holds: boolean } | undefined> {
+): Promise<Resumed | undefined> {
   const held = token === undefined ? [] : [name, ...also].map((one) => ({ name: one, token }));
   try {
     const broker = await reach(call, { start: true, session: { secret, boundTo: pid, resume: { held } } });
@@ -69,5 +76,26 @@ export async function tryResume(
   } catch (error) {
     if (isHoldfastError(error) && error.code === "SESSION_EXPIRED") return undefined;
     throw error;
+  }
+}
+
+/** Brokers that end before they have heard a goodbye, one after the other, are no accident. */
+const goodbyesMax = 3;
+
+/**
+ * Ends a session that was taken up, and with it what it holds. The broker may end before it has heard the goodbye; then
+ * the next one has the session from the ledger, and without a goodbye it stays as long as its process.
+ */
+export async function endResumed(call: Call, secret: BoundSecret, { broker }: Resumed): Promise<void> {
+  await broker.close();
+  for (let goodbyes = 1; !broker.parted; goodbyes++) {
+    if (goodbyes === goodbyesMax)
+      throw new ExitWith(`${quoted(secret.name)} may be held still: no broker has confirmed that it was given back`, {
+        exitCode: exitCodes.noBroker,
+      });
+    const again = await tryResume(call, secret);
+    if (again === undefined) return;
+    broker = again.broker;
+    await broker.close();
   }
 }

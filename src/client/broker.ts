@@ -62,6 +62,7 @@ export class Broker extends Datastore {
   #hello: HelloResult | undefined;
   #opened: { readonly resolve: () => void; readonly reject: (error: HoldfastError) => void } | undefined;
   #closed = false;
+  #parted = false;
   readonly #whenClosed: Promise<void>;
   #resolveClosed!: () => void;
 
@@ -105,7 +106,7 @@ export class Broker extends Datastore {
         onContended: (grant, waiting) => broker.#held.of(grant)?.onContended(waiting),
         onRevoking: (grant, news) => broker.#held.of(grant)?.onRevoking(news),
         onSessionLost: (reason) => broker.#tell("session-lost", { reason }),
-        onEnded: (refusal) => broker.#onEnded(refusal),
+        onEnded: (refusal, parted) => broker.#onEnded(refusal, parted),
       },
     );
     const broker = new Broker({ driver, spelling: settings });
@@ -129,6 +130,14 @@ export class Broker extends Datastore {
   /** Whether `close` was called, be it still under way, or the broker could not be had any more. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * Of a handle that has been closed: whether the broker has confirmed that the session is over. If not, it may have it
+   * still, with its locks, for its window, or as long as the process that it is bound to.
+   */
+  get parted(): boolean {
+    return this.#parted;
   }
 
   /**
@@ -371,8 +380,9 @@ export class Broker extends Datastore {
     else this.#tell("reconnected", { resumed: welcome.resumed });
   }
 
-  #onEnded(refusal: Refusal | undefined): void {
+  #onEnded(refusal: Refusal | undefined, parted: boolean): void {
     this.#closed = true;
+    this.#parted = parted;
     const error = refusal === undefined ? undefined : errorFrom(refusal);
     this.#opened?.reject(error ?? new HoldfastError("CLOSED", "the broker handle was closed"));
     this.#resolveClosed();

@@ -108,7 +108,7 @@ export interface DriverHandlers {
   readonly onContended: (grant: Grant, waiting: number) => void;
   readonly onRevoking: (grant: Grant, news: RevocationNews) => void;
   readonly onSessionLost: (reason: string) => void;
-  readonly onEnded: (refusal: Refusal | undefined) => void;
+  readonly onEnded: (refusal: Refusal | undefined, parted: boolean) => void;
 }
 
 export class Driver {
@@ -284,7 +284,7 @@ export class Driver {
         return this.#handlers.onSessionLost(effect.reason);
       case "ended":
         this.#pulse.stop();
-        return this.#handlers.onEnded(effect.refusal);
+        return this.#handlers.onEnded(effect.refusal, effect.parted);
       default:
         return impossible(effect, "effect of the conversation");
     }

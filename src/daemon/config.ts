@@ -61,13 +61,17 @@ export function configFrom(options: ServeOptions, around: Omit<Surroundings, "di
   };
 }
 
-/**
- * Work in a run of its own, instead of serving. Files as absolute paths. `after`: the process number of the broker that is
- * about to leave its place to it.
- */
+/** The broker that is about to leave its place to an errand. */
+export interface Predecessor {
+  readonly pid: number;
+  /** Its run directory, if that is not the one that the errand would have. */
+  readonly runDir: string | undefined;
+}
+
+/** Work in a run of its own, instead of serving. Files as absolute paths. */
 export type Errand =
-  | { readonly kind: "import"; readonly file: string; readonly after: number | undefined; readonly force: boolean }
-  | { readonly kind: "restore"; readonly file: string; readonly after: number | undefined }
+  | { readonly kind: "import"; readonly file: string; readonly after: Predecessor | undefined; readonly force: boolean }
+  | { readonly kind: "restore"; readonly file: string; readonly after: Predecessor | undefined }
   | { readonly kind: "backup"; readonly file: string; readonly force: boolean }
   | { readonly kind: "check"; readonly quick: boolean };
 
@@ -95,6 +99,7 @@ export function optionsFrom(args: readonly string[], version: string): FrontArgu
         import: { type: "string" },
         restore: { type: "string" },
         after: { type: "string" },
+        "after-in": { type: "string" },
         backup: { type: "string" },
         check: { type: "boolean" },
         force: { type: "boolean" },
@@ -125,13 +130,14 @@ function errandFrom(values: {
   readonly import?: string;
   readonly restore?: string;
   readonly after?: string;
+  readonly "after-in"?: string;
   readonly backup?: string;
   readonly check?: boolean;
   readonly force?: boolean;
   readonly quick?: boolean;
 }): Errand | undefined {
   const { import: takeOver, restore, backup, check = false, force = false, quick = false } = values;
-  const after = values.after === undefined ? undefined : Number(values.after);
+  const after = values.after === undefined ? undefined : { pid: Number(values.after), runDir: values["after-in"] };
   if (takeOver !== undefined) return { kind: "import", file: takeOver, after, force };
   if (restore !== undefined) return { kind: "restore", file: restore, after };
   if (backup !== undefined) return { kind: "backup", file: backup, force };

@@ -5,13 +5,14 @@
  *   front.js --import FILE [--force]   takes over a database          while no broker serves: it has the broker's lock
  *   front.js --restore FILE            puts a backup back             likewise
  *            --after PID               of these two: says {"waiting": true}, and waits until this broker has ended
+ *            --after-in DIR            whose run directory this is, if it is not the usual one
  *   front.js --backup FILE [--force]   copies one snapshot            beside a broker, or without one
  *   front.js --check [--quick]         looks whether all is whole     likewise
  *
  * Whoever gives it a pipe as stdin and goes away ends it, as SIGTERM does: a check at once, a backup at its next step,
  * a restore and an import as long as nothing is in its place.
  */
-import type { Places } from "../places/index.js";
+import { type Places, placeIn } from "../places/index.js";
 import { isSqliteFailure } from "../sqlite/index.js";
 import {
   type BackupProgress,
@@ -130,7 +131,7 @@ function placeFor(
 ): SingleInstance | Promise<SingleInstance> {
   if (after === undefined) return SingleInstance.take(places);
   say({ waiting: true });
-  return SingleInstance.takeAfter(after, places);
+  return SingleInstance.takeAfter(after.pid, after.runDir === undefined ? places : placeIn(after.runDir));
 }
 
 /** Not at every step: a hundred lines are enough for whoever watches. */

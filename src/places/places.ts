@@ -92,14 +92,12 @@ export function placesFor(surroundings: Surroundings): Places {
     root,
     database,
     dataDir: data,
-    runDir: run,
+    ...placeIn(run),
     logDir: log,
     configDir: config,
     socket: socketPath(join(run, "broker.sock"), surroundings),
-    brokerLock: join(run, "broker.lock"),
     spawnLock: join(run, "spawn.lock"),
     writerLock: `${database}.writer.lock`,
-    info: join(run, "broker.json"),
     children: join(run, "children.json"),
     progress: join(run, "writer.progress"),
     ledger: join(run, "ledger.db"),
@@ -107,6 +105,11 @@ export function placesFor(surroundings: Surroundings): Places {
     moved: join(run, movedName),
     logFile: join(log, "holdfast.log"),
   };
+}
+
+/** What decides, and tells, which broker has a run directory. */
+export function placeIn(runDir: string): Pick<Places, "runDir" | "brokerLock" | "info"> {
+  return { runDir, brokerLock: join(runDir, "broker.lock"), info: join(runDir, "broker.json") };
 }
 
 function directoriesFor(surroundings: Surroundings): Directories {

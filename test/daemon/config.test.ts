@@ -66,7 +66,14 @@ test("an errand is told by its option, and served is what names none", () => {
     after: undefined,
     force: true,
   });
-  assert.deepEqual(errandIn("--restore", "/a.db", "--after", "7"), { kind: "restore", file: "/a.db", after: 7 });
+  assert.deepEqual(errandIn("--restore", "/a.db", "--after", "7"), {
+    ...{ kind: "restore", file: "/a.db" },
+    after: { pid: 7, runDir: undefined },
+  });
+  assert.deepEqual(errandIn("--restore", "/a.db", "--after", "7", "--after-in", "/r"), {
+    ...{ kind: "restore", file: "/a.db" },
+    after: { pid: 7, runDir: "/r" },
+  });
   assert.deepEqual(errandIn("--backup", "/b.db"), { kind: "backup", file: "/b.db", force: false });
   assert.deepEqual(errandIn("--check", "--quick"), { kind: "check", quick: true });
 });

@@ -21,15 +21,17 @@ export class GoBetween {
   #server: Server | undefined;
   #holding: { requests: boolean; replies: boolean } = { requests: false, replies: false };
   #heldBytes = { requests: 0, replies: 0 };
+  /** At which message of which client that is yet to come its line breaks. */
+  #breaking: { clients: number; readonly message: number; readonly instead: () => void } | undefined;
 
-  static async open(home: Home, name = "line"): Promise<GoBetween> {
+  static async open(home: Pick<Home, "dir" | "socket" | "beforeLeaving">, name = "line"): Promise<GoBetween> {
     const proxy = new GoBetween(home, name);
     home.beforeLeaving(async () => proxy.cut());
     await proxy.repair();
     return proxy;
   }
 
-  private constructor(home: Home, name: string) {
+  private constructor(home: Pick<Home, "dir" | "socket">, name: string) {
     this.#target = home.socket;
     this.path = join(home.dir, `${name}.sock`);
   }
@@ -42,6 +44,15 @@ export class GoBetween {
   /** What the broker sends from now on does not reach the client, and goes with the line. */
   holdReplies(): void {
     this.#holding.replies = true;
+  }
+
+  /**
+   * Once: the message with this number, of the next client or one after it, is lost, `instead` is done, and the line
+   * breaks. The first message is the request for a WebSocket, the second the hello. For clients that say one thing at a
+   * time.
+   */
+  breakAt(message: number, { clients = 1, instead = () => {} } = {}): void {
+    this.#breaking = { clients, message, instead };
   }
 
   /** Resolves when something was held back. */
@@ -77,7 +88,15 @@ export class GoBetween {
     const broker = connect(this.#target);
     const line = { client, broker };
     this.#lines.add(line);
-    client.on("data", (bytes) => this.#pass("requests", bytes, broker));
+    const breaking = this.#breaking;
+    const breaks = breaking !== undefined && --breaking.clients === 0;
+    let messages = 0;
+    client.on("data", (bytes) => {
+      messages++;
+      if (!breaks || messages !== breaking.message) return this.#pass("requests", bytes, broker);
+      breaking.instead();
+      client.destroy();
+    });
     broker.on("data", (bytes) => this.#pass("replies", bytes, client));
     for (const [from, to] of [
       [client, broker],

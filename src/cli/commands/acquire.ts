@@ -8,7 +8,7 @@ import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
 import { briefly } from "../command-line.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { identityOf, isAlive, nameOf } from "../processes.js";
-import { reach, tryResume } from "../reach.js";
+import { endResumed, reach, tryResume } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 import {
   acquireAsWished,
@@ -78,7 +78,7 @@ async function reserve(
       await session.broker.detach();
       throw new ExitWith(`process ${pid} has ${quoted(name)} already, with token ${other.token}`, { exitCode });
     }
-    await session?.broker.close();
+    if (session !== undefined) await endResumed(call, other, session);
     secrets.remove(other);
   }
   if (!secrets.create(secret))
@@ -95,28 +95,44 @@ interface Attempt {
 
 async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Attempt): Promise<ExitCode> {
   const { pid } = secret.process;
-  let granted = false;
+  // Whether a broker may have a session that holds the lock or waits for it. Then only its secret can end it.
+  let left = false;
   try {
     const { signal } = interrupt;
     const session = { secret: secret.secret, boundTo: pid };
     const broker = await reach(call, { start: true, program: nameOf(pid) || `process ${pid}`, signal, session });
+    left = true;
+    let noted = secret;
+    const note = (more: Partial<BoundSecret>) => {
+      noted = { ...noted, ...more, secret: broker.sessionSecret };
+      secrets.replace(noted);
+    };
+    // Who waits goes on in the next session when a broker does not know his any more (a backup was put back).
+    broker.on("reconnected", ({ resumed }) => {
+      try {
+        if (!resumed) note({});
+      } catch {
+        // What cannot be written now is written with the grant, or said then.
+      }
+    });
     try {
       const { token, names } = await acquireAsWished(call, broker, { wish, signal });
-      secrets.replace({ ...secret, token, also: names.slice(1) });
+      note({ token, also: names.slice(1) });
       call.output.thing({ name: wish.name, token }, () => [String(token)]);
       // Of a lock whose token nobody has heard nobody knows that it is held.
       await call.io.flushed();
-      granted = true;
+      broker.detach();
       return exitCodes.ok;
-    } finally {
-      if (granted) broker.detach();
-      else await briefly(broker.close());
+    } catch (error) {
+      await briefly(broker.close());
+      left = !broker.parted;
+      throw error;
     }
   } catch (error) {
     const code = interrupt.code();
     if (code === undefined) throw error;
     return code;
   } finally {
-    if (!granted) secrets.remove(secret);
+    if (!left) secrets.remove(secret);
   }
 }

@@ -5,7 +5,7 @@ import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { identityOf, isAlive } from "../processes.js";
-import { reachRunning, tryResume } from "../reach.js";
+import { endResumed, reachRunning, tryResume } from "../reach.js";
 import { placesOf } from "../surroundings.js";
 import { holderText, quoted } from "../words.js";
 import { pidOf } from "./acquire.js";
@@ -28,7 +28,10 @@ export const release: Command = {
     secrets.sweep(isAlive);
     // Without a token its `acquire` waits still, or was killed before it could note that it had been granted.
     const isDone = ({ token, maker }: BoundSecret) => token !== undefined || identityOf(maker) === undefined;
-    const found = secrets.find({ name, pid }).filter(isDone);
+    const done = secrets.find({ name, pid }).filter(isDone);
+    // What was left over by one that did not get so far counts where there is nothing else.
+    const noted = done.filter(({ token }) => token !== undefined);
+    const found = noted.length > 0 ? noted : done;
     const [secret, ...others] = found;
     if (secret === undefined) return notHeld(call, name);
     if (others.length > 0)
@@ -37,10 +40,12 @@ export const release: Command = {
       );
     const session = await tryResume(call, secret);
     // With its session its locks go: the session was made for this one.
-    await session?.broker.close();
+    if (session !== undefined) await endResumed(call, secret, session);
     secrets.remove(secret);
     if (session?.holds === true || (session !== undefined && secret.token === undefined)) return exitCodes.ok;
-    call.output.warn(`process ${secret.process.pid} had acquired ${quoted(name)}, but has lost it since`);
+    const [who, what] = [`process ${secret.process.pid}`, quoted(name)];
+    const hadIt = secret.token !== undefined;
+    call.output.warn(hadIt ? `${who} had acquired ${what}, but has lost it since` : `${who} has not got ${what}`);
     return exitCodes.refused;
   },
 };

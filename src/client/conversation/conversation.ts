@@ -273,7 +273,7 @@ export class Conversation {
     const state = this.#state;
     if (state.at === "greeting" && state.request === id) return this.#welcomed(readWelcome(result), state.since, now);
     if (state.at === "settling" && state.request === id) return this.#settled(result, now);
-    if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
+    if (state.at === "parting" && state.request === id) return this.#end(undefined, "", { parted: true });
     if (!this.#inFlight.answered(id, result, now) && !this.#grants.leases.answered(id, now))
       return this.#watches.answered(id, result);
     if (this.#closing !== undefined) return this.#partIfDone(now);
@@ -284,7 +284,8 @@ export class Conversation {
     const state = this.#state;
     if (state.at === "greeting" && state.request === id) return this.#notWelcome(refusal, now);
     if (state.at === "settling" && state.request === id) return this.#notSettled(refusal, now);
-    if (state.at === "parting" && state.request === id) return this.#end(undefined, "");
+    if (state.at === "parting" && state.request === id)
+      return this.#end(undefined, "", { parted: refusal.refused === "SESSION_EXPIRED" });
     if (refusal.refused === "SHUTTING_DOWN" && this.#inFlight.turnedAway(id, refusal, this.#closing !== undefined))
       return this.#leave(0, now);
     if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.get(id) !== undefined)
@@ -434,13 +435,13 @@ export class Conversation {
     else if (state.at === "settling") this.#askToSettle(now);
   }
 
-  #end(refusal: Refusal | undefined, reason: string): void {
+  #end(refusal: Refusal | undefined, reason: string, { parted = false } = {}): void {
     this.#ending = refusal ?? closedByProgram;
     this.#grants.loseHeld(reason);
     this.#inFlight.endAll(this.#ending);
     this.#watches.refuseAll(this.#ending);
     this.#state = { at: "closed" };
     this.#draft.push({ kind: "disconnect" });
-    this.#draft.push({ kind: "ended", refusal });
+    this.#draft.push({ kind: "ended", refusal, parted });
   }
 }

@@ -39,5 +39,5 @@ export type Effect =
   | { readonly kind: "opened"; readonly welcome: Welcome; readonly first: boolean }
   /** The session is over and a new one takes its place; its locks were lost. */
   | { readonly kind: "session-lost"; readonly reason: string }
-  /** The last effect. Without refusal the program wished it so. */
-  | { readonly kind: "ended"; readonly refusal: Refusal | undefined };
+  /** The last effect. Without refusal the program wished it so. `parted`: the broker knows that the session is over. */
+  | { readonly kind: "ended"; readonly refusal: Refusal | undefined; readonly parted: boolean };

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { GoBetween } from "../../support/go-between.js";
 import { Holdfast, until } from "../holdfast.js";
 
 function sleeper(t: TestContext): ChildProcess & { readonly pid: number } {
@@ -11,6 +12,13 @@ function sleeper(t: TestContext): ChildProcess & { readonly pid: number } {
   t.after(() => child.kill("SIGKILL"));
   assert.ok(child.pid !== undefined);
   return child as ChildProcess & { readonly pid: number };
+}
+
+/** To a broker that is started for it. */
+async function lineTo(t: TestContext, holdfast: Holdfast): Promise<GoBetween> {
+  await holdfast.print("sql", "select 1");
+  const socket = join(holdfast.dir, "run", "broker.sock");
+  return GoBetween.open({ dir: holdfast.dir, socket, beforeLeaving: (act) => t.after(act) });
 }
 
 const secretsIn = (holdfast: Holdfast) => readdirSync(join(holdfast.dir, "run", "bound"));
@@ -86,7 +94,8 @@ test("an acquire that is interrupted while the broker stands still ends, and not
   const holdfast = new Holdfast(t);
   const holder = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo pid $$; exec sleep 600"]);
   const [, commandPid] = await holder.until(/pid (\d+)/);
-  const waiting = holdfast.start(["acquire", "demo", "--for", String(sleeper(t).pid)]);
+  const { pid } = sleeper(t);
+  const waiting = holdfast.start(["acquire", "demo", "--for", String(pid)]);
   await waiting.until(/waiting for "demo"/);
   await holdfast.whileStopped(async () => {
     process.kill(Number(commandPid), "SIGTERM");
@@ -96,7 +105,12 @@ test("an acquire that is interrupted while the broker stands still ends, and not
   assert.deepEqual([(await waiting.ended).code, waiting.out], [130, ""]);
   await holder.ended;
   assert.equal((await holdfast.run(["acquire", "demo", "--for", String(sleeper(t).pid)])).code, 0);
-  assert.deepEqual(secretsIn(holdfast).length, 1);
+  // The broker might have been killed before it heard of the end: only with the secret could the lock be given back then.
+  assert.equal(secretsIn(holdfast).length, 2);
+  const late = await holdfast.run(["release", "demo", "--for", String(pid)]);
+  assert.deepEqual([late.code, late.err], [1, `holdfast: process ${pid} has not got "demo"\n`]);
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
+  assert.deepEqual(secretsIn(holdfast), []);
 });
 
 test("what an acquire that was killed in the middle has left held can be given back", async (t) => {
@@ -113,6 +127,77 @@ test("what an acquire that was killed in the middle has left held can be given b
   const { code, err } = await holdfast.run(["release", "demo"]);
   assert.deepEqual([code, err], [0, ""]);
   assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+  assert.deepEqual(secretsIn(holdfast), []);
+});
+
+test("what was waited for beyond the end of its session can be given back", async (t) => {
+  const holdfast = new Holdfast(t);
+  const line = await lineTo(t, holdfast);
+  await holdfast.print("backup", join(holdfast.dir, "copy.db"));
+  const holder = sleeper(t);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(holder.pid));
+  const env = { HOLDFAST_SOCKET: line.path };
+  const waiting = holdfast.start(["--no-start", "acquire", "demo", "--for", String(pid)], { env });
+  await waiting.until(/waiting for "demo"/);
+  await line.cut();
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
+  // No session of before means anything to the broker that comes then.
+  await holdfast.print("restore", "--stop", join(holdfast.dir, "copy.db"));
+  await holdfast.print("sql", "select 1");
+  await line.repair();
+  assert.equal((await waiting.ended).code, 0);
+  const { code, err } = await holdfast.run(["release", "demo", "--for", String(pid)]);
+  assert.deepEqual([code, err], [0, ""]);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+});
+
+test("a lock is given back also when the goodbye is lost with its connection", async (t) => {
+  const holdfast = new Holdfast(t);
+  const line = await lineTo(t, holdfast);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(pid));
+  line.breakAt(3);
+  const { code, err } = await holdfast.run(["release", "demo"], { env: { HOLDFAST_SOCKET: line.path } });
+  assert.deepEqual([code, err], [0, ""]);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+  assert.deepEqual(secretsIn(holdfast), []);
+});
+
+test("a lock is not said to be given back while nobody can have heard it, and can be afterwards", async (t) => {
+  const holdfast = new Holdfast(t);
+  const line = await lineTo(t, holdfast);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(pid));
+  const instead = () => {
+    process.kill(holdfast.brokerPid() ?? 0, "SIGKILL");
+    void line.cut();
+  };
+  line.breakAt(3, { instead });
+  const words = ["--no-start", "release", "demo"];
+  const { code } = await holdfast.run(words, { env: { HOLDFAST_SOCKET: line.path } });
+  assert.equal(code, 69);
+  await holdfast.print("sql", "select 1");
+  assert.match(await holdfast.print("locks", "show", "demo"), new RegExp(`held by sleep \\(pid ${pid}`));
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
+  assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+});
+
+test("the place of an acquire that is interrupted while no broker is there can be given up afterwards", async (t) => {
+  const holdfast = new Holdfast(t);
+  const holder = sleeper(t);
+  const { pid } = sleeper(t);
+  await holdfast.print("acquire", "demo", "--for", String(holder.pid));
+  const waiting = holdfast.start(["--no-start", "acquire", "demo", "--for", String(pid)]);
+  await waiting.until(/waiting for "demo"/);
+  process.kill(holdfast.brokerPid() ?? 0, "SIGKILL");
+  waiting.child.kill("SIGINT");
+  assert.equal((await waiting.ended).code, 130);
+  await holdfast.print("sql", "select 1");
+  assert.match(await holdfast.print("locks", "show", "demo"), new RegExp(`sleep \\(pid ${pid}`));
+  assert.equal((await holdfast.run(["release", "demo", "--for", String(pid)])).code, 0);
+  assert.doesNotMatch(await holdfast.print("locks", "show", "demo"), new RegExp(`sleep \\(pid ${pid}`));
+  assert.equal((await holdfast.run(["release", "demo"])).code, 0);
   assert.deepEqual(secretsIn(holdfast), []);
 });
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import Database from "better-sqlite3";
 import { connect } from "../../../src/client/index.js";
 import { isHoldfastError } from "../../../src/terms/index.js";
+import { GoBetween } from "../../support/go-between.js";
 import { tempDir } from "../../support/temp-dir.js";
 import { Holdfast, until } from "../holdfast.js";
 
@@ -114,6 +115,64 @@ test("a restore that stops the broker has its place before a program at work has
     over = true;
     await programs;
   }
+});
+
+/** To a broker that runs, for clients that are told its socket. */
+function lineTo(t: TestContext, { dir }: Holdfast): Promise<GoBetween> {
+  const socket = join(dir, "run", "broker.sock");
+  return GoBetween.open({ dir, socket, beforeLeaving: (act) => t.after(act) });
+}
+
+test("a restore waits for the end of the broker whose socket is named, which has another run directory", async (t) => {
+  const [holdfast, elsewhere] = [new Holdfast(t), new Holdfast(t)];
+  const file = join(holdfast.dir, "copy.db");
+  await holdfast.print("sql", "create table t (a)");
+  await holdfast.print("backup", file);
+  const { pid, processes } = JSON.parse(await holdfast.print("status", "--json"));
+  const children = (processes as { role: string; pid: number }[]).filter(({ role }) => role !== "front");
+  const line = await lineTo(t, holdfast);
+  let asked = false;
+  line.breakAt(4, {
+    clients: 2,
+    instead: () => {
+      // It is there still, and nothing but its place says so to whoever wants the database.
+      process.kill(pid, "SIGSTOP");
+      for (const child of children) process.kill(child.pid, "SIGKILL");
+      asked = true;
+    },
+  });
+  const restoring = elsewhere.start(["restore", "--stop", file], { env: { HOLDFAST_SOCKET: line.path } });
+  try {
+    await until(() => asked, "the broker to be told to stop");
+    // Time enough for one that does not wait.
+    await new Holdfast(t).print("restore", file);
+    const there = readdirSync(join(holdfast.dir, "data"));
+    assert.ok(!there.some((name) => name.includes("before-restore")), there.join(" "));
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
+  const { code, out, err } = await restoring.ended;
+  assert.equal(code, 0, err);
+  assert.ok(out.includes(`into ${join(holdfast.dir, "data", "data.db")}\n`), out);
+});
+
+test("a restore goes on when the broker that it stops is gone before it has answered", async (t) => {
+  const holdfast = new Holdfast(t);
+  const file = join(holdfast.dir, "copy.db");
+  await holdfast.print("sql", "create table t (a)");
+  await holdfast.print("backup", file);
+  await holdfast.print("sql", "insert into t values ('later')");
+  const line = await lineTo(t, holdfast);
+  const env = { HOLDFAST_SOCKET: line.path };
+  const instead = () => process.kill(holdfast.brokerPid() ?? 0, "SIGKILL");
+  // The first client has looked whether a broker runs; the second one asks for its process number, and then for its end.
+  line.breakAt(4, { clients: 2, instead });
+  const { code, err } = await holdfast.run(["restore", "--stop", file], { env });
+  assert.deepEqual([code, err], [0, ""]);
+  assert.equal(await holdfast.print("sql", "select count(*) from t"), "0\n");
+  line.breakAt(4, { instead });
+  const stopped = await holdfast.run(["stop"], { env });
+  assert.equal(stopped.code, 0, stopped.err);
 });
 
 test("a broker is not stopped for a run that cannot have its place", async (t) => {

@@ -594,7 +594,7 @@ describe("closing", () => {
     assert.deepEqual(rig.handle({ kind: "close" }), []);
     assert.deepEqual(rig.ask("late", "read"), ["late refused CLOSED"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1", "→ session.ack", "→ session.goodbye"]);
-    assert.deepEqual(rig.answer("session.goodbye", {}), ["disconnect", "ended"]);
+    assert.deepEqual(rig.answer("session.goodbye", {}), ["disconnect", "parted"]);
   });
 
   it("ends waits for locks and tells those who hold some", () => {
@@ -693,6 +693,18 @@ describe("closing", () => {
     rig.begin();
     rig.handle({ kind: "close" });
     assert.deepEqual(rig.passes(5000), ["disconnect", "ended"]);
+  });
+
+  it("knows that the session is over only from the broker", () => {
+    for (const [code, end] of [
+      ["SESSION_EXPIRED", "parted"],
+      ["SHUTTING_DOWN", "ended"],
+    ] as const) {
+      const rig = new Rig();
+      rig.begin();
+      assert.deepEqual(rig.handle({ kind: "close" }), ["→ session.goodbye"]);
+      assert.deepEqual(rig.refuse("session.goodbye", code), ["disconnect", end]);
+    }
   });
 
   it("is not prevented by a broker that breaks the connection instead of answering", () => {

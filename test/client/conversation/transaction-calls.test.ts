@@ -193,7 +193,7 @@ describe("when the program closes", () => {
     assert.deepEqual(rig.inTransaction(1, "commit", "write"), ["commit refused CLOSED"]);
     assert.deepEqual(rig.inTransaction(1, "rollback", "rollback"), ["rollback = {}"]);
     rig.answer("tx.rollback", {});
-    assert.deepEqual(rig.answer("session.goodbye", {}), ["disconnect", "ended"]);
+    assert.deepEqual(rig.answer("session.goodbye", {}), ["disconnect", "parted"]);
   });
 
   it("a begin that has not had its turn is taken back, and does not hold up what waits behind it", () => {

@@ -321,7 +321,7 @@ export class Rig {
       case "session-lost":
         return "session lost";
       case "ended":
-        return `ended${effect.refusal === undefined ? "" : ` ${effect.refusal.refused}`}`;
+        return `${effect.parted ? "parted" : "ended"}${effect.refusal === undefined ? "" : ` ${effect.refusal.refused}`}`;
       case "disconnect":
         return "disconnect";
     }
