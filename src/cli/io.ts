@@ -23,8 +23,11 @@ export interface Io {
   readonly terminal?: Terminal | undefined;
   /** To stdout. Throws what the call is to end with when a file does not take it. */
   readonly write: (bytes: string | Uint8Array) => void;
-  /** Resolves when stdout has taken all that was written; rejects with what the call is to end with when it never will. */
-  readonly flushed: () => Promise<void>;
+  /**
+   * Resolves when stdout has taken all that was written; rejects with what the call is to end with when it never will, and
+   * with the signal's reason.
+   */
+  readonly flushed: (signal?: AbortSignal) => Promise<void>;
   /** To stderr. */
   readonly say: (text: string) => void;
   /** Resolves when stderr has taken all that was said, or never will. */
@@ -67,7 +70,7 @@ export function processIo(onLost: (why: Error) => void): Io {
       return terminalOf(output.terminal ?? comments.terminal);
     },
     write: (bytes) => output.write(bytes),
-    flushed: () => output.flushed(),
+    flushed: (signal) => output.flushed(signal),
     say: (text) => {
       try {
         comments.write(text);

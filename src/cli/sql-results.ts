@@ -28,21 +28,32 @@ export function showResult(
 /** Rows that are written together. */
 const partRows = 500;
 
-/** Of any size: what was written is forgotten. */
-export async function showStream(output: Output, rows: RowStream<Cell[]>, counted: boolean): Promise<void> {
+export interface StreamManner {
+  readonly counted: boolean;
+  /** Resolves when what was written has been taken. */
+  readonly flushed: () => Promise<void>;
+}
+
+/** Of any size: what was written is forgotten, and a reader that is slow slows the broker down. */
+export async function showStream(
+  output: Output,
+  rows: RowStream<Cell[]>,
+  { counted, flushed }: StreamManner,
+): Promise<void> {
   const parts = output.parts(await rows.columns());
   let part: Cell[][] = [];
   let shown = 0;
-  const flush = () => {
+  const flush = async () => {
     if (part.length > 0) parts.add(part);
     shown += part.length;
     part = [];
+    await flushed();
   };
   for await (const row of rows) {
     part.push(row);
-    if (part.length === partRows) flush();
+    if (part.length === partRows) await flush();
   }
-  flush();
+  await flush();
   parts.end();
   if (counted) output.comment(count(shown, "row"));
 }

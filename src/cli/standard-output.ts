@@ -7,7 +7,8 @@
  * here; it takes what there is room for, and the rest is on its way only once `flushed` has resolved.
  *
  * All else takes all of it before `write` returns: a file, since Node's stream for files asks once and takes no notice of
- * a write that was short (https://man7.org/linux/man-pages/man2/write.2.html); a socket, which cannot be opened anew.
+ * a write that was short (https://man7.org/linux/man-pages/man2/write.2.html); a socket, which cannot be opened anew. While
+ * that waits for its reader no handler of a signal is called.
  */
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
@@ -74,11 +75,25 @@ export class StandardOutput {
 
   /**
    * Resolves when all that was written has been taken; rejects with what the call is to end with when it never will be,
-   * unless that has been told before.
+   * unless that has been told before. With the signal's reason as soon as that is aborted: then nobody waits any more.
    */
-  flushed(): Promise<void> {
-    if (this.#pending === 0 || this.#lost) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  async flushed(signal?: AbortSignal): Promise<void> {
+    if (this.#pending === 0 || this.#lost) return;
+    signal?.throwIfAborted();
+    let leave: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const waiting = { resolve, reject };
+        this.#waiting.push(waiting);
+        leave = () => {
+          this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+          reject(signal?.reason as Error);
+        };
+        signal?.addEventListener("abort", leave);
+      });
+    } finally {
+      if (leave !== undefined) signal?.removeEventListener("abort", leave);
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { endAllOn, kill, known, stop } from "../support/processes.js";
+import { endAllOn, type KnownProcess, kill, known, stop } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** out/test/cli/holdfast.js → dist/cli.js */
@@ -179,4 +179,18 @@ export async function until(question: () => Promise<boolean> | boolean, what: st
     if (performance.now() - start > boundMs) throw new Error(`it did not come to this: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+const stillMs = 500;
+
+/** It has read and written so much, and for a while no more. */
+export async function standsStill({ pid }: KnownProcess): Promise<void> {
+  let before: string | undefined;
+  let since = 0;
+  await until(() => {
+    const now = readFileSync(`/proc/${pid}/io`, "latin1");
+    if (now !== before) since = performance.now();
+    before = now;
+    return performance.now() - since > stillMs;
+  }, `process ${pid} stands still`);
 }

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { kill, known } from "../support/processes.js";
+import { isGone, kill, known } from "../support/processes.js";
 import { tempDir } from "../support/temp-dir.js";
-import { cli, Holdfast, type Running, until } from "./holdfast.js";
+import { cli, Holdfast, type Running, standsStill, until } from "./holdfast.js";
 
 /** 100 bytes a line. */
 const lines = (count: number) =>
@@ -59,15 +59,37 @@ test("a program whose reader stands still can be ended", async (t) => {
   const running = started(
     holdfast,
     `exec 7<&0; { "$1" "$2" export big --csv & echo "pid $!" >&2; wait $!; echo "code $?" >&2; } |
-      { head -c 200000 > /dev/null; sleep 0.5; echo "begun" >&2; read -r line <&7; }`,
+      { head -c 200000 > /dev/null; echo "begun" >&2; read -r line <&7; }`,
   );
   await running.until(/begun/);
   const program = known(Number(/pid (\d+)/.exec(running.err)?.[1]));
-  await until(() => {
-    kill(program, "SIGTERM");
-    return running.err.includes("code 143");
-  }, "the end of an export that was told to end more than once");
+  await standsStill(program);
+  kill(program, "SIGTERM");
+  await running.until(/code 143/);
   running.type("\n");
+});
+
+test("so can one whose stdout is a socket, and one that writes into a pipe by its name", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holdfast.print("sql", `create table big as ${lines(50_000)}`);
+  const fifo = join(holdfast.dir, "rows");
+  execFileSync("mkfifo", [fifo]);
+  // Node gives a socket where it is asked for a pipe.
+  const ofSocket = holdfast.start(["export", "big", "--csv"]);
+  ofSocket.child.stdout?.pause();
+  const unread = holdfast.start(["export", "big", "--csv", "-o", fifo]);
+  try {
+    for (const running of [ofSocket, unread]) {
+      const program = known(running.pid);
+      await standsStill(program);
+      kill(program, "SIGTERM");
+      await until(() => isGone(program), "the end of an export that was told to end");
+    }
+  } finally {
+    ofSocket.child.stdout?.resume();
+    if (!isGone(known(unread.pid))) execFileSync("cat", [fifo], { stdio: "ignore" });
+  }
+  for (const running of [ofSocket, unread]) assert.equal((await running.ended).code, 143);
 });
 
 test("who waits leaves the caller's pipes as they were: for those who share them they block", async (t) => {

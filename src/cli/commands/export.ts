@@ -67,18 +67,21 @@ export const exportRows: Command = {
     if (options.timeout !== undefined && timeoutMs === undefined)
       call.misused(`"${options.timeout}" is not a length of time: 30 (seconds), 500ms, 2m`);
     const sql = statementFor(what);
+    const place = options.out === undefined ? undefined : placeOf(options.out, call.io.cwd);
     const broker = await reach(call, { start: true, integers: "bigint" });
     const stopping = new AbortController();
     let code: ExitCode = exitCodes.refused;
-    // A second one ends us at once.
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(signal, () => {
-        code = signalExitCode(signal);
-        stopping.abort();
-      });
+    // Only a draft is to be cleared away, and a second signal ends us at once. Elsewhere the first one does: while a write
+    // waits for its reader nothing of ours would hear it.
+    if (place?.draft !== undefined)
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+        process.once(signal, () => {
+          code = signalExitCode(signal);
+          stopping.abort();
+        });
     try {
       const rows = broker.stream(sql, [], { rows: "arrays", timeoutMs, signal: stopping.signal });
-      await writeAll(call, rows, { form, header: options.header, file: options.out });
+      await writeAll(call, rows, { form, header: options.header, place });
       return exitCodes.ok;
     } catch (error) {
       if (stopping.signal.aborted) throw new ExitWith("interrupted", { exitCode: code, cause: error });
@@ -111,15 +114,16 @@ function statementFor(what: string): string {
 interface Writing {
   readonly form: RowForm;
   readonly header: boolean;
-  readonly file: string | undefined;
+  /** Undefined: stdout. */
+  readonly place: Place | undefined;
 }
 
 /** Rows that are made into text together. */
 const partRows = 500;
 
-async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, file }: Writing): Promise<ExitCode> {
+async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, place }: Writing): Promise<ExitCode> {
   const columns = await rows.columns();
-  const target = file === undefined ? undefined : new Target(resolve(call.io.cwd, file));
+  const target = place === undefined ? undefined : new Target(place);
   const meter = new Meter(call);
   let part: Cell[][] = [];
   let written = 0;
@@ -154,28 +158,42 @@ async function writeAll(call: Call, rows: RowStream<Cell[]>, { form, header, fil
   } finally {
     meter.clear();
   }
-  call.output.comment(`${count(written, "row")}, ${formatBytes(bytes)}${file === undefined ? "" : `, in ${file}`}`);
+  call.output.comment(
+    `${count(written, "row")}, ${formatBytes(bytes)}${place === undefined ? "" : `, in ${place.asked}`}`,
+  );
   return exitCodes.ok;
 }
 
-/** A file that has its name only once it is whole. What is no plain file (a pipe, a device) is written as it is. */
+/** Of a file that has its name only once it is whole. What is no plain file (a pipe, a device) is written as it is. */
+interface Place {
+  /** As it was typed. */
+  readonly asked: string;
+  readonly path: string;
+  /** Where the rows are until then; undefined when it is no plain file. */
+  readonly draft: string | undefined;
+  readonly mode: number;
+}
+
+function placeOf(asked: string, cwd: string): Place {
+  const named = resolve(cwd, asked);
+  const stat = statSync(named, { throwIfNoEntry: false });
+  // What a link leads to is replaced, and not the link; that of a pipe without a name leads to no path.
+  const path = stat?.isFile() === true ? realpathSync(named) : named;
+  if (stat === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+    throw new HoldfastError("CONFIGURATION", `${path} is a link that leads nowhere`, { details: { path } });
+  const draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;
+  return { asked, path, draft, mode: stat === undefined ? 0o666 : stat.mode & 0o777 };
+}
+
 class Target {
   readonly #path: string;
   readonly #draft: string | undefined;
   readonly #handle: number;
 
-  constructor(asked: string) {
-    const stat = statSync(asked, { throwIfNoEntry: false });
-    // What a link leads to is replaced, and not the link; that of a pipe without a name leads to no path.
-    const path = stat?.isFile() === true ? realpathSync(asked) : asked;
+  constructor({ path, draft, mode }: Place) {
     this.#path = path;
-    if (stat === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
-      throw new HoldfastError("CONFIGURATION", `${path} is a link that leads nowhere`, { details: { path } });
-    this.#draft = stat === undefined || stat.isFile() ? `${path}.${process.pid}.part` : undefined;
-    this.#handle =
-      this.#draft === undefined
-        ? openSync(path, constants.O_WRONLY)
-        : openSync(this.#draft, "wx", stat === undefined ? 0o666 : stat.mode & 0o777);
+    this.#draft = draft;
+    this.#handle = draft === undefined ? openSync(path, constants.O_WRONLY) : openSync(draft, "wx", mode);
   }
 
   write(bytes: Uint8Array): void {

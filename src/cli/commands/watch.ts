@@ -45,6 +45,8 @@ export const watch: Command = {
         const { value, done } = await changes.next();
         if (done === true) break;
         show(call, value, lines === 0);
+        // While a slow reader takes it, the library keeps only so much, and tells of a gap then.
+        await call.io.flushed();
       }
       return exitCodes.ok;
     } finally {

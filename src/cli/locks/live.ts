@@ -42,6 +42,8 @@ async function tell(call: Call, broker: Broker, { prefix, session }: LockFilter)
       if (call.output.asJson) call.io.write(`${jsonValue(news)}\n`);
       else call.output.rows(eventRows([news], false));
     }
+    // While a slow reader takes it, the library keeps only so much, and shows how things are then.
+    await call.io.flushed();
   }
 }
 

@@ -15,6 +15,7 @@ import { Output } from "../output.js";
 import { reach } from "../reach.js";
 import { importFileRows, rowFormOf } from "../rows/file-import.js";
 import { complainOfSql, showResult, showStream } from "../sql-results.js";
+import { ReaderGone } from "../standard-output.js";
 import { placesOf } from "../surroundings.js";
 import { textOfBytes } from "../utf8.js";
 import { quoted } from "../words.js";
@@ -198,7 +199,7 @@ class Shell {
     const start = performance.now();
     try {
       signal.throwIfAborted();
-      await this.#show(await this.#session.run(statement, signal), statement.text);
+      await this.#show(await this.#session.run(statement, signal), statement.text, signal);
       return true;
     } catch (error) {
       this.#complain(error, statement.text);
@@ -210,10 +211,12 @@ class Shell {
     }
   }
 
-  async #show(answer: Answer, text: string): Promise<void> {
+  async #show(answer: Answer, text: string, signal: AbortSignal): Promise<void> {
     const output = this.#output();
-    if (answer.kind === "result") showResult(output, answer.result, text, output.forPeople);
-    if (answer.kind === "stream") await showStream(output, answer.rows, output.forPeople);
+    const counted = output.forPeople;
+    const flushed = () => this.#call.io.flushed(signal);
+    if (answer.kind === "result") showResult(output, answer.result, text, counted);
+    if (answer.kind === "stream") await showStream(output, answer.rows, { counted, flushed });
   }
 
   #output(): Output {
@@ -226,7 +229,9 @@ class Shell {
     });
   }
 
+  /** Whose reader has gone has nobody to go on for. */
   #complain(error: unknown, text: string): void {
+    if (error instanceof ReaderGone) throw error;
     if (error instanceof Interrupted) this.#call.io.say("\ninterrupted\n");
     else if (isHoldfastError(error)) complainOfSql(error, text, this.#call.io);
     else complain(error, this.#call.io);

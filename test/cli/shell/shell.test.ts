@@ -1,11 +1,13 @@
 /** `holdfast sql` as somebody has it before them: on a terminal, key by key. */
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { connect } from "../../../src/client/index.js";
-import { Holdfast, type Running, until } from "../holdfast.js";
+import { childrenOf, gone } from "../../support/processes.js";
+import { Holdfast, type Running, standsStill, until } from "../holdfast.js";
 import { noTerminal, onTerminal } from "../terminal.js";
 
 const skip = noTerminal;
@@ -194,6 +196,34 @@ test("Ctrl-C ends a result that has no end, of which the rows are shown as they 
   await shell.type(ctrlC, /interrupted\nholdfast> /);
   await shell.type("select 'after';\n", /after\nholdfast> /);
 });
+
+test("a result waits for a reader that stands still, and Ctrl-C ends that; when the reader goes, so does the shell", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  for (const interrupts of [true, false]) {
+    const fifo = join(holdfast.dir, `rows-${interrupts}`);
+    execFileSync("mkfifo", [fifo]);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    const shell = await ready(holdfast, `--csv --no-header > '${fifo}'`);
+    shell.running.type(`${endless} select 'row ' || i from n;\n`);
+    await until(() => hasCome(reader), "the first rows");
+    const [program] = childrenOf(childrenOf(shell.running.pid)[0]?.pid ?? 0);
+    assert.ok(program !== undefined);
+    await standsStill(program);
+    if (interrupts) await shell.type(ctrlC, /interrupted\nholdfast> /);
+    closeSync(reader);
+    await gone("the shell", program);
+  }
+});
+
+function hasCome(reader: number): boolean {
+  try {
+    return readSync(reader, Buffer.alloc(1)) > 0;
+  } catch {
+    return false;
+  }
+}
 
 test("Ctrl-C in a transaction ends the statement, and the shell says what became of the transaction", {
   skip,
