@@ -206,7 +206,12 @@ export class Writer {
   }
 
   #obstacle(walBytesHardMax: number): Refusal | undefined {
-    if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    try {
+      if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    } catch (error) {
+      endOnDiskFailure(error);
+      throw error;
+    }
     const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
   }

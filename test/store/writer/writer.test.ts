@@ -22,10 +22,13 @@ const wal = "data.db-wal";
 type Life = TestLife & Parameters<typeof rig>[0];
 
 /** A store on a disk that obeys. */
-function rigOnDisk(t: Life): { r: StoreRig; disk: FaultyDisk; dir: string } {
+function rigOnDisk(
+  t: Life,
+  limits: { readonly [name: string]: number } = {},
+): { r: StoreRig; disk: FaultyDisk; dir: string } {
   const disk = FaultyDisk.make(tempDir(t));
   const dir = tempDir(t);
-  return { r: rig(t, { dir, env: disk.env }), disk, dir };
+  return { r: rig(t, { dir, env: disk.env, limits }), disk, dir };
 }
 
 async function killChild(r: StoreRig, child: KnownProcess): Promise<void> {
@@ -143,6 +146,17 @@ test("a sync that fails ends the writer without an answer, and the next one writ
   assert.equal((await r.execute(insert, ["x".repeat(500_000)], { key: 1 })).kind, "done");
   await r.startReader();
   assert.deepEqual(await r.rows("select count(*) from t where length(a) > 10"), [[1]]);
+});
+
+// rule 9
+test("a disk that fails while a log over its hard limit is folded ends the writer as one that fails at a sync", async (t) => {
+  const { r, disk } = rigOnDisk(t, { walBytesHardMax: 2_097_152 });
+  await r.startWriter();
+  await r.execute(table);
+  await r.execute(insert, ["x".repeat(2_500_000)]);
+  const gone = r.next("writer-gone");
+  await disk.failSync("data.db", () => r.write("db.execute", { sql: insert, args: ["lost"] }).catch(() => undefined));
+  assert.equal((await gone).ioFailed, true);
 });
 
 // rule 9
