@@ -1,5 +1,5 @@
 /** The methods of those who watch tables, from checked parameters to what the core understands. */
-import type { MethodName, WatchTablesParams } from "../protocol/index.js";
+import { type MethodName, unpairedIn, type WatchTablesParams } from "../protocol/index.js";
 import { isRefusal, type Limits, type Refusal, refuse, seq } from "../terms/index.js";
 import { askerOf, type Route } from "./route.js";
 
@@ -28,7 +28,10 @@ function cursorOf({ after, source }: WatchTablesParams) {
   return refuse("PARAMS_INVALID", "params.source is missing: the number in params.after means nothing without it");
 }
 
-function wrongTables({ tables }: WatchTablesParams, { tablesPerWatchMax, nameBytesMax }: Limits): Refusal | undefined {
+function wrongTables(
+  { tables, source }: WatchTablesParams,
+  { tablesPerWatchMax, nameBytesMax }: Limits,
+): Refusal | undefined {
   if (tables.length > tablesPerWatchMax)
     return refuse(
       "PARAMS_INVALID",
@@ -37,6 +40,9 @@ function wrongTables({ tables }: WatchTablesParams, { tablesPerWatchMax, nameByt
         limit: "tablesPerWatchMax",
       },
     );
+  // SQLite would watch another name, that with U+FFFD in its place.
+  const unpaired = unpairedIn({ tables, source }, "params");
+  if (unpaired !== undefined) return unpaired;
   for (const [at, table] of tables.entries()) {
     const why = wrongTable(table, nameBytesMax);
     if (why !== undefined)

@@ -5,7 +5,7 @@ import { culpritRefusal } from "../../src/core/writes/settlement.js";
 import { HoldfastError } from "../../src/terms/index.js";
 
 function linesOf(write: Parameters<typeof culpritRefusal>[0]): string {
-  return complaintLines(HoldfastError.from(culpritRefusal(write))).join("\n");
+  return complaintLines(HoldfastError.from(culpritRefusal(write, { ioFailed: false }))).join("\n");
 }
 
 test("who ran out of time is told of --timeout only where it would have helped", () => {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { openDatabase } from "../../src/sqlite/index.js";
 import { Crew } from "../processes/crew.js";
 import { Home } from "../support/broker.js";
 import { FaultyDisk } from "../support/faulty-disk.js";
@@ -163,6 +164,45 @@ test("what is acknowledged after a sync that failed survives a loss of power", a
     await itemsOf(await home.wire()),
     Array.from({ length: 30 }, (_, n) => n),
   );
+});
+
+// rule 9: that the disk failed is to be known to who comes next
+test("what the next broker acknowledges after a sync that failed, and a log that could not be repaired, survives a loss of power", async (t) => {
+  const { home, disk, start, losePower } = await scene(t);
+  const wire = await table(home);
+  // Somebody reads past the broker, so that the log cannot be written anew.
+  const reading = () => {
+    const other = openDatabase({ path: home.database, role: "reader", durability: "full", busyMs: 1000 });
+    t.after(() => other.close());
+    other.exec("begin");
+    return { other, found: other.prepare("select n from item").pluck().all() };
+  };
+  const { other: first } = reading();
+  await disk.failSync("data.db-wal", () => {
+    void wire.post("db.execute", { sql: "insert into item values (1)", key: wire.key() });
+  });
+  await until("the log not to be repaired", async () => (await home.status()).writes.state !== "ok");
+  await home.killAll();
+  first.close();
+  // Who comes now takes what the disk has not out of the system's memory.
+  const { other, found } = reading();
+  assert.deepEqual(found, [1], "the test is about this case");
+  const acknowledged: unknown[] = [];
+  const insert = async (n: number) => {
+    const next = await home.wire();
+    await next.call("db.execute", { sql: "insert into item values (?)", args: [n], key: next.key() });
+    acknowledged.push(n);
+  };
+  const refused = (error: Error) => assert.match(error.message, /could not be folded into the database after the disk/);
+  await start().then(() => insert(2), refused);
+  other.exec("commit");
+  await home.killAll();
+  await start();
+  await insert(3);
+  await losePower();
+  await start();
+  const items = await itemsOf(await home.wire());
+  for (const n of acknowledged) assert.ok(items.includes(n), `${n} was acknowledged and is gone`);
 });
 
 // rule 1: the first act of every writer

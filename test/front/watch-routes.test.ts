@@ -36,6 +36,8 @@ for (const [what, params, words] of [
   ["a number without its source", { after: 7 }, /params\.source is missing/],
   ["a name that is too long", { tables: ["a", "ääääää"] }, /params\.tables\[1\] is longer than 8 bytes/],
   ["a name with a NUL", { tables: ["a\0b"] }, /NUL/],
+  ["a name with half a surrogate pair", { tables: ["a", "b\ud800"] }, /params\.tables\[1\] has a surrogate/],
+  ["a source with half a surrogate pair", { after: 7, source: "\udc00" }, /params\.source has a surrogate/],
   ["SQLite's own", { tables: ["SQLite_x"] }, /SQLite's own/],
 ] as const)
   test(`${what} is refused`, () => {

@@ -41,6 +41,7 @@ export interface BenchOptions {
   readonly limits?: { readonly [name: string]: number };
   readonly bootId?: string;
   readonly repair?: boolean;
+  readonly first?: boolean;
 }
 
 export class WriterBench {
@@ -55,7 +56,7 @@ export class WriterBench {
 
   constructor(
     life: TestLife,
-    { dir = tempDir(life), limits = {}, bootId = "boot-1", repair = false }: BenchOptions = {},
+    { dir = tempDir(life), limits = {}, bootId = "boot-1", repair = false, first = true }: BenchOptions = {},
   ) {
     const database = join(dir, "data.db");
     this.orders = {
@@ -66,6 +67,7 @@ export class WriterBench {
       bootId,
       place: dir,
       repair,
+      first,
     };
     this.writer = Writer.start(this.orders, (text) => this.reports.push(text));
     this.look = openDatabase({ path: database, role: "reader", durability: "full", busyMs: 1000 });

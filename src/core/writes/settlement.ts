@@ -25,9 +25,14 @@ export interface Death {
   readonly progress: WriterProgress | undefined;
   /** Any write in its hands may be the reason. */
   readonly unexplained: boolean;
+  /** It ended because the disk had failed: that is what is said, and not that a statement has crashed it. */
+  readonly ioFailed: boolean;
 }
 
-/** A write that a writer had in its hands when it died, so often and for no known reason, is taken for the reason. */
+/**
+ * A write that a writer had in its hands when it died, so often and for no known reason, is taken for the reason. Where the
+ * disk fails as often it does so under this write perhaps and no other: it must not be run for ever, before all others.
+ */
 export const deathsMax = 3;
 
 /** The broker has killed the writer: because of this write, or of none. */
@@ -54,10 +59,10 @@ export function fateOf(write: Write, death: Omit<Death, "unexplained">): Fate {
     const message = "the writer died after it may have applied this write, which had no request key";
     return { kind: "refused", refusal: refuse("OUTCOME_UNKNOWN", message) };
   }
-  if (write.seq === culprit) return refusedUnlessStored(write, culpritRefusal(write));
+  if (write.seq === culprit) return refusedUnlessStored(write, culpritRefusal(write, death));
   if (write.deaths >= deathsMax) {
     const message = `the writer died ${write.deaths} times with this write in its hands`;
-    return refusedUnlessStored(write, refuse("STATEMENT_CRASHED", message));
+    return refusedUnlessStored(write, died(message, death));
   }
   // A part of it may be applied, and without a key the store cannot tell how much: it must not begin anew.
   if (write.piecewise && write.key === undefined && mayHaveBegun(write.seq, progress)) {
@@ -97,7 +102,7 @@ function mayHaveBegun(at: Seq, progress: WriterProgress | undefined): boolean {
   return progress === undefined || progress.seq >= at;
 }
 
-export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">): Refusal {
+export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">, death: Pick<Death, "ioFailed">): Refusal {
   if (write.killed === "cancel") return refuse("CANCELLED", "the statement was cancelled while it ran");
   if (write.killed === "timeout") return refuse("STATEMENT_TIMEOUT", "the statement ran out of its time and was ended");
   if (write.killed === "contended") {
@@ -105,5 +110,10 @@ export function culpritRefusal(write: Pick<Write, "killed" | "contendedMs">): Re
       "the statement ran out of the time that it has while others wait to write, and was ended: do it in smaller steps";
     return refuse("STATEMENT_TIMEOUT", message, write.contendedMs === undefined ? { limit: "writeContendedMs" } : {});
   }
-  return refuse("STATEMENT_CRASHED", "the writer died while it ran this statement");
+  return died("the writer died while it ran this statement", death);
+}
+
+function died(message: string, { ioFailed }: Pick<Death, "ioFailed">): Refusal {
+  if (!ioFailed) return refuse("STATEMENT_CRASHED", message);
+  return { ...refuse("DISK_FAILED", `${message}: the disk failed`), outcome: "none" };
 }

@@ -245,7 +245,8 @@ export class Transactions implements TurnTaker {
     owner.given.clear();
     const undone = lost(owner.number, "the writer died, and what was not committed is undone");
     for (const step of given)
-      if (step !== owner.begin) this.#ends.refuseStep(step, step === culprit ? culpritRefusal(step) : undone, now);
+      if (step !== owner.begin)
+        this.#ends.refuseStep(step, step === culprit ? culpritRefusal(step, death) : undone, now);
     this.#ends.undone(owner, undone, now);
   }
 

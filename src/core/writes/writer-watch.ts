@@ -22,7 +22,7 @@ export interface WriterWatchParts {
 }
 
 export type WriterSeen = Omit<Extract<StoreEvent, { kind: "writer-progress" }>, "kind">;
-type WriterEnd = Pick<Extract<StoreEvent, { kind: "writer-gone" }>, "progress" | "left">;
+type WriterEnd = Pick<Extract<StoreEvent, { kind: "writer-gone" }>, "progress" | "left" | "ioFailed">;
 
 /** How often a busy writer is looked at (ms). */
 const watchMs = 100;
@@ -144,13 +144,13 @@ export class WriterWatch {
   /** Its successor is ready. Says what the one before was doing, and what it died of, if that is known. */
   writerReady(now: Instant): Omit<Death, "storedSeq"> {
     this.#readyAt = now;
-    const { progress, left = false } = this.#end ?? {};
+    const { progress, left = false, ioFailed = false } = this.#end ?? {};
     const culprit = culpritOf(this.#killing, progress);
     const unexplained = culprit === undefined && !left && this.#killing?.stopped !== true;
     this.#killing = undefined;
     this.#still = undefined;
     this.#script = undefined;
     this.#end = undefined;
-    return { culprit, progress, unexplained };
+    return { culprit, progress, unexplained, ioFailed };
   }
 }

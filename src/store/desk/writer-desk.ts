@@ -50,6 +50,7 @@ export class WriterDesk {
   /** How many of the sessions told to this writer it has stored. */
   #stored = 0;
   #silentDeaths = 0;
+  #first = true;
   #closing = false;
 
   constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
@@ -147,7 +148,7 @@ export class WriterDesk {
       const child = this.#standby ?? this.#bear("writer");
       this.#standby = undefined;
       this.#state = { kind: "starting", child, repair, excuse: undefined };
-      const orders = { database, writerLock, progress, limits, bootId, place, repair };
+      const orders = { database, writerLock, progress, limits, bootId, place, repair, first: this.#first };
       sendToWriter(child.out, { kind: "go", orders });
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
@@ -228,6 +229,7 @@ export class WriterDesk {
     this.#state = { kind: "ready", child };
     this.#stored = 0;
     this.#silentDeaths = 0;
+    this.#first = false;
     for (const session of this.#ended) this.#send({ kind: "end-session", session });
     child.flush();
     this.#standBy();

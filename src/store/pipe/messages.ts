@@ -62,6 +62,8 @@ export interface WriterOrders {
   readonly place: string;
   /** Rule 9: fold the log with success before anything else. */
   readonly repair: boolean;
+  /** No writer of this front has been ready: what an earlier front knew of the log is not known. */
+  readonly first: boolean;
 }
 
 export interface ReaderOrders {

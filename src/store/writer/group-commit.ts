@@ -5,7 +5,7 @@
  *             │            │                                             │
  *             │            └ the transaction is gone (rule 3): those before the offender are run again without it; then
  *             │              it is the first, so that what it is refused for is on disk, and then those behind it. Its
- *             │              text is alone from now on, unless it was refused for a full disk
+ *             │              text is alone from now on, unless disk or memory were full
  *             └ or COMMIT fails: nothing counts; each is run in a transaction of its own
  *
  * No answer leaves before COMMIT has returned, a refusal neither: what it was refused for may be a row that is gone when
@@ -15,7 +15,15 @@
  * next are given to it, and each would wait for both. Of two groups one is run while the other is answered.
  */
 import { isBusy } from "../../sqlite/index.js";
-import { isRefusal, type Limits, type Millis, type Refusal, type Seq, seq } from "../../terms/index.js";
+import {
+  isRefusal,
+  type Limits,
+  type Millis,
+  type Refusal,
+  type RefusalCode,
+  type Seq,
+  seq,
+} from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { JobRunner } from "./job-runner.js";
 import type { OwnKeys } from "./own-keys.js";
@@ -41,11 +49,13 @@ export interface GroupParts {
   readonly report: (text: string) => void;
 }
 
+type Refused = Extract<Answer, { kind: "refused" }>;
+
 type Attempt =
   /** `answers` are those of the first members; `rest` did not get its turn. */
   | { readonly kind: "settled"; readonly answers: readonly Answer[]; readonly rest: readonly Job[] }
   /** The transaction was gone after this one, and with it what the others had done. */
-  | { readonly kind: "vanished"; readonly before: readonly Job[]; readonly offender: Job; readonly answer: Answer }
+  | { readonly kind: "vanished"; readonly before: readonly Job[]; readonly offender: Job; readonly answer: Refused }
   /** COMMIT failed: nothing counts, and whose doing it was is to be found out. */
   | { readonly kind: "failed"; readonly refusal: Refusal }
   /** There was not even a BEGIN; it would be the same for each of them. */
@@ -55,6 +65,8 @@ type Attempt =
 const workMs = 1;
 /** So many may run longer, and so may a rest of less than half of those that ran: they are not worth a sync of their own. */
 const membersMin = 16;
+/** For these SQLite ends the transaction whatever the text is. */
+const noTextsFault: ReadonlySet<RefusalCode> = new Set(["DISK_FULL", "SQLITE_NOMEM"]);
 /** How long syncs took counts for three quarters with the next. */
 const kept = 0.75;
 
@@ -102,8 +114,7 @@ export class GroupCommit {
         return attempt.answers;
       case "vanished": {
         const { before, offender, answer } = attempt;
-        // Of a full disk the text is not to blame.
-        if (!isFullAnswer(answer)) queue.isolate(offender);
+        if (!noTextsFault.has(answer.refusal.refused)) queue.isolate(offender, answer.refusal);
         // rule 3: behind others it may be refused for a row that comes to nothing with them.
         const isFirst = before.length === 0;
         queue.putBack(group.slice(isFirst ? 1 : before.length));
@@ -160,9 +171,9 @@ export class GroupCommit {
       const outcome = this.#jobs.run(job);
       if (!transaction.open) {
         transaction.abandon();
-        if (outcome.answer.kind !== "refused") throw new Error("a transaction vanished under a request that succeeded");
-        const before = members.slice(0, answers.length);
-        return { kind: "vanished", before, offender: job, answer: outcome.answer };
+        const { answer } = outcome;
+        if (answer.kind !== "refused") throw new Error("a transaction vanished under a request that succeeded");
+        return { kind: "vanished", before: members.slice(0, answers.length), offender: job, answer };
       }
       answers.push(outcome.answer);
       wrote ||= outcome.wrote;
@@ -210,10 +221,6 @@ function changesSchema({ opened }: Job): boolean {
     !isRefusal(opened.plan) &&
     opened.plan.statements.some(({ statement }) => statement.schemaChange)
   );
-}
-
-function isFullAnswer(answer: Answer): boolean {
-  return answer.kind === "refused" && answer.refusal.refused === "DISK_FULL";
 }
 
 function answerOfBarred(job: Job, refusal: Refusal, known: Answer | "unreadable" | undefined): Answer {

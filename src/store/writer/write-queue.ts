@@ -1,6 +1,6 @@
 /** What waits to be written, in the order in which it came, and how much of it goes into the next transaction. */
 import { createHash } from "node:crypto";
-import { isRefusal, type Limits } from "../../terms/index.js";
+import { isRefusal, type Limits, type Refusal } from "../../terms/index.js";
 import type { SettleMessage, WriteMessage } from "../pipe/messages.js";
 import type { StepMessage } from "../pipe/step-message.js";
 import type { Planner } from "../statement/plan.js";
@@ -80,10 +80,15 @@ export class WriteQueue {
     this.#opened = [...jobs, ...this.#opened];
   }
 
-  /** Rule 3: the text ended the transaction of its neighbours, and does not get any from now on. */
-  isolate(job: Job): void {
+  /**
+   * Rule 3: the text ended the transaction of its neighbours, and does not get any from now on. Of a batch it is the one
+   * that the refusal names: the others are the texts of many who have done nothing.
+   */
+  isolate(job: Job, { details }: Pick<Refusal, "details">): void {
     if (job.opened === undefined || isRefusal(job.opened.plan) || job.opened.plan.alone) return;
-    for (const { statement } of job.opened.plan.statements) {
+    const { statements } = job.opened.plan;
+    const named = statements[Number(details?.["statement"])];
+    for (const { statement } of named === undefined ? statements : [named]) {
       if (this.#loneTexts.size >= loneTextsMax) this.#loneTexts.clear();
       this.#loneTexts.add(markOf(statement.text));
     }

@@ -6,12 +6,14 @@ import { afterReading, FrameQueue } from "../pipe/frames.js";
 import { memoryTaken, worthALookMs } from "../pipe/memory.js";
 import { type FromWriter, readToWriter, sendFromWriter, type WriterOrders } from "../pipe/messages.js";
 import { endProcess, exitCodes, Parent, report } from "../pipe/parent.js";
+import { noteFailedDisk } from "./failed-disk.js";
 import { ProcessMustEnd } from "./process-end.js";
 import { Writer } from "./writer.js";
 import { WriterLockHeld } from "./writer-lock.js";
 
 const out = new FrameQueue();
 let writer: Writer | undefined;
+let database = "";
 let unavailable = false;
 let working = false;
 
@@ -24,13 +26,17 @@ function orEnd<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof ProcessMustEnd) endProcess(error.exitCode, error.message);
+    if (error instanceof ProcessMustEnd) {
+      if (error.exitCode === exitCodes.diskFailed) noteFailedDisk(database);
+      endProcess(error.exitCode, error.message);
+    }
     report(error instanceof Error ? (error.stack ?? "") : "");
     endProcess(exitCodes.impossible, String(error));
   }
 }
 
 function begin(orders: WriterOrders): void {
+  database = orders.database;
   try {
     writer = Writer.start(orders, report);
     send(writer.ready);
@@ -42,6 +48,7 @@ function begin(orders: WriterOrders): void {
     report(`no writer: ${reason}`);
     const word = isHoldfastError(error) ? { refused: error.code } : {};
     const why = { lockHeld: error instanceof WriterLockHeld, ioFailed: isDiskFailure(error) };
+    if (why.ioFailed) noteFailedDisk(database);
     send({ kind: "unavailable", reason, ...why, ...word });
     parent.endAfter(out, 0);
   }

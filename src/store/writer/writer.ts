@@ -17,8 +17,9 @@ import type { Answer, FromWriter, ToWriter, WriterOrders } from "../pipe/message
 import { exitCodes } from "../pipe/parent.js";
 import { ProgressFile } from "../pipe/progress-file.js";
 import { Planner } from "../statement/plan.js";
+import { forgetFailedDisk, hasFailedDisk } from "./failed-disk.js";
 import { GroupCommit } from "./group-commit.js";
-import { told, writersOf } from "./lock-holders.js";
+import { told, usersOf, writersOf } from "./lock-holders.js";
 import { MetaRow } from "./meta-row.js";
 import { OwnKeys } from "./own-keys.js";
 import { endOnDiskFailure, ProcessMustEnd } from "./process-end.js";
@@ -76,16 +77,14 @@ export class Writer {
   }
 
   private constructor(lock: FileLock, orders: WriterOrders, report: (text: string) => void) {
-    const { limits, bootId, place, repair } = orders;
+    const { limits, bootId, place } = orders;
     this.lock = lock;
     this.bytesMax = limits.childBytesMax;
     const progress = new ProgressFile(orders.progress);
     const database = openDatabase({ path: orders.database, role: "writer", durability: "full", busyMs });
     this.#database = database;
     this.#log = new WriteAheadLog(database, orders.database, progress);
-    // rule 9: what a failed disk left in the log is written anew, with success, or there is no writer.
-    if (repair && !this.#log.truncate())
-      throw new Error("the log could not be folded into the database after the disk had failed");
+    this.#foldFirst(orders);
     // rule 1: before this has returned nothing is told.
     this.#meta = MetaRow.start(database, bootId, { place });
     const schema = new SchemaWatch(database);
@@ -124,6 +123,17 @@ export class Writer {
     };
     this.#groups = new GroupCommit(parts);
     this.#steps = new StepRunner(parts);
+  }
+
+  /**
+   * rule 9: what a failed disk left in the log is written anew, with success, or there is no writer. Where nobody knows
+   * whether one has failed it is tried, and nobody is waited for: after a clean end there is nothing to fold.
+   */
+  #foldFirst({ database, repair, first }: WriterOrders): void {
+    if (repair || hasFailedDisk(database)) {
+      if (!this.#log.truncate()) throw cannotFold(database);
+      forgetFailedDisk(database);
+    } else if (first && this.#log.bytes > 0) this.#log.truncateAtOnce();
   }
 
   get ready(): FromWriter {
@@ -206,7 +216,12 @@ export class Writer {
   }
 
   #obstacle(walBytesHardMax: number): Refusal | undefined {
-    if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    try {
+      if (!this.#log.isOver(walBytesHardMax)) return undefined;
+    } catch (error) {
+      endOnDiskFailure(error);
+      throw error;
+    }
     const message = `the write-ahead log has ${this.#log.bytes} bytes, which a snapshot keeps from being folded; at most ${walBytesHardMax} are allowed`;
     return refuse("DISK_FULL", message, { limit: "walBytesHardMax", walBytes: this.#log.bytes });
   }
@@ -272,6 +287,12 @@ export class Writer {
       throw error;
     }
   }
+}
+
+function cannotFold(database: string): Error {
+  const users = usersOf(database);
+  const who = users.length === 0 ? "" : `; it is open in ${told(users)}: end that first`;
+  return new Error(`the log could not be folded into the database after the disk had failed${who}`);
 }
 
 function noRoom(database: string, cause: unknown): HoldfastError {

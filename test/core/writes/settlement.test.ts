@@ -27,7 +27,7 @@ function write(at: number, more: Partial<Write> = {}): Write {
 /** What becomes of a write: the kind of its fate, or the code of its refusal and what that says of the outcome. */
 function fate(one: Write, storedSeq: number, culprit?: number, progress?: WriterProgress): string {
   const died = culprit === undefined ? undefined : seqOf(culprit);
-  const given = fateOf(one, { storedSeq: seqOf(storedSeq), culprit: died, progress });
+  const given = fateOf(one, { storedSeq: seqOf(storedSeq), culprit: died, progress, ioFailed: false });
   if (given.kind !== "refused") return given.kind;
   const { refused, outcome } = given.refusal;
   return outcome === undefined ? refused : `${refused} ${outcome}`;
@@ -97,7 +97,7 @@ test("a write that was sent before and that the writer died of is looked up, onc
   const crashed = { kind: "ask", otherwise: "STATEMENT_CRASHED" };
   const of = (one: Write, culprit?: number) => {
     const died = culprit === undefined ? undefined : seqOf(culprit);
-    const given = fateOf(one, { storedSeq: seqOf(4), culprit: died, progress: undefined });
+    const given = fateOf(one, { storedSeq: seqOf(4), culprit: died, progress: undefined, ioFailed: false });
     return given.kind === "ask" ? { kind: "ask", otherwise: given.otherwise?.refused } : given.kind;
   };
   assert.deepEqual(of(write(5, { seenBefore: true }), 5), crashed);

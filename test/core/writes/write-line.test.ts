@@ -991,6 +991,22 @@ test("a writer that leaves by itself, or that somebody had stopped, is held agai
   }
 });
 
+test("where the disk fails under a write, or again and again with it, that is said, and not that it has crashed the writer", () => {
+  for (const phase of ["running", "committing"] as const) {
+    const [broker, a] = two();
+    const keyless = a.write("w1", { key: undefined });
+    for (let deaths = phase === "running" ? 1 : 3; deaths > 0; deaths--) {
+      assert.ok(keyless.open);
+      broker.killWriter({ jobs: 1, phase, ioFailed: true });
+      broker.writerReady();
+    }
+    assert.deepEqual([keyless.refusal.code, keyless.refusal.outcome], ["DISK_FAILED", "none"]);
+    const next = a.write("w2");
+    broker.settle();
+    assert.equal(next.body, "did w2");
+  }
+});
+
 // rule 8: on a busy machine it may get no processor for so long
 test("a writer that stands still for less than three seconds is not killed, however short the limit for writes", () => {
   const [broker, a] = two({ startMs: 100_000, limits: { writeContendedMs: 10 } });

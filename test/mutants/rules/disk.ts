@@ -160,12 +160,12 @@ export const disk: readonly Removal[] = [
       {
         file: "src/store/writer/writer.ts",
         patch: [
-          ["if (repair && !this.#log.truncate())", 'if (repair && orders.database === "" && !this.#log.truncate())'],
+          ["if (repair || hasFailedDisk(database)) {", 'if (database === "" && (repair || hasFailedDisk(database))) {'],
         ],
       },
     ],
     tests: ["faults/power"],
-    first: /sync that failed/,
+    first: /after a sync that failed survives/,
   },
   {
     id: "9c",
@@ -178,6 +178,21 @@ export const disk: readonly Removal[] = [
     ],
     tests: ["faults/disk"],
     first: /sync that fails/,
+  },
+  {
+    id: "9d",
+    without: "the next front goes on behind the log of one under which the disk had failed",
+    edits: [
+      {
+        file: "src/store/writer/writer.ts",
+        patch: [
+          ["if (repair || hasFailedDisk(database)) {", 'if (repair || (database === "" && hasFailedDisk(database))) {'],
+          ["else if (first && this.#log.bytes > 0)", 'else if (first && database === "")'],
+        ],
+      },
+    ],
+    tests: ["faults/power"],
+    first: /next broker acknowledges/,
   },
   {
     id: "10a",

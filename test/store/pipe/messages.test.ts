@@ -103,6 +103,7 @@ const toWriter: readonly messages.ToWriter[] = [
       bootId: "b",
       place: "/r",
       repair: true,
+      first: false,
     },
   },
 ];

@@ -90,6 +90,41 @@ test("a text that ended everybody's transaction once runs alone from then on", (
   assert.deepEqual([w.turn(), w.turn(), w.turn()], [[before], [alone], [behind]]);
 });
 
+for (const atomic of [true, false])
+  test(`of a batch that ended everybody's transaction ${atomic ? "" : "and is not atomic "}only the statement at fault runs alone from then on`, (t) => {
+    const w = withTable(t);
+    w.run("insert into t (a) values (1)");
+    const plain = { sql: "insert into t (a) values (?)" };
+    const offence = { sql: "insert or rollback into t (a) values (?)", args: [1] };
+    const statements = [{ ...plain, args: [2] }, offence, { ...plain, args: [3] }];
+    const batch = { method: "db.batch", params: { statements, atomic } } as const;
+    assert.deepEqual(codes(w.group([{ ...plain, args: [4] }, batch])), ["done", "SQLITE_CONSTRAINT"]);
+    const before = [w.give({ ...plain, args: [5] }), w.give({ ...plain, args: [6] })];
+    const alone = [w.give(offence), w.give(batch)];
+    const behind = [w.give({ ...plain, args: [7] }), w.give({ ...plain, args: [8] })];
+    const [first, second] = alone;
+    assert.deepEqual([w.turn(), w.turn(), w.turn(), w.turn()], [before, [first], [second], behind]);
+  });
+
+test("a text that found no memory has ended everybody's transaction, and is not alone for that", (t) => {
+  const w = withTable(t);
+  const { groups, transaction, queue, runner, database } = brittleGroups(w);
+  transaction.failures = 0;
+  const run = runner.run.bind(runner);
+  runner.run = () => {
+    runner.run = run;
+    database.exec("rollback");
+    return refuse("SQLITE_NOMEM", "out of memory");
+  };
+  queue.add(executeMessage(1, "insert into t (a) values (null)"));
+  assert.deepEqual(
+    groups.next().map(({ kind }) => kind),
+    ["refused"],
+  );
+  for (const at of [2, 3]) queue.add(executeMessage(at, "insert into t (a) values (null)"));
+  assert.equal(groups.next().length, 2);
+});
+
 const rowidMax = "9223372036854775807";
 
 for (const [where, offence] of [
@@ -194,7 +229,7 @@ function brittleGroups(w: WriterBench) {
     now: () => 0,
     report: () => {},
   };
-  return { groups: new GroupCommit(parts), transaction, queue };
+  return { groups: new GroupCommit(parts), transaction, queue, runner, database };
 }
 
 function executeMessage(at: number, sql: string): WriteMessage {

@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import { encodeRequest } from "../../../src/protocol/index.js";
 import { Planner } from "../../../src/store/statement/plan.js";
 import { WriteQueue } from "../../../src/store/writer/write-queue.js";
-import { limitsWith, seq } from "../../../src/terms/index.js";
+import { limitsWith, refuse, seq } from "../../../src/terms/index.js";
 import { alice } from "../writer-bench.js";
 
 const limits = limitsWith();
@@ -33,7 +33,7 @@ test("a text that is alone is known again, however long it is, and no other is t
   const long = `insert into t /* ${"x".repeat(100_000)} */ values (1)`;
   for (const text of ["insert into t values (1)", long]) {
     add(text);
-    for (const job of queue.takeGroup(false)) queue.isolate(job);
+    for (const job of queue.takeGroup(false)) queue.isolate(job, refuse("SQLITE_CONSTRAINT", "x"));
   }
   for (const text of [long, long.replace("(1)", "(2)"), "insert into t values (2)", "insert into t values (1)"])
     add(text);
@@ -51,7 +51,7 @@ test("what is remembered of long texts does not grow with their length", () => {
   const before = heap();
   for (let n = 0; n < 200; n++) {
     add(`insert into t /* ${n} ${"x".repeat(500_000)} */ values (1)`);
-    for (const job of queue.takeGroup(false)) queue.isolate(job);
+    for (const job of queue.takeGroup(false)) queue.isolate(job, refuse("SQLITE_CONSTRAINT", "x"));
   }
   const grown = heap() - before;
   assert.ok(grown < 10_000_000, `${grown} bytes are kept of 200 texts`);

@@ -22,16 +22,37 @@ const wal = "data.db-wal";
 type Life = TestLife & Parameters<typeof rig>[0];
 
 /** A store on a disk that obeys. */
-function rigOnDisk(t: Life): { r: StoreRig; disk: FaultyDisk; dir: string } {
+function rigOnDisk(
+  t: Life,
+  limits: { readonly [name: string]: number } = {},
+): { r: StoreRig; disk: FaultyDisk; dir: string } {
   const disk = FaultyDisk.make(tempDir(t));
   const dir = tempDir(t);
-  return { r: rig(t, { dir, env: disk.env }), disk, dir };
+  return { r: rig(t, { dir, env: disk.env, limits }), disk, dir };
 }
 
 async function killChild(r: StoreRig, child: KnownProcess): Promise<void> {
   const gone = r.next("writer-gone");
   process.kill(child.pid, "SIGKILL");
   await gone;
+}
+
+/** A table, and a write that its writer has ended with. */
+async function failSync(r: StoreRig, disk: FaultyDisk): Promise<void> {
+  await r.startWriter();
+  await r.execute(table);
+  const gone = r.next("writer-gone");
+  await disk.failSync(wal, () => r.write("db.execute", { sql: insert, args: ["lost"] }).catch(() => undefined));
+  assert.equal((await gone).ioFailed, true);
+}
+
+/** Another program, past the broker, in the middle of it until it is closed. */
+function readsFrom(t: Life, { places }: StoreRig): { close(): void } {
+  const other = openDatabase({ path: places.database, role: "reader", durability: "full", busyMs: 1000 });
+  t.after(() => other.close());
+  other.exec("begin");
+  other.prepare("select count(*) from t").get();
+  return other;
 }
 
 function code(answered: Answered): string {
@@ -143,6 +164,53 @@ test("a sync that fails ends the writer without an answer, and the next one writ
   assert.equal((await r.execute(insert, ["x".repeat(500_000)], { key: 1 })).kind, "done");
   await r.startReader();
   assert.deepEqual(await r.rows("select count(*) from t where length(a) > 10"), [[1]]);
+});
+
+// rule 9: the front that has seen the failure may end before its next writer has repaired the log
+test("what is acknowledged by another front after a sync that failed survives a loss of power", async (t) => {
+  const disk = FaultyDisk.make(tempDir(t));
+  const dir = tempDir(t);
+  const front = () => rig(t, { dir, env: disk.shadowingEnv });
+  const before = front();
+  await failSync(before, disk);
+  await before.store.close();
+  const after = front();
+  await after.startWriter();
+  await after.execute(insert, ["acknowledged"]);
+  for (const { pid } of after.store.processes()) process.kill(pid, "SIGKILL");
+  await after.store.close();
+  disk.losePower(join(dir, "data.db"));
+  const later = front();
+  await later.startWriter();
+  await later.startReader();
+  assert.deepEqual(await later.rows("select a from t where a = 'acknowledged'"), [["acknowledged"]]);
+});
+
+// rule 9: with somebody in the way it cannot be written anew
+test("after a sync that failed no front has a writer while another program reads from the log, and has one after it", async (t) => {
+  const { r, disk, dir } = rigOnDisk(t);
+  await failSync(r, disk);
+  const other = readsFrom(t, r);
+  await r.store.close();
+  const next = rig(t, { dir });
+  await assert.rejects(next.startWriter(), /could not be folded .* after the disk had failed/);
+  other.close();
+  await next.startWriter();
+  await next.killWriter();
+  readsFrom(t, next);
+  await next.store.close();
+  await rig(t, { dir }).startWriter();
+});
+
+// rule 9
+test("a disk that fails while a log over its hard limit is folded ends the writer as one that fails at a sync", async (t) => {
+  const { r, disk } = rigOnDisk(t, { walBytesHardMax: 2_097_152 });
+  await r.startWriter();
+  await r.execute(table);
+  await r.execute(insert, ["x".repeat(2_500_000)]);
+  const gone = r.next("writer-gone");
+  await disk.failSync("data.db", () => r.write("db.execute", { sql: insert, args: ["lost"] }).catch(() => undefined));
+  assert.equal((await gone).ioFailed, true);
 });
 
 // rule 9
