@@ -61,6 +61,14 @@ export class FairShare<Item extends Sized> {
     this.#length++;
   }
 
+  /** Before the first of its session that is `behind` it. */
+  insert(owner: string, item: Item, behind: (other: Item) => boolean): void {
+    const { items, head } = this.#lineOf(owner);
+    const at = items.findIndex((other, place) => place >= head && behind(other));
+    items.splice(at < 0 ? items.length : at, 0, item);
+    this.#length++;
+  }
+
   /** Puts items back before everything else of their session (they had been taken and must run again). */
   putBack(owner: string, items: readonly Item[]): void {
     if (items.length === 0) return;

@@ -363,7 +363,7 @@ export class Invariants implements Observer, Standing {
       throw new Error(`${letter.session} was welcomed before it was in the ledger`);
     if (!("request" in letter)) return;
     const id = `${letter.to}/${letter.request}`;
-    if (letter.kind === "refused") this.writes.refused(id);
+    if (letter.kind === "refused") this.writes.refused(id, letter.refusal.refused);
     if (this.#told.has(id)) throw new Error(`request ${id} was answered twice: ${JSON.stringify(letter)}`);
     this.#told.add(id);
   }

@@ -3,6 +3,7 @@
  * after somebody else was granted what they were sent under.
  */
 import type { Command, Fence, Job } from "../../src/core/index.js";
+import type { RefusalCode } from "../../src/terms/index.js";
 import type { Applied } from "../core/support/fake-writer.js";
 import type { Causes } from "./causes.js";
 import type { Presence } from "./presence.js";
@@ -32,6 +33,8 @@ export class WrittenOrder {
   /** Refused: asked again, it is another one, under the locks of then. */
   readonly #over = new Set<string>();
   readonly #applied = new Set<string>();
+  /** Under which number it was given to the writer last. */
+  readonly #seqs = new Map<string, number>();
   #seqHigh = 0;
 
   constructor(parts: WrittenOrderParts) {
@@ -41,6 +44,7 @@ export class WrittenOrder {
   /** Another life of the broker: what its client sends again is another write. */
   born(): void {
     this.#outstanding.clear();
+    this.#seqs.clear();
     // Connections are counted anew.
     this.#whats.clear();
     this.#seqHigh = 0;
@@ -67,6 +71,7 @@ export class WrittenOrder {
         return;
       case "writer-ready":
         this.#outstanding.clear();
+        this.#seqs.clear();
         this.#seqHigh = 0;
         return;
       case "writer-settled":
@@ -81,8 +86,11 @@ export class WrittenOrder {
     return this.#whats.get(id);
   }
 
-  refused(id: string): void {
-    this.#over.add(this.#whats.get(id) ?? "");
+  refused(id: string, code: RefusalCode): void {
+    const what = this.#whats.get(id) ?? "";
+    // It was asked again on this connection, and what was asked before it is with the writer still.
+    if (code === "CONNECTION_LOST" && this.#outstanding.has(this.#seqs.get(what) ?? 0)) return;
+    this.#over.add(what);
   }
 
   /** Everything up to here is settled. */
@@ -158,6 +166,7 @@ export class WrittenOrder {
     for (const fence of fences)
       for (const held of [...allUnder(fence), ...shadow.held.values()])
         if (held.origin === shadow.originOf(fence.token)) held.lastSeq = job.seq;
+    if (runs) this.#seqs.set(what, job.seq);
     const isAnother = this.#over.delete(what);
     if (this.#sent.has(what) && !isAnother) return;
     const own = [...shadow.held.values()].filter(({ session, ending }) => session === job.session && !ending);

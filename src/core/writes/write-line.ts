@@ -129,7 +129,9 @@ export class WriteLine {
     else if (this.logFull && write.settles === undefined) this.#refuse(write, this.logFullRefusal(), now);
     else if (this.#turns.nobody && this.#mayGo(write)) this.#send(write, false, now);
     else {
-      this.#line.push(accountOf(write), write);
+      // What its session asked after a commit may wait here already, and goes after what is done in its place.
+      if (write.insteadOf === undefined) this.#line.push(accountOf(write), write);
+      else this.#line.insert(accountOf(write), write, ({ order }) => order > write.order);
       if (!this.#turns.nobody) this.#somebodyWaits(now);
     }
     if (write.insteadOf !== undefined) this.#order.commitLeft(write.insteadOf, now);

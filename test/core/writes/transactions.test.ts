@@ -442,6 +442,24 @@ test("a commit under a caller's own key that was used before is answered as then
   assert.equal(broker.core.counts.transactions, 0);
 });
 
+// rule 5: what is done in place of a commit has the commit's place
+test("what a session asked after a commit that is looked up goes behind that, and is answered with what it gives back", () => {
+  const [broker, anna, bert] = two();
+  const fence = anna.hold("x");
+  bert.begin();
+  broker.settle();
+  anna.begin();
+  anna.step("a");
+  const commit = anna.commit({ ownKey: "order 17" });
+  anna.write("w", { fences: [fence], release: [fence] });
+  broker.do({ kind: "drain" });
+  bert.rollback();
+  assert.deepEqual(inHand(broker), ["rollback", "transaction 1", "w"]);
+  broker.settle();
+  assert.deepEqual([commit.refusal.code, broker.core.counts.held], ["SHUTTING_DOWN", 0]);
+  assert.deepEqual(applied(broker), ["w"]);
+});
+
 // ── lost connections and sessions ─────────────────────────────────────────────────────────────────────────────────────
 
 test("a connection that is lost ends its transactions at once, and those of others have their turn", () => {
@@ -979,11 +997,11 @@ test("a commit under a caller's own key whose writer dies behind it holds reads 
   const after = anna.read("after");
   broker.killWriter({ jobs: 1, phase: "committed" });
   broker.writerReady();
-  assert.deepEqual(inHand(broker), ["w", "transaction 1"]);
-  broker.settle(1);
+  assert.deepEqual(inHand(broker), ["transaction 1", "w"]);
   assert.deepEqual([commit.open, broker.core.counts.readsQueued], [true, 2]);
-  broker.settle();
+  broker.settle(1);
   assert.equal(commit.body, "committed transaction 1");
+  broker.settle();
   for (const what of ["before", "after"]) broker.read(what);
   assert.deepEqual([before.open, after.open], [false, false]);
   assert.equal(anna.goodbye().answer.kind, "farewell");
