@@ -90,12 +90,12 @@ upgrade-timed  gone       | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD
 upgrade-timed  second     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  semaphore PARAMS_INVALID | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
 upgrade-timed  shared     | CANCELLED DEADLOCK DISK_FULL LOCK_LOST LOCK_NOT_HELD LOCK_TIMEOUT NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
-upgrade-try    alone     converted | DEADLOCK DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
-upgrade-try    exclusive PARAMS_INVALID | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
-upgrade-try    gone       | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
-upgrade-try    second     | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
-upgrade-try    semaphore PARAMS_INVALID | DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
-upgrade-try    shared    LOCK_HELD | DISK_FULL LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
+upgrade-try    alone     converted | CANCELLED DEADLOCK DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN
+upgrade-try    exclusive PARAMS_INVALID | CANCELLED DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
+upgrade-try    gone       | CANCELLED DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
+upgrade-try    second     | CANCELLED DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
+upgrade-try    semaphore PARAMS_INVALID | CANCELLED DISK_FULL LOCK_HELD LOCK_NOT_HELD NOT_READY SHUTTING_DOWN converted
+upgrade-try    shared    LOCK_HELD | CANCELLED DISK_FULL LOCK_NOT_HELD NOT_READY PARAMS_INVALID SHUTTING_DOWN converted
 downgrade      alone     PARAMS_INVALID | LOCK_NOT_HELD NOT_READY SESSION_EXPIRED SHUTTING_DOWN converted
 downgrade      exclusive converted | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN
 downgrade      gone       | LOCK_NOT_HELD NOT_READY PARAMS_INVALID SESSION_EXPIRED SHUTTING_DOWN converted
@@ -271,9 +271,10 @@ const impossible: readonly Impossible[] = [
   { in: /^[a-z]+-timed /, outcomes: "LOCK_HELD", why: "it waits, and then its time is over" },
   {
     in: /^[a-z]+-try /,
-    outcomes: "LOCK_TIMEOUT LOCK_LOST CANCELLED SESSION_EXPIRED",
-    why: "it never waits, so nothing can happen to it meanwhile",
+    outcomes: "LOCK_TIMEOUT LOCK_LOST SESSION_EXPIRED",
+    why: "it never waits for others, so nothing can happen to it meanwhile",
   },
+  { in: /^acquire-try /, outcomes: "CANCELLED", why: "nor does it wait for what its session has asked before" },
   {
     in: /^(?!upgrade-try alone)[a-z]+-try /,
     outcomes: "DEADLOCK",

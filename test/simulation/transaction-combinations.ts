@@ -25,15 +25,16 @@ tx-write       write     SQLITE_CONSTRAINT TX_LOST answer | CANCELLED DISK_FULL 
 tx-stream      read      SQLITE_ERROR TX_LOST answer | CANCELLED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_ROLLED_BACK
 tx-stream      deferred  TX_LOST answer | CANCELLED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_ERROR STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_ROLLED_BACK
 tx-commit      read      TX_EXPIRED committed | CANCELLED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED TX_LOST TX_ROLLED_BACK
-tx-commit      deferred  committed | CANCELLED NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
+tx-commit      deferred  committed | CANCELLED CONNECTION_LOST NOT_READY READER_UNAVAILABLE SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED STATEMENT_TIMEOUT TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
 tx-commit      writing   answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN SESSION_EXPIRED SHUTTING_DOWN SNAPSHOT_ENDED SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
-tx-commit      write     TX_EXPIRED TX_LOST TX_ROLLED_BACK answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
+tx-commit      write     TX_EXPIRED TX_LOST TX_ROLLED_BACK answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN STATEMENT_CRASHED STATEMENT_TIMEOUT WRITER_UNAVAILABLE
 tx-commit      gone      TX_LOST answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_ROLLED_BACK WRITER_UNAVAILABLE
 tx-commit      again     answer | CANCELLED CONNECTION_LOST DISK_FULL FENCED NOT_READY OUTCOME_UNKNOWN RETRY_TOO_OLD SESSION_EXPIRED SHUTTING_DOWN SQLITE_BUSY_SNAPSHOT STATEMENT_CRASHED STATEMENT_TIMEOUT TX_EXPIRED TX_LOST TX_ROLLED_BACK WRITER_UNAVAILABLE
 tx-rollback    read      rolled-back | NOT_READY
 tx-rollback    deferred  rolled-back | NOT_READY
 tx-rollback    writing   rolled-back | NOT_READY
 tx-rollback    write     rolled-back | NOT_READY
+tx-rollback    gone       | NOT_READY rolled-back
 `;
 
 /** Why the outcomes that the table does not name cannot happen. */
@@ -48,9 +49,9 @@ export const impossibleInTransactions: readonly {
     why: "it has no key, and goes with its transaction",
   },
   {
-    in: /^tx-[a-z]+ (read|deferred|writing|write) /,
+    in: /^tx-(?!commit write)[a-z]+ (read|deferred|writing|write) /,
     outcomes: "RETRY_TOO_OLD",
-    why: "its key was not acknowledged before it was asked for the first time",
+    why: "its key was not acknowledged before it was asked for the first time, and does not get to a writer who knows its session as ended",
   },
   {
     in: /^tx-(begin|read|savepoint|stream|commit) read /,
@@ -60,15 +61,16 @@ export const impossibleInTransactions: readonly {
   },
   {
     in: /^tx-(stream|commit) deferred /,
-    outcomes: "DISK_FULL FENCED SQLITE_BUSY_SNAPSHOT SQLITE_CONSTRAINT CONNECTION_LOST OUTCOME_UNKNOWN",
+    outcomes: "DISK_FULL FENCED SQLITE_BUSY_SNAPSHOT SQLITE_CONSTRAINT OUTCOME_UNKNOWN",
     why: "it is answered by the snapshot, or with the end of that; what was refused its begin is only looked up by its key",
   },
-  { in: /^tx-stream deferred /, outcomes: "WRITER_UNAVAILABLE", why: "it has no key" },
+  { in: /^tx-stream deferred /, outcomes: "CONNECTION_LOST WRITER_UNAVAILABLE", why: "it has no key" },
   {
     in: /^tx-commit (read|deferred) /,
-    outcomes: "STATEMENT_TIMEOUT STATEMENT_CRASHED answer",
+    outcomes: "STATEMENT_CRASHED answer",
     why: "nothing runs for it",
   },
+  { in: /^tx-commit read /, outcomes: "STATEMENT_TIMEOUT", why: "and nothing is looked up" },
   {
     in: /^tx-commit (writing|write|gone|again) /,
     outcomes: "committed",
