@@ -3,7 +3,7 @@
  *
  *   starting ──► ready ──► stopping ──► stopped
  *                  │
- *                  └─► ended at once (a second signal, a fault, a database that was replaced): children leave at the end
+ *                  └─► ended at once (a second signal, a fault, a database that was replaced or taken): children leave at the end
  *                      of their pipes, and the next start settles what they left
  *
  * A stop that is asked for while starting takes effect when the start is done. One that takes longer may never be done (the
@@ -116,6 +116,7 @@ export class Broker {
       carriers: lockCarriers({ uid, maySignal: config.signals }),
       log: log.line,
       onStopRequested: () => this.#stop({ reason: "a client asked for it", exitCode: 0 }),
+      onDatabaseTaken: (why) => this.#endAtOnce(why, undefined),
     });
   }
 

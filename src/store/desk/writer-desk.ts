@@ -50,6 +50,8 @@ export class WriterDesk {
   /** How many of the sessions told to this writer it has stored. */
   #stored = 0;
   #silentDeaths = 0;
+  /** Since the last one that was ready. */
+  #starts = 0;
   #closing = false;
 
   constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
@@ -149,6 +151,7 @@ export class WriterDesk {
       this.#state = { kind: "starting", child, repair, excuse: undefined };
       const orders = { database, writerLock, progress, limits, bootId, place, repair };
       sendToWriter(child.out, { kind: "go", orders });
+      this.#starts++;
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
     }
@@ -232,9 +235,12 @@ export class WriterDesk {
     child.flush();
     this.#standBy();
     const { epoch, storedSeq, previousBootId, heldBefore, movedFrom, incarnation, tokensFrom, tokensTo } = message;
+    const starts = this.#starts;
+    this.#starts = 0;
     this.#on({
       kind: "writer-ready",
       epoch,
+      starts,
       storedSeq: seq(storedSeq),
       previousBootId,
       heldBefore,
