@@ -33,6 +33,7 @@ function player(): Player {
     {
       kind: "writer-ready",
       epoch: 1,
+      starts: 1,
       storedSeq: seq(0),
       previousBootId: null,
       heldBefore: false,

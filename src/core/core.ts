@@ -86,7 +86,7 @@ export class Core {
     const machines = { ...shared, ...stores, tokens: this.#tokens, locks: this.#locks };
     this.#machines = { ...machines, sessions: this.#sessions, transactions: this.#transactions };
     this.#requests = new ClientRequests(this.#machines);
-    this.#storeEvents = new StoreEvents(machines, storedSeq);
+    this.#storeEvents = new StoreEvents({ ...machines, sessions: this.#sessions }, storedSeq);
   }
 
   get counts(): Counts {

@@ -57,6 +57,8 @@ export type StoreEvent =
   | {
       readonly kind: "writer-ready";
       readonly epoch: number;
+      /** With this one: how many were started since the last that was ready. Each may have begun an epoch. */
+      readonly starts: number;
       /** The highest sequence whose group is committed. */
       readonly storedSeq: Seq;
       readonly previousBootId: string | null;
@@ -103,6 +105,8 @@ export type StoreEvent =
       readonly tokensTo: number;
       readonly incarnation: string;
     }
+  /** Another broker has the database, or has had it: what is known here of sessions and locks holds no more. */
+  | { readonly kind: "database-taken"; readonly reason: string }
   | { readonly kind: "checkpointed"; readonly walBytes: number; readonly complete: boolean }
   /** What the set says is in force: every commit with a higher number than `upTo` is told. */
   | {

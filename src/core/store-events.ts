@@ -10,6 +10,7 @@ import type { LockService } from "./locks/lock-service.js";
 import type { TokenBlock } from "./locks/token-block.js";
 import { Mark } from "./mark.js";
 import type { Reads } from "./reads/reads.js";
+import type { SessionTable } from "./sessions/session-table.js";
 import type { TableWatches } from "./watches/table-watches.js";
 import type { WriteLine } from "./writes/write-line.js";
 
@@ -17,6 +18,7 @@ export interface StoreEventsParts {
   readonly draft: Draft;
   readonly deadlines: Deadlines;
   readonly tokens: TokenBlock;
+  readonly sessions: SessionTable;
   readonly locks: LockService;
   readonly writes: WriteLine;
   readonly reads: Reads;
@@ -74,6 +76,8 @@ export class StoreEvents {
         tables.incarnationIs(event.incarnation);
         this.#tokensReserved(event, 0);
         return locks.grantAll(now);
+      case "database-taken":
+        return this.#taken(event.reason, now);
       case "tables-watched":
         return tables.watched(event);
       case "tables-changed":
@@ -98,6 +102,13 @@ export class StoreEvents {
     writes.writerLate(now);
     tables.writerUnavailable("the one before does not end, or the next is not ready in time");
     reads.writerIs("unavailable", now);
+  }
+
+  /** Everybody who is there is told so; nobody is granted what he lets go of. */
+  #taken(reason: string, now: Instant): void {
+    const { sessions, locks } = this.#parts;
+    locks.freeze();
+    for (const session of [...sessions.all()]) sessions.end(session, reason, now);
   }
 
   /**

@@ -3,10 +3,11 @@
  *
  *   starting ──► ready ──► stopping ──► stopped
  *                  │
- *                  └─► ended at once (a second signal, a fault, a database that was replaced): children leave at the end
+ *                  └─► ended at once (a second signal, a fault, a database that was replaced or taken): children leave at the end
  *                      of their pipes, and the next start settles what they left
  *
- * A stop that is asked for while starting takes effect when the start is done.
+ * A stop that is asked for while starting takes effect when the start is done. One that takes longer may never be done (the
+ * disk stands still, a stranger keeps the database), and keeps the place from every other: then it is ended at once.
  */
 import { Front } from "../front/index.js";
 import { closings } from "../protocol/index.js";
@@ -24,6 +25,9 @@ import { afterInput, keepHouse, linger, wallNow } from "./pulse.js";
 import { SelfCheck, type Verdict } from "./self-check.js";
 import { handleSignals } from "./signals.js";
 import { SingleInstance } from "./single-instance.js";
+
+/** How long a start may go on after a signal (ms): below the 10 s after which supervisors kill. */
+const startStopMs = 5000;
 
 export interface Stop {
   readonly reason: string;
@@ -44,6 +48,7 @@ export class Broker {
   readonly #stopped: Promise<Stop>;
   #stop: (stop: Stop) => void = () => undefined;
   #stopping = false;
+  #starting = true;
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
@@ -63,12 +68,14 @@ export class Broker {
       const instance = SingleInstance.take(this.#parts.config.places);
       try {
         serving = await this.#begin(instance);
+        this.#starting = false;
         this.#parts.onReady();
         return await this.#end(serving);
       } finally {
         instance.release();
       }
     } catch (error) {
+      this.#starting = false;
       // Only here: the signal that ended a broker may come once more before its process is gone.
       forgetSignals();
       throw error;
@@ -109,6 +116,7 @@ export class Broker {
       carriers: lockCarriers({ uid, maySignal: config.signals }),
       log: log.line,
       onStopRequested: () => this.#stop({ reason: "a client asked for it", exitCode: 0 }),
+      onDatabaseTaken: (why) => this.#endAtOnce(why, undefined),
     });
   }
 
@@ -183,7 +191,12 @@ export class Broker {
     return handleSignals({
       afterInput,
       spawned: config.spawned,
-      onStop: (signal) => this.#stop({ reason: signal, exitCode: 0 }),
+      onStop: (signal) => {
+        this.#stop({ reason: signal, exitCode: 0 });
+        afterInput(startStopMs, () => {
+          if (this.#starting) this.#endAtOnce(`${signal} came, and the start does not come to its end`, undefined);
+        });
+      },
       onStopNow: (exitCode) => {
         log.line("warn", { exitCode }, "ended at once by a second signal");
         process.exit(exitCode);

@@ -143,7 +143,7 @@ export class Front {
   async drain(reason: string): Promise<void> {
     this.#core.handle({ kind: "drain" }, this.#pulse.now());
     this.#postman.sayClosing(reason);
-    await this.#quiet();
+    await this.#until(() => this.#core.idle, drainMs);
     this.#postman.closeAll(reason);
     this.#core.handle({ kind: "end" }, this.#pulse.now());
     this.#turn();
@@ -153,16 +153,17 @@ export class Front {
     this.#past.ledger.close();
   }
 
-  #quiet(): Promise<void> {
+  /** It is so at the end of a turn, or the time is over. */
+  #until(isSo: () => boolean, msMax?: number): Promise<void> {
     return new Promise((resolve) => {
-      const enough = this.#pulse.after(drainMs, () => finish());
+      const enough = msMax === undefined ? undefined : this.#pulse.after(msMax, () => finish());
       const finish = () => {
-        enough();
+        enough?.();
         this.#onTurn = undefined;
         resolve();
       };
       this.#onTurn = () => {
-        if (this.#core.idle) finish();
+        if (isSo()) finish();
       };
       this.#pulse.soon();
     });
@@ -209,9 +210,16 @@ export class Front {
     if (event.kind === "writer-ready") this.#greet(event);
     if (event.kind === "tokens-reserved") this.#greeting = { ...this.#greeting, incarnation: event.incarnation };
     this.#room.hear(event);
-    this.#past.hear(event, this.#pulse.now());
+    const taken = this.#past.hear(event, this.#pulse.now());
+    if (taken !== undefined) return this.#end(taken);
     // That a read has begun is only noted.
     if (event.kind !== "read-begun") this.#pulse.soon();
+  }
+
+  /** Whoever is there hears that what he holds is lost; whether his writes are applied is told by the next broker. */
+  #end(why: string): void {
+    this.#turn();
+    this.#options.onDatabaseTaken(why);
   }
 
   #hold(process: SnapshotProcessId, held: boolean): void {
@@ -236,14 +244,7 @@ export class Front {
       deliver: (letters) => this.#postman.deliver(letters),
       onLedger: (command) => this.#ledger(command),
     });
-    await new Promise<void>((resolve) => {
-      this.#onTurn = () => {
-        if (!this.#past.ready) return;
-        this.#onTurn = undefined;
-        resolve();
-      };
-      this.#pulse.soon();
-    });
+    await this.#until(() => this.#past.ready);
   }
 
   #ledger(command: LedgerCommand): void {

@@ -31,4 +31,6 @@ export interface FrontOptions {
   readonly log: FrontLog;
   /** A client has asked the broker to end. */
   readonly onStopRequested: () => void;
+  /** Another broker has the database, or has had it: this one must end at once. */
+  readonly onDatabaseTaken: (why: string) => void;
 }

@@ -1,36 +1,42 @@
 /**
  * What was before this front, until it is known: a core that clients can come to, and the ledger that goes with it.
  *
- *   awaited ──writer-ready──► known
+ *   awaited ──writer-ready──► known ──the database was taken by another broker──► over
  *      │
  *      └ as long as a child of an earlier front holds the writer's lock and does not end
  *
  * | state   | what holds                                                                     | who may end it |
  * |---------|--------------------------------------------------------------------------------|----------------|
- * | known   | the core has what the ledger told, as far as it may be believed                 | nobody         |
+ * | known   | the core has what the ledger told, as far as it may be believed                 | another broker |
  * | awaited | there are no tokens, so nothing is granted; writes are refused; reads are served. | the first      |
  * |         | Whoever is new is welcome; whether the others' sessions live is not known yet   | writer         |
+ * | over    | every session is ended, and nothing is granted: the process is to end           | nobody         |
  *
  * Which machine run the ledger is of (rule 13) is told by the writer's start write, so nothing that it says counts before.
  */
+import { writeFileSync } from "node:fs";
 import { Core, type LedgerEntry, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents } from "../ledger/index.js";
 import { type Instant, type SessionId, seq } from "../terms/index.js";
 import { leaveWord } from "./moved.js";
+import { Ownership } from "./ownership.js";
 import { isOfThisRun, type RebirthParts, recall, remember, type WriterAway, type WriterReady } from "./rebirth.js";
-
-interface Awaited {
-  readonly parts: RebirthParts;
-  readonly contents: LedgerContents | "damaged";
-}
 
 export class Past {
   readonly core: Core;
   #ledger: Ledger;
-  #awaited: Awaited | undefined;
+  readonly #parts: RebirthParts;
+  /** What the ledger told, until a writer says whether it counts. */
+  #awaited: LedgerContents | "damaged" | undefined;
+  /** Known. */
+  #ownership: Ownership | undefined;
+  /** Clients could come, and there was a writer. */
+  #served = false;
 
   constructor(word: WriterReady | WriterAway, parts: RebirthParts) {
+    this.#parts = parts;
     if (word.kind === "writer-ready") {
+      this.#ownership = new Ownership(word);
       const known = remember(word, parts);
       this.core = known.core;
       this.#ledger = known.ledger;
@@ -38,7 +44,7 @@ export class Past {
     }
     this.#ledger = Ledger.open(parts.places.ledger);
     const contents = this.#ledger.read();
-    this.#awaited = { parts, contents };
+    this.#awaited = contents;
     this.core = new Core(parts.limits, seq(0));
     this.core.awaitPast(idsIn(contents));
     this.core.handle(word, parts.now);
@@ -54,15 +60,36 @@ export class Past {
     return { commit: (entries) => this.#ledger.commit(entries), close: () => this.#ledger.close() };
   }
 
-  hear(event: StoreEvent, now: Instant): void {
+  /** Gives why the database is not this broker's any more: then it must end when the next turn is done. */
+  hear(event: StoreEvent, now: Instant): string | undefined {
     const awaited = this.#awaited;
-    if (event.kind !== "writer-ready" || awaited === undefined) return this.core.handle(event, now);
+    this.#served ||= this.core.ready;
+    const taken = this.#ownership?.hear(event, this.#served);
+    if (taken !== undefined) this.#giveUp(taken, now);
+    else if (event.kind === "writer-ready" && awaited !== undefined) this.#learn(awaited, event, now);
+    else this.core.handle(event, now);
+    return taken;
+  }
+
+  #learn(awaited: LedgerContents | "damaged", event: WriterReady, now: Instant): void {
     this.#awaited = undefined;
-    const { parts } = awaited;
+    this.#ownership = new Ownership(event);
+    const parts = this.#parts;
     leaveWord(event, parts);
-    const contents = isOfThisRun(event, parts) ? awaited.contents : this.#beginAnew(parts);
+    const contents = isOfThisRun(event, parts) ? awaited : this.#beginAnew(parts);
     const ledger = { read: () => contents, commit: (rows: readonly LedgerEntry[]) => this.#ledger.commit(rows) };
     recall(ledger, event, { ...parts, now }, this.core);
+  }
+
+  /** Those who are away find no broker here, and must not believe for ever in what they hold (`moved.ts`). */
+  #giveUp(reason: string, now: Instant): void {
+    const { places, log } = this.#parts;
+    try {
+      writeFileSync(places.moved, `${reason}\n`, { mode: 0o600 });
+    } catch (error) {
+      log("no word can be left for those who are away", { error: (error as Error).message });
+    }
+    this.core.handle({ kind: "database-taken", reason }, now);
   }
 
   /** It is of an earlier run of the machine. Of whom this core knows it knows again. */

@@ -77,6 +77,18 @@ test("a later signal ends a broker at once, with the code of the signal", async 
   assert.deepEqual(await front.exited, { code: 130, signal: null });
 });
 
+test("a signal ends also a broker whose start does not come to its end", async (t) => {
+  const home = new Home(t);
+  const front = home.launch();
+  await said(front, /"msg":"starting"/);
+  const writer = await until("its writer", () => home.notedChildren()[0]);
+  t.after(() => kill(writer, "SIGKILL"));
+  await stop(writer);
+  kill(front.known, "SIGTERM");
+  assert.deepEqual(await within("the end", front.exited), { code: 1, signal: null });
+  assert.match(front.output, /ending at once: SIGTERM came, and the start does not come to its end/);
+});
+
 test("a client can ask a broker to end", async (t) => {
   const home = new Home(t);
   const front = await home.start();

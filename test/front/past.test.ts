@@ -1,9 +1,11 @@
 /** A front that begins while the old writer holds its lock and does not end: rules 1, 2 and 13 together. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Letter } from "../../src/core/index.js";
+import type { Letter, StoreEvent } from "../../src/core/index.js";
 import { Past } from "../../src/front/past.js";
+import type { WriterAway, WriterReady } from "../../src/front/rebirth.js";
 import { Ledger } from "../../src/ledger/index.js";
 import { placesFor } from "../../src/places/index.js";
 import {
@@ -33,8 +35,10 @@ const ready = writerReady({
   ...{ tokensFrom: 100, tokensTo: 200 },
 });
 
+const away = { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true } as const;
+
 /** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
-function awaited(t: TestLife) {
+function awaited(t: TestLife, word: WriterReady | WriterAway = away) {
   const dir = tempDir(t);
   const places = { ...placesFor({ env: {}, platform: "linux", uid: 0, home: () => "/", dir }) };
   const path = join(dir, "ledger.db");
@@ -47,10 +51,8 @@ function awaited(t: TestLife) {
   ]);
   before.close();
   const parts = { limits: limitsWith(), bootId: "this boot", now, wallNow: wallTime(0), log: () => undefined };
-  const past = new Past(
-    { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true },
-    { ...parts, places: { ...places, ledger: path } },
-  );
+  const moved = join(dir, "moved");
+  const past = new Past(word, { ...parts, places: { ...places, ledger: path, moved } });
   let connections = 0;
   const turn = () => {
     const { ledger, send, dispatch } = past.core.takeTurn();
@@ -76,7 +78,7 @@ function awaited(t: TestLife) {
     assert.ok(contents !== "damaged");
     return contents;
   };
-  return { past, turn, says, greets, rows };
+  return { past, turn, says, greets, rows, moved };
 }
 
 function codes(letters: readonly Letter[]): string[] {
@@ -138,4 +140,52 @@ test("when the writer says that the ledger is of an earlier run of the machine, 
   assert.deepEqual(codes(greets({ session: holder, mode: "resume" }).letters), ["SESSION_EXPIRED"]);
   const { sessions: known, grants } = rows();
   assert.deepEqual([known.map(({ session }) => session), grants.length], [[newcomer], 0]);
+});
+
+const gone = { kind: "writer-gone", progress: undefined, ioFailed: false, reason: "killed" } as const;
+const next = { ...ready, epoch: 3, tokensFrom: 200, tokensTo: 300 };
+
+const others: { readonly [what: string]: StoreEvent } = {
+  "holds its writer's lock": away,
+  "has had it, in another run directory": { ...next, movedFrom: "/run/elsewhere" },
+  "has had it, in a run directory of the same name": { ...next, epoch: 4 },
+  "was served there in the meantime, from an older file": { ...next, incarnation: "another" },
+};
+
+// rule 2, promise 4
+for (const [what, event] of Object.entries(others))
+  test(`when another broker ${what}, those who hold a lock hear that it is lost, nobody is granted it, and the broker is to end`, (t) => {
+    const { past, turn, greets, says, rows, moved } = awaited(t, ready);
+    const { letters } = greets({ session: holder, mode: "resume", grants: [fence] });
+    assert.ok(letters[0]?.kind === "welcome" && letters[0].grants.length === 1);
+    const { connection } = greets({ session: newcomer });
+    assert.deepEqual(codes(says(acquire({ connection, claims, key: requestKey(1) }))), []);
+    assert.equal(past.hear(gone, now), undefined);
+    assert.ok(past.hear(event, now));
+    assert.deepEqual(new Set(codes(turn().send)), new Set(["expired", "SESSION_EXPIRED"]));
+    assert.ok(existsSync(moved));
+    assert.deepEqual(rows().grants, []);
+  });
+
+test("a writer that takes the place of another is no other broker's, however many died before they could say a word", (t) => {
+  const { past, turn } = awaited(t, ready);
+  turn();
+  past.hear(gone, now);
+  assert.equal(past.hear({ ...next, epoch: 4, starts: 2 }, now), undefined);
+  const block = { tokensFrom: 300, tokensTo: 400, incarnation: "second" };
+  assert.equal(past.hear({ kind: "tokens-reserved", ...block }, now), undefined);
+  past.hear(gone, now);
+  assert.equal(past.hear({ kind: "writer-unavailable", reason: "no memory" }, now), undefined);
+  assert.equal(past.hear({ ...next, epoch: 5, incarnation: "second", tokensFrom: 400, tokensTo: 500 }, now), undefined);
+  assert.equal(past.core.counts.held, 1);
+});
+
+test("until tokens are reserved the database is noted as the other broker's, whose it was at the start", (t) => {
+  const { past, turn } = awaited(t, { ...ready, movedFrom: "/run/elsewhere" });
+  turn();
+  past.hear(gone, now);
+  assert.equal(past.hear({ ...next, movedFrom: "/run/elsewhere" }, now), undefined);
+  past.hear({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "second" }, now);
+  past.hear(gone, now);
+  assert.ok(past.hear({ ...next, epoch: 4, movedFrom: "/run/elsewhere", incarnation: "second" }, now));
 });

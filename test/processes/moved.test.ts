@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Home } from "../support/broker.js";
-import { until } from "../support/patience.js";
+import { until, within } from "../support/patience.js";
+import { kill, known, stop } from "../support/processes.js";
 
 // Longer than the library waits between two attempts to connect: those would move the end of a window on.
 const limits = { resumeWindowMs: 5000 };
@@ -39,3 +40,31 @@ for (const gone of [false, true])
     assert.deepEqual(events, ["lost", "granted"]);
     assert.equal(await other.withLock("early", () => "free"), "free");
   });
+
+test("a broker whose writer's lock was taken by one in another run directory ends, and whose lock it was hears that it is lost", async (t) => {
+  const there = new Home(t);
+  const here = new Home(t);
+  const front = await there.start();
+  const holder = await there.connect();
+  const lock = await holder.acquire("x");
+  let lost = false;
+  lock.signal.addEventListener("abort", () => {
+    lost = true;
+  });
+  const standby = await until("a writer that stands by", async () =>
+    (await there.status()).processes.find(({ role, state }) => role === "writer" && state === "standby"),
+  );
+  const next = known(standby.pid);
+  await stop(next);
+  const other = here.launch({ limits, args: ["--database", there.database] });
+  await until("the other one to wait for the lock", () => /waiting for the writer's lock/.test(other.output));
+  kill(await there.processOf("writer"), "SIGKILL");
+  await other.ready();
+  assert.equal(lost, false);
+  kill(next, "SIGCONT");
+  await until("the holder to hear of it", () => lost);
+  assert.equal((await within("the end", front.exited)).code, 1);
+  assert.match(front.output, /ending at once: another writer is still there/);
+  const stranger = await here.connect();
+  assert.equal(await stranger.withLock("x", () => "free"), "free");
+});

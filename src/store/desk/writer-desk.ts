@@ -51,6 +51,8 @@ export class WriterDesk {
   #stored = 0;
   #silentDeaths = 0;
   #first = true;
+  /** Since the last one that was ready. */
+  #starts = 0;
   #closing = false;
 
   constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
@@ -150,6 +152,7 @@ export class WriterDesk {
       this.#state = { kind: "starting", child, repair, excuse: undefined };
       const orders = { database, writerLock, progress, limits, bootId, place, repair, first: this.#first };
       sendToWriter(child.out, { kind: "go", orders });
+      this.#starts++;
     } catch (error) {
       this.#later({ kind: "writer-unavailable", reason: error instanceof Error ? error.message : String(error) });
     }
@@ -234,9 +237,12 @@ export class WriterDesk {
     child.flush();
     this.#standBy();
     const { epoch, storedSeq, previousBootId, heldBefore, movedFrom, incarnation, tokensFrom, tokensTo } = message;
+    const starts = this.#starts;
+    this.#starts = 0;
     this.#on({
       kind: "writer-ready",
       epoch,
+      starts,
       storedSeq: seq(storedSeq),
       previousBootId,
       heldBefore,

@@ -11,11 +11,15 @@ import { ProcessMustEnd } from "./process-end.js";
 import { Writer } from "./writer.js";
 import { WriterLockHeld } from "./writer-lock.js";
 
+/** How soon what it owes is tried again where nothing else brings about a turn (ms). */
+const againMs = 250;
+
 const out = new FrameQueue();
 let writer: Writer | undefined;
 let database = "";
 let unavailable = false;
 let working = false;
+let againSoon = false;
 
 function send(message: FromWriter): void {
   sendFromWriter(out, message);
@@ -62,12 +66,22 @@ function work(): void {
   parent.flush(out);
   orEnd(() => current.tidy());
   const leaves = performance.now() - began > worthALookMs && leavesIfFull(current);
-  if (leaves || !more) return;
+  if (leaves) return;
+  if (!more) return workAgain(current);
   working = true;
   afterReading(() => {
     working = false;
     work();
   });
+}
+
+function workAgain({ owes }: Writer): void {
+  if (!owes || againSoon) return;
+  againSoon = true;
+  setTimeout(() => {
+    againSoon = false;
+    work();
+  }, againMs);
 }
 
 /** Between two groups: what it has answered is on disk, and the rest is for the next writer. */

@@ -145,6 +145,11 @@ export class Writer {
     return this.#steps.open;
   }
 
+  /** A stranger or a full disk was in the way of something that is tried again, though nothing may come that asks for it. */
+  get owes(): boolean {
+    return this.#chores.length > 0 && !this.#steps.open;
+  }
+
   take(message: Exclude<ToWriter, { kind: "go" }>): void {
     switch (message.kind) {
       case "write":
@@ -250,7 +255,7 @@ export class Writer {
       } else {
         const reserved = this.#reserve(chore.above, chore.newIncarnation);
         if (reserved !== undefined) send(reserved);
-        // A full disk, or a stranger in the way: with the next turn, since tokens are asked for long before they run out.
+        // A full disk, or a stranger in the way: with the next turn. A broker that starts waits for these tokens.
         else this.#chores.push(chore);
       }
       // Each may have waited for a stranger: it does not stand still.

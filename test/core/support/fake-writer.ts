@@ -162,6 +162,7 @@ export class FakeWriter {
     return {
       kind: "writer-ready",
       epoch,
+      starts: 1,
       storedSeq: seqOf(storedSeq),
       previousBootId,
       heldBefore,

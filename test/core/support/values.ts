@@ -65,6 +65,7 @@ export function writerReady(words: Partial<WriterReady> = {}): WriterReady {
   return {
     kind: "writer-ready",
     epoch: 1,
+    starts: 1,
     storedSeq: seq(0),
     previousBootId: null,
     heldBefore: false,

@@ -17,7 +17,7 @@ export const operations: readonly Removal[] = [
   {
     id: "17b",
     without: "the front ends without waiting for what is under way",
-    edits: [{ file: "src/front/front.ts", patch: [["    await this.#quiet();\n", ""]] }],
+    edits: [{ file: "src/front/front.ts", patch: [["    await this.#until(() => this.#core.idle, drainMs);\n", ""]] }],
     tests: ["processes/ending"],
     first: /SIGTERM under load/,
   },

@@ -354,3 +354,24 @@ test("writes are refused while a snapshot keeps the log from being folded beyond
   snapshot.exec("commit");
   assert.equal(code(await r.execute(insert, ["x"], { key: 3 })), "done");
 });
+
+test("tokens that a stranger was in the way of are reserved when he is gone, though nobody asks for anything", async (t) => {
+  const r = rig(t);
+  const { tokensTo } = await r.startWriter();
+  const stranger = openDatabase({ path: r.places.database, role: "writer", durability: "full", busyMs: 0 });
+  stranger.exec("begin immediate");
+  const reserved = r.next("tokens-reserved");
+  const tried = r.next("checkpointed");
+  r.obey(
+    { to: "writer", kind: "reserve", above: tokensTo - 1, newIncarnation: false },
+    { to: "writer", kind: "checkpoint" },
+  );
+  await tried;
+  assert.deepEqual(
+    r.events.filter(({ kind }) => kind === "tokens-reserved"),
+    [],
+  );
+  stranger.exec("rollback");
+  stranger.close();
+  assert.equal((await reserved).tokensFrom, tokensTo);
+});
