@@ -26,6 +26,7 @@ import { Watches } from "./watches.js";
 const goodbyeMs = 5000;
 const settleRetryMs = 200;
 const closedByProgram = refuse("CLOSED", "the broker handle is closed");
+const sessionTaken = refuse("SESSION_TAKEN", "another connection speaks for this session now");
 
 export class Conversation {
   readonly #options: ConversationOptions;
@@ -112,7 +113,7 @@ export class Conversation {
       case "disconnected":
         return this.#disconnected(event.reason, event.luck, now);
       case "unsendable":
-        if (!this.#inFlight.unsendable(event.id, event.refusal)) this.#watches.refused(event.id, event.refusal);
+        if (!this.#inFlight.unsendable(event.id, event.refusal, now)) this.#watches.refused(event.id, event.refusal);
         return this.#partIfDone(now);
       case "time":
         return this.#timePassed(now);
@@ -302,10 +303,7 @@ export class Conversation {
         this.#outage.dismissed = true;
         return this.#leave(readRetryAfter(params), now);
       case "session.taken":
-        return this.#end(
-          refuse("SESSION_TAKEN", "another connection speaks for this session now"),
-          "the session was taken",
-        );
+        return this.#end(sessionTaken, "the session was taken");
       case "session.expired":
         return this.#sessionEnded("the broker ended it", now);
       default:
@@ -332,12 +330,13 @@ export class Conversation {
     this.#state = { at: "open" };
     this.#outage.over();
     this.#acknowledgement.carried(this.#identity.keys);
+    const { welcome } = this.#identity;
+    // First of all: how large a message may be, this broker alone knows.
+    if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
+    this.#opened = true;
     this.#inFlight.sendAll(now);
     this.#inFlight.releaseStrangers(strangers, now);
     this.#watches.connected();
-    const { welcome } = this.#identity;
-    if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
-    this.#opened = true;
     this.#partIfDone(now);
   }
 
