@@ -331,7 +331,6 @@ export class Conversation {
     this.#outage.over();
     this.#acknowledgement.carried(this.#identity.keys);
     const { welcome } = this.#identity;
-    // First of all: how large a message may be, this broker alone knows.
     if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
     this.#opened = true;
     this.#inFlight.sendAll(now);
@@ -415,9 +414,15 @@ export class Conversation {
 
   #standing(): Standing {
     return {
-      ...{ state: this.#state, opened: this.#opened, openBy: this.#openBy, closeBy: this.#closing?.by },
-      ...{ options: this.#options, windowMs: this.#identity.windowMs },
-      ...{ grants: this.#grants, inFlight: this.#inFlight, outage: this.#outage },
+      state: this.#state,
+      opened: this.#opened,
+      openBy: this.#openBy,
+      closeBy: this.#closing?.by,
+      options: this.#options,
+      windowMs: this.#identity.windowMs,
+      grants: this.#grants,
+      inFlight: this.#inFlight,
+      outage: this.#outage,
     };
   }
 
