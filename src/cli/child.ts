@@ -4,7 +4,8 @@
  *
  * With a terminal on stdin the command stays in our process group: the terminal itself sends Ctrl-C and Ctrl-\ to both
  * of us, so those are not passed on. Without one it has a group of its own, and all is passed on to the whole group:
- * also Ctrl-Z, with which it stands still as long as we do.
+ * also Ctrl-Z, with which it stands still as long as we do. What a further `holdfast lock` in it runs has a group of its
+ * own again, and goes on meanwhile.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:os";

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { HoldfastError } from "../terms/index.js";
 import { living, type Nested, nearest } from "./nesting.js";
+import type { Failed } from "./step-promise.js";
 
 interface Savepoint extends Nested<Savepoint> {
   readonly name: string;
@@ -18,6 +19,15 @@ const current = new AsyncLocalStorage<Savepoint>();
 export class Savepoints {
   #count = 0;
   #innermost: Savepoint | undefined;
+
+  /** Why nothing may be committed as yet; undefined when none is open. Its end is not waited for: it may wait for the commit. */
+  get unfinished(): Failed | undefined {
+    const open = this.#innermost;
+    if (open === undefined) return undefined;
+    const message =
+      "a savepoint is open: what is done in it would be committed in part; await its end before the commit";
+    return { error: new HoldfastError("MISUSE", message, { details: { open: open.name } }) };
+  }
 
   /** Runs `work` in the next one, by its name. Throws MISUSE when one is open that this is not asked for in. */
   async run<T>(work: (name: string) => Promise<T>): Promise<T> {

@@ -275,8 +275,9 @@ export class Transaction {
    * that nobody has waited for, nothing is committed.
    *
    * @returns which commit it is, in the one order of all
-   * @throws what a statement that was not awaited, or the end of a savepoint, was refused with; SQLITE_CONSTRAINT when a
-   *   deferred constraint does not hold; TX_LOST and the like: it is not committed; outcome `unknown`: nobody knows
+   * @throws what a statement that was not awaited, or the end of a savepoint, was refused with; MISUSE where a savepoint
+   *   is open, then too nothing is committed; SQLITE_CONSTRAINT when a deferred constraint does not hold; TX_LOST and the
+   *   like: it is not committed; outcome `unknown`: nobody knows
    * @param options `key`: a key of your own, under which a commit happens once, whoever asks for it; when one did before,
    *   this transaction is rolled back and the answer is that of the other. `keepMs` as of `broker.execute`; `release`:
    *   gives back the locks that the transaction relies on
@@ -286,7 +287,8 @@ export class Transaction {
     checkOptions("commit", options, commitOptions);
     this.#mustBeOpen();
     if (this.#seq !== undefined) mustNotRelease(options);
-    const refused = (await this.#steps.refusedUnheard()) ?? this.#notUndone;
+    const failed = (await this.#steps.refusedUnheard()) ?? this.#notUndone;
+    const refused = failed ?? (this.over ? undefined : this.#savepoints.unfinished);
     if (refused !== undefined) {
       await this.rollback();
       throw refused.error;

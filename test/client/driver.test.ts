@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { TableEffect } from "../../src/client/conversation/index.js";
 import { Driver, Question, TableSubscription } from "../../src/client/driver.js";
-import { type Broker, isHoldfastError } from "../../src/client/index.js";
+import { type Broker, connect, isHoldfastError } from "../../src/client/index.js";
 import { settingsFrom } from "../../src/client/options.js";
 import { type EphemeralBroker, type EphemeralOptions, ephemeralBroker } from "../../src/client/testing.js";
-import { FakeBroker } from "./support/fake-broker.js";
+import { limitsWith } from "../../src/terms/index.js";
+import { FakeBroker, rows } from "./support/fake-broker.js";
+import { rejection } from "./support/pair.js";
 import { uncaught } from "./support/uncaught.js";
 
 async function own(test: TestContext, options: EphemeralOptions = {}): Promise<EphemeralBroker> {
@@ -137,6 +139,29 @@ it("a handler that throws takes nothing along of what came with its news, and it
   await answered;
   assert.deepEqual(question.result, { now: 0 });
   assert.deepEqual(heard, ["tables-watched", "tables-changed", "tables-gap"]);
+});
+
+describe("a broker that takes smaller frames than the one before", () => {
+  it("is not sent what it would drop the connection for, and a write that was sent before may be applied", async (test) => {
+    const fake = await FakeBroker.start(test);
+    const broker = await connect({ socket: fake.path, start: false, env: {} });
+    test.after(() => broker.close());
+    const bytesMax = 64 * 1024;
+    fake.on("session.hello", (asked) => ({ ...fake.welcome(asked), limits: limitsWith({ frameBytesMax: bytesMax }) }));
+    const large = rejection(broker.execute("insert into t values (?)", ["x".repeat(bytesMax)]));
+    const small = broker.query("select 1 as n");
+    await fake.request("db.query");
+    fake.breakLinks();
+    fake.answer(await fake.request("db.query", 1), rows(["n"], [1]));
+    assert.deepEqual(await small, [{ n: 1 }]);
+    const { code, outcome, message } = await large;
+    assert.deepEqual({ code, outcome }, { code: "FRAME_TOO_LARGE", outcome: "unknown" });
+    assert.match(message, /the broker takes 65536 in one frame; it was sent before/);
+    assert.deepEqual(
+      fake.asked.map(({ method }) => method),
+      ["db.execute", "db.query", "db.query"],
+    );
+  });
 });
 
 describe("a broker that is stopped", () => {

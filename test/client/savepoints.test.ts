@@ -86,6 +86,45 @@ describe("savepoints", () => {
     assert.deepEqual(await notes(), ["later"]);
   });
 
+  it("that is open lets nothing be committed, neither beside it nor in it", async () => {
+    let unawaited: Promise<unknown> = Promise.resolve();
+    const beside = broker.transaction(async (tx) => {
+      unawaited = tx.savepoint(async () => {
+        await add(tx, "first");
+        await add(tx, "second");
+      });
+      unawaited.catch(() => undefined);
+      await add(tx, "beside");
+    });
+    const refused = await rejection(beside);
+    assert.deepEqual([refused.code, refused.outcome], ["MISUSE", "none"]);
+    assert.match(refused.message, /savepoint is open/);
+    assert.equal((await rejection(unawaited)).code, "MISUSE");
+
+    const within = broker.transaction(async (tx) => {
+      await add(tx, "before");
+      await tx.savepoint(async () => {
+        await add(tx, "in it");
+        await tx.commit();
+      });
+    });
+    assert.match((await rejection(within)).message, /savepoint is open/);
+    assert.deepEqual(await notes(), []);
+  });
+
+  it("that is over by the time of the commit is committed, though nobody has waited for it", async () => {
+    await broker.transaction(async (tx) => {
+      let over: () => void = () => undefined;
+      const isOver = new Promise<void>((resolve) => {
+        over = resolve;
+      });
+      void tx.savepoint(() => add(tx, "in it")).finally(over);
+      await add(tx, "beside");
+      await isOver;
+    });
+    assert.deepEqual(await notes(), ["beside", "in it"]);
+  });
+
   it("that cannot be undone are not committed", async () => {
     const error = await rejection(
       broker.transaction(async (tx) => {

@@ -93,6 +93,8 @@ export class Call {
   sentAt: Instant = instant(0);
   /** How often it was sent. */
   tries = 0;
+  /** When it was sent last, a broker may have seen it already, and nobody knew the outcome. */
+  sentAnew = false;
   /** The program does not want it any more. */
   cancelled = false;
   /** Of an acquire or an upgrade: how long it may wait, counted from `since`; absent means for ever. */
@@ -118,6 +120,14 @@ export class Call {
     this.own = more.own ?? false;
     this.tie = more.tie;
     this.gives = more.gives?.map((grant) => ({ grant, token: grant.token })) ?? none;
+  }
+
+  /** It is handed to the connection. */
+  leaves(now: Instant): void {
+    this.tries++;
+    this.sentAnew = this.state === "sent";
+    this.sentAt = now;
+    this.state = "sent";
   }
 
   /** It has a request key, under which it happens once. */

@@ -26,6 +26,7 @@ import { Watches } from "./watches.js";
 const goodbyeMs = 5000;
 const settleRetryMs = 200;
 const closedByProgram = refuse("CLOSED", "the broker handle is closed");
+const sessionTaken = refuse("SESSION_TAKEN", "another connection speaks for this session now");
 
 export class Conversation {
   readonly #options: ConversationOptions;
@@ -112,7 +113,7 @@ export class Conversation {
       case "disconnected":
         return this.#disconnected(event.reason, event.luck, now);
       case "unsendable":
-        if (!this.#inFlight.unsendable(event.id, event.refusal)) this.#watches.refused(event.id, event.refusal);
+        if (!this.#inFlight.unsendable(event.id, event.refusal, now)) this.#watches.refused(event.id, event.refusal);
         return this.#partIfDone(now);
       case "time":
         return this.#timePassed(now);
@@ -303,10 +304,7 @@ export class Conversation {
         this.#outage.dismissed = true;
         return this.#leave(readRetryAfter(params), now);
       case "session.taken":
-        return this.#end(
-          refuse("SESSION_TAKEN", "another connection speaks for this session now"),
-          "the session was taken",
-        );
+        return this.#end(sessionTaken, "the session was taken");
       case "session.expired":
         return this.#sessionEnded("the broker ended it", now);
       default:
@@ -333,12 +331,12 @@ export class Conversation {
     this.#state = { at: "open" };
     this.#outage.over();
     this.#acknowledgement.carried(this.#identity.keys);
-    this.#inFlight.sendAll(now);
-    this.#inFlight.releaseStrangers(strangers, now);
-    this.#watches.connected();
     const { welcome } = this.#identity;
     if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
     this.#opened = true;
+    this.#inFlight.sendAll(now);
+    this.#inFlight.releaseStrangers(strangers, now);
+    this.#watches.connected();
     this.#partIfDone(now);
   }
 
@@ -417,9 +415,15 @@ export class Conversation {
 
   #standing(): Standing {
     return {
-      ...{ state: this.#state, opened: this.#opened, openBy: this.#openBy, closeBy: this.#closing?.by },
-      ...{ options: this.#options, windowMs: this.#identity.windowMs },
-      ...{ grants: this.#grants, inFlight: this.#inFlight, outage: this.#outage },
+      state: this.#state,
+      opened: this.#opened,
+      openBy: this.#openBy,
+      closeBy: this.#closing?.by,
+      options: this.#options,
+      windowMs: this.#identity.windowMs,
+      grants: this.#grants,
+      inFlight: this.#inFlight,
+      outage: this.#outage,
     };
   }
 

@@ -35,7 +35,7 @@ export type Effect =
   | { readonly kind: "lost"; readonly grant: Grant; readonly reason: string }
   /** A write that gives it back is on disk. */
   | { readonly kind: "given-back"; readonly grant: Grant }
-  /** The conversation is open; `first` is true once. */
+  /** The conversation is open; `first` is true once. Before all that is sent then: its broker says how large that may be. */
   | { readonly kind: "opened"; readonly welcome: Welcome; readonly first: boolean }
   /** The session is over and a new one takes its place; its locks were lost. */
   | { readonly kind: "session-lost"; readonly reason: string }

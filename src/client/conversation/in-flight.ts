@@ -13,7 +13,7 @@ import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
 import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
-import { noConnection, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
+import { noConnection, notSentAnew, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
@@ -79,9 +79,7 @@ export class InFlight {
       const left = call.waitMs - (now - call.since);
       call.params.waitMs = Math.max(1, Math.ceil(left));
     }
-    call.tries++;
-    call.sentAt = now;
-    call.state = "sent";
+    call.leaves(now);
     this.#draft.send(call);
   }
 
@@ -202,12 +200,14 @@ export class InFlight {
     return true;
   }
 
-  /** It could not be sent: no broker has seen it. Returns whether it was asked here. */
-  unsendable(id: number, refusal: Refusal): boolean {
+  /** It could not be sent: no broker has seen it, unless it was sent before. Returns whether it was asked here. */
+  unsendable(id: number, refusal: Refusal, now: Instant): boolean {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
     this.#notGivenUp(call);
-    this.#refuse(call, refusal);
+    const mayBeApplied = call.sentAnew && call.writes;
+    this.#refuse(call, mayBeApplied ? notSentAnew(refusal) : refusal, { unheard: mayBeApplied });
+    this.#locks.giveUpRest(now);
     return true;
   }
 

@@ -1,5 +1,5 @@
 /** What a call is refused with whose answer does not come any more, or cannot be read. */
-import { type Millis, refuse } from "../../terms/index.js";
+import { type Millis, type Refusal, refuse } from "../../terms/index.js";
 
 /** How long was waited for a connection, and why there was none. */
 export interface Patience {
@@ -19,6 +19,12 @@ export const tooOld = refuse(
 
 export function tooOften(tries: number) {
   return refuse("CONNECTION_LOST", `sent ${tries} times, and each time the connection broke before the answer`);
+}
+
+/** One that an earlier broker had taken, and this one would not. */
+export function notSentAnew(refusal: Refusal): Refusal {
+  const message = `${refusal.message}; it was sent before, and what became of it then is not known`;
+  return { ...refusal, message, outcome: "unknown" };
 }
 
 export function noConnection({ ms, reason }: Patience) {

@@ -25,7 +25,7 @@ describe("a conversation begins", () => {
     assert.deepEqual(rig.ask("r", "read"), []);
     assert.deepEqual(rig.ask("w", "write"), []);
     rig.connect();
-    assert.deepEqual(rig.welcome(), ["→ r", "→ w key 1", "opened"]);
+    assert.deepEqual(rig.welcome(), ["opened", "→ r", "→ w key 1"]);
   });
 
   it("and ends at once when no broker runs and none may be started", () => {
@@ -133,7 +133,7 @@ describe("a connection breaks", () => {
     rig.connect();
     assert.equal(rig.params("session.hello")["mode"], "resume");
     assert.equal(rig.params("session.hello")["ack"], 2);
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ r1", "→ w2 key 2", "→ w3 key 3", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ r1", "→ w2 key 2", "→ w3 key 3"]);
   });
 
   it("and a request that must not be sent twice has an unknown outcome", () => {
@@ -151,7 +151,7 @@ describe("a connection breaks", () => {
     rig.ask("stop", "once");
     rig.passes(5);
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ stop", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ stop"]);
   });
 
   it("and after the patience calls end: what was sent with unknown outcome, what was not with none", () => {
@@ -222,12 +222,12 @@ describe("a connection breaks", () => {
     rig.ask("poison", "write");
     for (let time = 1; time < 10; time++) {
       rig.returns();
-      assert.deepEqual(rig.welcome({ resumed: true })[0], "→ poison key 1");
+      assert.deepEqual(rig.welcome({ resumed: true })[1], "→ poison key 1");
     }
     rig.returns();
     assert.deepEqual(rig.welcome({ resumed: true }), [
-      "poison refused CONNECTION_LOST, outcome unknown",
       "open again, resumed",
+      "poison refused CONNECTION_LOST, outcome unknown",
     ]);
   });
 
@@ -237,10 +237,33 @@ describe("a connection breaks", () => {
     rig.ask("poison", "named");
     for (let time = 1; time < 10; time++) {
       rig.returns();
-      assert.deepEqual(rig.welcome({ resumed: true })[0], "→ poison");
+      assert.deepEqual(rig.welcome({ resumed: true })[1], "→ poison");
     }
     rig.returns();
-    assert.equal(rig.welcome({ resumed: true })[0], "poison refused CONNECTION_LOST, outcome unknown");
+    assert.equal(rig.welcome({ resumed: true })[1], "poison refused CONNECTION_LOST, outcome unknown");
+  });
+
+  it("and a write that the next broker finds too large may be applied, and a read has seen nothing", () => {
+    const rig = new Rig();
+    rig.begin();
+    for (const kind of ["write", "named", "read"] as const) rig.ask(kind, kind);
+    assert.deepEqual(rig.ask("new", "write"), ["→ new key 2"]);
+    assert.deepEqual(rig.tooLarge("new"), ["new refused FRAME_TOO_LARGE"]);
+    rig.returns();
+    assert.equal(rig.welcome({ resumed: true })[0], "open again, resumed");
+    assert.deepEqual(rig.tooLarge("write"), ["write refused FRAME_TOO_LARGE, outcome unknown"]);
+    assert.deepEqual(rig.tooLarge("named"), ["named refused FRAME_TOO_LARGE, outcome unknown"]);
+    assert.deepEqual(rig.tooLarge("read"), ["read refused FRAME_TOO_LARGE"]);
+  });
+
+  it("and a write that is too large for the next broker is not applied where the one before has turned it away", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.refuse("w", "SHUTTING_DOWN");
+    rig.returns();
+    rig.welcome({ resumed: true });
+    assert.deepEqual(rig.tooLarge("w"), ["w refused FRAME_TOO_LARGE"]);
   });
 
   it("with an answer on the way, and the late answer of a call that is over is ignored", () => {
@@ -275,7 +298,7 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.passes(49), []);
     assert.deepEqual(rig.passes(1), ["connect"]);
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w1 key 1", "→ w2 key 2", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w1 key 1", "→ w2 key 2"]);
   });
 
   // promise 3: a read sees every write sent before it
@@ -291,7 +314,7 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.refuse("wrong", "SQLITE_ERROR"), []);
     assert.deepEqual(rig.answer("before", 1), ["before = 1"]);
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "→ r", "→ wrong", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w key 1", "→ r", "→ wrong"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
     assert.deepEqual(rig.answer("r", "with w"), ['r = "with w"']);
   });
@@ -304,7 +327,7 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), []);
     assert.deepEqual(rig.answer("r", "without w"), []);
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w", "→ r", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w", "→ r"]);
   });
 
   // rule 5: a release takes effect after the writes sent before it
@@ -316,7 +339,7 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
     const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
     const sent = rig.welcome({ resumed: true, grants });
-    assert.deepEqual(sent, ["→ w key 1", "→ r key L1", "open again, resumed"]);
+    assert.deepEqual(sent, ["open again, resumed", "→ w key 1", "→ r key L1"]);
     assert.deepEqual([rig.answer("w", 1), rig.answer("r", {})].flat(), ["w = 1", "r = {}"]);
   });
 
@@ -337,7 +360,7 @@ describe("a broker ends", () => {
     assert.deepEqual([rig.refuse("w", "SHUTTING_DOWN"), rig.refuse("r", "SHUTTING_DOWN")], [[], []]);
     assert.deepEqual(rig.returns(), ["connect", "→ session.hello"]);
     const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
-    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ w key 1", "→ r key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["open again, resumed", "→ w key 1", "→ r key L1"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
     assert.deepEqual(rig.answer("r", {}), ["r = {}", "→ session.ack", "→ session.goodbye"]);
   });
@@ -348,7 +371,7 @@ describe("a broker ends", () => {
     rig.begin();
     rig.ask("w", "write");
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w key 1"]);
     assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN", { outcome: "unknown" }), []);
     rig.returns();
     assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED"), ["session lost", "→ session.hello"]);
@@ -423,11 +446,11 @@ describe("a session is over", () => {
     ];
     assert.deepEqual(rig.answer("session.settle", { outcomes }), [
       'w1 = "stored"',
+      "open again",
       "→ r",
       "→ waits key L0 wait 995",
       "→ w2 key 1",
       "→ new key 2",
-      "open again",
     ]);
     assert.equal(rig.params("db.execute")["ack"], 1);
   });
@@ -514,7 +537,7 @@ describe("a session is over", () => {
     ]);
     rig.ask("later", "write");
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ later key 1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ later key 1"]);
   });
 
   it("and more writes than one question takes are settled in several", () => {
@@ -644,7 +667,7 @@ describe("closing", () => {
     assert.deepEqual(rig.handle({ kind: "close" }), []);
     assert.deepEqual(rig.passes(5), ["connect"]);
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w key 1"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1", "→ session.ack", "→ session.goodbye"]);
   });
 
@@ -656,7 +679,7 @@ describe("closing", () => {
     rig.handle({ kind: "close" });
     assert.deepEqual([rig.refuse("w", "SHUTTING_DOWN"), rig.refuse("r", "SHUTTING_DOWN")], [[], []]);
     assert.deepEqual(rig.returns(), ["connect", "→ session.hello"]);
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "→ r", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w key 1", "→ r"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
     assert.deepEqual(rig.answer("r", 1), ["r = 1", "→ session.ack", "→ session.goodbye"]);
   });
@@ -683,7 +706,7 @@ describe("closing", () => {
     assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
     const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
     const sent = rig.welcome({ resumed: true, grants });
-    assert.deepEqual(sent, ["→ w key 1", "→ lock.release key L1", "open again, resumed"]);
+    assert.deepEqual(sent, ["open again, resumed", "→ w key 1", "→ lock.release key L1"]);
     assert.deepEqual(rig.answer("w", 1), ["w = 1"]);
     assert.deepEqual(rig.answer("lock.release", {}), ["→ session.ack", "→ session.goodbye"]);
   });

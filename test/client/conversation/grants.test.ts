@@ -30,10 +30,10 @@ describe("an acquire", () => {
     rig.returns();
     assert.deepEqual((rig.params("session.hello")["pending"] as number[]).length, 3);
     assert.deepEqual(rig.welcome({ resumed: true }), [
+      "open again, resumed",
       "→ timed key L0 wait 595",
       "→ patient key L1",
       "→ hasty key L2 wait 0",
-      "open again, resumed",
     ]);
   });
 
@@ -44,7 +44,7 @@ describe("an acquire", () => {
     rig.breaks();
     rig.passes(500);
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true })[0], "→ a key L0 wait 1");
+    assert.deepEqual(rig.welcome({ resumed: true })[1], "→ a key L0 wait 1");
     assert.deepEqual(rig.granted("a", 7), ["a granted 7"]);
   });
 
@@ -96,7 +96,7 @@ describe("an acquire", () => {
     rig.acquire("a");
     rig.returns();
     assert.deepEqual(rig.cancel("a"), []);
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ a key L0", "→ lock.cancel key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ a key L0", "→ lock.cancel key L1"]);
   });
 
   it("that was granted while nobody was connected gets its grant by being sent again", () => {
@@ -105,7 +105,7 @@ describe("an acquire", () => {
     rig.acquire("a");
     rig.returns();
     const grants = [{ name: "a", token: 9, key: 2 ** 48 }];
-    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ a key L0", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["open again, resumed", "→ a key L0"]);
     assert.deepEqual(rig.granted("a", 9), ["a granted 9"]);
   });
 });
@@ -201,7 +201,7 @@ describe("a held lock", () => {
     rig.begin();
     rig.returns();
     const lines = rig.welcome({ resumed: true, grants: [{ name: "stranger", token: 5, key: 2 ** 48 + 9 }] });
-    assert.deepEqual(lines, ["→ lock.release key L0", "open again, resumed"]);
+    assert.deepEqual(lines, ["open again, resumed", "→ lock.release key L0"]);
     assert.deepEqual(rig.answer("lock.release", { released: true }), []);
   });
 });
@@ -236,9 +236,9 @@ describe("a release", () => {
     rig.returns();
     assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
     assert.deepEqual(rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] }), [
+      "open again, resumed",
       "→ w key 1",
       "→ r key L1",
-      "open again, resumed",
     ]);
   });
 
@@ -246,7 +246,7 @@ describe("a release", () => {
     const rig = holding();
     rig.release("r", "a");
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ r key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ r key L1"]);
     assert.deepEqual(rig.refuse("r", "LOCK_NOT_HELD"), ["r = {}"]);
   });
 
@@ -328,8 +328,20 @@ describe("a write that gives a lock back", () => {
     rig.givingBack("w", "a");
     rig.returns();
     assert.deepEqual(rig.params("session.hello")["grants"], [{ name: "a", token: 7 }]);
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ w key 1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ w key 1"]);
     assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
+  });
+
+  it("that the next broker finds too large may be applied: the lock is lost, and given back at once", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    rig.returns();
+    rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] });
+    assert.deepEqual(rig.tooLarge("w"), [
+      "lost a 7",
+      "w refused FRAME_TOO_LARGE, outcome unknown",
+      "→ lock.release key L1",
+    ]);
   });
 
   it("that is refused after the lock was lost tells the loss then", () => {
@@ -455,7 +467,7 @@ describe("a write that gives a lock back", () => {
       rig.connect();
       lines = rig.welcome({ resumed: true, grants: [{ name: "a", token: 7, key: 2 ** 48 }] });
     }
-    assert.deepEqual(lines.slice(0, 3), [
+    assert.deepEqual(lines.slice(1, 4), [
       "lost a 7",
       "w refused CONNECTION_LOST, outcome unknown",
       "→ lock.release key L1",

@@ -126,8 +126,8 @@ describe("a lease", () => {
     const grants = [{ name: "a", token: 7, key: 2 ** 48 }];
     assert.deepEqual(rig.welcome({ resumed: true, grants }), [
       "lost a 7",
-      "→ lock.release key L1",
       "open again, resumed",
+      "→ lock.release key L1",
     ]);
     assert.equal(rig.params("lock.release")["lost"], true, "what runs under it has not ended");
   });

@@ -36,7 +36,7 @@ describe("a grant of several names", () => {
     rig.begin();
     rig.returns();
     const grants = ["a", "b"].map((name) => ({ name, token: 5, key: key(9) }));
-    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ lock.release key L0", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["open again, resumed", "→ lock.release key L0"]);
   });
 
   it("that another program acquired is taken up as one", () => {
@@ -80,7 +80,7 @@ describe("an upgrade", () => {
     assert.deepEqual(rig.params("session.hello")["pending"], [key(1)]);
     // The broker tells the key of the acquire, as ever.
     const grants = [{ name: "a", token: 9, key: key(0) }];
-    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ up key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["open again, resumed", "→ up key L1"]);
     rig.upgraded("up", 9);
     assert.equal(rig.grant("a").token, 9);
     assert.equal(rig.grant("a").state, "held");
@@ -95,7 +95,7 @@ describe("an upgrade", () => {
     rig.upgrade("again", "a");
     rig.returns();
     const grants = [{ name: "a", token: 11, key: key(0) }];
-    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["→ again key L3", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants }), ["open again, resumed", "→ again key L3"]);
     rig.upgraded("again", 11);
     assert.equal(rig.grant("a").token, 11);
   });
@@ -104,7 +104,7 @@ describe("an upgrade", () => {
     const rig = holding();
     rig.upgrade("up", "a");
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["lost a 7", "→ up key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["lost a 7", "open again, resumed", "→ up key L1"]);
     assert.deepEqual(rig.refuse("up", "LOCK_NOT_HELD"), ["up refused LOCK_NOT_HELD"]);
   });
 
@@ -138,9 +138,9 @@ describe("an upgrade", () => {
     assert.deepEqual(rig.params("session.hello")["pending"], [key(1)]);
     const grants = [{ name: "a", token: 7, key: key(0) }];
     assert.deepEqual(rig.welcome({ resumed: true, grants }), [
+      "open again, resumed",
       "→ up key L1",
       "→ lock.cancel key L2",
-      "open again, resumed",
     ]);
   });
 
@@ -251,7 +251,7 @@ describe("a transfer", () => {
     rig.transfer("t", "a");
     rig.returns();
     // The word that nobody waits was lost with the connection, and then the lock was broken.
-    assert.deepEqual(rig.welcome({ resumed: true, grants: [] }), ["→ t key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true, grants: [] }), ["open again, resumed", "→ t key L1"]);
     assert.deepEqual(rig.refuse("t", "NOT_WAITING"), ["lost a 7", "t refused NOT_WAITING"]);
     assert.deepEqual([...rig.conversation.grants], []);
   });
@@ -267,7 +267,7 @@ describe("a transfer", () => {
     const rig = holding();
     rig.transfer("t", "a");
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ t key L1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ t key L1"]);
     assert.deepEqual(rig.answer("t", { from: 7, to: "another" }), ["t = {}"]);
   });
 
@@ -283,8 +283,7 @@ describe("a transfer", () => {
   it("that is too large to be sent has not happened", () => {
     const rig = holding();
     rig.transfer("t", "a");
-    const refusal = { refused: "FRAME_TOO_LARGE", message: "" } as const;
-    assert.deepEqual(rig.handle({ kind: "unsendable", id: rig.idOf("t"), refusal }), ["t refused FRAME_TOO_LARGE"]);
+    assert.deepEqual(rig.tooLarge("t"), ["t refused FRAME_TOO_LARGE"]);
     assert.equal(rig.grant("a").state, "held");
   });
 });
@@ -296,7 +295,7 @@ describe("a change of somebody else's lock", () => {
     assert.deepEqual(rig.ask("break", "change", { name: "a" }), ["→ break key L0"]);
     rig.returns();
     assert.deepEqual(rig.params("session.hello")["pending"], []);
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ break key L0", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ break key L0"]);
     assert.deepEqual(rig.answer("break", { ended: [] }), ['break = {"ended":[]}']);
   });
 
@@ -310,7 +309,7 @@ describe("a change of somebody else's lock", () => {
     rig.connect();
     const lines = rig.refuse("session.hello", "SESSION_EXPIRED");
     assert.deepEqual(lines, ["sent refused OUTCOME_UNKNOWN, outcome unknown", "session lost", "→ session.hello"]);
-    assert.deepEqual(rig.welcome(), ["→ kept key L0", "open again"]);
+    assert.deepEqual(rig.welcome(), ["open again", "→ kept key L0"]);
   });
 });
 

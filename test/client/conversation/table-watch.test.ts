@@ -32,7 +32,7 @@ describe("a watch of tables", () => {
     const rig = watching();
     rig.notify("watch.changes", changes(12, [11, 12]));
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ watch.open", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ watch.open"]);
     assert.deepEqual(rig.params("watch.open"), { watch: 1, tables: ["t"], keys: false, after: 12, source: "s.1" });
     assert.deepEqual(rig.answer("watch.open", { upTo: 14, source: "s.1", gap: false, absent: [] }), ["w watches"]);
     assert.deepEqual(rig.notify("watch.changes", changes(14, [12, 13, 14])), ["w: t 13 t 14"]);

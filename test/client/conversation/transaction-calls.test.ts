@@ -32,7 +32,7 @@ describe("a transaction", () => {
     assert.deepEqual(rig.inTransaction(1, "step", "step"), []);
     assert.deepEqual(rig.inTransaction(1, "commit", "write"), []);
     rig.connect();
-    assert.deepEqual(rig.welcome(), ["→ begin", "→ step", "→ commit key 1", "opened"]);
+    assert.deepEqual(rig.welcome(), ["opened", "→ begin", "→ step", "→ commit key 1"]);
   });
 
   it("goes with its connection: what is under way is lost, what comes later is refused at once", () => {
@@ -71,7 +71,7 @@ describe("a transaction", () => {
     assert.deepEqual(rig.breaks(), ["step refused TX_LOST, outcome unknown"]);
     rig.passes(5);
     rig.connect();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ commit key 1", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ commit key 1"]);
     assert.deepEqual(rig.answer("commit", { seq: 7 }), ['commit = {"seq":7}']);
   });
 
@@ -118,7 +118,7 @@ describe("when the broker is about to end", () => {
     assert.deepEqual(rig.inTransaction(2, "next", "begin"), []);
     rig.answer("step", {});
     rig.answer("commit", { seq: 7 });
-    assert.deepEqual(resumes(rig).slice(-2), ["→ next", "open again, resumed"]);
+    assert.deepEqual(resumes(rig).slice(-2), ["open again, resumed", "→ next"]);
   });
 
   it("a begin that it turns away is asked of the next one", () => {
@@ -127,7 +127,7 @@ describe("when the broker is about to end", () => {
     rig.inTransaction(1, "begin", "begin");
     assert.deepEqual(rig.refuse("begin", "SHUTTING_DOWN"), []);
     assert.deepEqual(rig.inTransaction(1, "step", "step"), [], "it is kept with its begin");
-    assert.deepEqual(resumes(rig).slice(-3), ["→ begin", "→ step", "open again, resumed"]);
+    assert.deepEqual(resumes(rig).slice(-3), ["open again, resumed", "→ begin", "→ step"]);
   });
 
   it("a commit that it turns away is refused: what it was to commit is undone", () => {
@@ -141,9 +141,9 @@ describe("when the broker is about to end", () => {
   it("a commit that one before it had got is asked of the next one", () => {
     const rig = begun();
     rig.inTransaction(1, "commit", "write");
-    assert.deepEqual(resumes(rig).slice(-2), ["→ commit key 1", "open again, resumed"]);
+    assert.deepEqual(resumes(rig).slice(-2), ["open again, resumed", "→ commit key 1"]);
     assert.deepEqual(rig.refuse("commit", "SHUTTING_DOWN", { outcome: "unknown" }), []);
-    assert.deepEqual(resumes(rig).slice(-2), ["→ commit key 1", "open again, resumed"]);
+    assert.deepEqual(resumes(rig).slice(-2), ["open again, resumed", "→ commit key 1"]);
     assert.deepEqual(rig.answer("commit", { seq: 7 }), ['commit = {"seq":7}']);
   });
 

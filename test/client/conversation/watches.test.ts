@@ -31,14 +31,14 @@ describe("a watch", () => {
     rig.handle({ kind: "open" });
     assert.deepEqual(rig.watch("w"), []);
     rig.connect();
-    assert.deepEqual(rig.welcome(), ["→ lock.watch", "opened"]);
+    assert.deepEqual(rig.welcome(), ["opened", "→ lock.watch"]);
   });
 
   it("is asked for again after a reconnect, from behind the last event, and tells none of them twice", () => {
     const rig = watching();
     rig.notify("lock.events", events(1, 11, 12));
     rig.returns();
-    assert.deepEqual(rig.welcome({ resumed: true }), ["→ lock.watch", "open again, resumed"]);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ lock.watch"]);
     assert.deepEqual(rig.params("lock.watch"), { watch: 1, prefix: "deploy/", after: 12 });
     assert.deepEqual(rig.answer("lock.watch", { upTo: 12, gap: false }), []);
     assert.deepEqual(rig.notify("lock.events", events(1, 11, 12, 13)), ["w: 13"]);
@@ -74,7 +74,7 @@ describe("a watch", () => {
     const rig = watching();
     rig.returns();
     assert.deepEqual(rig.refuse("session.hello", "SESSION_EXPIRED"), ["session lost", "→ session.hello"]);
-    assert.deepEqual(rig.welcome(), ["→ lock.watch", "open again"]);
+    assert.deepEqual(rig.welcome(), ["open again", "→ lock.watch"]);
   });
 
   it("keeps looking for a broker for as long as requests would wait, and starts none that was stopped", () => {

@@ -185,6 +185,12 @@ export class Rig {
     return this.handle({ kind: "refused", id: this.#idOf(name), refusal });
   }
 
+  /** What was to be sent last is larger than the broker takes. */
+  tooLarge(name: string): string[] {
+    const refusal = refuse("FRAME_TOO_LARGE", "so the driver says");
+    return this.handle({ kind: "unsendable", id: this.idOf(name), refusal });
+  }
+
   /** `waited`: so long, by the broker's clock. */
   granted(name: string, token: number, { waited = 1, also = [] }: { waited?: number; also?: string[] } = {}): string[] {
     const { params, key } = this.#call(name);
