@@ -15,7 +15,7 @@
  * Which machine run the ledger is of (rule 13) is told by the writer's start write, so nothing that it says counts before.
  */
 import { writeFileSync } from "node:fs";
-import { Core, type LedgerEntry, type StoreEvent } from "../core/index.js";
+import { Contradiction, Core, type LedgerEntry, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents } from "../ledger/index.js";
 import { type Instant, type SessionId, seq } from "../terms/index.js";
 import { leaveWord } from "./moved.js";
@@ -28,6 +28,11 @@ export class Past {
   readonly #parts: RebirthParts;
   /** What the ledger told, until a writer says whether it counts. */
   #awaited: LedgerContents | "damaged" | undefined;
+  /**
+   * Rows of what was learned from a writer that was awaited: they go with those of the next turn, so that a ledger that is full
+   * is owed them like all others. The mark is among those, and until it is written all is found void again.
+   */
+  #owed: LedgerEntry[] = [];
   /** Known. */
   #ownership: Ownership | undefined;
   /** Clients could come, and there was a writer. */
@@ -43,7 +48,7 @@ export class Past {
       return;
     }
     this.#ledger = Ledger.open(parts.places.ledger);
-    const contents = this.#ledger.read();
+    const contents = this.#checked(this.#ledger.read());
     this.#awaited = contents;
     this.core = new Core(parts.limits, seq(0));
     this.core.awaitPast(idsIn(contents));
@@ -57,7 +62,7 @@ export class Past {
 
   /** Always the one that counts now. */
   get ledger(): Pick<Ledger, "commit" | "close"> {
-    return { commit: (entries) => this.#ledger.commit(entries), close: () => this.#ledger.close() };
+    return { commit: (entries) => this.#commit(entries), close: () => this.#ledger.close() };
   }
 
   /** Gives why the database is not this broker's any more: then it must end when the next turn is done. */
@@ -77,8 +82,31 @@ export class Past {
     const parts = this.#parts;
     leaveWord(event, parts);
     const contents = isOfThisRun(event, parts) ? awaited : this.#beginAnew(parts);
-    const ledger = { read: () => contents, commit: (rows: readonly LedgerEntry[]) => this.#ledger.commit(rows) };
+    const ledger = { read: () => contents, commit: (rows: readonly LedgerEntry[]) => void this.#owed.push(...rows) };
     recall(ledger, event, { ...parts, now }, this.core);
+  }
+
+  /** What contradicts itself must be known before anybody relies on it: it would be found in the middle of taking it up. */
+  #checked(contents: LedgerContents | "damaged"): LedgerContents | "damaged" {
+    if (contents === "damaged") return contents;
+    const { limits, now, places, log } = this.#parts;
+    try {
+      new Core(limits, seq(0)).restore({ ...contents, tokensAbove: 0, graceMs: 0 }, now);
+      return contents;
+    } catch (error) {
+      if (!(error instanceof Contradiction)) throw error;
+      log("what the ledger says cannot be: it is taken for damaged", { error: error.message });
+      this.#ledger.close();
+      Ledger.discard(places.ledger);
+      this.#ledger = Ledger.open(places.ledger);
+      return "damaged";
+    }
+  }
+
+  #commit(entries: readonly LedgerEntry[]): void {
+    const owed = this.#owed;
+    this.#ledger.commit(owed.length === 0 ? entries : [...owed, ...entries]);
+    this.#owed = [];
   }
 
   /** Those who are away find no broker here, and must not believe for ever in what they hold (`moved.ts`). */
@@ -97,7 +125,7 @@ export class Past {
     this.#ledger.close();
     Ledger.discard(places.ledger);
     this.#ledger = Ledger.open(places.ledger);
-    this.#ledger.commit(this.core.sessionRows.map((row) => ({ kind: "session-opened", row })));
+    this.#owed.push(...this.core.sessionRows.map((row): LedgerEntry => ({ kind: "session-opened", row })));
     return this.#ledger.read();
   }
 }

@@ -13,7 +13,7 @@
  *   5. When tokens are reserved above all that were ever given, clients may come.
  */
 import { Contradiction, Core, type GrantRow, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
-import { Ledger, type LedgerContents, type LedgerMark } from "../ledger/index.js";
+import { Ledger, type LedgerContents, LedgerFull, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { bootIdElsewhere, killOrphans } from "../store/index.js";
 import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
@@ -58,8 +58,9 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
   if (!isOfThisRun(ready, parts)) Ledger.discard(path);
   const ledger = Ledger.open(path);
   leaveWord(ready, parts);
+  const told = { read: () => ledger.read(), commit: (rows: readonly LedgerEntry[]) => commitFirst(ledger, rows, path) };
   try {
-    return { core: recall(ledger, ready, parts), ledger };
+    return { core: recall(told, ready, parts), ledger };
   } catch (error) {
     if (!(error instanceof Contradiction)) throw error;
     // Kept, it would be in the way of every start to come.
@@ -73,6 +74,19 @@ export function remember(ready: WriterReady, parts: RebirthParts): { core: Core;
     };
     return { core: recall(damaged, ready, parts), ledger: anew };
   }
+}
+
+/** Nobody is served yet, so nobody is told otherwise why there is no broker. */
+function commitFirst(ledger: Ledger, rows: readonly LedgerEntry[], path: string): void {
+  try {
+    ledger.commit(rows);
+  } catch (error) {
+    throw error instanceof LedgerFull ? noRoom(path, error) : error;
+  }
+}
+
+function noRoom(path: string, cause: LedgerFull): HoldfastError {
+  return new HoldfastError("DISK_FULL", `no room on the disk of ${path}: ${cause.message}; make room there`, { cause });
 }
 
 /** Whether the ledger can be of this run of the machine. Of a database that was put there as it is nobody can tell. */

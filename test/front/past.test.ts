@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Letter, StoreEvent } from "../../src/core/index.js";
+import type { LedgerEntry, Letter, StoreEvent } from "../../src/core/index.js";
 import { Past } from "../../src/front/past.js";
 import type { WriterAway, WriterReady } from "../../src/front/rebirth.js";
-import { Ledger } from "../../src/ledger/index.js";
+import { Ledger, LedgerFull } from "../../src/ledger/index.js";
 import { placesFor } from "../../src/places/index.js";
 import {
   connectionId,
@@ -38,7 +38,7 @@ const ready = writerReady({
 const away = { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true } as const;
 
 /** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
-function awaited(t: TestLife, word: WriterReady | WriterAway = away) {
+function awaited(t: TestLife, word: WriterReady | WriterAway = away, more: readonly LedgerEntry[] = []) {
   const dir = tempDir(t);
   const places = { ...placesFor({ env: {}, platform: "linux", uid: 0, home: () => "/", dir }) };
   const path = join(dir, "ledger.db");
@@ -48,6 +48,7 @@ function awaited(t: TestLife, word: WriterReady | WriterAway = away) {
     { kind: "mark", tokensTo: 100, seq: seq(50), incarnation: "first" },
     { kind: "session-opened", row: { session: holder, identity, role: "admin", windowMs: 30_000, outer: undefined } },
     { kind: "granted", row: grantRow({ token: token(42), session: holder, claims }) },
+    ...more,
   ]);
   before.close();
   const parts = { limits: limitsWith(), bootId: "this boot", now, wallNow: wallTime(0), log: () => undefined };
@@ -140,6 +141,34 @@ test("when the writer says that the ledger is of an earlier run of the machine, 
   assert.deepEqual(codes(greets({ session: holder, mode: "resume" }).letters), ["SESSION_EXPIRED"]);
   const { sessions: known, grants } = rows();
   assert.deepEqual([known.map(({ session }) => session), grants.length], [[newcomer], 0]);
+});
+
+test("a ledger that contradicts itself is taken for damaged before anybody is let in", (t) => {
+  const second = grantRow({ token: token(43), session: holder, claims, key: requestKey(2) });
+  const { past, turn, greets, says } = awaited(t, away, [{ kind: "granted", row: second }]);
+  turn();
+  past.hear(ready, now);
+  past.hear({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "second" }, now);
+  turn();
+  assert.deepEqual(codes(greets({ session: holder, mode: "resume" }).letters), ["SESSION_EXPIRED"]);
+  const { connection } = greets({ session: newcomer });
+  assert.deepEqual(codes(says(acquire({ connection, claims, key: requestKey(1) }))), []);
+  assert.equal(past.core.counts.held, 0, "who held it may live, and has the time of one window");
+});
+
+test("when the ledger is full while a writer is awaited, what became void is written down when there is room", (t) => {
+  const { past, rows } = awaited(t);
+  const full = t.mock.method(Ledger.prototype, "commit", () => {
+    throw new LedgerFull("no room");
+  });
+  past.hear({ ...ready, incarnation: "another" }, now);
+  past.hear({ kind: "tokens-reserved", tokensFrom: 300, tokensTo: 400, incarnation: "third" }, now);
+  const { ledger } = past.core.takeTurn();
+  assert.throws(() => past.ledger.commit(ledger), LedgerFull);
+  full.mock.restore();
+  past.ledger.commit(ledger);
+  const { sessions, grants, mark } = rows();
+  assert.deepEqual([sessions.length, grants.length, mark?.incarnation], [0, 0, "third"]);
 });
 
 const gone = { kind: "writer-gone", progress: undefined, ioFailed: false, reason: "killed" } as const;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Core, LedgerEntry } from "../../src/core/index.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
-import { Ledger } from "../../src/ledger/index.js";
+import { Ledger, LedgerFull } from "../../src/ledger/index.js";
 import { type Places, placesFor } from "../../src/places/index.js";
 import { bootIdElsewhere } from "../../src/store/index.js";
 import {
@@ -312,4 +312,13 @@ test("a ledger that gives one lock to two, or to nobody that it knows, is taken 
     assert.deepEqual(granted(core), careful);
     assert.equal(bornAgain(dir).core.counts.held, 0);
   }
+});
+
+test("a start that has to make void what the ledger says, and finds it full, says that the disk is", (t) => {
+  const dir = tempDir(t);
+  born(dir);
+  t.mock.method(Ledger.prototype, "commit", () => {
+    throw new LedgerFull("no room");
+  });
+  assert.throws(() => bornAgain(dir, { incarnation: "another" }), { code: "DISK_FULL" });
 });
