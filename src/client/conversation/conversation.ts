@@ -285,12 +285,11 @@ export class Conversation {
     const state = this.#state;
     if (state.at === "greeting" && state.request === id) return this.#notWelcome(refusal, now);
     if (state.at === "settling" && state.request === id) return this.#notSettled(refusal, now);
-    if (state.at === "parting" && state.request === id)
-      return this.#end(undefined, "", { parted: refusal.refused === "SESSION_EXPIRED" });
+    const isOver = refusal.refused === "SESSION_EXPIRED";
+    if (state.at === "parting" && state.request === id) return this.#end(undefined, "", { parted: isOver });
     if (refusal.refused === "SHUTTING_DOWN" && this.#inFlight.turnedAway(id, refusal, this.#closing !== undefined))
       return this.#leave(0, now);
-    if (refusal.refused === "SESSION_EXPIRED" && this.#inFlight.get(id) !== undefined)
-      return this.#sessionEnded(refusal.message, now);
+    if (isOver && this.#inFlight.get(id) !== undefined) return this.#sessionEnded(refusal.message, now);
     if (!this.#inFlight.refused(id, refusal, now)) this.#watches.refused(id, refusal);
     this.#partIfDone(now);
   }
