@@ -23,7 +23,7 @@ export function connect(options: ConnectOptions = {}): Promise<Broker> {
 export async function connectWhile(mayStart: () => boolean, options: ConnectOptions): Promise<Broker> {
   try {
     const settings = settingsFrom(options);
-    const plan: Settings["plan"] = (resuming, start) => settings.plan(resuming, start && mayStart());
+    const plan: Settings["plan"] = (resuming, start, runDir) => settings.plan(resuming, start && mayStart(), runDir);
     return await Broker.open({ ...settings, plan }, options);
   } catch (error) {
     // The stack shall lead to the program, and not into a timer of the library.

@@ -29,7 +29,7 @@ import {
   type Welcome,
 } from "./conversation/index.js";
 import { now, Pulse } from "./pulse.js";
-import { type Reached, type ReachPlan, reach } from "./reach.js";
+import { type Reached, type ReachPlan, reach, runDirIn } from "./reach.js";
 import type { Socket, SocketEnd } from "./socket.js";
 
 /** A request of the program: resolves when it has its outcome, with a refusal as a value. */
@@ -94,8 +94,8 @@ export interface DriverOptions {
   /** Of a session that is taken up. */
   readonly secret?: string | undefined;
   readonly encoding: Encoding;
-  /** How to get to the broker; `start` is left out when none may be started this time. */
-  readonly plan: (resuming: boolean, start: boolean) => ReachPlan;
+  /** How to get to the broker; `start` is left out when none may be started this time. `runDir`: of the last one. */
+  readonly plan: (resuming: boolean, start: boolean, runDir?: string) => ReachPlan;
 }
 
 export interface DriverHandlers {
@@ -125,6 +125,8 @@ export class Driver {
   #obeying = false;
   /** Of the broker we are connected to. */
   #frameBytesMax = Number.POSITIVE_INFINITY;
+  /** Of the broker that we were connected to last. */
+  #runDir: string | undefined;
 
   constructor(options: DriverOptions, handlers: DriverHandlers) {
     this.#options = options;
@@ -329,6 +331,7 @@ export class Driver {
   #opened(welcome: Welcome, first: boolean): void {
     const { limits } = welcome.whole as { limits?: { frameBytesMax?: unknown } };
     if (typeof limits?.frameBytesMax === "number") this.#frameBytesMax = limits.frameBytesMax;
+    this.#runDir = runDirIn(welcome.whole);
     this.#handlers.onOpened(welcome, first);
   }
 
@@ -337,7 +340,7 @@ export class Driver {
   async #connect(start: boolean, resuming: boolean): Promise<void> {
     const attempt = new AbortController();
     this.#attempt = attempt;
-    const reached = await this.#reach(this.#options.plan(resuming, start), attempt);
+    const reached = await this.#reach(this.#options.plan(resuming, start, this.#runDir), attempt);
     if (attempt.signal.aborted || reached === undefined) {
       if (reached?.kind === "open") reached.socket.drop();
       return;

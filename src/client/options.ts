@@ -79,7 +79,7 @@ export interface Settings {
   readonly integers: Integers;
   /** Fields of hello. */
   readonly introduction: object;
-  readonly plan: (resuming: boolean, start: boolean) => ReachPlan;
+  readonly plan: (resuming: boolean, start: boolean, runDir?: string) => ReachPlan;
 }
 
 /** Of the time that `connect` may take, a start has so much: a start that hangs is to be told as such. */
@@ -157,11 +157,11 @@ export function settingsFrom(options: ConnectOptions): Settings {
     encoding,
     integers,
     introduction: { ...introductionOf(options, env), ...(named ? {} : { expects: expectedOf(places) }) },
-    plan: (resuming, mayStart) => ({
+    plan: (resuming, mayStart, runDir) => ({
       socket: { path: socketPath, encoding, purpose: resuming ? "resuming" : purpose },
       uid,
       named,
-      moved: named ? join(dirname(socketPath), movedName) : places.moved,
+      moved: join(runDir ?? (named ? dirname(socketPath) : places.runDir), movedName),
       start: start && mayStart ? startPlan : undefined,
     }),
   };

@@ -130,6 +130,14 @@ class Starter {
 }
 
 /**
+ * Where a broker that serves its database from now on leaves word: a socket that was named may lie elsewhere. Only where
+ * it can be seen: what another container calls so may be missing here all the time.
+ */
+export function runDirIn({ runDir }: { readonly runDir?: unknown }): string | undefined {
+  return typeof runDir === "string" && existsSync(runDir) ? runDir : undefined;
+}
+
+/**
  * The run directory was taken away (a logout), or a broker that works elsewhere has left word: then locks may be given to
  * others without our hearing of it.
  */

@@ -230,12 +230,12 @@ export class Front {
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #live(): Promise<void> {
-    const { places, limits, bootId, log } = this.#options;
+    const { places, limits, bootId, processes, log } = this.#options;
     const word = await settleThePast(places, () => this.#startWriter());
     this.#greet(word.kind === "writer-ready" ? word : noWriterYet);
     const say = (text: string, fields: { readonly [field: string]: unknown }) => log("info", fields, text);
     const times = { now: this.#pulse.now(), wallNow: this.#pulse.wallNow() };
-    this.#past = new Past(word, { places, limits, bootId, ...times, log: say });
+    this.#past = new Past(word, { places, limits, bootId, processes, ...times, log: say });
     this.#core = this.#past.core;
     this.#outbox = new Outbox({
       ledger: this.#past.ledger,
@@ -269,10 +269,9 @@ export class Front {
   }
 
   #greet({ incarnation, epoch }: Pick<WriterReady, "incarnation" | "epoch">): void {
-    const { version, processes, limits } = this.#options;
+    const { version, processes, limits, places } = this.#options;
     this.#greeting = {
-      incarnation,
-      epoch,
+      ...{ incarnation, epoch, runDir: places.runDir },
       broker: { version, pid: process.pid, startTime: processes.startTimeOf(process.pid) ?? "" },
       limits: { ...limits },
     };

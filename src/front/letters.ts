@@ -16,7 +16,7 @@ import { eventRow, lockRow } from "./lock-rows.js";
 import type { Notice } from "./notices.js";
 
 /** What every welcome says of the broker. */
-export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "limits">;
+export type Greeting = Pick<HelloResult, "incarnation" | "epoch" | "broker" | "runDir" | "limits">;
 
 /** A letter that answers a request with a result that is not made yet. */
 export type AnswerLetter = Exclude<Letter, Notice | { kind: "answer" | "refused" | "hangup" | "rows" }>;

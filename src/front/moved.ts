@@ -5,16 +5,22 @@
  * Who held a lock there waits where the broker was, and would believe in it for ever, since nobody who could give it to
  * others seems to be there. So a word is left in that directory, before anything is granted here; the library takes it,
  * and a directory that is gone, as the sign that its window runs (`client/reach.ts`).
+ *
+ * A database that was copied says the same of itself, though the other is served as before: then nobody there has lost
+ * anything, and no word is left.
  */
-import { lstatSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync, type Stats, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { movedName } from "../places/index.js";
+import { movedName, placeIn } from "../places/index.js";
 import type { RebirthParts, WriterReady } from "./rebirth.js";
 
-export function leaveWord({ movedFrom }: WriterReady, { places, log }: Pick<RebirthParts, "places" | "log">): void {
+export type WordParts = Pick<RebirthParts, "places" | "processes" | "log">;
+
+export function leaveWord({ movedFrom }: WriterReady, parts: WordParts): void {
+  const { places, log } = parts;
   // It is served from here again.
   rmSync(places.moved, { force: true });
-  if (movedFrom === null) return;
+  if (movedFrom === null || servesAnother(movedFrom, parts)) return;
   try {
     // Only where it was ours: somebody else may have put a directory of that name there since.
     if (lstatSync(movedFrom).uid === process.geteuid?.())
@@ -27,5 +33,32 @@ export function leaveWord({ movedFrom }: WriterReady, { places, log }: Pick<Rebi
       movedFrom,
       error: message,
     });
+  }
+}
+
+/** A living broker has that directory, and its database is not the file that we have. */
+function servesAnother(runDir: string, { places, processes }: WordParts): boolean {
+  const { pid, startTime, database } = infoIn(runDir);
+  if (typeof pid !== "number" || typeof database !== "string") return false;
+  if (startTime !== processes.startTimeOf(pid)) return false;
+  const [theirs, ours] = [fileAt(database), fileAt(places.database)];
+  if (theirs === undefined || ours === undefined) return false;
+  return theirs.ino !== ours.ino || theirs.dev !== ours.dev;
+}
+
+function infoIn(runDir: string): { readonly [field: string]: unknown } {
+  try {
+    const info: unknown = JSON.parse(readFileSync(placeIn(runDir).info, "utf8"));
+    return typeof info === "object" && info !== null ? { ...info } : {};
+  } catch {
+    return {};
+  }
+}
+
+function fileAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }

@@ -16,8 +16,17 @@ import { Contradiction, Core, type GrantRow, type LedgerEntry, type Memory, type
 import { Ledger, type LedgerContents, LedgerFull, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
 import { bootIdElsewhere, killOrphans } from "../store/index.js";
-import { HoldfastError, type Instant, type Limits, tokensByClock, type WallTime } from "../terms/index.js";
+import {
+  HoldfastError,
+  type Instant,
+  type Limits,
+  limitTable,
+  type Millis,
+  tokensByClock,
+  type WallTime,
+} from "../terms/index.js";
 import { leaveWord } from "./moved.js";
+import type { ProcessTable } from "./processes.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
 /** A child of a front before this one has the writer's lock and does not end. */
@@ -29,10 +38,11 @@ export interface RebirthParts {
   readonly bootId: string;
   readonly now: Instant;
   readonly wallNow: WallTime;
+  readonly processes: Pick<ProcessTable, "startTimeOf">;
   readonly log: (text: string, fields: { readonly [field: string]: unknown }) => void;
 }
 
-export type RecallParts = Omit<RebirthParts, "places">;
+export type RecallParts = Omit<RebirthParts, "places" | "processes">;
 
 const nothing: Memory = { sessions: [], grants: [], waiters: [], capacities: [], tokensAbove: 0, graceMs: 0 };
 
@@ -115,14 +125,20 @@ export function recall(
 
 function memoryOf(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
   const memory = told(contents, ready, parts);
+  if (ready.movedFrom === null) return memory;
   // Until tokens are reserved the database is noted as the other place's, so that no start in between forgets that.
-  return ready.movedFrom === null ? memory : { ...memory, tokensAbove: aboveAll(memory.tokensAbove, ready) };
+  return { ...memory, tokensAbove: aboveAll(memory.tokensAbove, ready), graceMs: longEnough(memory.graceMs) };
 }
 
 function told(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
   if (contents === "damaged") return afterDamage(parts);
   if (contents.mark === undefined) return unwritten(contents, ready, parts);
   return believed(contents, contents.mark, ready, parts);
+}
+
+/** Whose clients were another broker's goes by the limit of that one, which may be higher: up to the standard one. */
+function longEnough(graceMs: Millis): Millis {
+  return graceMs === 0 ? 0 : Math.max(graceMs, limitTable.resumeWindowMs.standard);
 }
 
 /** One above what the writer has reserved at least, so that it is asked for more, and for a new incarnation, in any case. */

@@ -23,7 +23,13 @@ const session = sessionId("a".repeat(32));
 const identity = { program: "make", version: "1", process: { pid: 7, startTime: "1" }, bound: false };
 const nobody = { program: "", version: "", process: undefined, bound: false };
 const context: LetterContext = {
-  greeting: { incarnation: "i", epoch: 1, broker: { version: "1", pid: 1, startTime: "1" }, limits: {} },
+  greeting: {
+    incarnation: "i",
+    epoch: 1,
+    broker: { version: "1", pid: 1, startTime: "1" },
+    runDir: "/run/h",
+    limits: {},
+  },
   secret: "A".repeat(43),
   wallNow: wallTime(1_767_225_600_000),
 };

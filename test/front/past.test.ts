@@ -53,7 +53,8 @@ function awaited(t: TestLife, word: WriterReady | WriterAway = away, more: reado
   before.close();
   const parts = { limits: limitsWith(), bootId: "this boot", now, wallNow: wallTime(0), log: () => undefined };
   const moved = join(dir, "moved");
-  const past = new Past(word, { ...parts, places: { ...places, ledger: path, moved } });
+  const processes = { startTimeOf: () => undefined };
+  const past = new Past(word, { ...parts, processes, places: { ...places, ledger: path, moved } });
   let connections = 0;
   const turn = () => {
     const { ledger, send, dispatch } = past.core.takeTurn();

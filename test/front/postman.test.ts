@@ -76,7 +76,13 @@ function stage(limits: { readonly [name: string]: number } = {}) {
   const postman = new Postman({
     limits: limitsWith(limits),
     log: () => undefined,
-    greeting: () => ({ incarnation: "", epoch: 0, broker: { version: "", pid: 1, startTime: "" }, limits: {} }),
+    greeting: () => ({
+      incarnation: "",
+      epoch: 0,
+      broker: { version: "", pid: 1, startTime: "" },
+      runDir: "",
+      limits: {},
+    }),
     now: () => now,
     wallNow: () => wallTime(0),
     hold: () => undefined,

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Core, LedgerEntry } from "../../src/core/index.js";
@@ -11,6 +20,7 @@ import {
   after,
   connectionId,
   instant,
+  type Limits,
   limitsWith,
   seq,
   sessionId,
@@ -54,12 +64,23 @@ function born(dir: string, said: Partial<WriterReady> = {}) {
   return bornAgain(dir, said);
 }
 
+interface Surroundings {
+  readonly limits?: Partial<Limits>;
+  readonly lives?: (pid: number) => boolean;
+}
+
 /** It finds the ledger as it is; what is `done` in its first turn is written into it. */
-function bornAgain(dir: string, said: Partial<WriterReady> = {}, done: (core: Core) => void = () => undefined) {
+function bornAgain(
+  dir: string,
+  said: Partial<WriterReady> = {},
+  done: (core: Core) => void = () => undefined,
+  { limits = {}, lives = () => false }: Surroundings = {},
+) {
   const places = placesIn(dir);
   const logged: string[] = [];
   const log = (text: string) => logged.push(text);
-  const parts = { places, limits: limitsWith(), bootId: "this boot", now, wallNow, log };
+  const processes = { startTimeOf: (pid: number) => (lives(pid) ? `start of ${pid}` : undefined) };
+  const parts = { places, limits: limitsWith(limits), bootId: "this boot", now, wallNow, processes, log };
   const { core, ledger } = remember({ ...ready, ...said }, parts);
   done(core);
   const turn = core.takeTurn();
@@ -266,6 +287,49 @@ test("the word that the database is served from elsewhere is left where it was s
   bornAgain(there);
   assert.equal(existsSync(placesIn(there).moved), false);
   bornAgain(here, { movedFrom: join(there, "gone") });
+});
+
+/** What a broker of that directory says of itself, and the files of which it speaks. */
+function announced(dir: string, database: string): void {
+  const { info, runDir } = placesIn(dir);
+  mkdirSync(runDir, { recursive: true });
+  writeFileSync(info, JSON.stringify({ pid: 7, startTime: "start of 7", database }));
+}
+
+for (const [what, { alive, another, word }] of Object.entries({
+  "has another database": { alive: true, another: true, word: false },
+  "has this database": { alive: true, another: false, word: true },
+  "has ended": { alive: false, another: true, word: true },
+}))
+  test(`where the database was served before and a broker ${what}, ${word ? "the" : "no"} word is left`, (t) => {
+    const [here, there] = [tempDir(t), tempDir(t)];
+    const { database } = placesIn(here);
+    mkdirSync(join(here, "data"));
+    writeFileSync(database, "");
+    const original = join(there, "original.db");
+    if (another) copyFileSync(database, original);
+    else linkSync(database, original);
+    announced(there, original);
+    const { runDir, moved } = placesIn(there);
+    bornAgain(here, { movedFrom: runDir }, undefined, { lives: (pid) => alive && pid === 7 });
+    assert.equal(existsSync(moved), word);
+    rmSync(original);
+    bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
+    assert.equal(existsSync(moved), true, "its file has another place now, or is gone");
+  });
+
+// promise 4: those of there may have another limit, and count with the standard one at the most
+test("where another place had the database nothing is granted for the standard window at least", (t) => {
+  const standard = limitsWith().resumeWindowMs;
+  for (const ofOurs of [100, 2 * standard]) {
+    const said = { movedFrom: "/run/elsewhere" };
+    const { core } = bornAgain(tempDir(t), said, asks, { limits: { resumeWindowMs: ofOurs } });
+    const long = Math.max(standard, ofOurs);
+    core.expire(after(now, long - 1));
+    assert.equal(core.counts.held, 0);
+    core.expire(after(now, long));
+    assert.equal(core.counts.held, 1);
+  }
 });
 
 // rule 24: what the ledger is believed for in any case

@@ -85,6 +85,7 @@ export class Broker implements BrokerEnd {
     incarnation: "",
     epoch: 0,
     broker: { version: "0", pid: 1, startTime: "1" },
+    runDir: "/run/simulated",
     limits: { frameBytesMax: 16 * 1024 * 1024 },
   };
 

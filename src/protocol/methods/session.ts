@@ -68,6 +68,7 @@ export interface HelloResult {
   readonly incarnation: string;
   readonly epoch: number;
   readonly broker: BrokerIdentity;
+  readonly runDir: string;
   readonly grants: readonly GrantedLock[];
   readonly lost: readonly HeldLock[];
   readonly resumeWindowMs: number;
@@ -222,6 +223,10 @@ const helloResult = is.ObjectOf({
   incarnation: is.Text({ description: "Changes when the database file was replaced by another or an older one" }),
   epoch: is.WholeNumber("Counts the writers that the database has had"),
   broker: brokerIdentity,
+  runDir: is.Text({
+    description:
+      "The broker's run directory: when it is gone, or has a file `moved`, the database may be served from elsewhere",
+  }),
   grants: is.ArrayOf(grantedLock, { description: "What the session holds now" }),
   lost: is.ArrayOf(heldLock, { description: "What the client listed and no longer holds" }),
   resumeWindowMs: is.WholeNumber("How long the session is kept without a connection"),
