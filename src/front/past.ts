@@ -81,7 +81,7 @@ export class Past {
     this.#ownership = new Ownership(event);
     const parts = this.#parts;
     leaveWord(event, parts);
-    const contents = isOfThisRun(event, parts) ? awaited : this.#beginAnew(parts);
+    const contents = isOfThisRun(event, parts) ? awaited : this.#beginAnew();
     const ledger = { read: () => contents, commit: (rows: readonly LedgerEntry[]) => void this.#owed.push(...rows) };
     recall(ledger, event, { ...parts, now }, this.core);
   }
@@ -89,16 +89,14 @@ export class Past {
   /** What contradicts itself must be known before anybody relies on it: it would be found in the middle of taking it up. */
   #checked(contents: LedgerContents | "damaged"): LedgerContents | "damaged" {
     if (contents === "damaged") return contents;
-    const { limits, now, places, log } = this.#parts;
+    const { limits, now, log } = this.#parts;
     try {
       new Core(limits, seq(0)).restore({ ...contents, tokensAbove: 0, graceMs: 0 }, now);
       return contents;
     } catch (error) {
       if (!(error instanceof Contradiction)) throw error;
       log("what the ledger says cannot be: it is taken for damaged", { error: error.message });
-      this.#ledger.close();
-      Ledger.discard(places.ledger);
-      this.#ledger = Ledger.open(places.ledger);
+      this.#renew();
       return "damaged";
     }
   }
@@ -121,12 +119,17 @@ export class Past {
   }
 
   /** It is of an earlier run of the machine. Of whom this core knows it knows again. */
-  #beginAnew({ places }: RebirthParts): LedgerContents | "damaged" {
-    this.#ledger.close();
-    Ledger.discard(places.ledger);
-    this.#ledger = Ledger.open(places.ledger);
+  #beginAnew(): LedgerContents | "damaged" {
+    this.#renew();
     this.#owed.push(...this.core.sessionRows.map((row): LedgerEntry => ({ kind: "session-opened", row })));
     return this.#ledger.read();
+  }
+
+  #renew(): void {
+    const { ledger } = this.#parts.places;
+    this.#ledger.close();
+    Ledger.discard(ledger);
+    this.#ledger = Ledger.open(ledger);
   }
 }
 
