@@ -4,7 +4,7 @@
  */
 import type { TableEffect, TableWatch } from "../../src/client/conversation/index.js";
 import type { Work } from "./tables.js";
-import { type Commit, type Cursor, epochOf, type ToldTables } from "./told-tables.js";
+import { type Commit, type Cursor, epochOf, type ToldTables, writerOf } from "./told-tables.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -105,7 +105,7 @@ export class TableView {
     const through = this.#truth.through(at);
     const before = this.#done ?? 0;
     if (through < before) throw new Error(`a gap up to ${at.seq} was told after ${this.#cursor?.seq}`);
-    const isAnother = at.source !== this.#cursor?.source;
+    const isAnother = writerOf(at.source) !== writerOf(this.#cursor?.source ?? "");
     const since = before - (this.#truth.isRepeated(before) ? 1 : 0);
     const hasReason = this.#truth.commits.slice(since, through).some((commit) => this.#mayBeGap(commit));
     if (!this.#justBegan && !isAnother && !this.#owed && !hasReason)

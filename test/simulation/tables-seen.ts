@@ -4,7 +4,7 @@
  */
 import type { Command, Job, Letter, Turn, WatchTablesCommand } from "../../src/core/index.js";
 import type { Limits } from "../../src/terms/index.js";
-import type { Cursor } from "./told-tables.js";
+import { type Cursor, writerOf } from "./told-tables.js";
 
 type WatchJob = Extract<Job, { to: "writer"; kind: "watch" }>;
 type Watching = Extract<Letter, { kind: "table-watching" }>;
@@ -54,6 +54,10 @@ export class TablesSeen {
   #away: Away[] = [];
   #ready = false;
   #epoch = 0;
+  /** How often this writer told of a number that was past. */
+  #repeats = 0;
+  /** The highest number that any writer has told of in this life of the broker. */
+  #last = 0;
   #incarnation = "";
   /** What the writer was asked for and has not answered. */
   #sent: WatchJob | undefined;
@@ -75,6 +79,7 @@ export class TablesSeen {
     for (const all of [this.#watches, this.#asked, this.#ended, this.#open]) all.clear();
     this.#away = [];
     this.#gone = [];
+    this.#last = 0;
     this.#writerReady(writer);
   }
 
@@ -100,8 +105,11 @@ export class TablesSeen {
         this.#incarnation = command.incarnation;
         return this.#since.clear();
       case "tables-watched":
+        this.#last = Math.max(this.#last, command.upTo);
         return this.#watched(command.set, command.upTo);
       case "tables-changed":
+        if (command.seq <= this.#last) this.#repeats++;
+        this.#last = Math.max(this.#last, command.seq);
         this.#told.push(command.seq);
         this.#hugeToldOf ||= command.bytes > 1024 * 1024;
         if (!command.outside) return;
@@ -173,6 +181,7 @@ export class TablesSeen {
   #writerReady({ epoch, incarnation }: { readonly epoch: number; readonly incarnation: string }): void {
     this.#ready = true;
     this.#epoch = epoch;
+    this.#repeats = 0;
     this.#incarnation = incarnation;
     this.#sent = undefined;
     this.#away = this.#away.map((one) => ({ ...one, least: 0 }));
@@ -235,7 +244,7 @@ export class TablesSeen {
     if (seen === undefined) throw new Error(`watch ${watch} of connection ${connection} was told of, and is not open`);
     const { cursor, names } = seen;
     if (upTo > this.#parts.storedSeq()) throw new Error(`commit ${upTo} was told and is not there`);
-    const before = cursor?.source === source ? cursor.seq : 0;
+    const before = cursor !== undefined && writerOf(cursor.source) === writerOf(source) ? cursor.seq : 0;
     if (upTo < before || (!gap && upTo === before)) throw new Error(`${upTo} was told after ${before}`);
     if (!gap && changes.length === 0) throw new Error("nothing was told");
     if (!gap && cursor?.source !== source) throw new Error(`after ${cursor?.source} came ${source} without a gap`);
@@ -247,7 +256,7 @@ export class TablesSeen {
   }
 
   #whyGap(cursor: Cursor | undefined, source: string): string {
-    if (cursor?.source !== source) return "replaced";
+    if (cursor === undefined || writerOf(cursor.source) !== writerOf(source)) return "replaced";
     return this.#strangers.some((seq) => seq >= cursor.seq) ? "outside" : "flooded";
   }
 
@@ -267,7 +276,8 @@ export class TablesSeen {
   // ── who needs what ────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #source(): string {
-    return `${this.#incarnation.slice(0, 16)}.${this.#epoch}`;
+    const writer = `${this.#incarnation.slice(0, 16)}.${this.#epoch}`;
+    return this.#repeats === 0 ? writer : `${writer}.${this.#repeats}`;
   }
 
   /** What is watched for nobody any more may be known no more. */

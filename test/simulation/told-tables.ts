@@ -176,5 +176,10 @@ function hugeBytes(keys: readonly ChangedKey[]): number {
 
 /** Of a source that was nobody's, that of no writer. */
 export function epochOf(source: string): number {
-  return Number(source.slice(source.lastIndexOf(".") + 1));
+  return Number(source.split(".")[1]);
+}
+
+/** Without how often that writer gave a number that was past. */
+export function writerOf(source: string): string {
+  return source.split(".", 2).join(".");
 }

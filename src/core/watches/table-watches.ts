@@ -21,7 +21,8 @@
  * writer nothing to do. That is kept by table: however many connections come and go, it is no more than that.
  *
  * The numbers are the sequences of the writes; they mean something only together with the source: another writer or
- * another file has numbers of its own (rule 22). Costs the writer nothing when nobody has watched for a while.
+ * another file has numbers of its own (rule 22), and so has the writer that does a write again whose number was told as
+ * past. Costs the writer nothing when nobody has watched for a while.
  */
 import {
   after,
@@ -95,6 +96,8 @@ export class TableWatches {
   #writer: Writer = { is: "absent" };
   #incarnation = "";
   #epoch = 0;
+  /** How often this writer gave a number that was past: who had heard up to it, and was away, has to hear of a gap. */
+  #repeats = 0;
   /** The highest number that anything was told of. */
   #last = seq(0);
 
@@ -160,6 +163,7 @@ export class TableWatches {
   writerReady(epoch: number, incarnation: string): void {
     this.#writer = { is: "ready" };
     this.#epoch = epoch;
+    this.#repeats = 0;
     this.#incarnation = incarnation;
     this.#ring.forget();
     for (const watch of this.#all) watch.stale = watch.asked === undefined;
@@ -202,7 +206,10 @@ export class TableWatches {
       if (table !== undefined && schema !== undefined) table.absent = schema === "dropped";
     }
     // The writer before had committed a later write, and this one is done again: its number is behind what was told.
-    if (at <= this.#last) return this.#missed();
+    if (at <= this.#last) {
+      this.#repeats++;
+      return this.#missed();
+    }
     this.#last = at;
     this.#ring.push({ seq: at, tables, bytes });
     for (const change of tables)
@@ -237,7 +244,8 @@ export class TableWatches {
   // ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #source(): string {
-    return `${this.#incarnation.slice(0, 16)}.${this.#epoch}`;
+    const writer = `${this.#incarnation.slice(0, 16)}.${this.#epoch}`;
+    return this.#repeats === 0 ? writer : `${writer}.${this.#repeats}`;
   }
 
   #isInForce(watch: TableWatch): boolean {
