@@ -225,7 +225,7 @@ export class Conversation {
   #greet(now: Instant): void {
     const request = this.#inFlight.nextId();
     this.#state = { at: "greeting", request, since: now };
-    const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys());
+    const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys(), now);
     this.#draft.ask(request, "session.hello", params);
   }
 

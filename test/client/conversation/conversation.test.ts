@@ -57,6 +57,22 @@ describe("a conversation begins", () => {
     assert.deepEqual(rig.welcome(), ["opened"]);
   });
 
+  it("and a session that was never heard of, and may have ended since, is not asked for again", () => {
+    const secrets = (bound: boolean) => {
+      const rig = new Rig({ bound, openMs: 10_000 });
+      rig.handle({ kind: "open" });
+      return [5, 5, 2000, 5].map((ms) => {
+        rig.connect();
+        const { secret } = rig.params("session.hello");
+        rig.breaks();
+        rig.passes(ms);
+        return secret;
+      });
+    };
+    assert.deepEqual(secrets(false), ["first", "first", "first", "fresh-4"]);
+    assert.deepEqual(secrets(true), ["first", "first", "first", "first"]);
+  });
+
   it("and ends when no version is in common", () => {
     const rig = new Rig();
     rig.handle({ kind: "open" });
