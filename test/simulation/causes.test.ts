@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Letter } from "../../src/core/index.js";
-import { connection, grantRow, name, session, tokenOf } from "../core/support/values.js";
+import { encodeRequest } from "../../src/protocol/index.js";
+import { StoreRequest } from "../../src/store/index.js";
+import type { TransactionNumber } from "../../src/terms/index.js";
+import { connection, grantRow, key, name, seqOf, session, tokenOf } from "../core/support/values.js";
 import { Causes } from "./causes.js";
 import { type Held, Shadow } from "./shadow.js";
 
@@ -50,4 +53,17 @@ test("a session that speaks on another connection holds on to what it has", () =
   causes.cameAgain(id);
   causes.turned();
   assert.ok(!isGivenBack(causes, held));
+});
+
+test("what was handed on behind a write is handed on, also where a commit of that turn would give it back", () => {
+  const { causes, held, id } = parting();
+  const parcel = new StoreRequest("tx.commit", "json", encodeRequest(3, "tx.commit", { tx: 1 }, "json"));
+  const commit = { transaction: 1 as TransactionNumber, key: key(2), release: [fence], parcel };
+  const handing = { key: key(1), name: name("x"), token: undefined, reason: "", to: session(1) };
+  causes.asked({ kind: "transfer", connection: to, request: 2, ...handing }, id);
+  causes.asked({ kind: "tx-commit", connection: to, request: 3, ...commit }, id);
+  const committed: Letter = { kind: "committed", to, request: 3, seq: seqOf(9) };
+  const transferred: Letter = { kind: "transferred", to, request: 2, from: token, heir: session(1) };
+  assert.equal(causes.ends(held, [transferred, committed]), "handed");
+  assert.equal(causes.ends(held, [committed]), "written");
 });

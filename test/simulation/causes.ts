@@ -140,6 +140,8 @@ export class Causes {
   #of(held: Held, send: readonly Letter[]): Cause | undefined {
     const { token, origin, session, claims } = held;
     if (this.#unlisted.has(origin)) return "given up";
+    // The answer names it: it was not there any more when the commit in the same turn gave it back.
+    if (this.#wishes.some((wish) => wish.kind === "handed" && isGranted(wish, token, send))) return "handed";
     // Whoever gave it back is not told that it is lost: somebody else was faster, perhaps in the same turn.
     for (const gift of isLost(held, send) ? [] : this.#gifts.values())
       if (

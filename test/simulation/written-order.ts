@@ -89,7 +89,8 @@ export class WrittenOrder {
   refused(id: string, code: RefusalCode): void {
     const what = this.#whats.get(id) ?? "";
     // It was asked again on this connection, and what was asked before it is with the writer still.
-    if (code === "CONNECTION_LOST" && this.#outstanding.has(this.#seqs.get(what) ?? 0)) return;
+    const isCopy = code === "CONNECTION_LOST" || code === "CANCELLED";
+    if (isCopy && this.#outstanding.has(this.#seqs.get(what) ?? 0)) return;
     this.#over.add(what);
   }
 
