@@ -363,6 +363,7 @@ export class Broker implements BrokerEnd {
       onLedger: (command) => {
         this.#ledgerFull = command.full;
         this.#tell(command);
+        this.#soon();
       },
     });
   }

@@ -78,6 +78,7 @@ export class Invariants implements Observer, Standing {
   /** Grants up to this token are void: nobody knew any more who held what. */
   voidThrough = 0;
   #commands = 0;
+  #toldSince = 0;
   #frozenUntil = 0;
   /** "room": there is again, and with the next turn it goes on. */
   #ledger: "writable" | "full" | "room" = "writable";
@@ -119,7 +120,7 @@ export class Invariants implements Observer, Standing {
   // ── what the core is told ─────────────────────────────────────────────────────────────────────────────────────────
 
   command(command: Command): void {
-    this.#commands++;
+    if (this.#commands++ === 0) this.#toldSince = this.presence.running;
     // An id may be used again when it was answered.
     if ("request" in command && command.kind !== "cancel")
       this.#told.delete(`${command.connection}/${command.request}`);
@@ -285,7 +286,7 @@ export class Invariants implements Observer, Standing {
       throw new Error(`grant ${token} was given while nobody knows who holds what`);
     if (this.#ledger === "full") throw new Error(`grant ${token} was given while the ledger is full`);
     const held = this.shadow.granted(row, this.presence.wasThere);
-    held.since = this.presence.running;
+    held.since = this.#commands > 0 ? this.#toldSince : this.presence.running;
     this.#parts.onGranted(held);
   }
 
