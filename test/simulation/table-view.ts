@@ -106,7 +106,7 @@ export class TableView {
     const before = this.#done ?? 0;
     if (through < before) throw new Error(`a gap up to ${at.seq} was told after ${this.#cursor?.seq}`);
     const isAnother = writerOf(at.source) !== writerOf(this.#cursor?.source ?? "");
-    const since = before - (this.#truth.isRepeated(before) ? 1 : 0);
+    const since = before - this.#truth.repeatedBefore(before);
     const hasReason = this.#truth.commits.slice(since, through).some((commit) => this.#mayBeGap(commit));
     if (!this.#justBegan && !isAnother && !this.#owed && !hasReason)
       throw new Error(`a gap up to ${at.seq} was told for no reason`);

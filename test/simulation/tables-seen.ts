@@ -47,7 +47,8 @@ export class TablesSeen {
   readonly #watches = new Map<string, Seen>();
   /** By request, until it is answered. */
   readonly #asked = new Map<string, WatchTablesCommand>();
-  readonly #ended = new Map<string, string>();
+  /** By request, until it is answered: what is to end. */
+  readonly #ended = new Map<string, { readonly watch: string; readonly seen: Seen | undefined }>();
   /** What its client was answered, and was not told to be over. */
   readonly #open = new Map<string, Seen>();
   #gone: number[] = [];
@@ -90,7 +91,10 @@ export class TablesSeen {
       case "watch-tables":
         return this.#watch(command);
       case "unwatch-tables":
-        this.#ended.set(requestOf(command), watchOf(command));
+        this.#ended.set(requestOf(command), {
+          watch: watchOf(command),
+          seen: this.#watches.get(watchOf(command)),
+        });
         this.#leaves(watchOf(command), this.#parts.limits.watchLingerMs, this.#parts.limits.watchLingerMs);
         return this.#look();
       case "disconnected":
@@ -261,6 +265,9 @@ export class TablesSeen {
   }
 
   #refused(id: string): void {
+    // Its session is over, and what it watches goes with its connection.
+    const ended = this.#ended.get(id);
+    if (this.#ended.delete(id) && ended?.seen !== undefined) this.#watches.set(ended.watch, ended.seen);
     const command = this.#asked.get(id);
     this.#asked.delete(id);
     if (command !== undefined && this.#watches.get(watchOf(command))?.command === command)
@@ -268,9 +275,9 @@ export class TablesSeen {
   }
 
   #over(id: string): void {
-    const watch = this.#ended.get(id);
+    const ended = this.#ended.get(id);
     this.#ended.delete(id);
-    if (watch !== undefined) this.#open.delete(watch);
+    if (ended !== undefined) this.#open.delete(ended.watch);
   }
 
   // ── who needs what ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -155,12 +155,14 @@ export class ToldTables {
   }
 
   /**
-   * The last of so many commits has the number of one of the writer before: a repeated write, whose answer was stored. A
-   * gap up to that number may have been told before it was committed again.
+   * How many of the last of so many commits have numbers that the writers before had reached: repeated writes, whose answers
+   * were stored, or that were refused then. A gap up to such a number may have been told before they were committed.
    */
-  isRepeated(through: number): boolean {
-    const [before, last] = this.commits.slice(through - 2, through);
-    return before !== undefined && last !== undefined && before.seq === last.seq && before.epoch < last.epoch;
+  repeatedBefore(through: number): number {
+    const done = this.commits.slice(0, through);
+    const { epoch = 0 } = done.at(-1) ?? {};
+    const reached = Math.max(0, ...done.filter((one) => one.epoch < epoch).map(({ seq }) => seq));
+    return done.filter((one) => one.epoch === epoch && one.seq <= reached).length;
   }
 
   /** Of these, those that do not exist at that time. */
