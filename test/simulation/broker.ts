@@ -282,7 +282,8 @@ export class Broker implements BrokerEnd {
 
   /** In good order: what was answered arrives, and the ledger is closed. */
   #leave(): void {
-    this.endedWell = true;
+    // What is with the writer after all that time is given up, and what was asked behind it as well.
+    this.endedWell = this.core?.idle ?? true;
     this.#postman.closeAll("it ends");
     const { core } = this;
     if (core !== undefined) {

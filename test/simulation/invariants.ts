@@ -120,12 +120,12 @@ export class Invariants implements Observer, Standing {
   // ── what the core is told ─────────────────────────────────────────────────────────────────────────────────────────
 
   command(command: Command): void {
-    if (this.#commands++ === 0) this.#toldSince = this.presence.running;
     // An id may be used again when it was answered.
     if ("request" in command && command.kind !== "cancel")
       this.#told.delete(`${command.connection}/${command.request}`);
-    this.#only = this.#commands === 1 ? command : undefined;
     this.presence.told(command);
+    if (this.#commands++ === 0) this.#toldSince = this.presence.running;
+    this.#only = this.#commands === 1 ? command : undefined;
     this.writes.told(command);
     this.transactions.told(command);
     this.tables.command(command);

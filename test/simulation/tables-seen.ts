@@ -164,11 +164,13 @@ export class TablesSeen {
 
   #disconnected(connection: number): void {
     const { windowOf, limits } = this.#parts;
-    // Of one that came in this very turn nobody knows yet for how long it may be away.
-    const windows = [windowOf(connection) ?? windowMsMax, limits.resumeWindowMs];
+    // Of one that came in this very turn nobody knows yet for how long it may be away, and of one that is over no more.
+    const window = windowOf(connection);
+    const least = Math.min(window ?? 0, limits.resumeWindowMs);
+    const most = Math.max(window ?? windowMsMax, limits.resumeWindowMs);
     this.#gone.push(connection);
     for (const [id, { command }] of this.#watches)
-      if (command.connection === connection) this.#leaves(id, Math.min(...windows), Math.max(...windows));
+      if (command.connection === connection) this.#leaves(id, least, most);
   }
 
   #leaves(id: string, leastMs: number, mostMs: number): void {

@@ -88,9 +88,9 @@ export class WrittenOrder {
 
   refused(id: string, code: RefusalCode): void {
     const what = this.#whats.get(id) ?? "";
-    // It was asked again on this connection, and what was asked before it is with the writer still.
-    const isCopy = code === "CONNECTION_LOST" || code === "CANCELLED";
-    if (isCopy && this.#outstanding.has(this.#seqs.get(what) ?? 0)) return;
+    // It was asked more than once, and another copy of it is with the writer still, if there is one.
+    const isCopy = code !== "WRITER_UNAVAILABLE" && this.#outstanding.has(this.#seqs.get(what) ?? 0);
+    if (isCopy) return;
     this.#over.add(what);
   }
 

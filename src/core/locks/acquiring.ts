@@ -6,6 +6,7 @@ import type { AcquireCommand, Asker, CancelAcquireCommand, Claim } from "../comm
 import type { Draft } from "../draft.js";
 import type { Finished } from "../sessions/finished-requests.js";
 import type { Session } from "../sessions/session.js";
+import { areCircleFree } from "./circle-free.js";
 import { circleOf } from "./deadlock.js";
 import { deadlockRefusal } from "./deadlock-refusal.js";
 import type { DeferredUpgrade, DeferredUpgrades } from "./deferred-upgrades.js";
@@ -124,12 +125,16 @@ export class Acquiring {
 
   /** It speaks again: which of its waits were closed into a circle meanwhile, and which can go now. */
   sessionBack(session: Session, now: Instant): void {
-    for (const waiting of [...session.waits.values()]) this.refuseIfStuck(waiting, now);
+    this.refuseStuck([...session.waits.values()], now);
     this.#parts.granting.wakeAll([...session.waits.values()].flatMap(locksOf), now);
   }
 
-  /** It waited well until now; how things stand, it may not any more. */
-  refuseIfStuck(waiting: Waiting, now: Instant): void {
+  /** They waited well until now; how things stand, some may not any more. */
+  refuseStuck(waits: readonly Waiting[], now: Instant): void {
+    if (!areCircleFree(waits)) for (const waiting of waits) this.#refuseIfStuck(waiting, now);
+  }
+
+  #refuseIfStuck(waiting: Waiting, now: Instant): void {
     // Another that was refused before it may have made way for it.
     if (waiting.session.waits.get(waiting.key) !== waiting) return;
     const circle = circleOf(waiting, true);

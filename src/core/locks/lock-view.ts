@@ -40,7 +40,10 @@ export function lockView(lock: Lock, waitersMax: number): LockView {
 
 function modeOf(lock: Lock): LockView["mode"] {
   if (lock.slots > 0) return "semaphore";
-  if (lock.mode === "free") return [...(lock.queue ?? [])][0]?.mode;
+  if (lock.mode === "free") {
+    for (const { mode } of lock.queue ?? []) return mode;
+    return undefined;
+  }
   // One that was downgraded shares it, though others do not get in before its writes are settled.
   return lock.count === 1 ? lock.first?.mode : lock.mode;
 }

@@ -11,6 +11,7 @@ import { mismatch, slotsText } from "./capacities.js";
 import type { Granting } from "./granting.js";
 import type { Lock } from "./lock.js";
 import type { LockTable } from "./lock-table.js";
+import type { LockRequest } from "./request.js";
 import { printOf } from "./request-print.js";
 import type { Waits } from "./waits.js";
 
@@ -39,12 +40,13 @@ export class Resizing {
       table.forgetIfIdle(lock);
       return waits.refuse(session, ask, refusal);
     }
+    const before = lock.slots;
     draft.ledger.push({ kind: "capacity", row: table.capacities.set(lock, slots) });
     table.history.noteWhy(lock, { kind: "resized", reason: slotsText(slots) }, { session }, now);
     const fewer = mismatch(name, `has only ${slotsText(slots)} now`, slots);
     for (const { request: waiting, take } of [...(lock.queue ?? [])])
       if (take > slots) acquiring.refuseWaiting(waiting, "cancelled", fewer, now);
-    for (const { request: waiting } of [...(lock.queue ?? [])]) acquiring.refuseIfStuck(waiting, now);
+    if (slots < before) acquiring.refuseStuck(waitsOf(lock), now);
     granting.wake(lock, now);
     session.finished.add(key, printOf(ask), { kind: "resized", slots });
     draft.send.push({ kind: "resized", to, request, slots });
@@ -55,4 +57,9 @@ export class Resizing {
     if (!lock.idle) return mismatch(lock.name, "is locked without slots", null);
     return this.#parts.table.capacities.full(lock.name);
   }
+}
+
+/** Who is away is looked at when it is back. */
+function waitsOf(lock: Lock): readonly LockRequest[] {
+  return [...(lock.queue ?? [])].filter(({ here }) => here).map(({ request }) => request);
 }

@@ -70,11 +70,15 @@ export interface Break {
 
 /** So many of one session may be in their grace. */
 const breaksMax = 64;
+/** So many grants of all breaks together, each of which is told to its holder. */
+const grantsInGraceMax = 100_000;
 
 export class Revoking {
   readonly #parts: RevokingParts;
   readonly #breaks = new Map<Session, Map<RequestKey, Break>>();
   readonly #byGrant = new Map<Grant, Set<Break>>();
+  /** Of all that are kept. */
+  #grantsInGrace = 0;
 
   constructor(parts: RevokingParts) {
     this.#parts = parts;
@@ -91,6 +95,8 @@ export class Revoking {
     if (graceMs > 0 && own !== undefined && own.size >= breaksMax)
       return this.#parts.waits.refuse(session, ask, tooMany(ask.name));
     const grants = this.#heldOf(ask);
+    if (graceMs > 0 && this.#grantsInGrace + grants.length > grantsInGraceMax)
+      return this.#parts.waits.refuse(session, ask, tooManyGrants(ask.name));
     const begun: Break = {
       session,
       key,
@@ -152,6 +158,7 @@ export class Revoking {
   }
 
   #keep(one: Break): void {
+    this.#grantsInGrace += one.grants.size;
     const own = this.#breaks.get(one.session);
     if (own === undefined) this.#breaks.set(one.session, new Map([[one.key, one]]));
     else own.set(one.key, one);
@@ -164,7 +171,7 @@ export class Revoking {
 
   #drop(one: Break): void {
     const own = this.#breaks.get(one.session);
-    own?.delete(one.key);
+    if (own?.delete(one.key) === true) this.#grantsInGrace -= one.grants.size;
     if (own?.size === 0) this.#breaks.delete(one.session);
     if (one.left === 0) return;
     for (const [grant, { outcome }] of one.grants) {
@@ -244,10 +251,15 @@ export class Revoking {
 
   check(): void {
     let waitedFor = 0;
+    let inGrace = 0;
     for (const [session, breaks] of this.#breaks) {
       if (session.state.kind === "ending") throw new Error("a break of a session that is over");
-      for (const one of breaks.values()) waitedFor += this.#checkBreak(one);
+      for (const one of breaks.values()) {
+        waitedFor += this.#checkBreak(one);
+        inGrace += one.grants.size;
+      }
     }
+    if (inGrace !== this.#grantsInGrace) throw new Error("the grants that are being broken are wrongly counted");
     for (const breaks of this.#byGrant.values()) waitedFor -= breaks.size;
     if (waitedFor !== 0) throw new Error("grants are wrongly listed as being broken");
   }
@@ -267,6 +279,11 @@ export class Revoking {
 function tooMany(name: LockName): Refusal {
   const message = `${breaksMax} breaks of this session wait for their grace to be over, that of ${quote(name)} is one too many`;
   return refuse("LOCKS_FULL", message, { limit: "breaksPerSessionMax", name });
+}
+
+function tooManyGrants(name: LockName): Refusal {
+  const message = `${grantsInGraceMax} grants at the most may be in the grace of a break, and with those of ${quote(name)} there are more; break it without grace`;
+  return refuse("LOCKS_FULL", message, { limit: "grantsInGraceMax", name });
 }
 
 /** Of what it has waiting for this lock the first request, or else its upgrade. */

@@ -22,11 +22,22 @@ export function* grantsUnder(waiting: Waiting): Iterable<Grant> {
   for (let { outer } = session; outer !== undefined; outer = outer.outer) yield* outer.grants.values();
 }
 
-/** What of its session's own is in the way of a request that says nothing: another task has it, whatever becomes of it. */
+/** Of more it is not kept: a request is short, and its row must not be long. */
+const besideMax = 64;
+
+/**
+ * What of its session's own is in the way of a request that says nothing: another task has it, whatever becomes of it. What
+ * is beyond `besideMax` counts so as long as it is in the way.
+ */
 export function besideAtFirst(request: LockRequest): readonly Grant[] | undefined {
   const { grants } = request.session;
   if (grants.size === 0) return undefined;
-  const beside = [...grants.values()].filter(besideOf(request));
+  const isBeside = besideOf(request);
+  const beside: Grant[] = [];
+  for (const grant of grants.values()) {
+    if (isBeside(grant)) beside.push(grant);
+    if (beside.length === besideMax) break;
+  }
   return beside.length === 0 ? undefined : beside;
 }
 

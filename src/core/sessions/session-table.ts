@@ -11,6 +11,7 @@ import type { SessionEnd } from "../locks/releasing.js";
 import type { SessionRow } from "../turn.js";
 import { FinishedRequests } from "./finished-requests.js";
 import { noLease } from "./lease.js";
+import { letGo, mayRunUnder, runsUnder } from "./outers.js";
 import type { Quiet } from "./quiet.js";
 import type { Role } from "./role.js";
 import { connectionOf, rowOf, type Session } from "./session.js";
@@ -37,8 +38,6 @@ export interface SessionTableParts {
 const looksAtMs = [5, 20, 100, 500];
 /** The longest window that a client may ask for. */
 const windowMsMax = 3_600_000;
-/** Commands may run under others so deep; what is deeper runs under none, so that every walk over them is short. */
-const outersMax = 16;
 /** Ended ids that are remembered, so that none is taken up again. */
 const endedKept = 10_000;
 
@@ -134,12 +133,11 @@ export class SessionTable {
   open(hello: HelloCommand, connection: Connection, now: Instant): Session {
     const { limits, draft } = this.#parts;
     const windowMs = Math.min(hello.windowMs ?? limits.resumeWindowMs, windowMsMax);
-    const named = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
-    const outer = named === undefined || outersOf(named) >= outersMax ? undefined : named;
     const { session: id, identity, role = "admin" } = hello;
-    const session = newSession({ session: id, identity, role, windowMs, outer: outer?.id }, { restored: false, now });
+    const session = newSession({ session: id, identity, role, windowMs }, { restored: false, now });
     this.#know(session);
-    if (outer !== undefined) runsUnder(session, outer);
+    const outer = hello.outer === undefined ? undefined : this.#sessions.get(hello.outer);
+    if (outer !== undefined && mayRunUnder(session, outer)) runsUnder(session, outer);
     this.#speaksFor(connection, session);
     draft.ledger.push({ kind: "session-opened", row: rowOf(session) });
     return session;
@@ -209,9 +207,7 @@ export class SessionTable {
   /** When all are restored: which runs under which. */
   restoreOuter({ session: id, outer: outerId }: SessionRow): void {
     const [session, outer] = [this.#sessions.get(id), outerId === undefined ? undefined : this.#sessions.get(outerId)];
-    if (session === undefined || outer === undefined) return;
-    // They come in any order: some may run under this one already.
-    if (outersOf(outer) + levelsUnder(session) < outersMax) runsUnder(session, outer);
+    if (session !== undefined && outer !== undefined && mayRunUnder(session, outer)) runsUnder(session, outer);
   }
 
   /** One that is gone, and whose processes still live: nobody finds it, but its grants know whose they were. */
@@ -383,35 +379,7 @@ function isSame(a: SessionIdentity, b: SessionIdentity): boolean {
   return sameProcess && a.program === b.program && a.version === b.version && a.bound === b.bound;
 }
 
-function runsUnder(session: Session, outer: Session): void {
-  session.outer = outer;
-  outer.inner ??= new Set();
-  outer.inner.add(session);
-}
-
-function outersOf(session: Session): number {
-  let outers = 0;
-  for (let { outer } = session; outer !== undefined; outer = outer.outer) outers++;
-  return outers;
-}
-
-/** How many run under this one, each under the one before, where that goes deepest. */
-function levelsUnder(session: Session): number {
-  let levels = 0;
-  for (let level = [...(session.inner ?? [])]; level.length > 0; levels++)
-    level = level.flatMap(({ inner }) => [...(inner ?? [])]);
-  return levels;
-}
-
-/** It is over: nothing runs under it any more, and it runs under nothing. */
-function letGo(session: Session): void {
-  session.outer?.inner?.delete(session);
-  session.outer = undefined;
-  for (const inner of session.inner ?? []) inner.outer = undefined;
-  session.inner = undefined;
-}
-
-function newSession(row: SessionRow, { restored, now }: { restored: boolean; now: Instant }): Session {
+function newSession(row: Omit<SessionRow, "outer">, { restored, now }: { restored: boolean; now: Instant }): Session {
   return {
     id: row.session,
     identity: row.identity,

@@ -2,6 +2,13 @@
 import * as is from "../schema.js";
 import { lockEventKinds, lockModes } from "./lock-words.js";
 
+/** So many times the longest queue is a whole number still: sums of slots stay exact. */
+const slotsMax = 1_000_000;
+
+export function SlotsField(description: string) {
+  return is.Integer({ minimum: 1, maximum: slotsMax, description });
+}
+
 export const someone = {
   session: is.Text({ description: "The session's id" }),
   program: is.Text({ description: "What the session called itself; may be empty" }),

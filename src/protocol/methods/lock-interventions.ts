@@ -1,6 +1,7 @@
 /** The methods of those who step in: a lock is taken from its holder, handed on, or given another number of slots. */
 import type { Method } from "../method.js";
 import * as is from "../schema.js";
+import { SlotsField } from "./lock-fields.js";
 
 export interface BreakParams {
   readonly name: string;
@@ -109,7 +110,7 @@ export const lockInterventionMethods = {
     params: is.schemaOf<ResizeParams>()(
       is.ObjectOf({
         name: is.LockNameField,
-        slots: is.WholeNumber("How many from now on", 1),
+        slots: SlotsField("How many from now on"),
         key: is.RequestKeyField(),
         ack: is.Ack,
       }),

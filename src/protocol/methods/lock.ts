@@ -1,6 +1,7 @@
 /** The methods of those who want locks and hold them. Every one carries a request key. */
 import type { Method } from "../method.js";
 import * as is from "../schema.js";
+import { SlotsField } from "./lock-fields.js";
 import { type LockMode, lockModes } from "./lock-words.js";
 import type { GrantedLock } from "./session.js";
 
@@ -96,12 +97,11 @@ const claim = {
     ),
   ),
   slots: is.Optional(
-    is.WholeNumber(
+    SlotsField(
       "Of a semaphore: how many slots the name has. The first request that says it decides; absent: as remembered",
-      1,
     ),
   ),
-  take: is.Optional(is.WholeNumber("Of a semaphore: how many of the slots to take; 1 when nothing is said", 1)),
+  take: is.Optional(SlotsField("Of a semaphore: how many of the slots to take; 1 when nothing is said")),
 };
 
 const waitMs = is.Optional(is.WholeNumber("How long to wait; 0: not at all; absent: for ever"));

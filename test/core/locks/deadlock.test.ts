@@ -518,6 +518,26 @@ test("an outer session that nobody knows is no hindrance", () => {
   inner.hold("a");
 });
 
+test("an id that is taken up again under what ran under it makes no circle of sessions", () => {
+  const before = new TestBroker();
+  const [anna, bert, carl] = [before.client("anna"), before.client("bert"), before.client("carl")];
+  const held = carl.hold("x");
+  const outerOf = [
+    [anna, bert],
+    [bert, anna],
+  ] as const;
+  for (const [inner, outer] of outerOf) {
+    const row = before.ledger.sessions.get(inner.session);
+    if (row !== undefined) before.ledger.sessions.set(row.session, { ...row, outer: outer.session });
+  }
+  const again = reborn(before, anna, bert, carl);
+  for (const client of [anna, bert]) client.resume();
+  carl.resume({ grants: [held] });
+  assert.ok(anna.acquire("x").open);
+  assert.ok(bert.acquire("x").open);
+  again.core.check();
+});
+
 // ── who is away ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test("who comes back into a circle that was closed behind it is refused", () => {
@@ -591,6 +611,17 @@ test("what is handed on holds nobody up: its holder may wait behind the heir", (
   dora.release(y);
   bert.release(heir.grant);
   assert.ok(behind.grant.token > heir.grant.token);
+});
+
+test("a request remembers no more than 64 grants that are another task's, and minds them all as long as they are in its way", () => {
+  const { broker, anna } = cast();
+  const mine = Array.from({ length: 70 }, () => anna.hold("x", { mode: "shared" }));
+  const waiting = anna.acquire("x");
+  assert.ok(waiting.open);
+  const [row] = [...broker.ledger.waiters.values()];
+  assert.equal(row?.beside?.length, 64);
+  for (const one of mine) anna.release(one);
+  assert.equal(waiting.answer.kind, "granted");
 });
 
 test("who waits for slots is refused when so many are taken away that those who are left wait for him", () => {
