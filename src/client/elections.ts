@@ -145,9 +145,9 @@ export class Elections {
     let known: Leader | null | undefined;
     return new LockFeed({
       ...{ driver: this.#parts.driver, filter: { name }, signal },
-      digest: (news) => {
+      digest: (news, dropped) => {
         const leader = leaderAfter(news, known ?? null);
-        if (known !== undefined && leader?.token === known?.token) return [];
+        if (!dropped && known !== undefined && leader?.token === known?.token) return [];
         known = leader;
         return [{ leader }];
       },

@@ -140,7 +140,7 @@ async function runUnder<T>(lock: LockHandle, work: LockWork<T>): Promise<T> {
     throw error;
   }
   if (lock.lost) throw lock.lossError();
-  await lock.release();
+  await lock.end();
   return result;
 }
 

@@ -37,8 +37,8 @@ interface Turn<T> {
 export interface FeedParts<T> extends WatchOptions {
   readonly driver: Driver;
   readonly filter: WatchFilter;
-  /** What a piece of news becomes for the program; nothing, if it is none for it. */
-  readonly digest: (news: LockNews) => readonly T[];
+  /** What a piece of news becomes for the program; nothing, if it is none for it. `dropped`: what it was given last it may not have. */
+  readonly digest: (news: LockNews, dropped: boolean) => readonly T[];
 }
 
 export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
@@ -96,9 +96,9 @@ export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   #began({ locks, upTo, gap }: WatchBegin): void {
-    const missed = gap || this.#missed;
+    const dropped = this.#missed;
     this.#missed = false;
-    this.#add([{ kind: "snapshot", locks: locks as readonly LockRow[], gap: missed, n: upTo }]);
+    this.#add([{ kind: "snapshot", locks: locks as readonly LockRow[], gap: gap || dropped, n: upTo }], dropped);
   }
 
   #happened(events: readonly LockEventRow[]): void {
@@ -108,9 +108,9 @@ export class LockFeed<T> implements AsyncIterableIterator<T, undefined> {
     this.#parts.driver.watch(this.#subscription);
   }
 
-  #add(news: readonly LockNews[]): void {
+  #add(news: readonly LockNews[], dropped = false): void {
     for (const one of news)
-      for (const item of this.#parts.digest(one)) {
+      for (const item of this.#parts.digest(one, dropped)) {
         const turn = this.#waiting.shift();
         if (turn === undefined) this.#items.push(item);
         else turn.resolve({ done: false, value: item });

@@ -245,6 +245,13 @@ export class LockHandle extends Datastore {
     return this.release();
   }
 
+  /** @internal What ran under it has ended: gives it back, and throws if it was lost before the broker heard of that. */
+  async end(): Promise<void> {
+    await this.release();
+    const { gone } = this.#grant;
+    if (gone?.taken === true) throw this.lossError(gone.reason);
+  }
+
   /** @internal Held, or on its way to be given back by a write that may be refused, or to one who may not take it. */
   get mayStay(): boolean {
     this.#look();
@@ -278,9 +285,8 @@ export class LockHandle extends Datastore {
   }
 
   /** @internal */
-  lossError(): LockLostError {
+  lossError(reason: string = this.#grant.reason): LockLostError {
     const { name, token } = this;
-    const { reason } = this.#grant;
     const message = `the lock ${JSON.stringify(name)} (token ${token}) was lost: ${reason}`;
     return new LockLostError("LOCK_LOST", message, { details: { name, token, reason } });
   }

@@ -184,7 +184,7 @@ export class Locks {
    *
    * @returns when it is over: of each holder whether it released in time or was broken; nothing, if nobody held it
    *   (under `token`)
-   * @throws NAME_INVALID, META_TOO_LARGE
+   * @throws NAME_INVALID, META_TOO_LARGE, OUTCOME_UNKNOWN without `token`, when the broker was restarted before it answered
    * @example await broker.locks.break("deploy/prod", { graceMs: 10_000, reason: "rollback by hand" });
    */
   async break(name: string, options: BreakOptions = {}): Promise<readonly EndedGrant[]> {
@@ -200,7 +200,8 @@ export class Locks {
    * that it lost it.
    *
    * @param session the id of the session that waits, as `list` shows it
-   * @throws NOT_WAITING, LOCK_NOT_HELD, NAME_INVALID
+   * @throws NOT_WAITING, LOCK_NOT_HELD, NAME_INVALID, OUTCOME_UNKNOWN without `token`, when the broker was restarted before
+   *   it answered
    * @example await broker.locks.transfer("deploy/prod", session, { reason: "the fix goes first" });
    */
   async transfer(name: string, session: string, options: HandOverOptions = {}): Promise<void> {

@@ -61,6 +61,41 @@ describe("who observes", () => {
     await observed.return?.();
   });
 
+  it("and reads far too slowly is told who leads now, though it was on its way there when the rest was dropped", async (test) => {
+    const { broker, fake } = await pair(test);
+    let n = 5;
+    const locks = () => [{ name: "leader", holders: [{ ...holder, token: n }], waiters: [] }];
+    fake.on("lock.watch", () => ({ upTo: n, gap: false, locks: locks() }));
+    fake.on("lock.unwatch", () => ({}));
+    const observed = broker.elections.observe("leader");
+    await observed.next();
+    for (let round = 0; round < 10; round++) {
+      const events = Array.from({ length: 1000 }, () => event(++n, "granted", n));
+      fake.notify("lock.events", { watch: 1, events });
+    }
+    fake.notify("lock.events", { watch: 1, events: [event(n + 1, "queued", 0)] });
+    await fake.request("lock.watch", 1);
+    assert.equal((await observed.next()).value?.leader?.token, n);
+    await observed.return?.();
+  });
+
+  it("is not told the same once more after a gap in which nothing was dropped", async (test) => {
+    const { broker, fake } = await pair(test);
+    let upTo = 5;
+    const locks = [{ name: "leader", holders: [holder], waiters: [] }];
+    fake.on("lock.watch", () => ({ upTo, gap: upTo > 5, locks }));
+    fake.on("lock.unwatch", () => ({}));
+    const observed = broker.elections.observe("leader");
+    await observed.next();
+    upTo = 9;
+    fake.breakLinks();
+    await fake.request("lock.watch", 1);
+    await broker.ping();
+    fake.notify("lock.events", { watch: 1, events: [event(10, "released", 7)] });
+    assert.equal((await observed.next()).value?.leader, null);
+    await observed.return?.();
+  });
+
   it("of a name that nobody leads is told just that", async (test) => {
     const { broker, fake } = await pair(test);
     fake.on("lock.watch", () => ({ upTo: 5, gap: false, locks: [] }));

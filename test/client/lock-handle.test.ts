@@ -195,6 +195,65 @@ describe("a transfer by the holder", () => {
   });
 });
 
+describe("work under a lock that was lost before it had ended", () => {
+  const lost = { name: "a", token: 1, reason: "broken" };
+
+  it("does not count as done, though that is heard only when the lock is being given back", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.release", ({ params }) => {
+      fake.notify("lock.lost", { ...lost, token: params["token"] });
+      return refuse("LOCK_NOT_HELD", "it was broken");
+    });
+    for (const run of [() => broker.withLock("a", () => "done"), () => broker.locks.request("a", () => "done")]) {
+      const error = await rejection(run());
+      assert.ok(error instanceof LockLostError);
+      assert.match(error.message, /was lost: broken$/);
+    }
+  });
+
+  it("does not count as done when the session was over, either", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.release", () => {
+      fake.sessions.clear();
+      fake.notify("session.expired", {});
+      return hold;
+    });
+    assert.ok((await rejection(broker.withLock("a", () => "done"))) instanceof LockLostError);
+  });
+
+  it("does not count as done when the broker that it has come back to does not have the lock", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("session.hello", () => hold);
+    fake.on("lock.release", () => refuse("LOCK_NOT_HELD", "it was broken"));
+    const done = broker.withLock("a", async () => {
+      fake.breakLinks();
+      const hello = await fake.request("session.hello", 1);
+      setImmediate(() => fake.answer(hello, { ...fake.welcome(hello), grants: [] }));
+    });
+    assert.ok((await rejection(done)) instanceof LockLostError);
+  });
+
+  it("is told so once: to give the lock back by hand is no failure", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("lock.release", () => {
+      fake.notify("lock.lost", lost);
+      return refuse("LOCK_NOT_HELD", "it was broken");
+    });
+    await (await broker.acquire("a")).release();
+  });
+
+  it("counts as done when only the answer to the release was lost", async (test) => {
+    const { broker, fake } = await pair(test);
+    fake.on("session.hello", (asked) => ({ ...fake.welcome(asked), grants: [] }));
+    fake.on("lock.release", () => {
+      fake.on("lock.release", () => refuse("LOCK_NOT_HELD", "it was given back"));
+      fake.breakLinks();
+      return hold;
+    });
+    assert.equal(await broker.withLock("a", () => "done"), "done");
+  });
+});
+
 describe("a holder is told", () => {
   it("that others wait, also when they did already when it was granted", async (test) => {
     const { broker, fake } = await pair(test);

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/client/conversation/lock-answers.ts",
     patch: [
       [
-        "    if (call.cancelled) return this.giveBack(grant, call, now);\n",
+        "    if (call.cancelled) return this.giveBack(grant, call.own ? undefined : call, now);\n",
         "    if (call.cancelled) return this.#draft.refuse(call, wasCancelled);\n",
       ],
     ],

@@ -29,6 +29,8 @@ export interface BrokerParts {
   readonly processes: Processes;
   readonly wallNow: () => number;
   readonly bootId: string;
+  /** Which of all its brokers this is. */
+  readonly life: number;
   readonly observer: Observer;
   /** It died of itself: the world has asked for it. */
   readonly onKilled: () => void;
@@ -91,7 +93,8 @@ export class Broker implements BrokerEnd {
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
-    const { limits, processes } = parts;
+    const { limits, processes, life } = parts;
+    this.#greeting = { ...this.#greeting, broker: { version: "0", pid: 1, startTime: `${life}` } };
     const wallNow = () => wallTime(parts.wallNow());
     const stop = () => undefined;
     const status = () => {

@@ -50,6 +50,7 @@ export class World implements Doorway {
   #spawning = false;
   #wallStep = 0;
   #boots = 1;
+  #lives = 0;
   /** The boot in which the ledger was marked last. */
   #bootMarked: number | undefined;
   #programs = 0;
@@ -268,6 +269,7 @@ export class World implements Doorway {
     const broker = new Broker({
       ...{ agenda: this.agenda, random: this.random, rates: () => this.rates, limits: this.limits },
       ...{ disk, store, processes: this.processes, bootId: `boot ${this.#boots}` },
+      life: ++this.#lives,
       wallNow: () => wallStart + this.now + this.#wallStep,
       observer: {
         born: (remembered, found, bootId) => {

@@ -21,6 +21,8 @@ export interface Welcome {
   /** What the broker has under this session. */
   readonly grants: readonly WelcomeGrant[];
   readonly resumeWindowMs: Millis;
+  /** Of the broker's front, which forgets with it what it has answered. */
+  readonly life: string;
   readonly whole: Record<string, unknown>;
 }
 
@@ -30,7 +32,12 @@ export function readWelcome(result: unknown): Welcome | undefined {
   if (typeof session !== "string" || typeof resumed !== "boolean" || typeof resumeWindowMs !== "number")
     return undefined;
   const present = readWelcomeGrants(grants);
-  return present && { session, resumed, grants: present, resumeWindowMs, whole: result };
+  return present && { session, resumed, grants: present, resumeWindowMs, life: lifeIn(result), whole: result };
+}
+
+function lifeIn({ broker }: Record<string, unknown>): string {
+  const { pid, startTime } = isObject(broker) ? broker : {};
+  return `${String(pid)} ${String(startTime)}`;
 }
 
 /** The answer to an acquire, and to an upgrade. */

@@ -24,7 +24,8 @@ import type { Tie } from "./transaction-calls.js";
  *   once     never sent again: its outcome is unknown
  *   acquire  sent again under its key, with the time that is left
  *   upgrade  the same, for a grant that is held; its outcome is waited for even if it is cancelled
- *   change   of locks otherwise: sent again under its key; unknown when the session is over
+ *   change   of locks otherwise: sent again under its key; unknown when the session is over, and to another life of the
+ *            broker not sent again when it takes from anybody
  *   release  sent again under its key; when the broker does not know the grant, it is released
  *   transfer as a release, but then it is refused
  *   cancel   the conversation's own: takes back an acquire or an upgrade
@@ -53,7 +54,7 @@ export interface CallParams {
   key?: number | undefined;
   ack?: number | undefined;
   waitMs?: number | undefined;
-  /** Of a release or a transfer: that of the grant, which an upgrade may change. */
+  /** Of a release or a transfer: that of the grant, which an upgrade may change. Of what takes from others: from whom. */
   token?: number | undefined;
   /** Of an acquire. */
   readonly ttlMs?: number | undefined;
@@ -103,8 +104,8 @@ export class Call {
   readonly grant: Grant | undefined;
   /** Of a cancel, and of what takes back a grant or an upgrade that nobody wanted: the request it is about. */
   readonly about: Call | undefined;
-  /** Asked by the conversation itself: no program waits for it. */
-  readonly own: boolean;
+  /** Asked by the conversation itself, or left to it by a program that closes: no program waits for it. */
+  own: boolean;
   /** Of the calls of a transaction, its commit among them. */
   readonly tie: Tie | undefined;
   /** Of a write: the grants that are given back when it is on disk. */
@@ -174,6 +175,12 @@ export class Call {
   get isTooLate(): boolean {
     const state = this.grant?.state ?? "held";
     return state !== "held" && !(state === "handing" && this.kind === "release");
+  }
+
+  /** It takes a lock from whoever holds it then: done twice, from two. */
+  get takesFromAnybody(): boolean {
+    const takes = this.method === "lock.break" || this.method === "lock.transfer";
+    return takes && this.kind === "change" && this.params.token === undefined;
   }
 
   /** It waits for others, and can be asked for again after a lost connection. */

@@ -41,7 +41,7 @@ export class Conversation {
   /** Until when the first connection must stand; meaningful until it does. */
   #openBy: Instant;
   #opened = false;
-  /** The program is done; when it began to be. Locks that it held are worth a connection to give them back. */
+  /** The program is done; when it began to be. Locks that it has, or may have, are worth a connection to give them back. */
   #closing: { readonly by: Instant; readonly gaveUpLocks: boolean } | undefined;
   readonly #acknowledgement = new Acknowledgement();
   #ending: Refusal = closedByProgram;
@@ -81,7 +81,7 @@ export class Conversation {
   handle(event: Event, now: Instant): void {
     if (this.#state.at === "closed") return this.#answerClosed(event);
     // Before anything else: who was stopped beyond a deadline must not act as if it had not passed.
-    if (event.kind !== "disconnected") this.#inFlight.lookAtLeases(now, this.#state.at === "open");
+    if (event.kind !== "disconnected") this.#inFlight.locks.lookAtLeases(now, this.#state.at === "open");
     switch (event.kind) {
       case "call":
         return this.#called(event.call, now);
@@ -175,9 +175,9 @@ export class Conversation {
 
   #close(now: Instant): void {
     if (this.#closing !== undefined) return;
-    this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#grants.size > 0 };
+    this.#closing = { by: after(now, goodbyeMs), gaveUpLocks: this.#inFlight.pending.mayHold };
     this.#watches.refuseAll(closedByProgram);
-    this.#inFlight.endWaits(refuse("CLOSED", "the broker handle was closed while it waited for its turn"));
+    this.#inFlight.endWaits(now, this.#state.at);
     this.#inFlight.streams.closeAll(closedByProgram);
     this.#grants.loseUntilGoodbye("the broker handle was closed");
     this.#partIfDone(now);
@@ -225,7 +225,7 @@ export class Conversation {
   #greet(now: Instant): void {
     const request = this.#inFlight.nextId();
     this.#state = { at: "greeting", request, since: now };
-    const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pendingKeys(), now);
+    const params = this.#identity.hello(this.#grants.believed(), this.#inFlight.pending.keys(), now);
     this.#draft.ask(request, "session.hello", params);
   }
 
@@ -320,7 +320,7 @@ export class Conversation {
   #welcomed(welcome: Welcome | undefined, helloAt: Instant, now: Instant): void {
     if (welcome === undefined) return this.#end(notUnderstood("hello"), "");
     this.#identity.accept(welcome);
-    const strangers = this.#inFlight.reconcile(welcome.grants);
+    const strangers = this.#inFlight.pending.reconcile(welcome.grants);
     this.#grants.leases.connected(helloAt, now);
     if (this.#identity.settlement === undefined) this.#beOpen(strangers, now);
     else this.#askToSettle(now);
@@ -333,8 +333,8 @@ export class Conversation {
     const { welcome } = this.#identity;
     if (welcome !== undefined) this.#draft.push({ kind: "opened", welcome, first: !this.#opened });
     this.#opened = true;
-    this.#inFlight.sendAll(now);
-    this.#inFlight.releaseStrangers(strangers, now);
+    this.#inFlight.sendAll(now, welcome?.life);
+    this.#inFlight.locks.giveBackStrangers(strangers, now);
     this.#watches.connected();
     this.#partIfDone(now);
   }

@@ -27,6 +27,8 @@ export interface Loss {
   readonly reason: string;
   /** Only we think so: the broker may have it still, and must be told. */
   readonly untold: boolean;
+  /** Surely taken away: nothing of this program's can have given it back before. */
+  readonly taken: boolean;
 }
 
 export class Grant {
@@ -41,6 +43,8 @@ export class Grant {
   leaving = 0;
   /** That it was lost meanwhile; valid while it is leaving, or being given up. */
   gone: Loss | undefined;
+  /** A release or a transfer of it may have come to a broker that could not say so any more. */
+  offered = false;
   /** Why it was lost; valid in that state. */
   reason = "";
   readonly ttlMs: Millis | undefined;

@@ -74,6 +74,7 @@ export class Grants {
   left(grant: Grant): void {
     grant.leaving--;
     if (grant.isOver) return;
+    grant.gone = undefined;
     this.released(grant);
     this.#draft.push({ kind: "given-back", grant });
   }
@@ -94,6 +95,7 @@ export class Grants {
     this.#lose(grant, {
       reason: "it is not known whether the write was applied that was to give it back",
       untold: true,
+      taken: false,
     });
     return grant.leaving === 0;
   }
@@ -101,13 +103,19 @@ export class Grants {
   /** The broker says that it is gone. One that is being given up is left to that; should it be refused, it is lost. */
   lost(token: number, reason: string): void {
     const grant = this.#byToken.get(token);
-    if (grant !== undefined) this.#isGone(grant, reason);
+    if (grant !== undefined) this.#isGone(grant, reason, true);
+  }
+
+  /** It was being released when its session ended. */
+  releasedLate(grant: Grant): void {
+    if (mayBeGivenBack(grant)) return;
+    grant.gone ??= { reason: "the session is over", untold: false, taken: true };
   }
 
   /** Its deadline has passed by our own clock. */
   expired(grant: Grant): void {
     const reason = `the broker did not answer within its lease of ${grant.ttlMs ?? 0} ms`;
-    this.#lose(grant, { reason, untold: true });
+    this.#lose(grant, { reason, untold: true, taken: false });
   }
 
   /** By our own clock the broker keeps the session no longer. */
@@ -115,12 +123,13 @@ export class Grants {
     this.#loseAll({
       reason: "there was no connection to the broker for longer than it keeps a session",
       untold: true,
+      taken: false,
     });
   }
 
   loseHeld(reason: string): void {
     this.#untilGoodbye = [];
-    this.#loseAll({ reason, untold: false });
+    this.#loseAll({ reason, untold: false, taken: false });
   }
 
   /** The program closes. */
@@ -160,7 +169,7 @@ export class Grants {
     for (const grant of [...this.#byToken.values()]) {
       if (tokens.has(grant.token)) continue;
       const upgraded = isUpgraded(grant) ? tokenOf.get(grant.key) : undefined;
-      if (upgraded === undefined) this.#isGone(grant, "the broker does not have it any more");
+      if (upgraded === undefined) this.#isGone(grant, "the broker does not have it any more", !mayBeGivenBack(grant));
       else ours.add(upgraded);
     }
     const strangers = present.filter((grant) => !ours.has(grant.token) && !isPending(grant.key));
@@ -175,16 +184,17 @@ export class Grants {
     this.leases.check();
   }
 
-  #isGone(grant: Grant, reason: string): void {
-    const loss = { reason, untold: false };
+  #isGone(grant: Grant, reason: string, taken: boolean): void {
+    const loss = { reason, untold: false, taken };
     if (grant.state === "held") this.#lose(grant, loss);
     else grant.gone = loss;
   }
 
-  #lose(grant: Grant, { reason, untold }: Loss): void {
+  #lose(grant: Grant, loss: Loss): void {
+    const { reason, untold, taken } = loss;
     if (grant.leaving > 0) {
-      const before = grant.gone ?? { reason, untold };
-      grant.gone = { reason: before.reason, untold: before.untold && untold };
+      const before = grant.gone ?? loss;
+      grant.gone = { reason: before.reason, untold: before.untold && untold, taken: before.taken || taken };
       return this.leases.remove(grant);
     }
     grant.state = "lost";
@@ -198,4 +208,9 @@ export class Grants {
     this.#byToken.delete(grant.token);
     this.leases.remove(grant);
   }
+}
+
+/** By what the program has asked for. */
+function mayBeGivenBack({ offered, leaving }: Grant): boolean {
+  return offered || leaving > 0;
 }

@@ -6,14 +6,14 @@
  * new (rule 6).
  */
 import { after, type Instant, later, type Millis, type Refusal } from "../../terms/index.js";
-import type { Verdict, WelcomeGrant } from "./answers.js";
+import type { Verdict } from "./answers.js";
 import { Call, type CallParams } from "./call.js";
-import { isDue } from "./deadlines.js";
 import type { Draft } from "./draft.js";
-import { Grant } from "./grant.js";
+import type { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
-import { type Answer, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
+import { type Answer, closedInLine, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
 import { noConnection, notSentAnew, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
+import { PendingLocks } from "./pending-locks.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
 import type { State } from "./state.js";
@@ -26,21 +26,25 @@ const triesMax = 10;
 export class InFlight {
   readonly streams: Streams;
   readonly transactions: TransactionCalls;
+  readonly pending: PendingLocks;
+  readonly locks: LockAnswers;
   readonly #calls = new Map<number, Call>();
   readonly #draft: Draft;
   readonly #grants: Grants;
-  readonly #locks: LockAnswers;
   /** Of the present session. */
   #keys: RequestKeys;
   #lastId = 0;
+  /** Of the broker that all was sent to last. */
+  #life: string | undefined;
 
   constructor(draft: Draft, grants: Grants, keys: RequestKeys) {
     this.streams = new Streams(draft);
     this.#draft = draft;
     this.#grants = grants;
     this.#keys = keys;
+    this.pending = new PendingLocks(this.#calls, grants);
     this.transactions = new TransactionCalls(draft, this.#calls, () => this.nextId());
-    this.#locks = new LockAnswers(draft, grants, (call, now) => {
+    this.locks = new LockAnswers(draft, grants, (call, now) => {
       this.keep(call, now);
       this.send(call, now);
     });
@@ -67,7 +71,7 @@ export class InFlight {
     call.state = "kept";
     if (call.kind === "stream") call.params.stream = this.streams.nextNumber();
     this.#calls.set(call.id, call);
-    this.#locks.begun(call);
+    this.locks.begun(call);
   }
 
   send(call: Call, now: Instant): void {
@@ -83,15 +87,21 @@ export class InFlight {
     this.#draft.send(call);
   }
 
-  /** Everything, in the first order. */
-  sendAll(now: Instant): void {
-    this.#locks.welcomed();
+  /** Everything, in the first order. Another life of the broker does not know what one before it has answered. */
+  sendAll(now: Instant, life: string | undefined): void {
+    this.locks.welcomed();
+    const forgets = life !== this.#life;
+    this.#life = life;
     for (const call of [...this.#calls.values()]) {
       if (call.state === "settled") continue;
+      if (forgets && call.state === "sent" && call.takesFromAnybody) {
+        this.#refuse(call, outcomeUnknown);
+        continue;
+      }
       this.send(call, now);
       if (call.cancelled) this.#sendCancel(call, now);
     }
-    this.#locks.giveUpRest(now);
+    this.locks.giveUpRest(now);
   }
 
   /** The program does not want it. What was not sent is gone at once; for the rest the broker's verdict is awaited. */
@@ -107,40 +117,6 @@ export class InFlight {
     if (call.reads) this.#refuse(call, wasCancelled);
   }
 
-  /** Keys of the acquires and upgrades that were sent and will be sent again. */
-  pendingKeys(): number[] {
-    const keys: number[] = [];
-    for (const call of this.#calls.values()) if (call.waits && call.key !== 0) keys.push(call.key);
-    return keys;
-  }
-
-  /** The broker's word of what we hold. Returns what it has and nobody wants. */
-  reconcile(present: readonly WelcomeGrant[]): readonly WelcomeGrant[] {
-    const pending = new Set(this.pendingKeys());
-    const upgraded = new Set<Grant>();
-    for (const { kind, grant, key } of this.#calls.values())
-      if (kind === "upgrade" && grant !== undefined && key !== 0) upgraded.add(grant);
-    return this.#grants.reconcile(present, {
-      isPending: (key) => pending.has(key),
-      isUpgraded: (grant) => upgraded.has(grant),
-    });
-  }
-
-  /** Gives back what the broker has and nobody wants. */
-  releaseStrangers(strangers: readonly WelcomeGrant[], now: Instant): void {
-    for (const { name, token, key } of strangers) this.#locks.giveBackStranger(new Grant([name], token, key), now);
-  }
-
-  /** Grants whose deadline has passed by our own clock are lost. Should the broker have them still, others need not wait. */
-  lookAtLeases(now: Instant, connected: boolean): void {
-    if (!isDue(this.#grants.leases.due, now)) return;
-    for (const grant of this.#grants.leases.look(now)) {
-      this.#grants.expired(grant);
-      // Without a connection it is not listed at the next hello, which gives it back as well.
-      if (connected) this.#locks.giveUp(grant, now);
-    }
-  }
-
   // ── on the way back ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Returns whether it was asked here. A read that was cancelled, or is kept to be asked anew, is not waited for. */
@@ -151,7 +127,7 @@ export class InFlight {
     this.#remove(call);
     this.#grants.leases.heard(call.sentAt, now);
     this.#settle(call, key, { result, now });
-    this.#locks.giveUpRest(now);
+    this.locks.giveUpRest(now);
     return true;
   }
 
@@ -171,18 +147,18 @@ export class InFlight {
         this.#draft.answer(call, result);
         return this.streams.opened(call);
       case "acquire":
-        this.#locks.granted(call, key, answer);
+        this.locks.granted(call, key, answer);
         // The answer may have lain in the socket for longer than the lease, while the program was stopped.
-        return this.lookAtLeases(answer.now, true);
+        return this.locks.lookAtLeases(answer.now, true);
       case "upgrade":
-        return this.#locks.upgraded(call, key, answer);
+        return this.locks.upgraded(call, key, answer);
       case "change":
         return call.about === undefined
           ? this.#draft.answer(call, result)
           : this.#draft.refuse(call.about, wasCancelled);
       case "release":
       case "transfer":
-        return this.#locks.released(call);
+        return this.locks.released(call);
       case "cancel":
         return;
     }
@@ -196,7 +172,7 @@ export class InFlight {
     if (call.kind === "cancel") this.#remove(call);
     else if (call.givesUp) this.#notReleased(call, refusal, now);
     else this.#refuse(call, refusal);
-    this.#locks.giveUpRest(now);
+    this.locks.giveUpRest(now);
     return true;
   }
 
@@ -207,7 +183,7 @@ export class InFlight {
     this.#notGivenUp(call);
     const mayBeApplied = call.sentAnew && call.writes;
     this.#refuse(call, mayBeApplied ? notSentAnew(refusal) : refusal, { unheard: mayBeApplied });
-    this.#locks.giveUpRest(now);
+    this.locks.giveUpRest(now);
     return true;
   }
 
@@ -228,9 +204,16 @@ export class InFlight {
     const goodbyeDoes = closing && call.kind === "release";
     if (goodbyeDoes && ![...this.#calls.values()].some((one) => one.id < id && one.writes)) return false;
     if (!this.transactions.mayAskNext(call, refusal)) this.#refuse(call, refusal);
-    else if (refusal.outcome !== "unknown") call.state = "kept";
+    else if (refusal.outcome !== "unknown") this.#keepForNext(call);
     if (call.writes) this.#readAnewAfter(call);
     return true;
+  }
+
+  #keepForNext(call: Call): void {
+    if (call.sentAnew && call.takesFromAnybody) return; // It may have been done the first time.
+    if (call.kind === "cancel") this.#remove(call);
+    else if (call.cancelled) this.#refuse(call, wasCancelled);
+    else call.state = "kept";
   }
 
   /** What was sent behind a write must show it: of that write this broker will never know. */
@@ -242,7 +225,8 @@ export class InFlight {
 
   disconnected(now: Instant): void {
     this.#grants.leases.disconnected();
-    this.lookAtLeases(now, false);
+    this.locks.lookAtLeases(now, false);
+    this.pending.disconnected();
     this.#connectionLost();
     this.transactions.disconnected();
   }
@@ -312,11 +296,23 @@ export class InFlight {
     for (const call of [...this.#calls.values()]) this.#abandon(call, refusal);
   }
 
-  /** The program is done: it does not wait for locks any more, nor for its turn to write. */
-  endWaits(refusal: Refusal): void {
-    for (const call of [...this.#calls.values()]) {
+  /**
+   * The program is done: it does not wait for locks any more, nor for its turn to write. If the goodbye must wait for what
+   * else is in flight, the broker is told at once, and what it has granted by then is given back.
+   */
+  endWaits(now: Instant, at: State["at"]): void {
+    const all = [...this.#calls.values()];
+    const tells = at === "open" && all.some(({ waits, letsGo, kind }) => !waits && !letsGo && kind !== "begin");
+    for (const call of all) {
       if (call.kind === "begin") this.transactions.takeBack(call);
-      if (call.waits || call.kind === "begin") this.#refuse(call, refusal);
+      if (!call.waits && call.kind !== "begin") continue;
+      const cancels = tells && call.waits && call.state === "sent" && !call.cancelled;
+      if (cancels && call.kind === "acquire") {
+        this.#draft.refuse(call, closedInLine);
+        call.own = true;
+        call.cancelled = true;
+      } else this.#refuse(call, closedInLine);
+      if (cancels) this.#sendCancel(call, now);
     }
   }
 
@@ -333,7 +329,7 @@ export class InFlight {
   }
 
   #applied(call: Call, result: unknown): void {
-    this.#locks.applied(call);
+    this.locks.applied(call);
     this.transactions.committed(call);
     this.#draft.answer(call, result);
   }
@@ -364,7 +360,7 @@ export class InFlight {
       if (grant?.isOver === false && grant.token !== params.token) return this.#releaseAnew(call, grant, now);
       if (call.kind === "release") {
         this.#remove(call);
-        return this.#locks.released(call);
+        return this.locks.released(call);
       }
       if (grant !== undefined) this.#grants.released(grant);
       return this.#refuse(call, refusal);
@@ -372,7 +368,7 @@ export class InFlight {
     // The program closes: with its goodbye it is given back.
     if (refusal.refused === "SHUTTING_DOWN" && call.kind === "release") {
       this.#remove(call);
-      return this.#locks.released(call);
+      return this.locks.released(call);
     }
     // One that nobody waits for is forgotten: what the next hello does not list is released.
     if (grant !== undefined && call.own) this.#grants.released(grant);
@@ -396,8 +392,9 @@ export class InFlight {
   /** What is about grants of a session that is over; nothing else is settled here. */
   #endsWithSession(call: Call): boolean {
     if (call.kind === "release") {
+      if (call.grant !== undefined) this.#grants.releasedLate(call.grant);
       this.#remove(call);
-      this.#locks.released(call);
+      this.locks.released(call);
       return true;
     }
     if (call.kind === "transfer" || (call.kind === "change" && call.state === "sent")) {
@@ -420,7 +417,7 @@ export class InFlight {
   #abandon(call: Call, refusal: Refusal): void {
     if (call.kind === "release") {
       this.#remove(call);
-      return this.#locks.released(call);
+      return this.locks.released(call);
     }
     if (call.kind === "transfer" && call.grant !== undefined) this.#grants.released(call.grant);
     if (call.kind === "rollback") return this.#goneWithConnection(call, refusal);
@@ -433,8 +430,8 @@ export class InFlight {
   #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
     this.transactions.refused(call);
     // A write that was answered before, with more than the broker stores, is on disk.
-    if (refusal.refused === "RESULT_NOT_KEPT") this.#locks.applied(call);
-    else this.#locks.notApplied(call, unheard);
+    if (refusal.refused === "RESULT_NOT_KEPT") this.locks.applied(call);
+    else this.locks.notApplied(call, unheard);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

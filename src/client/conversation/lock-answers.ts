@@ -3,13 +3,15 @@
  * not want it any more. A request that was cancelled has its outcome only when that is done.
  */
 import { after, type Instant, later, type Refusal, refuse } from "../../terms/index.js";
-import { type Fence, readGranted } from "./answers.js";
+import { type Fence, readGranted, type WelcomeGrant } from "./answers.js";
 import { Call, type CallParams } from "./call.js";
+import { isDue } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
 
 export const wasCancelled = refuse("CANCELLED", "the request was cancelled");
+export const closedInLine = refuse("CLOSED", "the broker handle was closed while it waited for its turn");
 
 /** Of `lock.release`. `lost`: what runs under it has not ended. */
 type ReleaseParams = CallParams & Fence & { readonly lost?: true };
@@ -42,7 +44,7 @@ export class LockAnswers {
     const grant = new Grant(names, token, key, call.params.ttlMs);
     // Not granted before the broker had let it wait so long; and when it was sent last, the broker heard of us.
     grant.leaseFrom = later(call.sentAt, after(call.since, Math.min(waitedMs, now - call.since) - 1));
-    if (call.cancelled) return this.giveBack(grant, call, now);
+    if (call.cancelled) return this.giveBack(grant, call.own ? undefined : call, now);
     this.#grants.add(grant);
     this.#draft.push({ kind: "granted", call, grant, waitedMs, waiting });
   }
@@ -72,9 +74,19 @@ export class LockAnswers {
   }
 
   /** What the broker has and the program does not know of, or not any more: then what it started may still run. */
-  giveBackStranger(grant: Grant, now: Instant): void {
-    const { name, token } = grant;
-    this.#release(grant, { name, token, lost: true }, undefined, now);
+  giveBackStrangers(strangers: readonly WelcomeGrant[], now: Instant): void {
+    for (const { name, token, key } of strangers)
+      this.#release(new Grant([name], token, key), { name, token, lost: true }, undefined, now);
+  }
+
+  /** Grants whose deadline has passed by our own clock are lost. Should the broker have them still, others need not wait. */
+  lookAtLeases(now: Instant, connected: boolean): void {
+    if (!isDue(this.#grants.leases.due, now)) return;
+    for (const grant of this.#grants.leases.look(now)) {
+      this.#grants.expired(grant);
+      // Without a connection it is not listed at the next hello, which gives it back as well.
+      if (connected) this.giveUp(grant, now);
+    }
   }
 
   /** What the program has lost and the broker may still have; what runs under it may not have ended yet. */

@@ -10,7 +10,8 @@
  * |          |                                                                   | the end of its session: nothing is taken  |
  * | answered | what became of each is with the session until acknowledged         | nobody                                  |
  *
- * A restart forgets a break that is in its grace: who asked asks again, and the holders are told again.
+ * A restart forgets a break that is in its grace: nothing is taken. Of one that named a token the client asks again, and
+ * the holders are told again.
  */
 import {
   after,

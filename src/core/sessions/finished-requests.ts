@@ -2,7 +2,8 @@
  * What became of a session's lock requests and of its refused writes, by key, until the client has acknowledged them: a
  * request that is sent again after a lost answer gets the same answer, and another one under its key is known by its
  * print. Grants are not here (they are in the session), nor are results of writes (the store keeps them); a restart
- * forgets these, which is safe: a refused request may be decided afresh, and a release that is gone is gone.
+ * forgets these: a refused request may be decided afresh, and a release that is gone is gone. Only a break or a transfer
+ * without a token would be done a second time, to who holds the lock by then: its client does not send it again.
  */
 import {
   type Millis,

@@ -381,6 +381,20 @@ describe("a broker ends", () => {
     assert.deepEqual(rig.answer("r", {}), ["r = {}", "→ session.ack", "→ session.goodbye"]);
   });
 
+  it("and what the program does not want any more is not asked of the next one", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.ask("w", "write");
+    assert.deepEqual(rig.cancel("a"), ["→ lock.cancel key L1"]);
+    assert.deepEqual(rig.cancel("w"), ["→ session.cancel"]);
+    assert.deepEqual(rig.refuse("a", "SHUTTING_DOWN"), ["a refused CANCELLED"]);
+    assert.deepEqual(rig.refuse("w", "SHUTTING_DOWN"), ["w refused CANCELLED"]);
+    rig.refuse("lock.cancel", "SHUTTING_DOWN");
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed"]);
+  });
+
   // rule 6: the first sending may have been applied
   it("and a write that it had got before is settled, should the session be over by then", () => {
     const rig = new Rig();
@@ -662,6 +676,62 @@ describe("closing", () => {
     assert.deepEqual(rig.passes(5), ["connect, start nothing"]);
     rig.connect();
     assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ session.goodbye"]);
+  });
+
+  it("waits likewise when a lock that it asked for may have been granted, and the answer was lost", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("a");
+    rig.breaks();
+    assert.deepEqual(rig.handle({ kind: "close" }), ["a refused CLOSED"]);
+    assert.deepEqual(rig.passes(5), ["connect, start nothing"]);
+    rig.connect();
+    assert.deepEqual(rig.params("session.hello")["pending"], []);
+    assert.deepEqual(rig.welcome({ resumed: true }), ["open again, resumed", "→ session.goodbye"]);
+  });
+
+  it("does not wait when no broker can have heard of the lock that it asked for", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.breaks();
+    rig.acquire("a");
+    assert.deepEqual(rig.handle({ kind: "close" }), ["a refused CLOSED", "disconnect", "ended"]);
+  });
+
+  it("leaves the lines in which it stands when something else is in flight", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.acquire("mine");
+    rig.granted("mine", 7);
+    rig.ask("w", "write");
+    rig.acquire("a");
+    rig.upgrade("up", "mine");
+    const lines = [
+      "a refused CLOSED",
+      "→ lock.cancel key L3",
+      "up refused CLOSED",
+      "→ lock.cancel key L4",
+      "lost mine 7",
+    ];
+    assert.deepEqual(rig.handle({ kind: "close" }), lines);
+    assert.equal(rig.params("lock.cancel")["of"], 2 ** 48 + 2);
+    assert.deepEqual(rig.answer("lock.cancel", { outcome: "cancelled" }), []);
+    assert.deepEqual(rig.refuse("a", "CANCELLED"), []);
+    rig.handle({ kind: "answered", id: rig.lastId("lock.cancel") - 1, result: { outcome: "cancelled" } });
+    assert.deepEqual(rig.answer("w", 1), ["w = 1", "→ session.ack", "→ session.goodbye"]);
+  });
+
+  it("gives back what was granted before that was heard", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.ask("w", "write");
+    rig.acquire("a");
+    assert.deepEqual(rig.handle({ kind: "close" }), ["a refused CLOSED", "→ lock.cancel key L1"]);
+    assert.deepEqual(rig.granted("a", 7), ["→ lock.release key L2"]);
+    assert.deepEqual(rig.params("lock.release")["token"], 7);
+    assert.deepEqual(rig.answer("lock.cancel", { outcome: "granted" }), []);
+    assert.deepEqual(rig.answer("lock.release", {}), []);
+    assert.deepEqual(rig.answer("w", 1), ["w = 1", "→ session.ack", "→ session.goodbye"]);
   });
 
   it("and gives that up after five seconds", () => {

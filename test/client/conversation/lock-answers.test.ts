@@ -299,6 +299,44 @@ describe("a change of somebody else's lock", () => {
     assert.deepEqual(rig.answer("break", { ended: [] }), ['break = {"ended":[]}']);
   });
 
+  it("without a token is unknown once its broker is gone: another would take the lock from who has it by then", () => {
+    const rig = new Rig();
+    rig.begin({ life: "1" });
+    rig.ask("break", "change", { name: "a" });
+    rig.ask("one", "change", { name: "a", token: 7 });
+    rig.breaks();
+    rig.ask("kept", "change", { name: "a" });
+    rig.passes(5);
+    rig.connect();
+    assert.deepEqual(rig.welcome({ resumed: true, life: "2" }), [
+      ...["open again, resumed", "break refused OUTCOME_UNKNOWN"],
+      ...["→ one key L1", "→ kept key L2"],
+    ]);
+  });
+
+  it("without a token is unknown also when its broker has turned it away at the second time", () => {
+    const rig = new Rig();
+    rig.begin({ life: "1" });
+    rig.ask("break", "change", { name: "a" });
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true, life: "1" }), ["open again, resumed", "→ break key L0"]);
+    assert.deepEqual(rig.refuse("break", "SHUTTING_DOWN"), []);
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true, life: "2" }), [
+      "open again, resumed",
+      "break refused OUTCOME_UNKNOWN",
+    ]);
+  });
+
+  it("that a broker has turned away at once goes to the next", () => {
+    const rig = new Rig();
+    rig.begin({ life: "1" });
+    rig.ask("break", "change", { name: "a" });
+    assert.deepEqual(rig.refuse("break", "SHUTTING_DOWN"), []);
+    rig.returns();
+    assert.deepEqual(rig.welcome({ resumed: true, life: "2" }), ["open again, resumed", "→ break key L0"]);
+  });
+
   it("is unknown when its session is over, but for one that was never sent", () => {
     const rig = new Rig();
     rig.begin();

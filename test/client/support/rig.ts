@@ -41,6 +41,8 @@ export interface WelcomeGiven {
   readonly resumed?: boolean;
   readonly grants?: readonly { readonly name: string; readonly token: number; readonly key: number }[];
   readonly resumeWindowMs?: number;
+  /** Of the broker. */
+  readonly life?: string;
 }
 
 export class Rig {
@@ -162,8 +164,9 @@ export class Rig {
     return this.handle({ kind: "connected", secret: `fresh-${this.#secrets}` });
   }
 
-  welcome({ resumed = false, grants = [], resumeWindowMs = 30_000 }: WelcomeGiven = {}): string[] {
-    return this.answer("session.hello", { session: "s", resumed, grants, lost: [], resumeWindowMs });
+  welcome({ resumed = false, grants = [], resumeWindowMs = 30_000, life = "" }: WelcomeGiven = {}): string[] {
+    const broker = { version: "0", pid: 1, startTime: life };
+    return this.answer("session.hello", { session: "s", resumed, grants, lost: [], resumeWindowMs, broker });
   }
 
   breaks(): string[] {
