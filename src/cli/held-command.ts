@@ -76,7 +76,11 @@ export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd
     return running.ended;
   }
   const end = await Promise.race([running.ended, untilLost(lock), untilEndangered(held)]);
-  if (end !== "lost" && end !== "endangered") return end;
+  if (end !== "lost" && end !== "endangered") {
+    // At its own end the command may leave daemons behind; who is interrupted leaves nothing that goes on without the lock.
+    if (running.wantedEnd() !== undefined) await stop(call, running, graceMs);
+    return end;
+  }
   const why =
     end === "lost"
       ? lossText(lock)

@@ -411,6 +411,32 @@ test("a signal for us reaches the command, and the lock is free when the command
   assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
 });
 
+test("what an interrupted command leaves running is ended before the next in line has the lock, and told so once", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  // A second TERM would end it, and one to what it has started to clean up would be seen.
+  const cleanUp = `trap - TERM; sh -c "sleep 0.4" || exit; echo cleaned >> ${log}; exit`;
+  const worker = `trap '${cleanUp}' TERM; echo held; while :; do sleep 0.02; done`;
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", `(${worker}) & wait`]);
+  await first.until(/held/);
+  const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+  await second.until(/waiting for "demo"/);
+  first.child.kill("SIGTERM");
+  assert.equal((await first.ended).code, 143);
+  assert.equal((await second.ended).code, 0);
+  assert.equal(readFileSync(log, "utf8"), "cleaned\nnext\n");
+});
+
+test("a command that ends by itself may leave something running, which does not keep its lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const left = "sleep 600 > /dev/null 2>&1 & echo pid $!";
+  const [, pid] = /pid (\d+)/.exec(await holdfast.print("lock", "demo", "--", "sh", "-c", left)) ?? [];
+  const daemon = known(Number(pid));
+  t.after(() => kill(daemon, "SIGKILL"));
+  assert.equal((await holdfast.run(["lock", "demo", "-n", "--", "true"])).code, 0);
+  assert.ok(!isGone(daemon));
+});
+
 test("who is interrupted while waiting leaves the queue and ends as the shell expects", async (t) => {
   const holdfast = new Holdfast(t);
   const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec sleep 600"]);
