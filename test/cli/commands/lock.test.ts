@@ -384,21 +384,22 @@ test("a holder and a broker that stood still: the command is ended before the ne
   assert.equal((await first.ended).code, 75);
 });
 
-test("a lock that is lost before its holder hears of the grant starts no command", async (t) => {
-  const holdfast = new Holdfast(t);
-  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec cat"], { input: "open" });
-  await first.until(/held/);
-  const second = holdfast.start(["lock", "demo", "--", "echo", "started"]);
-  await second.until(/waiting for "demo"/);
-  second.child.kill("SIGSTOP");
-  first.child.stdin?.end();
-  await first.ended;
-  await holdfast.print("locks", "break", "demo");
-  second.child.kill("SIGCONT");
-  const { code, out, err } = await second.ended;
-  assert.deepEqual([code, out], [75, ""]);
-  assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +echo was not started/);
-});
+for (const onLost of ["kill", "warn"])
+  test(`a lock that is lost before its holder hears of the grant starts no command (${onLost})`, async (t) => {
+    const holdfast = new Holdfast(t);
+    const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec cat"], { input: "open" });
+    await first.until(/held/);
+    const second = holdfast.start(["lock", "demo", "--on-lost", onLost, "--", "echo", "started"]);
+    await second.until(/waiting for "demo"/);
+    second.child.kill("SIGSTOP");
+    first.child.stdin?.end();
+    await first.ended;
+    await holdfast.print("locks", "break", "demo");
+    second.child.kill("SIGCONT");
+    const { code, out, err } = await second.ended;
+    assert.deepEqual([code, out], [75, ""]);
+    assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +echo was not started/);
+  });
 
 test("a signal for us reaches the command, and the lock is free when the command has ended", async (t) => {
   const holdfast = new Holdfast(t);
