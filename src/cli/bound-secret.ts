@@ -1,6 +1,6 @@
 /**
  * What `holdfast acquire` leaves for `holdfast release`: the secret of a session that lives as long as a process. One
- * file a lock and process, in the broker's run directory, readable by its owner alone; it is made in one step, so
+ * file a lock, process and broker, in the broker's run directory, readable by its owner alone; it is made in one step, so
  * that two calls for the same lock and process cannot both believe that it is theirs.
  *
  * One session a lock, and not one a process: sessions number their requests, and two calls of `holdfast` at the same
@@ -24,15 +24,22 @@ export interface BoundSecret {
   readonly secret: string;
   /** Absent while the lock is waited for. */
   readonly token?: number;
+  /** Of the broker that has the session; absent in what an older version left. */
+  readonly socket?: string;
   /** The `holdfast acquire` that made this file: while it lives and there is no token, it waits. */
   readonly maker: number;
+  /** As that of a process. */
+  readonly makerStart?: string | undefined;
 }
 
 export class BoundSecrets {
+  readonly socket: string;
   readonly #directory: string;
 
-  constructor(directory: string) {
+  /** @param socket of the broker that is meant: another one with the same run directory knows nothing of its sessions */
+  constructor(directory: string, socket: string) {
     this.#directory = directory;
+    this.socket = socket;
   }
 
   /** False: there is one for this lock and process already. */
@@ -59,17 +66,26 @@ export class BoundSecrets {
     rmSync(this.#pathOf(secret), { force: true });
   }
 
-  /** All that there are; of a lock and of a process, if given. What cannot be read is left out. */
+  /** All of this broker; of a lock, by whichever of its names, and of a process, if given. */
   find({ name, pid }: { name?: string; pid?: number | undefined } = {}): BoundSecret[] {
+    return this.all().filter(
+      (one) =>
+        (one.socket === undefined || one.socket === this.socket) &&
+        (name === undefined || one.name === name || one.also?.includes(name) === true) &&
+        (pid === undefined || one.process.pid === pid),
+    );
+  }
+
+  /** Of whichever broker. What cannot be read is left out. */
+  all(): BoundSecret[] {
     return this.#files()
       .map((file) => this.#read(file))
-      .filter((one) => one !== undefined)
-      .filter((one) => (name === undefined || one.name === name) && (pid === undefined || one.process.pid === pid));
+      .filter((one) => one !== undefined);
   }
 
   /** Files of processes that are gone: their sessions ended with them. */
   sweep(isAlive: (process: BoundProcess) => boolean): void {
-    for (const secret of this.find()) if (!isAlive(secret.process)) this.remove(secret);
+    for (const secret of this.all()) if (!isAlive(secret.process)) this.remove(secret);
   }
 
   #files(): string[] {
@@ -91,9 +107,10 @@ export class BoundSecrets {
     }
   }
 
-  #pathOf({ process: { pid, startTime }, name }: BoundSecret): string {
+  #pathOf({ process: { pid, startTime }, name, socket }: BoundSecret): string {
     const start = createHash("sha256").update(startTime).digest("hex").slice(0, 12);
-    const lock = createHash("sha256").update(name).digest("hex").slice(0, 16);
+    const where = socket === undefined ? "" : `\0${socket}`;
+    const lock = createHash("sha256").update(`${name}${where}`).digest("hex").slice(0, 16);
     return join(this.#directory, `${pid}-${start}-${lock}.secret`);
   }
 

@@ -12,7 +12,7 @@ import { constants } from "node:os";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { endFamily, type FamilyOf } from "./family.js";
 import { markDescriptor } from "./lock-mark.js";
-import type { ProcessIdentity } from "./processes.js";
+import { allProcesses, type ProcessIdentity } from "./processes.js";
 
 export interface CommandEnd {
   readonly exitCode: ExitCode;
@@ -22,7 +22,10 @@ export interface CommandEnd {
 
 export interface RunningCommand {
   readonly ended: Promise<CommandEnd>;
-  /** TERM to the command and all its family, KILL after `graceMs`; resolves when they are gone, with those that stay. */
+  /**
+   * TERM to the command and all its family, KILL after `graceMs`; resolves when they are gone, with those that stay. Of a
+   * command that has ended, what is left of it is ended so; who has got our TERM with it gets no second one.
+   */
   readonly stop: (graceMs: number) => Promise<readonly ProcessIdentity[]>;
   /** The last signal by which somebody wanted us, and with us the command, to end. */
   readonly wantedEnd: () => NodeJS.Signals | undefined;
@@ -50,8 +53,12 @@ export function startCommand(
   // Before the command starts: a signal in between must not end us and leave it.
   let child: ChildProcess | undefined;
   let wantedEnd: NodeJS.Signals | undefined;
+  let told: readonly ProcessIdentity[] = [];
   const pass = (signal: NodeJS.Signals) => {
-    if (child !== undefined) signalTo(child, ownGroup, signal);
+    if (child === undefined) return;
+    if (ownGroup && signal === "SIGTERM")
+      told = [...told, ...allProcesses().filter(({ group }) => group === child?.pid)];
+    signalTo(child, ownGroup, signal);
   };
   for (const signal of passedOn)
     handlers.set(signal, () => {
@@ -80,7 +87,11 @@ export function startCommand(
     ended,
     wantedEnd: () => wantedEnd,
     stop: async (graceMs) => {
-      const left = child?.pid === undefined ? [] : await endFamily({ pid: child.pid, ownGroup, lock }, graceMs);
+      if (child?.pid === undefined) return [];
+      const isOver = child.exitCode !== null || child.signalCode !== null;
+      // Where it led no group, its number may be another's by now.
+      const pid = isOver && !ownGroup ? -1 : child.pid;
+      const left = await endFamily({ pid, ownGroup, lock, told: isOver ? told : [] }, graceMs);
       // Of a command that cannot be ended there is no end to be waited for.
       if (!left.some(({ pid }) => pid === child?.pid)) await ended;
       return left;

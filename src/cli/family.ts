@@ -19,24 +19,28 @@ export interface FamilyOf {
   readonly ownGroup: boolean;
   /** The lock under which it runs. */
   readonly lock: { readonly token: number; readonly session: string } | undefined;
+  /** Who has been told to end before. With what they start meanwhile they see to their end, as long as there is time. */
+  readonly told?: readonly ProcessIdentity[] | undefined;
 }
 
 interface Member extends ProcessIdentity {
-  /** Nobody in between passes on what it is to be told. */
+  /** It is to be told to end: it has not been, and nobody in between passes that on. */
   readonly direct: boolean;
 }
 
-export function familyOf({ pid, ownGroup, lock }: FamilyOf): Member[] {
+export function familyOf({ pid, ownGroup, lock, told = [] }: FamilyOf): Member[] {
   const others = allProcesses().filter((one) => one.pid !== process.pid);
   const all = others.map((one) => ({ ...one, sign: signOf(one.pid, lock) }));
   const kin = descendants(
     all.filter(({ leadsSession, sign }) => !leadsSession || sign !== "none"),
     pid,
   );
+  const ending = new Set(told.filter(isAlive).flatMap((one) => [...descendants(all, one.pid)]));
   return all.flatMap((one) => {
     const carries = one.sign === "innermost" || one.sign === "further";
     const belongs = carries || kin.has(one.pid) || (ownGroup && one.group === pid);
-    return belongs ? [{ pid: one.pid, startTime: one.startTime, direct: one.sign !== "further" }] : [];
+    const direct = one.sign !== "further" && !ending.has(one.pid);
+    return belongs ? [{ pid: one.pid, startTime: one.startTime, direct }] : [];
   });
 }
 

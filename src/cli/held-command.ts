@@ -56,7 +56,7 @@ export interface LostEnd {
 
 export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd | LostEnd> {
   const { words, broker, lock, onLost, close, started } = held;
-  if (onLost === "kill" && !(await isConfirmed(held))) {
+  if (onLost === "kill" ? !(await isConfirmed(held)) : lock.lost) {
     call.output.warn(`${lossText(lock)}\n  ${name(words)} was not started`);
     return { lost: true, wantedEnd: undefined };
   }
@@ -70,13 +70,15 @@ export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd
   closeMark(mark);
   started();
   if (onLost === "warn") {
-    lock.signal.addEventListener("abort", () =>
-      call.output.warn(`${lossText(lock)}\n  ${name(words)} goes on without it`),
-    );
+    void untilLost(lock).then(() => call.output.warn(`${lossText(lock)}\n  ${name(words)} goes on without it`));
     return running.ended;
   }
   const end = await Promise.race([running.ended, untilLost(lock), untilEndangered(held)]);
-  if (end !== "lost" && end !== "endangered") return end;
+  if (end !== "lost" && end !== "endangered") {
+    // At its own end the command may leave daemons behind; who is interrupted leaves nothing that goes on without the lock.
+    if (running.wantedEnd() !== undefined) await stop(call, running, graceMs);
+    return end;
+  }
   const why =
     end === "lost"
       ? lossText(lock)
@@ -114,10 +116,13 @@ function untilLost({ signal }: LockHandle): Promise<"lost"> {
 /** The last moment at which the command can be told to end and be gone before the lease is over. */
 function untilEndangered({ lock, jeopardy }: HeldCommand): Promise<"endangered"> {
   return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
     jeopardy.listen(() => {
+      // The lease that it was meant for has been kept.
+      clearTimeout(timer);
       // Half of the lease is over. Of a short one no more than its third is taken for the command's end.
       const reserveMs = Math.min(graceMs + killMs, (lock.leaseLeftMs * 2) / 3);
-      const timer = setTimeout(
+      timer = setTimeout(
         () => {
           if (lock.lease === "jeopardy") resolve("endangered");
         },

@@ -1,7 +1,8 @@
 /** Where this call's broker lies: the places, from the options and the surroundings of the process. */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { endpointFor, environmentWith, type Places, placesFor } from "../places/index.js";
+import { endpointFor, environmentWith, type Places, placesFor, realPath } from "../places/index.js";
+import { BoundSecrets } from "./bound-secret.js";
 import type { GlobalOptions } from "./command.js";
 import type { Io } from "./io.js";
 
@@ -21,6 +22,12 @@ export function placesOf(options: GlobalOptions & { readonly database?: string |
   });
   const { path } = endpointFor({ env, cwd, platform: process.platform, socket: places.socket, given: options.socket });
   return { ...places, socket: path };
+}
+
+/** What `holdfast acquire` has left of sessions with this call's broker. */
+export function boundSecretsOf(options: GlobalOptions, io: Io): BoundSecrets {
+  const { boundDir, socket } = placesOf(options, io);
+  return new BoundSecrets(boundDir, realPath(socket, realpathSync));
 }
 
 /** Whether this call may start a broker. */

@@ -104,6 +104,21 @@ test("a command at a terminal whose lock is broken is ended with all that it sta
   assert.equal((await holdfast.run(["lock", "demo", "-w", "5", "--", "true"])).code, 0);
 });
 
+test("what a command at a terminal has started is ended with it at a TERM for us, before the next in line has the lock", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  const worker = 'trap "sleep 0.3; echo told; exit" TERM; echo "held $PPID"; while :; do sleep 0.02; done';
+  const running = at(holdfast, `holdfast lock demo -- sh -c '(${worker}) & wait'; echo "code $?"`);
+  const [, lock] = await running.until(/held (\d+)/);
+  const second = holdfast.start(["lock", "demo", "--", "echo", "mine"]);
+  await second.until(/waiting for "demo"/);
+  process.kill(Number(lock), "SIGTERM");
+  await second.until(/mine/);
+  assert.match(running.out, /told/);
+  await running.until(/code 143/);
+});
+
 test("locks --watch draws the table anew in its place, until Ctrl-C", { skip }, async (t) => {
   const holdfast = new Holdfast(t);
   await holdfast.run(["lock", "before", "--", "true"]);

@@ -3,13 +3,13 @@
  * The lock lives as long as that process; `holdfast release` gives it back earlier. Prints the fencing token.
  */
 import { randomBytes } from "node:crypto";
-import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
+import type { BoundSecret, BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, ExitWith, optionsOf } from "../command.js";
 import { briefly } from "../command-line.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { identityOf, isAlive, nameOf } from "../processes.js";
 import { endResumed, reach, tryResume } from "../reach.js";
-import { placesOf } from "../surroundings.js";
+import { boundSecretsOf } from "../surroundings.js";
 import {
   acquireAsWished,
   type Interrupt,
@@ -33,7 +33,8 @@ export const acquire: Command = {
     ).addHelpText(
       "after",
       "\nPrints the fencing token, for `holdfast sql --fence NAME:TOKEN`. The lock is given back by\n" +
-        "`holdfast release NAME`, or when the process ends, however it ends.\n" +
+        "`holdfast release NAME`, or when the process ends, however it ends. What that process waits for with another\n" +
+        "call of `holdfast`, such as the same lock once more, is not refused as a deadlock: give such a wait an end (-w).\n" +
         "\n  holdfast acquire deploy --for $$ && make deploy; holdfast release deploy",
     );
   },
@@ -43,7 +44,7 @@ export const acquire: Command = {
     const [name = "", ...more] = call.operands;
     if (more.length > 0) call.misused("acquire takes one name; to run a command there is `holdfast lock`");
     const wish = wishedLockOf(call, name, options);
-    const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+    const secrets = boundSecretsOf(call.options, call.io);
     secrets.sweep(isAlive);
     const secret = await reserve(call, secrets, { wish, pid: pidOf(call, options.for) });
     const interrupt = interruptible();
@@ -61,17 +62,31 @@ export function pidOf(call: Call, word: string): number {
   return pid;
 }
 
+/** Its `acquire` lives, and has not got the lock. */
+export function isWaiting({ token, maker, makerStart }: BoundSecret): boolean {
+  const found = token === undefined ? identityOf(maker) : undefined;
+  return found !== undefined && (makerStart === undefined || found.startTime === makerStart);
+}
+
 /** Makes the file of the secret. One that is left over by an `acquire` that was killed is cleared away first. */
 async function reserve(
   call: Call,
   secrets: BoundSecrets,
-  { wish: { name, conflictExitCode: exitCode }, pid }: { wish: WishedLock; pid: number },
+  { wish: { name, claim, conflictExitCode: exitCode }, pid }: { wish: WishedLock; pid: number },
 ): Promise<BoundSecret> {
   const process = identityOf(pid);
   if (process === undefined) return call.misused(`there is no process ${pid}`);
-  const secret = { name, process, secret: randomBytes(32).toString("base64url"), maker: globalThis.process.pid };
+  const secret = {
+    name,
+    also: claim.also?.map((one) => one.name) ?? [],
+    process,
+    secret: randomBytes(32).toString("base64url"),
+    socket: secrets.socket,
+    maker: globalThis.process.pid,
+    makerStart: identityOf(globalThis.process.pid)?.startTime,
+  };
   for (const other of secrets.find({ name, pid })) {
-    if (other.token === undefined && identityOf(other.maker) !== undefined)
+    if (isWaiting(other))
       throw new ExitWith(`process ${other.maker} waits for ${quoted(name)} for process ${pid} already`, { exitCode });
     const session = await tryResume(call, other);
     if (session?.holds === true) {
@@ -120,7 +135,7 @@ async function acquireFor(call: Call, { wish, secret, secrets, interrupt }: Atte
       note({ token, also: names.slice(1) });
       call.output.thing({ name: wish.name, token }, () => [String(token)]);
       // Of a lock whose token nobody has heard nobody knows that it is held.
-      await call.io.flushed();
+      await call.io.flushed(signal);
       broker.detach();
       return exitCodes.ok;
     } catch (error) {

@@ -55,6 +55,7 @@ export const lock: Command = {
           "not got, or was lost and the command was ended. The command finds HOLDFAST_LOCK_NAME and HOLDFAST_LOCK_TOKEN in\n" +
           "its environment, and all locks it runs under as JSON in HOLDFAST_LOCKS: `holdfast sql --fenced …` inside it\n" +
           "writes only while the lock is held.\n" +
+          "Told to end, it passes that on, and gives the lock back when nothing of the command is left (5s, then KILL).\n" +
           "Should this program be killed, all that runs under the lock is ended before another gets it (Linux). Processes are\n" +
           "known by HOLDFAST_LOCKS, and by a file that they inherit as descriptor 15; one that has neither any more goes on.\n" +
           '\n  holdfast lock deploy/prod --wait 5m --reason "release 1.4" -- ./deploy.sh' +

@@ -1,14 +1,14 @@
 /** `holdfast release NAME`: gives back what `holdfast acquire` took, by the secret that it left. */
 
-import type { LockRow } from "../../client/index.js";
-import { type BoundSecret, BoundSecrets } from "../bound-secret.js";
+import type { HolderRow, LockRow } from "../../client/index.js";
+import type { BoundSecret, BoundSecrets } from "../bound-secret.js";
 import { type Call, type Command, optionsOf } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { identityOf, isAlive } from "../processes.js";
+import { isAlive } from "../processes.js";
 import { endResumed, reachRunning, tryResume } from "../reach.js";
-import { placesOf } from "../surroundings.js";
-import { holderText, quoted } from "../words.js";
-import { pidOf } from "./acquire.js";
+import { boundSecretsOf } from "../surroundings.js";
+import { holderText, quoted, typed } from "../words.js";
+import { isWaiting, pidOf } from "./acquire.js";
 
 export const release: Command = {
   prints: false,
@@ -24,20 +24,10 @@ export const release: Command = {
     const [name = "", ...more] = call.operands;
     if (more.length > 0) call.misused("release takes one name");
     const pid = word === undefined ? undefined : pidOf(call, word);
-    const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+    const secrets = boundSecretsOf(call.options, call.io);
     secrets.sweep(isAlive);
-    // Without a token its `acquire` waits still, or was killed before it could note that it had been granted.
-    const isDone = ({ token, maker }: BoundSecret) => token !== undefined || identityOf(maker) === undefined;
-    const done = secrets.find({ name, pid }).filter(isDone);
-    // What was left over by one that did not get so far counts where there is nothing else.
-    const noted = done.filter(({ token }) => token !== undefined);
-    const found = noted.length > 0 ? noted : done;
-    const [secret, ...others] = found;
-    if (secret === undefined) return notHeld(call, name);
-    if (others.length > 0)
-      call.misused(
-        `${found.map((one) => one.process.pid).join(", ")} have acquired ${quoted(name)}: say which with --for`,
-      );
+    const secret = secretMeant(call, secrets, { name, pid });
+    if (secret === undefined) return notHeld(call, secrets, name);
     const session = await tryResume(call, secret);
     // With its session its locks go: the session was made for this one.
     if (session !== undefined) await endResumed(call, secret, session);
@@ -50,15 +40,46 @@ export const release: Command = {
   },
 };
 
-/** Starts no broker to find that out: where none runs, nothing is held. */
-async function notHeld(call: Call, name: string): Promise<ExitCode> {
-  const [holder] = (await lockWithoutStart(call, name))?.holders ?? [];
-  call.output.warn(
-    holder === undefined
-      ? `${quoted(name)} is not held`
-      : `${quoted(name)} is held by ${holderText(holder)}, who did not get it by \`holdfast acquire\`: only that process can give it back`,
+/** Undefined: there is none. */
+function secretMeant(
+  call: Call,
+  secrets: BoundSecrets,
+  { name, pid }: { name: string; pid: number | undefined },
+): BoundSecret | undefined {
+  // Without a token its `acquire` was killed before it could note that it had been granted.
+  const done = secrets.find({ name, pid }).filter((one) => !isWaiting(one));
+  // What was left over by one that did not get so far counts where there is nothing else.
+  const noted = preferred(done, ({ token }) => token !== undefined);
+  const found = preferred(noted, (one) => one.name === name);
+  const [secret, ...others] = found;
+  if (secret === undefined || others.length === 0) return secret;
+  if (others.every((one) => one.process.pid === secret.process.pid))
+    return call.misused(
+      `${quoted(name)} was acquired with ${found.map((one) => quoted(one.name)).join(", ")}: release these`,
+    );
+  return call.misused(
+    `${found.map((one) => one.process.pid).join(", ")} have acquired ${quoted(name)}: say which with --for`,
   );
+}
+
+function preferred<T>(all: readonly T[], wanted: (one: T) => boolean): readonly T[] {
+  const found = all.filter(wanted);
+  return found.length > 0 ? found : all;
+}
+
+/** Starts no broker to find that out: where none runs, nothing is held. */
+async function notHeld(call: Call, secrets: BoundSecrets, name: string): Promise<ExitCode> {
+  const [holder] = (await lockWithoutStart(call, name))?.holders ?? [];
+  call.output.warn(holder === undefined ? `${quoted(name)} is not held` : whyNot(secrets, name, holder));
   return exitCodes.refused;
+}
+
+function whyNot(secrets: BoundSecrets, name: string, holder: HolderRow): string {
+  const held = `${quoted(name)} is held by ${holderText(holder)}`;
+  const other = secrets.all().find(({ token, process }) => token === holder.token && process.pid === holder.pid);
+  if (other?.socket !== undefined && other.socket !== secrets.socket)
+    return `${held}; it was acquired by way of ${other.socket}: give it back with --socket ${typed(other.socket)}`;
+  return `${held}, who did not get it by \`holdfast acquire\`: only that process can give it back`;
 }
 
 async function lockWithoutStart(call: Call, name: string): Promise<LockRow | undefined> {

@@ -1,13 +1,12 @@
 /** `holdfast locks`, `locks show`, `locks history`: looks and goes. Where no broker runs, nothing is held. */
 import type { Broker, LockEventRow, LockFilter, LockRow } from "../../client/index.js";
-import { BoundSecrets } from "../bound-secret.js";
 import { integer } from "../cells.js";
 import type { Call } from "../command.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import type { Rows } from "../formats.js";
 import { localTime } from "../log-line.js";
 import { reachRunning } from "../reach.js";
-import { placesOf } from "../surroundings.js";
+import { boundSecretsOf } from "../surroundings.js";
 import { holderText, ordinal, programText, quoted, stateOf, waiterText } from "../words.js";
 import { peopleRows, plainRows } from "./table.js";
 
@@ -41,7 +40,7 @@ export async function locksNow(call: Call, broker: Broker, filter: LockFilter): 
 }
 
 function boundTokens(call: Call): ReadonlySet<number | undefined> {
-  const secrets = new BoundSecrets(placesOf(call.options, call.io).boundDir);
+  const secrets = boundSecretsOf(call.options, call.io);
   return new Set(secrets.find().map(({ token }) => token));
 }
 

@@ -34,15 +34,20 @@ export async function transferLock(
   if (to === "") call.misused("transfer to whom? the session or the process number of one that waits");
   return withBroker(call, name, async (broker) => {
     const [lock] = await broker.locks.list({ name });
-    const waiter = waiterMeant(lock?.waiters ?? [], to);
+    const found = waiterMeant(lock?.waiters ?? [], to);
+    // Of a long queue only the first are listed: whether this one waits, the broker says.
+    const waiter = typeof found === "string" && wholeSession.test(to) ? { session: to.toLowerCase() } : found;
     if (typeof waiter === "string") throw new ExitWith(`${waiter}\n${whoWaits(name)}`, { exitCode: exitCodes.refused });
     const { session } = waiter;
     const { token, reason } = options;
     await broker.locks.transfer(name, session, { token, reason });
-    call.output.thing({ name, to: session }, () => [`${quoted(name)} goes to ${waiterText(waiter)}`]);
+    const who = "waitedMs" in waiter ? waiterText(waiter) : `session ${session}`;
+    call.output.thing({ name, to: session }, () => [`${quoted(name)} goes to ${who}`]);
     return exitCodes.ok;
   });
 }
+
+const wholeSession = /^[0-9a-f]{32}$/i;
 
 function whoWaits(name: string): string {
   return `\`holdfast locks show ${typed(name)}\` tells who waits`;

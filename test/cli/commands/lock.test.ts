@@ -384,21 +384,22 @@ test("a holder and a broker that stood still: the command is ended before the ne
   assert.equal((await first.ended).code, 75);
 });
 
-test("a lock that is lost before its holder hears of the grant starts no command", async (t) => {
-  const holdfast = new Holdfast(t);
-  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec cat"], { input: "open" });
-  await first.until(/held/);
-  const second = holdfast.start(["lock", "demo", "--", "echo", "started"]);
-  await second.until(/waiting for "demo"/);
-  second.child.kill("SIGSTOP");
-  first.child.stdin?.end();
-  await first.ended;
-  await holdfast.print("locks", "break", "demo");
-  second.child.kill("SIGCONT");
-  const { code, out, err } = await second.ended;
-  assert.deepEqual([code, out], [75, ""]);
-  assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +echo was not started/);
-});
+for (const onLost of ["kill", "warn"])
+  test(`a lock that is lost before its holder hears of the grant starts no command (${onLost})`, async (t) => {
+    const holdfast = new Holdfast(t);
+    const first = holdfast.start(["lock", "demo", "--", "sh", "-c", "echo held; exec cat"], { input: "open" });
+    await first.until(/held/);
+    const second = holdfast.start(["lock", "demo", "--on-lost", onLost, "--", "echo", "started"]);
+    await second.until(/waiting for "demo"/);
+    second.child.kill("SIGSTOP");
+    first.child.stdin?.end();
+    await first.ended;
+    await holdfast.print("locks", "break", "demo");
+    second.child.kill("SIGCONT");
+    const { code, out, err } = await second.ended;
+    assert.deepEqual([code, out], [75, ""]);
+    assert.match(err, /the lock "demo" \(token \d+\) was lost: .*\n +echo was not started/);
+  });
 
 test("a signal for us reaches the command, and the lock is free when the command has ended", async (t) => {
   const holdfast = new Holdfast(t);
@@ -409,6 +410,32 @@ test("a signal for us reaches the command, and the lock is free when the command
   const { code, out } = await first.ended;
   assert.deepEqual([code, out], [5, "ready\ngot it\n"]);
   assert.equal((await holdfast.run(["locks", "show", "demo"])).code, 1);
+});
+
+test("what an interrupted command leaves running is ended before the next in line has the lock, and told so once", async (t) => {
+  const holdfast = new Holdfast(t);
+  const log = join(holdfast.dir, "order");
+  // A second TERM would end it, and one to what it has started to clean up would be seen.
+  const cleanUp = `trap - TERM; sh -c "sleep 0.4" || exit; echo cleaned >> ${log}; exit`;
+  const worker = `trap '${cleanUp}' TERM; echo held; while :; do sleep 0.02; done`;
+  const first = holdfast.start(["lock", "demo", "--", "sh", "-c", `(${worker}) & wait`]);
+  await first.until(/held/);
+  const second = holdfast.start(["lock", "demo", "--", "sh", "-c", `echo next >> ${log}`]);
+  await second.until(/waiting for "demo"/);
+  first.child.kill("SIGTERM");
+  assert.equal((await first.ended).code, 143);
+  assert.equal((await second.ended).code, 0);
+  assert.equal(readFileSync(log, "utf8"), "cleaned\nnext\n");
+});
+
+test("a command that ends by itself may leave something running, which does not keep its lock", async (t) => {
+  const holdfast = new Holdfast(t);
+  const left = "sleep 600 > /dev/null 2>&1 & echo pid $!";
+  const [, pid] = /pid (\d+)/.exec(await holdfast.print("lock", "demo", "--", "sh", "-c", left)) ?? [];
+  const daemon = known(Number(pid));
+  t.after(() => kill(daemon, "SIGKILL"));
+  assert.equal((await holdfast.run(["lock", "demo", "-n", "--", "true"])).code, 0);
+  assert.ok(!isGone(daemon));
 });
 
 test("who is interrupted while waiting leaves the queue and ends as the shell expects", async (t) => {

@@ -1,6 +1,7 @@
 /** Looking at locks, and stepping in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Broker, connect } from "../../../src/client/index.js";
 import { Holdfast, type Running } from "../holdfast.js";
 
 /** A command that holds the lock until it is told to end. */
@@ -126,6 +127,34 @@ test("transfer hands a lock to one that waits, by its session or by its process 
     /goes to echo/,
   );
   assert.equal((await early.ended).out, "got it\n");
+});
+
+test("transfer hands a lock also to one that waits beyond those that are listed, by its whole session", async (t) => {
+  const holdfast = new Holdfast(t);
+  await holding(holdfast, "demo");
+  const connected = async () => {
+    const broker = await connect({ dir: holdfast.dir, start: false, env: {} });
+    t.after(() => broker.close());
+    return broker;
+  };
+  const [many, late] = [await connected(), await connected()];
+  const queued = (broker: Broker) =>
+    new Promise<void>((resolve) => {
+      broker.acquire("demo", { under: [], onQueued: () => resolve() }).catch(() => {});
+    });
+  for (let waiters = 0; waiters < 100; waiters++) await queued(many);
+  let told = () => {};
+  const isQueued = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const got = late.acquire("demo", { onQueued: () => told() });
+  await isQueued;
+  assert.ok((await row(holdfast, "demo")).waiters.every(({ session }) => session !== late.session));
+  const nobody = await holdfast.run(["locks", "transfer", "demo", "f".repeat(32)]);
+  assert.deepEqual([nobody.code, nobody.out], [1, ""]);
+  assert.match(nobody.err, /does not wait/);
+  assert.match(await holdfast.print("locks", "transfer", "demo", late.session), /"demo" goes to session/);
+  assert.ok((await got).held);
 });
 
 test("resize gives a name more slots, and who waited for them has them", async (t) => {
