@@ -29,6 +29,8 @@ export interface RunningCommand {
   readonly stop: (graceMs: number) => Promise<readonly ProcessIdentity[]>;
   /** The last signal by which somebody wanted us, and with us the command, to end. */
   readonly wantedEnd: () => NodeJS.Signals | undefined;
+  /** It has ended because of that: at a terminal a program may go on after a Ctrl-C, as a shell does. */
+  readonly isInterrupted: () => boolean;
 }
 
 const passedOn = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"] as const;
@@ -86,6 +88,10 @@ export function startCommand(
   return {
     ended,
     wantedEnd: () => wantedEnd,
+    isInterrupted: () => {
+      if (wantedEnd === undefined) return false;
+      return !fromTerminal.has(wantedEnd) || (child?.signalCode ?? null) !== null;
+    },
     stop: async (graceMs) => {
       if (child?.pid === undefined) return [];
       const isOver = child.exitCode !== null || child.signalCode !== null;

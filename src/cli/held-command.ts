@@ -76,7 +76,7 @@ export async function runHeld(call: Call, held: HeldCommand): Promise<CommandEnd
   const end = await Promise.race([running.ended, untilLost(lock), untilEndangered(held)]);
   if (end !== "lost" && end !== "endangered") {
     // At its own end the command may leave daemons behind; who is interrupted leaves nothing that goes on without the lock.
-    if (running.wantedEnd() !== undefined) await stop(call, running, graceMs);
+    if (running.isInterrupted()) await stop(call, running, graceMs);
     return end;
   }
   const why =

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { widthOf } from "../../src/cli/width.js";
-import { stateOf } from "../support/processes.js";
+import { isGone, kill, known, stateOf } from "../support/processes.js";
 import { cli, Holdfast, type Running, until } from "./holdfast.js";
 import { noTerminal, onTerminal } from "./terminal.js";
 
@@ -44,6 +44,23 @@ test("Ctrl-C reaches the command once, and its exit code is passed on", { skip }
   await running.until(/ready/);
   running.type("\u0003");
   await running.until(/heard 1[\s\S]*code 9/);
+});
+
+test("what a command leaves that has lived through a Ctrl-C, and ends later by itself, lives on", {
+  skip,
+}, async (t) => {
+  const holdfast = new Holdfast(t);
+  const script =
+    'trap : INT; echo ready; until read line; do :; done; nohup sleep 600 > /dev/null 2>&1 & echo "pid $!"';
+  const running = at(holdfast, `trap : INT; holdfast lock demo -- sh -c '${script}'; echo "code $?"`);
+  await running.until(/ready/);
+  running.type("\u0003");
+  running.type("go on\n");
+  const [, pid] = await running.until(/pid (\d+)/);
+  const left = known(Number(pid));
+  t.after(() => kill(left, "SIGKILL"));
+  await running.until(/code 0/);
+  assert.ok(!isGone(left));
 });
 
 test("Ctrl-Z stops a command that has a group of its own too, and both go on together", { skip }, async (t) => {

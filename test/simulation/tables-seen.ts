@@ -169,8 +169,7 @@ export class TablesSeen {
     const least = Math.min(window ?? 0, limits.resumeWindowMs);
     const most = Math.max(window ?? windowMsMax, limits.resumeWindowMs);
     this.#gone.push(connection);
-    for (const [id, { command }] of this.#watches)
-      if (command.connection === connection) this.#leaves(id, least, most);
+    for (const [id, { command }] of this.#watches) if (command.connection === connection) this.#leaves(id, least, most);
   }
 
   #leaves(id: string, leastMs: number, mostMs: number): void {
