@@ -47,7 +47,6 @@ export class Mark {
 
   reserved(tokensTo: number, incarnation: string): void {
     this.#block = { tokensTo, incarnation };
-    if (this.#waits) this.#parts.draft.ledger.push({ kind: "unmarked" });
     this.write();
   }
 
@@ -65,7 +64,10 @@ export class Mark {
 
   write(): void {
     this.#parts.deadlines.cancel(this.#due);
-    if (this.#block !== undefined && !this.#waits)
-      this.#parts.draft.ledger.push({ kind: "mark", seq: this.#seq, ...this.#block });
+    if (this.#block === undefined) return;
+    const row = this.#waits
+      ? ({ kind: "unmarked" } as const)
+      : ({ kind: "mark", seq: this.#seq, ...this.#block } as const);
+    this.#parts.draft.ledger.push(row);
   }
 }

@@ -127,7 +127,7 @@ function memoryOf(contents: LedgerContents | "damaged", ready: WriterReady, part
   const memory = told(contents, ready, parts);
   if (ready.movedFrom === null) return memory;
   // Until tokens are reserved the database is noted as the other place's, so that no start in between forgets that.
-  return { ...memory, tokensAbove: aboveAll(memory.tokensAbove, ready), graceMs: longEnough(memory.graceMs) };
+  return { ...memory, tokensAbove: aboveAll(memory.tokensAbove, ready) };
 }
 
 function told(contents: LedgerContents | "damaged", ready: WriterReady, parts: RecallParts): Memory {
@@ -136,9 +136,12 @@ function told(contents: LedgerContents | "damaged", ready: WriterReady, parts: R
   return believed(contents, contents.mark, ready, parts);
 }
 
-/** Whose clients were another broker's goes by the limit of that one, which may be higher: up to the standard one. */
-function longEnough(graceMs: Millis): Millis {
-  return graceMs === 0 ? 0 : Math.max(graceMs, limitTable.resumeWindowMs.standard);
+/**
+ * For clients that were another broker's, whose limit may be higher: up to the standard one. A start in the time of grace
+ * after such a move finds nothing that tells of it, so it is as long whenever nobody knows who held what.
+ */
+function graceOf({ limits }: RecallParts): Millis {
+  return Math.max(limits.resumeWindowMs, limitTable.resumeWindowMs.standard);
 }
 
 /** One above what the writer has reserved at least, so that it is asked for more, and for a new incarnation, in any case. */
@@ -163,11 +166,15 @@ function afterDamage({ log, limits, wallNow }: RecallParts): Memory {
  */
 function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallParts): Memory {
   const { sessions, grants, waiters, capacities } = contents;
-  const known = ready.previousBootId === bootIdElsewhere ? nothing : { sessions, grants, waiters };
+  // The commands that ran under locks which a restart in the grace finds void live on, and are ended (rule 24).
+  const known =
+    ready.previousBootId === bootIdElsewhere
+      ? { ...nothing, grants: commandsOf(contents) }
+      : { sessions, grants, waiters };
   const tokensAbove = ready.previousBootId === parts.bootId ? tokensByClock(parts.wallNow) : 0;
   const memory = { ...nothing, ...known, capacities, tokensAbove };
   if (!ready.heldBefore || !isOfThisRun(ready, parts)) return memory;
-  const graceMs = parts.limits.resumeWindowMs;
+  const graceMs = graceOf(parts);
   parts.log("the ledger is gone: all locks are void, and none is granted for one resume window", { graceMs });
   return { ...memory, graceMs };
 }
@@ -176,21 +183,17 @@ function unwritten(contents: LedgerContents, ready: WriterReady, parts: RecallPa
  * What the ledger says, unless the database is older than the ledger or another, or was served from elsewhere since: then
  * only its tokens count (rule 14), and the commands that ran under its locks, which live on and are ended (rule 24).
  */
-function believed(
-  contents: LedgerContents,
-  mark: LedgerMark,
-  ready: WriterReady,
-  { log, limits, wallNow }: RecallParts,
-): Memory {
+function believed(contents: LedgerContents, mark: LedgerMark, ready: WriterReady, parts: RecallParts): Memory {
   const { sessions, grants, waiters, capacities } = contents;
   const { storedSeq, tokensFrom, previousBootId, movedFrom } = ready;
+  const { log, wallNow } = parts;
   const { tokensTo, seq, incarnation } = mark;
   const another = previousBootId === null || incarnation !== ready.incarnation || movedFrom !== null;
   if (!another && seq <= storedSeq && tokensTo <= tokensFrom)
     return { sessions, grants, waiters, capacities, tokensAbove: tokensTo, graceMs: 0 };
   // Those who held something may still believe in it, until they have come back and were told: here, or elsewhere, or
   // before a start that has ended their rows and was killed itself.
-  const graceMs = grants.length > 0 || ready.heldBefore ? limits.resumeWindowMs : 0;
+  const graceMs = grants.length > 0 || ready.heldBefore ? graceOf(parts) : 0;
   const why =
     movedFrom === null
       ? "the database file is older than what was known of it, or another"

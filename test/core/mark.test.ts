@@ -73,3 +73,12 @@ test("in a ledger that has no mark nothing is marked before its time of grace is
   ending.stored(6);
   assert.deepEqual(ending.drain(), []);
 });
+
+test("a ledger that is full is asked for room in the time of grace, too, also when nothing else is to be written", () => {
+  const core = new Core(limitsWith(), seq(5));
+  core.restore({ ...nothing, graceMs: 1000 }, instant(0));
+  core.handle(writerReady({ storedSeq: seq(5), previousBootId: "b", heldBefore: true }), instant(0));
+  core.takeTurn();
+  core.handle({ kind: "ledger", full: true, unwritten: [] }, instant(0));
+  assert.deepEqual(core.takeTurn().ledger, [{ kind: "unmarked" }]);
+});

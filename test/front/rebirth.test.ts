@@ -332,6 +332,21 @@ test("where another place had the database nothing is granted for the standard w
   }
 });
 
+test("a broker with a lower limit that is killed in the grace after a move leaves the next one the standard window", (t) => {
+  const standard = limitsWith().resumeWindowMs;
+  const low = { limits: { resumeWindowMs: 100 } };
+  for (const ledgerIsWritten of [true, false]) {
+    const dir = tempDir(t);
+    if (!ledgerIsWritten) born(dir);
+    else bornAgain(dir, { movedFrom: "/run/elsewhere" }, asks, low);
+    const { core } = bornAgain(dir, { incarnation: "next", tokensFrom: token(1000) }, asks, low);
+    core.expire(after(now, standard - 1));
+    assert.equal(core.counts.held, 0);
+    core.expire(after(now, standard));
+    assert.equal(core.counts.held, 1);
+  }
+});
+
 // rule 24: what the ledger is believed for in any case
 test("commands that ran under a lock are ended before it is granted, also when all that the ledger says is void", (t) => {
   const dir = tempDir(t);
@@ -355,6 +370,20 @@ test("commands that ran under a lock are ended before it is granted, also when a
     core.handle({ kind: "processes-gone", token: token(42) }, now);
     assert.equal(core.counts.held, 1);
   }
+});
+
+test("commands that ran under a lock are ended also when another backup is put back before the grace is over", (t) => {
+  const dir = tempDir(t);
+  const before = Ledger.open(placesIn(dir).ledger);
+  before.read();
+  const guarded = (entry: ReturnType<typeof rows>[number]) =>
+    entry.kind === "granted" ? { ...entry, row: { ...entry.row, guarded: true } } : entry;
+  before.commit(rows().map(guarded));
+  before.close();
+  bornAgain(dir, { incarnation: "another" }, asks);
+  const { turn } = bornAgain(dir, { incarnation: "a third", previousBootId: bootIdElsewhere });
+  const ended = turn.dispatch.flatMap((job) => (job.kind === "end-processes" ? [job.token] : []));
+  assert.deepEqual(ended, [42]);
 });
 
 test("a ledger that gives one lock to two, or to nobody that it knows, is taken for damaged, and the next start finds another", (t) => {

@@ -21,6 +21,7 @@ import type { LedgerRows } from "../core/support/ledger-rows.js";
 import type { Wanted } from "./banker.js";
 import type { Observer } from "./broker.js";
 import { Causes, isByHolder } from "./causes.js";
+import { graceOf } from "./grace.js";
 import { lateMsMax, Presence } from "./presence.js";
 import { type Held, type RowOf, Shadow } from "./shadow.js";
 import type { Standing } from "./situations.js";
@@ -112,9 +113,9 @@ export class Invariants implements Observer, Standing {
     this.#told.clear();
     this.#commands = 0;
     this.#ledger = "writable";
-    const unknown = isUnknown(remembered, found, bootId);
-    this.#frozenUntil = unknown ? this.presence.running + limits.resumeWindowMs : 0;
-    if (unknown) this.voidThrough = this.shadow.tokenHigh;
+    const graceMs = graceOf(remembered, found, { bootId, limits });
+    this.#frozenUntil = graceMs > 0 ? this.presence.running + graceMs : 0;
+    if (graceMs > 0) this.voidThrough = this.shadow.tokenHigh;
   }
 
   // ── what the core is told ─────────────────────────────────────────────────────────────────────────────────────────
@@ -418,16 +419,6 @@ export class Invariants implements Observer, Standing {
       if (this.presence.running > over + lateMsMax) throw new Error(`the lease of ${token} is over since ${over}`);
     }
   }
-}
-
-/** Somebody may hold what nobody remembers, and live on (rules 13 and 14). */
-function isUnknown(remembered: LedgerContents | "damaged", found: WriterReady, bootId: string): boolean {
-  if (remembered === "damaged") return true;
-  const { grants, mark } = remembered;
-  if (mark === undefined) return found.heldBefore && found.previousBootId === bootId;
-  if (grants.length === 0 && !found.heldBefore) return false;
-  const { tokensTo, seq, incarnation } = mark;
-  return incarnation !== found.incarnation || seq > found.storedSeq || tokensTo > found.tokensFrom;
 }
 
 function isAnswer(letter: Letter): letter is Answer {
