@@ -12,7 +12,15 @@ import type { Draft } from "./draft.js";
 import type { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
 import { type Answer, closedInLine, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
-import { noConnection, notSentAnew, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
+import {
+  mayBeApplied,
+  noConnection,
+  notSentAnew,
+  outcomeUnknown,
+  type Patience,
+  tooOften,
+  tooOld,
+} from "./no-answer.js";
 import { PendingLocks } from "./pending-locks.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
@@ -171,7 +179,7 @@ export class InFlight {
     this.#grants.leases.heard(call.sentAt, now);
     if (call.kind === "cancel") this.#remove(call);
     else if (call.givesUp) this.#notReleased(call, refusal, now);
-    else this.#refuse(call, refusal);
+    else this.#refuse(call, refusal, { unheard: mayBeApplied(refusal) });
     this.locks.giveUpRest(now);
     return true;
   }
@@ -181,8 +189,8 @@ export class InFlight {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
     this.#notGivenUp(call);
-    const mayBeApplied = call.sentAnew && call.writes;
-    this.#refuse(call, mayBeApplied ? notSentAnew(refusal) : refusal, { unheard: mayBeApplied });
+    const unheard = call.sentAnew && call.writes;
+    this.#refuse(call, unheard ? notSentAnew(refusal) : refusal, { unheard });
     this.locks.giveUpRest(now);
     return true;
   }
@@ -426,7 +434,7 @@ export class InFlight {
     this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" }, { unheard: !known });
   }
 
-  /** `unheard`: the broker may be at it still. */
+  /** `unheard`: the broker may be at it still, or does not know itself whether it is done. */
   #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
     this.transactions.refused(call);
     // A write that was answered before, with more than the broker stores, is on disk.

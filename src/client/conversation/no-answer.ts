@@ -1,5 +1,5 @@
 /** What a call is refused with whose answer does not come any more, or cannot be read. */
-import { type Millis, type Refusal, refuse } from "../../terms/index.js";
+import { type Millis, type Refusal, refusals, refuse } from "../../terms/index.js";
 
 /** How long was waited for a connection, and why there was none. */
 export interface Patience {
@@ -33,4 +33,9 @@ export function noConnection({ ms, reason }: Patience) {
 
 export function notUnderstood(what: string) {
   return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
+}
+
+/** The broker refuses it, and does not know whether it was applied: when it was sent before, or when its writer died. */
+export function mayBeApplied({ refused, outcome }: Refusal): boolean {
+  return (outcome ?? refusals[refused].outcome) === "unknown";
 }

@@ -332,6 +332,17 @@ describe("a write that gives a lock back", () => {
     assert.deepEqual(rig.answer("w", {}), ["gave back a 7", "w = {}"]);
   });
 
+  it("of which the broker does not know whether it was applied may have done so: the lock is lost, and given back", () => {
+    const rig = holding();
+    rig.givingBack("w", "a");
+    assert.deepEqual(rig.refuse("w", "OUTCOME_UNKNOWN"), [
+      "lost a 7",
+      "w refused OUTCOME_UNKNOWN",
+      "→ lock.release key L1",
+    ]);
+    assert.equal(rig.grant("a").state, "lost");
+  });
+
   it("that the next broker finds too large may be applied: the lock is lost, and given back at once", () => {
     const rig = holding();
     rig.givingBack("w", "a");
