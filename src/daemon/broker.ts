@@ -9,7 +9,7 @@
  * A stop that is asked for while starting takes effect when the start is done. One that takes longer may never be done (the
  * disk stands still, a stranger keeps the database), and keeps the place from every other: then it is ended at once.
  */
-import { Front } from "../front/index.js";
+import { Front, fileIdAt } from "../front/index.js";
 import { closings } from "../protocol/index.js";
 import { loadSqlite, sqliteVersion } from "../sqlite/index.js";
 import type { BegunChild } from "../store/index.js";
@@ -92,7 +92,8 @@ export class Broker {
     const transport = await this.#openDoors(front);
     const startTime = processTable.startTimeOf(pid) ?? "";
     const startedAt = wallNow().toISOString();
-    instance.announce({ pid, startTime, version, socket, database, startedAt, bootId, spawned });
+    const databaseFile = fileIdAt(database);
+    instance.announce({ pid, startTime, version, socket, database, databaseFile, startedAt, bootId, spawned });
     log.line("info", { socket }, "ready");
     return { front, transport, endChores: this.#beginChores(front, transport) };
   }

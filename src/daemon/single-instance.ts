@@ -22,6 +22,8 @@ export interface BrokerInfo {
   readonly version: string;
   readonly socket: string;
   readonly database: string;
+  /** Device and number, which it keeps when it is given another path. */
+  readonly databaseFile: string | undefined;
   /** RFC 3339. */
   readonly startedAt: string;
   readonly bootId: string;

@@ -5,6 +5,7 @@
  * Deliberately absent: SQL, fsync, decisions about locks or order (the core), sockets (the transport), configuration,
  * signals and log files (the daemon).
  */
+export { fileIdAt } from "./file-id.js";
 export { Front } from "./front.js";
 export type { CarriedLock, LockCarrier, LockCarriers } from "./lock-carriers.js";
 export type { FrontLog, FrontOptions } from "./options.js";

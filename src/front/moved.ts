@@ -9,9 +9,10 @@
  * A database that was copied says the same of itself, though the other is served as before: then nobody there has lost
  * anything, and no word is left.
  */
-import { lstatSync, readFileSync, rmSync, type Stats, statSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { movedName, placeIn } from "../places/index.js";
+import { fileIdAt } from "./file-id.js";
 import type { RebirthParts, WriterReady } from "./rebirth.js";
 
 export type WordParts = Pick<RebirthParts, "places" | "processes" | "log">;
@@ -38,12 +39,13 @@ export function leaveWord({ movedFrom }: WriterReady, parts: WordParts): void {
 
 /** A living broker has that directory, and its database is not the file that we have. */
 function servesAnother(runDir: string, { places, processes }: WordParts): boolean {
-  const { pid, startTime, database } = infoIn(runDir);
+  const { pid, startTime, database, databaseFile } = infoIn(runDir);
   if (typeof pid !== "number" || typeof database !== "string") return false;
   if (startTime !== processes.startTimeOf(pid)) return false;
-  const [theirs, ours] = [fileAt(database), fileAt(places.database)];
-  if (theirs === undefined || ours === undefined) return false;
-  return theirs.ino !== ours.ino || theirs.dev !== ours.dev;
+  // The file that it has open may have another path by now. Brokers of before did not tell which that is.
+  const theirs = typeof databaseFile === "string" ? databaseFile : fileIdAt(database);
+  const ours = fileIdAt(places.database);
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
 }
 
 function infoIn(runDir: string): { readonly [field: string]: unknown } {
@@ -52,13 +54,5 @@ function infoIn(runDir: string): { readonly [field: string]: unknown } {
     return typeof info === "object" && info !== null ? { ...info } : {};
   } catch {
     return {};
-  }
-}
-
-function fileAt(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
   }
 }

@@ -2,14 +2,15 @@
  * What was before this front, until it is known: a core that clients can come to, and the ledger that goes with it.
  *
  *   awaited ──writer-ready──► known ──the database was taken by another broker──► over
- *      │
+ *      ├──another broker has the lock, and those who had it are gone──► over
  *      └ as long as a child of an earlier front holds the writer's lock and does not end
  *
  * | state   | what holds                                                                     | who may end it |
  * |---------|--------------------------------------------------------------------------------|----------------|
  * | known   | the core has what the ledger told, as far as it may be believed                 | another broker |
  * | awaited | there are no tokens, so nothing is granted; writes are refused; reads are served. | the first      |
- * |         | Whoever is new is welcome; whether the others' sessions live is not known yet   | writer         |
+ * |         | Whoever is new is welcome; whether the others' sessions live is not known yet   | writer, or     |
+ * |         |                                                                                | another broker |
  * | over    | every session is ended, and nothing is granted: the process is to end           | nobody         |
  *
  * Which machine run the ledger is of (rule 13) is told by the writer's start write, so nothing that it says counts before.
@@ -33,6 +34,9 @@ export class Past {
    * is owed them like all others. The mark is among those, and until it is written all is found void again.
    */
   #owed: LedgerEntry[] = [];
+  /** Awaited: those of before one of which holds the lock; and whether they were gone when it was last tried in vain. */
+  readonly #stuck: WriterAway["stuck"] = [];
+  #stuckGone = false;
   /** Known. */
   #ownership: Ownership | undefined;
   /** Clients could come, and there was a writer. */
@@ -50,6 +54,7 @@ export class Past {
     this.#ledger = Ledger.open(parts.places.ledger);
     const contents = this.#checked(this.#ledger.read());
     this.#awaited = contents;
+    this.#stuck = word.stuck;
     this.core = new Core(parts.limits, seq(0));
     this.core.awaitPast(idsIn(contents));
     this.core.handle(word, parts.now);
@@ -69,11 +74,20 @@ export class Past {
   hear(event: StoreEvent, now: Instant): string | undefined {
     const awaited = this.#awaited;
     this.#served ||= this.core.ready;
-    const taken = this.#ownership?.hear(event, this.#served);
+    const taken = this.#ownership?.hear(event, this.#served) ?? this.#isAnothers(event);
     if (taken !== undefined) this.#giveUp(taken, now);
     else if (event.kind === "writer-ready" && awaited !== undefined) this.#learn(awaited, event, now);
     else this.core.handle(event, now);
     return taken;
+  }
+
+  /** One of before may have gone while this was tried. What is tried after that, and in vain, another broker has. */
+  #isAnothers(event: StoreEvent): string | undefined {
+    if (this.#awaited === undefined || event.kind !== "writer-unavailable" || event.lockHeld !== true) return undefined;
+    const goneBefore = this.#stuckGone;
+    const { processes } = this.#parts;
+    this.#stuckGone = this.#stuck.every(({ pid, startTime }) => processes.startTimeOf(pid) !== startTime);
+    return goneBefore ? event.reason : undefined;
   }
 
   #learn(awaited: LedgerContents | "damaged", event: WriterReady, now: Instant): void {

@@ -15,7 +15,7 @@
 import { Contradiction, Core, type GrantRow, type LedgerEntry, type Memory, type StoreEvent } from "../core/index.js";
 import { Ledger, type LedgerContents, LedgerFull, type LedgerMark } from "../ledger/index.js";
 import type { Places } from "../places/index.js";
-import { bootIdElsewhere, killOrphans } from "../store/index.js";
+import { bootIdElsewhere, type ChildRecord, killOrphans } from "../store/index.js";
 import {
   HoldfastError,
   type Instant,
@@ -29,8 +29,10 @@ import { leaveWord } from "./moved.js";
 import type { ProcessTable } from "./processes.js";
 
 export type WriterReady = Extract<StoreEvent, { kind: "writer-ready" }>;
-/** A child of a front before this one has the writer's lock and does not end. */
-export type WriterAway = Extract<StoreEvent, { kind: "writer-unavailable" }>;
+/** A child of a front before this one has the writer's lock and does not end: one of these that are `stuck`. */
+export type WriterAway = Extract<StoreEvent, { kind: "writer-unavailable" }> & {
+  readonly stuck: readonly ChildRecord[];
+};
 
 export interface RebirthParts {
   readonly places: Places;
@@ -55,7 +57,7 @@ export async function settleThePast(
   const event = await start();
   if (event.kind === "writer-ready") return event;
   // One of ours that does not even end when it is killed will end at last; anybody else's lock is another broker's.
-  if (event.kind === "writer-unavailable" && event.lockHeld === true && stuck.length > 0) return event;
+  if (event.kind === "writer-unavailable" && event.lockHeld === true && stuck.length > 0) return { ...event, stuck };
   const reason = event.kind === "writer-unavailable" ? event.reason : event.kind;
   if (event.kind === "writer-unavailable" && event.refused !== undefined)
     throw new HoldfastError(event.refused, reason);

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -25,6 +26,8 @@ test("a broker tells on standard output where it is and what to type, and ends i
   const front = await home.start({ env: { npm_lifecycle_event: "" } });
   const info = JSON.parse(readFileSync(join(home.dir, "run", "broker.json"), "utf8"));
   assert.deepEqual([info.pid, info.startTime, info.socket], [front.pid, front.known.startTime, home.socket]);
+  const { dev, ino } = statSync(home.database);
+  assert.equal(info.databaseFile, `${dev}:${ino}`);
   assert.deepEqual(await front.stop(), { code: 0, signal: null });
   assert.match(front.output, new RegExp(`socket +${home.socket}`));
   assert.match(front.output, new RegExp(`database +${home.database}`));

@@ -18,6 +18,7 @@ const info: BrokerInfo = {
   version: "1.0.0",
   socket: "/s",
   database: "/d",
+  databaseFile: "1:2",
   startedAt: "2026-01-01T00:00:00.000Z",
   bootId: "b",
   spawned: false,

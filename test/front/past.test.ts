@@ -35,7 +35,9 @@ const ready = writerReady({
   ...{ tokensFrom: 100, tokensTo: 200 },
 });
 
-const away = { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true } as const;
+const held = { kind: "writer-unavailable", reason: "node (pid 7) holds it", lockHeld: true } as const;
+const stuck = { pid: 7, startTime: "start of 7", role: "writer", bootId: "this boot" };
+const away = { ...held, stuck: [stuck] };
 
 /** A front whose writer cannot be had, beside a ledger that knows a holder; and a client that nobody has seen before. */
 function awaited(t: TestLife, word: WriterReady | WriterAway = away, more: readonly LedgerEntry[] = []) {
@@ -53,7 +55,8 @@ function awaited(t: TestLife, word: WriterReady | WriterAway = away, more: reado
   before.close();
   const parts = { limits: limitsWith(), bootId: "this boot", now, wallNow: wallTime(0), log: () => undefined };
   const moved = join(dir, "moved");
-  const processes = { startTimeOf: () => undefined };
+  const stuckNow = { lives: true };
+  const processes = { startTimeOf: () => (stuckNow.lives ? stuck.startTime : undefined) };
   const past = new Past(word, { ...parts, processes, places: { ...places, ledger: path, moved } });
   let connections = 0;
   const turn = () => {
@@ -80,7 +83,7 @@ function awaited(t: TestLife, word: WriterReady | WriterAway = away, more: reado
     assert.ok(contents !== "damaged");
     return contents;
   };
-  return { past, turn, says, greets, rows, moved };
+  return { past, turn, says, greets, rows, moved, stuckNow };
 }
 
 function codes(letters: readonly Letter[]): string[] {
@@ -176,7 +179,7 @@ const gone = { kind: "writer-gone", progress: undefined, ioFailed: false, reason
 const next = { ...ready, epoch: 3, tokensFrom: 200, tokensTo: 300 };
 
 const others: { readonly [what: string]: StoreEvent } = {
-  "holds its writer's lock": away,
+  "holds its writer's lock": held,
   "has had it, in another run directory": { ...next, movedFrom: "/run/elsewhere" },
   "has had it, in a run directory of the same name": { ...next, epoch: 4 },
   "was served there in the meantime, from an older file": { ...next, incarnation: "another" },
@@ -196,6 +199,20 @@ for (const [what, event] of Object.entries(others))
     assert.ok(existsSync(moved));
     assert.deepEqual(rows().grants, []);
   });
+
+test("when another broker holds the lock for which nobody of before is left who could, whoever came hears it, and the broker is to end", (t) => {
+  const { past, turn, greets, moved, stuckNow } = awaited(t);
+  turn();
+  greets({ session: newcomer });
+  assert.equal(past.hear(held, now), undefined, "who had it at the start has it still");
+  stuckNow.lives = false;
+  assert.equal(past.hear(held, now), undefined, "he may have gone when this was tried already");
+  assert.equal(past.hear({ kind: "writer-unavailable", reason: "no memory" }, now), undefined);
+  assert.equal(existsSync(moved), false);
+  assert.equal(past.hear(held, now), held.reason);
+  assert.deepEqual(codes(turn().send), ["expired"]);
+  assert.ok(existsSync(moved));
+});
 
 test("a writer that takes the place of another is no other broker's, however many died before they could say a word", (t) => {
   const { past, turn } = awaited(t, ready);

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Core, LedgerEntry } from "../../src/core/index.js";
+import { fileIdAt } from "../../src/front/file-id.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
 import { Ledger, LedgerFull } from "../../src/ledger/index.js";
 import { type Places, placesFor } from "../../src/places/index.js";
@@ -289,11 +290,11 @@ test("the word that the database is served from elsewhere is left where it was s
   bornAgain(here, { movedFrom: join(there, "gone") });
 });
 
-/** What a broker of that directory says of itself, and the files of which it speaks. */
-function announced(dir: string, database: string): void {
+/** What a broker of that directory says of itself, and the files of which it speaks. `said`: as of now, not by older ones. */
+function announced(dir: string, database: string, said: { readonly databaseFile?: string | undefined } = {}): void {
   const { info, runDir } = placesIn(dir);
   mkdirSync(runDir, { recursive: true });
-  writeFileSync(info, JSON.stringify({ pid: 7, startTime: "start of 7", database }));
+  writeFileSync(info, JSON.stringify({ pid: 7, startTime: "start of 7", database, ...said }));
 }
 
 for (const [what, { alive, another, word }] of Object.entries({
@@ -317,6 +318,34 @@ for (const [what, { alive, another, word }] of Object.entries({
     bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
     assert.equal(existsSync(moved), true, "its file has another place now, or is gone");
   });
+
+test("a broker whose database was given another path, and whose own path another file, is left the word", (t) => {
+  const [here, there] = [tempDir(t), tempDir(t)];
+  const { database } = placesIn(here);
+  const original = join(there, "original.db");
+  writeFileSync(original, "");
+  announced(there, original, { databaseFile: fileIdAt(original) });
+  mkdirSync(join(here, "data"));
+  renameSync(original, database);
+  copyFileSync(database, original);
+  const { runDir, moved } = placesIn(there);
+  bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
+  assert.equal(existsSync(moved), true);
+});
+
+test("a broker whose database was copied, and is not at its path any more, is left no word", (t) => {
+  const [here, there] = [tempDir(t), tempDir(t)];
+  const { database } = placesIn(here);
+  const original = join(there, "original.db");
+  writeFileSync(original, "");
+  announced(there, original, { databaseFile: fileIdAt(original) });
+  mkdirSync(join(here, "data"));
+  copyFileSync(original, database);
+  renameSync(original, `${original}.elsewhere`);
+  const { runDir, moved } = placesIn(there);
+  bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
+  assert.equal(existsSync(moved), false);
+});
 
 // promise 4: those of there may have another limit, and count with the standard one at the most
 test("where another place had the database nothing is granted for the standard window at least", (t) => {

@@ -46,31 +46,33 @@ describe("a database that is served from another run directory", { concurrency: 
         assert.equal(await other.withLock("early", () => "free"), "free");
       });
 
-  it("a broker whose writer's lock was taken by one in another run directory ends, and whose lock it was hears that it is lost", async (t) => {
-    const there = new Home(t);
-    const here = new Home(t);
-    const front = await there.start();
-    const holder = await there.connect();
-    const lock = await holder.acquire("x");
-    let lost = false;
-    lock.signal.addEventListener("abort", () => {
-      lost = true;
+  for (const wakes of [true, false])
+    it(`a broker whose writer's lock was taken by one in another run directory ends, and whose lock it was hears that it is lost${wakes ? "" : ", also when its next writer stands still"}`, async (t) => {
+      const there = new Home(t);
+      const here = new Home(t);
+      const front = await there.start();
+      const holder = await there.connect();
+      const lock = await holder.acquire("x");
+      let lost = false;
+      lock.signal.addEventListener("abort", () => {
+        lost = true;
+      });
+      const standby = await until("a writer that stands by", async () =>
+        (await there.status()).processes.find(({ role, state }) => role === "writer" && state === "standby"),
+      );
+      const next = known(standby.pid);
+      await stop(next);
+      const other = here.launch({ limits: { resumeWindowMs: 1000 }, args: ["--database", there.database] });
+      await until("the other one to wait for the lock", () => /waiting for the writer's lock/.test(other.output));
+      kill(await there.processOf("writer"), "SIGKILL");
+      await other.ready();
+      assert.equal(lost, false);
+      if (wakes) kill(next, "SIGCONT");
+      const stranger = await here.connect();
+      const free = stranger.withLock("x", () => lost);
+      await until("the holder to hear of it", () => lost);
+      assert.equal((await within("the end", front.exited)).code, 1);
+      assert.match(front.output, /ending at once: another writer is still there/);
+      assert.equal(await free, true, "it was not granted before");
     });
-    const standby = await until("a writer that stands by", async () =>
-      (await there.status()).processes.find(({ role, state }) => role === "writer" && state === "standby"),
-    );
-    const next = known(standby.pid);
-    await stop(next);
-    const other = here.launch({ limits: { resumeWindowMs: 1000 }, args: ["--database", there.database] });
-    await until("the other one to wait for the lock", () => /waiting for the writer's lock/.test(other.output));
-    kill(await there.processOf("writer"), "SIGKILL");
-    await other.ready();
-    assert.equal(lost, false);
-    kill(next, "SIGCONT");
-    await until("the holder to hear of it", () => lost);
-    assert.equal((await within("the end", front.exited)).code, 1);
-    assert.match(front.output, /ending at once: another writer is still there/);
-    const stranger = await here.connect();
-    assert.equal(await stranger.withLock("x", () => "free"), "free");
-  });
 });

@@ -7,7 +7,7 @@
  * | state    | what holds                                                        | who may end it               |
  * |----------|-------------------------------------------------------------------|------------------------------|
  * | none     | nothing is sent: what the core gives meanwhile it gives again      | the core                     |
- * | starting | the process has its orders; it says ready, or why not, or dies     | the process                  |
+ * | starting | the process has its orders; it says ready, or why not, or dies     | the process; this (it hangs) |
  * | ready    | all that is given is sent, in the order in which it is given       | the process; the core (kill) |
  *
  * The standby has its code loaded and no orders, so that a writer that was killed is replaced at once. What the core
@@ -24,14 +24,20 @@ import type { StepMessage } from "../pipe/step-message.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
 import { isStopped } from "./process-identity.js";
+import { lookEveryMs, StartWatch } from "./start-watch.js";
 import { requestIn, StoreBody, storeMethodOf } from "./store-request.js";
 
 export type WriterJob = Extract<StoreJob, { to: "writer" }>;
 
-type State =
-  | { readonly kind: "none" }
-  | { readonly kind: "starting"; readonly child: Child; readonly repair: boolean; excuse: Excuse | undefined }
-  | { readonly kind: "ready"; readonly child: Child };
+type State = { readonly kind: "none" } | Starting | { readonly kind: "ready"; readonly child: Child };
+
+interface Starting {
+  readonly kind: "starting";
+  readonly child: Child;
+  readonly repair: boolean;
+  readonly watch: StartWatch;
+  excuse: Excuse | undefined;
+}
 
 type Excuse = Extract<FromWriter, { kind: "unavailable" }>;
 
@@ -149,7 +155,9 @@ export class WriterDesk {
       const place = realpathSync(places.runDir);
       const child = this.#standby ?? this.#bear("writer");
       this.#standby = undefined;
-      this.#state = { kind: "starting", child, repair, excuse: undefined };
+      const watch = new StartWatch(this.#progress(), this.#silentDeaths);
+      this.#state = { kind: "starting", child, repair, watch, excuse: undefined };
+      this.#lookAgain(this.#state);
       const orders = { database, writerLock, progress, limits, bootId, place, repair, first: this.#first };
       sendToWriter(child.out, { kind: "go", orders });
       this.#starts++;
@@ -161,6 +169,17 @@ export class WriterDesk {
   #startAgain(repair: boolean): void {
     this.#start(repair);
     this.child?.flush();
+  }
+
+  /** As long as it starts. */
+  #lookAgain(starting: Starting): void {
+    const { child, watch } = starting;
+    const look = () => {
+      if (this.#state !== starting || this.#closing) return;
+      if (watch.look(this.#progress())) child.kill("it does not come as far as the writer's lock");
+      else this.#lookAgain(starting);
+    };
+    setTimeout(look, lookEveryMs).unref();
   }
 
   #bear(role: "writer" | "standby"): Child {
@@ -190,6 +209,7 @@ export class WriterDesk {
   #hear(message: FromWriter, bytes: number): void {
     switch (message.kind) {
       case "loaded":
+        if (this.#state.kind === "starting") this.#state.watch.loaded();
         return;
       case "ready":
         return this.#ready(message);
