@@ -12,15 +12,7 @@ import type { Draft } from "./draft.js";
 import type { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
 import { type Answer, closedInLine, LockAnswers, lostMeanwhile, wasCancelled } from "./lock-answers.js";
-import {
-  mayBeApplied,
-  noConnection,
-  notSentAnew,
-  outcomeUnknown,
-  type Patience,
-  tooOften,
-  tooOld,
-} from "./no-answer.js";
+import { noConnection, notSentAnew, outcomeUnknown, type Patience, tooOften, tooOld } from "./no-answer.js";
 import { PendingLocks } from "./pending-locks.js";
 import type { RequestKeys } from "./request-keys.js";
 import type { Unanswered } from "./settlement.js";
@@ -179,7 +171,7 @@ export class InFlight {
     this.#grants.leases.heard(call.sentAt, now);
     if (call.kind === "cancel") this.#remove(call);
     else if (call.givesUp) this.#notReleased(call, refusal, now);
-    else this.#refuse(call, refusal, { unheard: mayBeApplied(refusal) });
+    else this.#refuse(call, refusal);
     this.locks.giveUpRest(now);
     return true;
   }
@@ -189,8 +181,7 @@ export class InFlight {
     const call = this.#calls.get(id);
     if (call === undefined) return false;
     this.#notGivenUp(call);
-    const unheard = call.sentAnew && call.writes;
-    this.#refuse(call, unheard ? notSentAnew(refusal) : refusal, { unheard });
+    this.#refuse(call, call.sentAnew && call.writes ? notSentAnew(refusal) : refusal);
     this.locks.giveUpRest(now);
     return true;
   }
@@ -431,15 +422,14 @@ export class InFlight {
     if (call.kind === "rollback") return this.#goneWithConnection(call, refusal);
     const undone = call.tie?.commitSent === false;
     const known = call.state === "kept" || call.reads || call.kind === "acquire" || undone;
-    this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" }, { unheard: !known });
+    this.#refuse(call, { ...refusal, outcome: known ? "none" : "unknown" });
   }
 
-  /** `unheard`: the broker may be at it still, or does not know itself whether it is done. */
-  #refuse(call: Call, refusal: Refusal, { unheard = false } = {}): void {
+  #refuse(call: Call, refusal: Refusal): void {
     this.transactions.refused(call);
     // A write that was answered before, with more than the broker stores, is on disk.
     if (refusal.refused === "RESULT_NOT_KEPT") this.locks.applied(call);
-    else this.locks.notApplied(call, unheard);
+    else this.locks.notApplied(call, refusal);
     this.#remove(call);
     if (!call.own) this.#draft.refuse(call, refusal);
     else if (call.kind !== "cancel" && call.about !== undefined) this.#draft.refuse(call.about, wasCancelled);

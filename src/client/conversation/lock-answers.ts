@@ -9,6 +9,7 @@ import { isDue } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
+import { mayBeApplied } from "./no-answer.js";
 
 export const wasCancelled = refuse("CANCELLED", "the request was cancelled");
 export const closedInLine = refuse("CLOSED", "the broker handle was closed while it waited for its turn");
@@ -114,10 +115,10 @@ export class LockAnswers {
     }
   }
 
-  /** It was refused; `unheard`: not by the broker, which may be at it still. */
-  notApplied({ gives }: Call, unheard: boolean): void {
+  /** It was refused: of what is not applied what it was to give back is held on. */
+  notApplied({ gives }: Call, refusal: Refusal): void {
     for (const { grant } of gives)
-      if (unheard ? this.#grants.mayHaveLeft(grant) : this.#grants.stays(grant)) this.#rest.push(grant);
+      if (mayBeApplied(refusal) ? this.#grants.mayHaveLeft(grant) : this.#grants.stays(grant)) this.#rest.push(grant);
   }
 
   /** The broker has heard in hello what we hold, and gives back all else. */

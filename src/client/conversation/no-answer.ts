@@ -35,7 +35,7 @@ export function notUnderstood(what: string) {
   return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
 }
 
-/** The broker refuses it, and does not know whether it was applied: when it was sent before, or when its writer died. */
+/** The broker may be at it still, or does not know itself whether it was applied: it was sent before, or its writer died. */
 export function mayBeApplied({ refused, outcome }: Refusal): boolean {
   return (outcome ?? refusals[refused].outcome) === "unknown";
 }

@@ -9,6 +9,7 @@ import type { Child } from "./child.js";
 import { Nursery, type StoreOptions } from "./nursery.js";
 import { ReaderPool } from "./pool.js";
 import { SnapshotPool } from "./snapshot-pool.js";
+import { lookEveryMs } from "./start-watch.js";
 import { WriterDesk } from "./writer-desk.js";
 
 export interface StoreProcess {
@@ -38,7 +39,8 @@ export class Store {
   /** `on` hears what happens, never from inside of `obey`. */
   constructor(options: StoreOptions, on: (event: StoreEvent) => void) {
     this.#nursery = new Nursery(options);
-    this.#writer = new WriterDesk(options, this.#nursery, on);
+    const lookLater = (look: () => void) => void sleep(lookEveryMs, undefined, { ref: false }).then(look);
+    this.#writer = new WriterDesk(options, this.#nursery, { on, lookLater });
     this.#readers = new ReaderPool(options, this.#nursery, (event) => {
       if (event.kind === "reader-ready") void this.#spareAfter(spareMs);
       on(event);

@@ -24,7 +24,7 @@ import type { StepMessage } from "../pipe/step-message.js";
 import type { Child, ChildEnd } from "./child.js";
 import type { Nursery, StoreOptions } from "./nursery.js";
 import { isStopped } from "./process-identity.js";
-import { lookEveryMs, StartWatch } from "./start-watch.js";
+import { StartWatch } from "./start-watch.js";
 import { requestIn, StoreBody, storeMethodOf } from "./store-request.js";
 
 export type WriterJob = Extract<StoreJob, { to: "writer" }>;
@@ -41,6 +41,9 @@ interface Starting {
 
 type Excuse = Extract<FromWriter, { kind: "unavailable" }>;
 
+/** Calls once, when it is time to look again at a writer that starts. */
+type LookLater = (look: () => void) => void;
+
 /** A process that is killed while it starts says nothing of the database; so many in a row do. */
 const silentDeathsMax = 3;
 
@@ -48,6 +51,7 @@ export class WriterDesk {
   readonly #options: StoreOptions;
   readonly #nursery: Nursery;
   readonly #on: (event: StoreEvent) => void;
+  readonly #lookLater: LookLater;
   #state: State = { kind: "none" };
   #standby: Child | undefined;
   #mayStandBy = false;
@@ -61,10 +65,15 @@ export class WriterDesk {
   #starts = 0;
   #closing = false;
 
-  constructor(options: StoreOptions, nursery: Nursery, on: (event: StoreEvent) => void) {
+  constructor(
+    options: StoreOptions,
+    nursery: Nursery,
+    { on, lookLater }: { readonly on: (event: StoreEvent) => void; readonly lookLater: LookLater },
+  ) {
     this.#options = options;
     this.#nursery = nursery;
     this.#on = on;
+    this.#lookLater = lookLater;
   }
 
   get state(): "none" | "starting" | "ready" {
@@ -179,7 +188,7 @@ export class WriterDesk {
       if (watch.look(this.#progress())) child.kill("it does not come as far as the writer's lock");
       else this.#lookAgain(starting);
     };
-    setTimeout(look, lookEveryMs).unref();
+    this.#lookLater(look);
   }
 
   #bear(role: "writer" | "standby"): Child {
