@@ -399,7 +399,7 @@ export class Invariants implements Observer, Standing {
 
   #nobodyIsForgotten(core: Core): void {
     const { shadow, presence } = this;
-    if (!core.ready || presence.running < this.#frozenUntil) return;
+    if (!core.ready || presence.running < this.#frozenUntil + 0.001) return;
     const place = this.#ledger === "writable" ? shadow.grantable(presence.isThere) : undefined;
     if (place !== undefined)
       throw new Error(`${place.session} waits for ${place.claims[0]?.name}, is there, and nothing is in its way`);

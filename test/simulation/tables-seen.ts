@@ -163,12 +163,16 @@ export class TablesSeen {
   }
 
   #disconnected(connection: number): void {
+    this.#gone.push(connection);
+    this.#allLeave(connection);
+  }
+
+  #allLeave(connection: number): void {
     const { windowOf, limits } = this.#parts;
     // Of one that came in this very turn nobody knows yet for how long it may be away, and of one that is over no more.
     const window = windowOf(connection);
     const least = Math.min(window ?? 0, limits.resumeWindowMs);
     const most = Math.max(window ?? windowMsMax, limits.resumeWindowMs);
-    this.#gone.push(connection);
     for (const [id, { command }] of this.#watches) if (command.connection === connection) this.#leaves(id, least, most);
   }
 
@@ -268,7 +272,11 @@ export class TablesSeen {
   #refused(id: string): void {
     // Its session is over, and what it watches goes with its connection.
     const ended = this.#ended.get(id);
-    if (this.#ended.delete(id) && ended?.seen !== undefined) this.#watches.set(ended.watch, ended.seen);
+    if (this.#ended.delete(id) && ended?.seen !== undefined) {
+      const { connection } = ended.seen.command;
+      this.#watches.set(ended.watch, ended.seen);
+      if (this.#gone.includes(connection)) this.#allLeave(connection);
+    }
     const command = this.#asked.get(id);
     this.#asked.delete(id);
     if (command !== undefined && this.#watches.get(watchOf(command))?.command === command)
