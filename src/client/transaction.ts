@@ -4,7 +4,7 @@
  * again until its outcome is known.
  */
 import type { BatchResult, StatementResult, TxBeginResult, TxCommitResult } from "../protocol/index.js";
-import { HoldfastError, type Millis, refusals } from "../terms/index.js";
+import { HoldfastError, type Millis, outcomeOf } from "../terms/index.js";
 import type { Tie } from "./conversation/index.js";
 import {
   ask,
@@ -304,7 +304,7 @@ export class Transaction {
     await settled;
     const { refusal } = question;
     if (refusal === undefined) return question.result as TxCommitResult;
-    this.#mayBeCommitted = (refusal.outcome ?? refusals[refusal.refused].outcome) !== "none";
+    this.#mayBeCommitted = outcomeOf(refusal) !== "none";
     // Refused by a constraint it is open all the same.
     if (refusal.outcome !== "unknown") await this.#rollBack();
     throw failure(question, this.#signal);

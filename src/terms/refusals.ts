@@ -295,6 +295,11 @@ export function refuse(code: RefusalCode, message: string, details?: { readonly 
   return details === undefined ? { refused: code, message } : { refused: code, message, details };
 }
 
+/** What is known of whether it was applied: its own word, or else the table's for its code. */
+export function outcomeOf({ refused, outcome }: Pick<Refusal, "refused" | "outcome">): Outcome {
+  return outcome ?? refusals[refused].outcome;
+}
+
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === "object" && value !== null && "refused" in value;
 }

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Core, LedgerEntry } from "../../src/core/index.js";
+import type { Core, LedgerEntry, Turn } from "../../src/core/index.js";
 import { fileIdAt } from "../../src/front/file-id.js";
 import { remember, type WriterReady } from "../../src/front/rebirth.js";
 import { Ledger, LedgerFull } from "../../src/ledger/index.js";
@@ -56,12 +56,22 @@ const ready = writerReady({
   ...{ tokensFrom: 100, tokensTo: 200 },
 });
 
-/** A broker that is born where another has died. */
-function born(dir: string, said: Partial<WriterReady> = {}) {
+/** The same, and what runs under the lock is to end with it. */
+function guardedRows(): LedgerEntry[] {
+  return rows().map((entry) => (entry.kind === "granted" ? { ...entry, row: { ...entry.row, guarded: true } } : entry));
+}
+
+/** What the broker before has left in its ledger. */
+function leaves(dir: string, entries: readonly LedgerEntry[]): void {
   const before = Ledger.open(placesIn(dir).ledger);
   before.read();
-  before.commit(rows());
+  before.commit(entries);
   before.close();
+}
+
+/** A broker that is born where another has died. */
+function born(dir: string, said: Partial<WriterReady> = {}) {
+  leaves(dir, rows());
   return bornAgain(dir, said);
 }
 
@@ -118,6 +128,19 @@ function asks(core: Core): void {
   core.handle({ kind: "connected", connection }, now);
   core.handle(hello({ connection, session: sessionId("c".repeat(32)), identity }), now);
   core.handle(acquire({ connection, claims: [{ name, mode: "exclusive" }] }), now);
+}
+
+/** What was asked for is granted when so much time is over, and not earlier. */
+function isGrantedAfter(core: Core, ms: number): void {
+  core.expire(after(now, ms - 1));
+  assert.equal(core.counts.held, 0);
+  core.expire(after(now, ms));
+  assert.equal(core.counts.held, 1);
+}
+
+/** Under which tokens commands are to be ended. */
+function endedIn({ dispatch }: Turn): readonly number[] {
+  return dispatch.flatMap((job) => (job.to === "system" && job.kind === "end-processes" ? [job.token] : []));
 }
 
 /** Whether it has it, and whether it has it when the time of grace is over. */
@@ -319,33 +342,36 @@ for (const [what, { alive, another, word }] of Object.entries({
     assert.equal(existsSync(moved), true, "its file has another place now, or is gone");
   });
 
-test("a broker whose database was given another path, and whose own path another file, is left the word", (t) => {
-  const [here, there] = [tempDir(t), tempDir(t)];
-  const { database } = placesIn(here);
-  const original = join(there, "original.db");
-  writeFileSync(original, "");
-  announced(there, original, { databaseFile: fileIdAt(original) });
-  mkdirSync(join(here, "data"));
-  renameSync(original, database);
-  copyFileSync(database, original);
-  const { runDir, moved } = placesIn(there);
-  bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
-  assert.equal(existsSync(moved), true);
-});
-
-test("a broker whose database was copied, and is not at its path any more, is left no word", (t) => {
-  const [here, there] = [tempDir(t), tempDir(t)];
-  const { database } = placesIn(here);
-  const original = join(there, "original.db");
-  writeFileSync(original, "");
-  announced(there, original, { databaseFile: fileIdAt(original) });
-  mkdirSync(join(here, "data"));
-  copyFileSync(original, database);
-  renameSync(original, `${original}.elsewhere`);
-  const { runDir, moved } = placesIn(there);
-  bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
-  assert.equal(existsSync(moved), false);
-});
+for (const [what, word, arrange] of [
+  [
+    "was given another path, and whose own path another file,",
+    true,
+    (original: string, database: string) => {
+      renameSync(original, database);
+      copyFileSync(database, original);
+    },
+  ],
+  [
+    "was copied, and is not at its path any more,",
+    false,
+    (original: string, database: string) => {
+      copyFileSync(original, database);
+      renameSync(original, `${original}.elsewhere`);
+    },
+  ],
+] as const)
+  test(`a broker whose database ${what} is left ${word ? "the" : "no"} word`, (t) => {
+    const [here, there] = [tempDir(t), tempDir(t)];
+    const { database } = placesIn(here);
+    const original = join(there, "original.db");
+    writeFileSync(original, "");
+    announced(there, original, { databaseFile: fileIdAt(original) });
+    mkdirSync(join(here, "data"));
+    arrange(original, database);
+    const { runDir, moved } = placesIn(there);
+    bornAgain(here, { movedFrom: runDir }, undefined, { lives: () => true });
+    assert.equal(existsSync(moved), word);
+  });
 
 // promise 4: those of there may have another limit, and count with the standard one at the most
 test("where another place had the database nothing is granted for the standard window at least", (t) => {
@@ -353,11 +379,7 @@ test("where another place had the database nothing is granted for the standard w
   for (const ofOurs of [100, 2 * standard]) {
     const said = { movedFrom: "/run/elsewhere" };
     const { core } = bornAgain(tempDir(t), said, asks, { limits: { resumeWindowMs: ofOurs } });
-    const long = Math.max(standard, ofOurs);
-    core.expire(after(now, long - 1));
-    assert.equal(core.counts.held, 0);
-    core.expire(after(now, long));
-    assert.equal(core.counts.held, 1);
+    isGrantedAfter(core, Math.max(standard, ofOurs));
   }
 });
 
@@ -369,30 +391,17 @@ test("a broker with a lower limit that is killed in the grace after a move leave
     if (!ledgerIsWritten) born(dir);
     else bornAgain(dir, { movedFrom: "/run/elsewhere" }, asks, low);
     const { core } = bornAgain(dir, { incarnation: "next", tokensFrom: token(1000) }, asks, low);
-    core.expire(after(now, standard - 1));
-    assert.equal(core.counts.held, 0);
-    core.expire(after(now, standard));
-    assert.equal(core.counts.held, 1);
+    isGrantedAfter(core, standard);
   }
 });
 
 // rule 24: what the ledger is believed for in any case
 test("commands that ran under a lock are ended before it is granted, also when all that the ledger says is void", (t) => {
   const dir = tempDir(t);
-  const places = placesIn(dir);
-  const before = Ledger.open(places.ledger);
-  before.read();
-  const rowsBefore = rows().map((entry) =>
-    entry.kind === "granted" ? { ...entry, row: { ...entry.row, guarded: true } } : entry,
-  );
-  before.commit(rowsBefore);
-  before.close();
+  leaves(dir, guardedRows());
   for (const said of [{ incarnation: "another" }, { incarnation: "another" }]) {
     const { core, turn } = bornAgain(dir, said, (core) => core.expire(after(now, limitsWith().resumeWindowMs)));
-    assert.deepEqual(
-      turn.dispatch.flatMap((job) => (job.to === "system" && job.kind === "end-processes" ? [job.token] : [])),
-      [42],
-    );
+    assert.deepEqual(endedIn(turn), [42]);
     assert.deepEqual([core.counts.held, core.counts.sessions], [0, 0]);
     asks(core);
     assert.equal(core.counts.held, 0, "its command lives");
@@ -403,16 +412,10 @@ test("commands that ran under a lock are ended before it is granted, also when a
 
 test("commands that ran under a lock are ended also when another backup is put back before the grace is over", (t) => {
   const dir = tempDir(t);
-  const before = Ledger.open(placesIn(dir).ledger);
-  before.read();
-  const guarded = (entry: ReturnType<typeof rows>[number]) =>
-    entry.kind === "granted" ? { ...entry, row: { ...entry.row, guarded: true } } : entry;
-  before.commit(rows().map(guarded));
-  before.close();
+  leaves(dir, guardedRows());
   bornAgain(dir, { incarnation: "another" }, asks);
   const { turn } = bornAgain(dir, { incarnation: "a third", previousBootId: bootIdElsewhere });
-  const ended = turn.dispatch.flatMap((job) => (job.kind === "end-processes" ? [job.token] : []));
-  assert.deepEqual(ended, [42]);
+  assert.deepEqual(endedIn(turn), [42]);
 });
 
 test("a ledger that gives one lock to two, or to nobody that it knows, is taken for damaged, and the next start finds another", (t) => {
@@ -424,10 +427,7 @@ test("a ledger that gives one lock to two, or to nobody that it knows, is taken 
   });
   for (const row of [second, unknown]) {
     const dir = tempDir(t);
-    const before = Ledger.open(placesIn(dir).ledger);
-    before.read();
-    before.commit([...rows(), { kind: "granted", row }]);
-    before.close();
+    leaves(dir, [...rows(), { kind: "granted", row }]);
     const { core, logged } = bornAgain(dir);
     assert.match(logged[0] ?? "", /cannot be: it is taken for damaged/);
     assert.deepEqual([core.counts.held, core.counts.sessions], [0, 0]);

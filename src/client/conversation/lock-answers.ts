@@ -2,14 +2,13 @@
  * What the broker's answers to lock requests mean for the grants, and what must be taken back because the program did
  * not want it any more. A request that was cancelled has its outcome only when that is done.
  */
-import { after, type Instant, later, type Refusal, refuse } from "../../terms/index.js";
+import { after, type Instant, later, outcomeOf, type Refusal, refuse } from "../../terms/index.js";
 import { type Fence, readGranted, type WelcomeGrant } from "./answers.js";
 import { Call, type CallParams } from "./call.js";
 import { isDue } from "./deadlines.js";
 import type { Draft } from "./draft.js";
 import { Grant } from "./grant.js";
 import type { Grants } from "./grants.js";
-import { mayBeApplied } from "./no-answer.js";
 
 export const wasCancelled = refuse("CANCELLED", "the request was cancelled");
 export const closedInLine = refuse("CLOSED", "the broker handle was closed while it waited for its turn");
@@ -115,10 +114,11 @@ export class LockAnswers {
     }
   }
 
-  /** It was refused: of what is not applied what it was to give back is held on. */
+  /** It was refused. Of what may be applied, what it was to give back may be given back: the broker does not know, or is at it. */
   notApplied({ gives }: Call, refusal: Refusal): void {
+    const mayBeApplied = outcomeOf(refusal) === "unknown";
     for (const { grant } of gives)
-      if (mayBeApplied(refusal) ? this.#grants.mayHaveLeft(grant) : this.#grants.stays(grant)) this.#rest.push(grant);
+      if (mayBeApplied ? this.#grants.mayHaveLeft(grant) : this.#grants.stays(grant)) this.#rest.push(grant);
   }
 
   /** The broker has heard in hello what we hold, and gives back all else. */

@@ -1,5 +1,5 @@
 /** What a call is refused with whose answer does not come any more, or cannot be read. */
-import { type Millis, type Refusal, refusals, refuse } from "../../terms/index.js";
+import { type Millis, type Refusal, refuse } from "../../terms/index.js";
 
 /** How long was waited for a connection, and why there was none. */
 export interface Patience {
@@ -33,9 +33,4 @@ export function noConnection({ ms, reason }: Patience) {
 
 export function notUnderstood(what: string) {
   return refuse("INTERNAL", `the broker's answer to ${what} is not understood`);
-}
-
-/** The broker may be at it still, or does not know itself whether it was applied: it was sent before, or its writer died. */
-export function mayBeApplied({ refused, outcome }: Refusal): boolean {
-  return (outcome ?? refusals[refused].outcome) === "unknown";
 }

@@ -9,6 +9,7 @@ import { type Grant, isHeld } from "./grant.js";
 import type { Lock } from "./lock.js";
 import { placesOf, type Waiting } from "./request.js";
 import { withInner } from "./under.js";
+import { addTo } from "./under-index.js";
 
 /** A name stands for all that keep it, a session for all its waits that do not say what they were made under. */
 type Node =
@@ -87,11 +88,7 @@ class Walk {
     this.#listed.set(session, listed);
     if (!isPresent(session)) return listed;
     for (const waiting of session.waits.values())
-      for (const grant of waiting.under ?? []) {
-        const others = listed.get(grant);
-        if (others === undefined) listed.set(grant, [waiting]);
-        else others.push(waiting);
-      }
+      for (const grant of waiting.under ?? []) addTo(listed, grant, waiting);
     return listed;
   }
 }

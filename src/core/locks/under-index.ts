@@ -127,7 +127,7 @@ function byLock(grants: Iterable<Grant>): ReadonlyMap<Lock, readonly Holding[]> 
   return found;
 }
 
-function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);

@@ -7,6 +7,7 @@
  */
 import {
   type Millis,
+  outcomeOf,
   type Refusal,
   type RequestKey,
   refusals,
@@ -105,8 +106,8 @@ export class FinishedRequests {
    * that a key was misused says nothing of the request that it belongs to.
    */
   writeRefused(key: RequestKey, refusal: Refusal): void {
-    const { retryable, outcome } = refusals[refusal.refused];
-    const final = !retryable && (refusal.outcome ?? outcome) === "none" && refusal.refused !== "KEY_REUSED";
+    const { retryable } = refusals[refusal.refused];
+    const final = !retryable && outcomeOf(refusal) === "none" && refusal.refused !== "KEY_REUSED";
     if (final) this.add(key, ofWrite, { kind: "refused", refusal });
   }
 

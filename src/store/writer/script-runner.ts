@@ -3,7 +3,7 @@
  * the first of them and kept up with each, so that it is never run twice, and what was applied is known to the number.
  */
 import { encodeResults } from "../../protocol/index.js";
-import { isRefusal, type Limits, type Refusal, refusals, seq } from "../../terms/index.js";
+import { isRefusal, type Limits, outcomeOf, type Refusal, seq } from "../../terms/index.js";
 import type { Answer } from "../pipe/messages.js";
 import { inStatement, type RequestPlan } from "../statement/plan.js";
 import type { JobRunner } from "./job-runner.js";
@@ -80,7 +80,7 @@ export class ScriptRunner {
   /** What was applied stays, and under the key stands how the script ended. */
   #ended(job: WriteJob, applied: number, refusal: Refusal): Refusal {
     const { transaction } = this.#parts;
-    const isPart = applied > 0 && (refusal.outcome ?? refusals[refusal.refused].outcome) === "none";
+    const isPart = applied > 0 && outcomeOf(refusal) === "none";
     const told: Refusal = {
       ...refusal,
       ...(isPart ? { outcome: "partial" } : {}),
